@@ -1,0 +1,127 @@
+# oauth-keepalive. `make demo` shows it at work, `make check` tests it, `make install` installs it.
+#
+# Both of the first two install what they need (apt, with sudo where you are not root). Variables worth knowing:
+# PREFIX, DESTDIR, CC, CFLAGS, V=1 (show commands), BUILD (where objects go), SANITIZE=address,undefined.
+
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+LIBEXECDIR ?= $(PREFIX)/libexec/oauth-keepalive
+MANDIR     ?= $(PREFIX)/share/man
+DOCDIR     ?= $(PREFIX)/share/doc/oauth-keepalive
+SYSCONFDIR ?= /etc
+UNITDIR    ?= $(PREFIX)/lib/systemd
+INSTALL    ?= install
+BUILD      ?= build
+SANITIZE   ?=
+
+VERSION     := 0.1.0
+BUILD_EPOCH := $(or $(SOURCE_DATE_EPOCH),$(shell date +%s))
+
+CFLAGS   ?= -O2 -g
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith \
+            -Wwrite-strings -Wformat=2 -Wundef -Wno-missing-field-initializers
+HARDEN   := -fstack-protector-strong -fPIE $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
+DEFINES  := -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DLIBEXECDIR='"$(LIBEXECDIR)"'
+KEEPER_PACKAGES  := libcjson libconfig libsodium sqlite3
+COURIER_PACKAGES := libcurl libcjson libsodium libseccomp
+
+# What a build on the command line gives stays, ours is added to it.
+override CFLAGS  += -std=gnu17 $(WARNINGS) $(HARDEN) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
+override LDFLAGS += -pie -Wl,-z,relro,-z,now,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE))
+pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
+
+# The courier is a program of its own: the only one that links libcurl.
+COURIER_SOURCES := $(wildcard src/courier/*.c) $(wildcard src/base/*.c)
+COURIER_SOURCES := $(filter-out src/courier/client.c,$(COURIER_SOURCES))
+KEEPER_SOURCES  := $(filter-out src/courier/%,$(wildcard src/*/*.c)) \
+                   src/courier/client.c src/courier/message.c src/courier/answer.c
+objects          = $(patsubst src/%.c,$(BUILD)/%.o,$(1))
+UNIT_TESTS      := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+
+ifneq ($(V),1)
+Q := @
+say = @printf '  %-7s %s\n' '$(1)' '$(2)'
+endif
+
+all: $(BUILD)/oauth-keepalive $(BUILD)/oauth-keepalive-courier
+
+$(BUILD)/oauth-keepalive: $(call objects,src/main.c $(KEEPER_SOURCES))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg,--libs,$(KEEPER_PACKAGES))
+
+$(BUILD)/oauth-keepalive-courier: $(call objects,$(COURIER_SOURCES))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg,--libs,$(COURIER_PACKAGES))
+
+$(BUILD)/%.o: src/%.c Makefile
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(DEFINES) -Isrc -MMD -MP -c -o $@ $<
+
+# The only object that knows when it was built (a clock before that is wrong).
+$(BUILD)/base/clock.o: DEFINES += -DBUILD_EPOCH=$(BUILD_EPOCH)
+
+# A unit test sees the whole program but for main.
+$(BUILD)/unit/%: tests/unit/%.c $(call objects,$(KEEPER_SOURCES))
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(DEFINES) -Isrc -Itests/unit -MMD -MP $(LDFLAGS) -o $@ $(filter %.c %.o,$^) \
+		$(call pkg,--libs,$(KEEPER_PACKAGES)) -lcmocka
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# ---- demo and tests: the README's two commands install what they need first
+
+demo: packages
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive tests/demo.sh
+
+check: packages
+	$(Q)$(MAKE) --no-print-directory unit scenario
+
+packages:
+	$(Q)tests/install-packages.sh test
+
+# A unit test that drives the courier finds it through $COURIER.
+unit: all $(UNIT_TESTS)
+	$(Q)set -e; export COURIER=$(BUILD)/oauth-keepalive-courier; \
+	for t in $(UNIT_TESTS); do echo "# $$(basename $$t)"; $$t; done
+
+# make scenario ONLY=race runs those whose name contains it.
+scenario: all
+	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive tests/scenario/run $(ONLY)
+
+lint:
+	$(Q)clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
+	$(Q)shellcheck -x tests/*.sh tests/scenario/*.sh tests/scenario/run .ci/run
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+# ---- installation
+
+install: all
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 \
+		$(DESTDIR)$(DOCDIR) $(DESTDIR)$(UNITDIR)/system $(DESTDIR)$(UNITDIR)/user
+	$(INSTALL) -m 755 $(BUILD)/oauth-keepalive $(DESTDIR)$(BINDIR)/
+	$(INSTALL) -m 755 $(BUILD)/oauth-keepalive-courier $(DESTDIR)$(LIBEXECDIR)/
+	$(INSTALL) -m 644 man/oauth-keepalive.1 $(DESTDIR)$(MANDIR)/man1/
+	$(INSTALL) -m 644 man/oauth-keepalive.conf.5 $(DESTDIR)$(MANDIR)/man5/
+	$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE etc/oauth-keepalive.conf docs/schema.json $(DESTDIR)$(DOCDIR)/
+	for unit in $(notdir $(wildcard systemd/system/*)); do \
+		sed 's|@BINDIR@|$(BINDIR)|g' systemd/system/$$unit >$(DESTDIR)$(UNITDIR)/system/$$unit || exit 1; done
+	for unit in $(notdir $(wildcard systemd/user/*)); do \
+		sed 's|@BINDIR@|$(BINDIR)|g' systemd/user/$$unit >$(DESTDIR)$(UNITDIR)/user/$$unit || exit 1; done
+
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/oauth-keepalive $(DESTDIR)$(MANDIR)/man1/oauth-keepalive.1 \
+		$(DESTDIR)$(MANDIR)/man5/oauth-keepalive.conf.5
+	rm -rf $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DOCDIR)
+	for unit in $(notdir $(wildcard systemd/system/*)); do rm -f $(DESTDIR)$(UNITDIR)/system/$$unit; done
+	for unit in $(notdir $(wildcard systemd/user/*)); do rm -f $(DESTDIR)$(UNITDIR)/user/$$unit; done
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all demo check packages unit scenario lint format install uninstall clean
+.DELETE_ON_ERROR:
