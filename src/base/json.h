@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+//
+// cJSON, with the edges taken off (facts that cost others their data):
+//  - lookups are case-sensitive, and only ever through these helpers;
+//  - text is parsed to its very end, without NUL bytes, and within `len`;
+//  - integers are read from valuedouble with a range check (valueint saturates at 2^31), written as digits.
+// cJSON reads the ledger, answers and openclaw.json and writes our own documents. It never writes a store:
+// stores are spliced (store/json_scan.h).
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
+
+#include <cjson/cJSON.h>
+
+#include "base/util.h"
+#include "base/secret.h"
+
+void cleanup_json(cJSON **json);
+#define _cleanup_json_ _cleanup_(cleanup_json)
+
+// Parse all of `text`; NULL if it is not exactly one JSON value.
+cJSON *json_parse(const char *text, size_t len);
+
+const cJSON *json_get(const cJSON *object, const char *name);   // NULL if absent or not an object
+const char *json_text(const cJSON *object, const char *name);   // NULL if absent or not a string
+bool json_flag(const cJSON *object, const char *name);          // true only if it is `true`
+// An integer with no fraction within ±2^53; `fallback` otherwise.
+int64_t json_integer(const cJSON *object, const char *name, int64_t fallback);
+
+void json_put_text(cJSON *object, const char *name, const char *value);       // NULL -> null
+void json_put_integer(cJSON *object, const char *name, int64_t value);        // exact
+void json_put_secret(cJSON *object, const char *name, const struct secret *s); // unset -> null
+// Print, compact or over several lines, as a secret (it may hold one). Never fails.
+struct secret json_print(const cJSON *json, bool pretty);
+
+#endif

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+//
+// Messages for people. Every line passes through string_printable here once more, so that no
+// message, wherever its parts came from, can write a second line or drive a terminal.
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+#define LONGEST_LINE 4096
+
+static const char *program_name = "oauth-keepalive";
+static enum log_level max_level = LOG_LEVEL_INFO;
+static bool to_journal;
+static void (*log_sink)(enum log_level level, const char *line);
+
+// systemd.exec(5): JOURNAL_STREAM is "device:inode" of the stream, to be compared, for the variable
+// is inherited by programs whose standard error is something else.
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat st;
+
+	if (!stream || sscanf(stream, "%llu:%llu", &device, &inode) != 2)
+		return false;
+	return fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
+
+void log_setup(const char *program, enum log_level max)
+{
+	program_name = program;
+	max_level = max;
+	to_journal = stderr_is_journal();
+}
+
+void log_set_sink(void (*sink)(enum log_level level, const char *line))
+{
+	log_sink = sink;
+}
+
+// One write a line, so that two programs on one standard error do not mix theirs.
+static void write_line(enum log_level level, const char *line)
+{
+	_cleanup_free_ char *whole = to_journal ? xasprintf("<%d>%s\n", (int)level, line)
+						: xasprintf("%s: %s\n", program_name, line);
+
+	write_full(STDERR_FILENO, whole, strlen(whole));
+}
+
+__attribute__((format(printf, 2, 0))) static void log_message(enum log_level level,
+							      const char *format, va_list args)
+{
+	_cleanup_free_ char *text = NULL, *line = NULL;
+	int saved = errno;
+
+	if (level > max_level)
+		return;
+	if (vasprintf(&text, format, args) < 0)
+		text = xstrdup(format);
+	line = string_printable(text, LONGEST_LINE);
+	if (log_sink)
+		log_sink(level, line);
+	else
+		write_line(level, line);
+	errno = saved;
+}
+
+#define LOG_FUNCTION(name, level)                                                                  \
+	void name(const char *format, ...)                                                         \
+	{                                                                                          \
+		va_list args;                                                                      \
+                                                                                                   \
+		va_start(args, format);                                                            \
+		log_message(level, format, args);                                                  \
+		va_end(args);                                                                      \
+	}
+
+LOG_FUNCTION(log_error, LOG_LEVEL_ERROR)
+LOG_FUNCTION(log_warning, LOG_LEVEL_WARNING)
+LOG_FUNCTION(log_info, LOG_LEVEL_INFO)
+LOG_FUNCTION(log_debug, LOG_LEVEL_DEBUG)

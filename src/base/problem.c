@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+//
+// The list of problems of a run. It is short, so the search for one that was said already is
+// linear.
+
+#include "base/problem.h"
+
+static struct problem *find_same(const struct problems *problems, const char *code,
+				 const char *store, const char *profile, const char *message)
+{
+	for (size_t i = 0; i < problems->n; i++) {
+		struct problem *p = &problems->list[i];
+
+		if (string_equal(p->code, code) && string_equal(p->store, store) &&
+		    string_equal(p->profile, profile) && string_equal(p->message, message))
+			return p;
+	}
+	return NULL;
+}
+
+struct problem *problem_add(struct problems *problems, enum severity severity, const char *code,
+			    const char *store, const char *profile, char *message, char *fix)
+{
+	struct problem *p = find_same(problems, code, store, profile, message);
+
+	if (p) {
+		free(message);
+		free(fix);
+		if (severity > p->severity)
+			p->severity = severity;
+		return p;
+	}
+	p = array_add(&problems->list, &problems->n);
+	p->severity = severity;
+	p->code = code;
+	p->store = xstrdup(store);
+	p->profile = xstrdup(profile);
+	p->message = message;
+	p->fix = fix;
+	return p;
+}
+
+void problems_free(struct problems *problems)
+{
+	for (size_t i = 0; i < problems->n; i++) {
+		struct problem *p = &problems->list[i];
+
+		free(p->store);
+		free(p->profile);
+		free(p->message);
+		free(p->fix);
+	}
+	free(problems->list);
+	*problems = (struct problems){0};
+}

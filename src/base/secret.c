@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+//
+// Secrets in memory. A buffer that has held one is wiped before the allocator has it back; that is
+// why no buffer here is ever realloc()ed: realloc may move the bytes and leave the old ones behind.
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <sodium.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/secret.h"
+
+#define SMALLEST_BUFFER 64
+
+// All the allocator gave, not just what was asked for: a secret may have been longer once.
+static void wipe_and_free(void *p)
+{
+	if (!p)
+		return;
+	sodium_memzero(p, malloc_usable_size(p));
+	free(p);
+}
+
+void secret_free(struct secret *s)
+{
+	int saved = errno;
+
+	wipe_and_free(s->text);
+	*s = (struct secret){0};
+	errno = saved;
+}
+
+// Room for `len` bytes and a NUL. At least doubling keeps appending linear; the allocator knows the
+// capacity.
+static void secret_reserve(struct secret *s, size_t len)
+{
+	size_t capacity = s->text ? malloc_usable_size(s->text) : 0;
+	char *text;
+
+	if (len < capacity)
+		return;
+	capacity = capacity > SIZE_MAX / 4 ? SIZE_MAX : capacity * 2;
+	if (capacity < SMALLEST_BUFFER)
+		capacity = SMALLEST_BUFFER;
+	if (capacity <= len)
+		capacity = len == SIZE_MAX ? SIZE_MAX : len + 1;
+	text = xcalloc(capacity, 1);
+	if (s->text)
+		memcpy(text, s->text, s->len);
+	wipe_and_free(s->text);
+	s->text = text;
+}
+
+void secret_set(struct secret *s, const char *text, size_t len)
+{
+	struct secret copy = {0}; // first, for `text` may lie in what `s` holds
+
+	secret_reserve(&copy, len);
+	if (len)
+		memcpy(copy.text, text, len);
+	copy.text[len] = '\0';
+	copy.len = len;
+	secret_free(s);
+	*s = copy;
+}
+
+void secret_set_string(struct secret *s, const char *text)
+{
+	if (text)
+		secret_set(s, text, strlen(text));
+	else
+		secret_free(s);
+}
+
+void secret_copy(struct secret *to, const struct secret *from)
+{
+	if (to == from)
+		return;
+	if (from->text)
+		secret_set(to, from->text, from->len);
+	else
+		secret_free(to);
+}
+
+void secret_append(struct secret *s, const char *text, size_t len)
+{
+	_cleanup_secret_ struct secret copy = {0};
+
+	// Appending a part of itself: growing would wipe that part before it is copied.
+	if (s->text && text >= s->text && text <= s->text + s->len) {
+		secret_set(&copy, text, len);
+		text = copy.text;
+	}
+	secret_reserve(s, len > SIZE_MAX - s->len ? SIZE_MAX : s->len + len);
+	if (len)
+		memcpy(s->text + s->len, text, len);
+	s->len += len;
+	s->text[s->len] = '\0';
+}
+
+struct secret secret_take(struct secret *s)
+{
+	struct secret taken = *s;
+
+	*s = (struct secret){0};
+	return taken;
+}
+
+bool secret_equal(const struct secret *a, const struct secret *b)
+{
+	if (!a->text || !b->text)
+		return a->text == b->text;
+	return a->len == b->len && sodium_memcmp(a->text, b->text, a->len) == 0;
+}
+
+bool secret_empty(const struct secret *s)
+{
+	return !s->text || s->len == 0;
+}
+
+struct fingerprint fingerprint_of(const struct secret *s)
+{
+	if (secret_empty(s))
+		return (struct fingerprint){0};
+	return fingerprint_of_bytes(s->text, s->len);
+}
+
+struct fingerprint fingerprint_of_bytes(const void *data, size_t len)
+{
+	unsigned char hash[crypto_hash_sha256_BYTES];
+	struct fingerprint f;
+
+	static_assert(FINGERPRINT_LENGTH == 2 * sizeof(hash), "a SHA-256 in hex");
+	crypto_hash_sha256(hash, data, len);
+	sodium_bin2hex(f.hex, sizeof(f.hex), hash, sizeof(hash));
+	return f;
+}
+
+bool fingerprint_equal(struct fingerprint a, struct fingerprint b)
+{
+	return !fingerprint_empty(a) && strcmp(a.hex, b.hex) == 0;
+}
+
+bool fingerprint_empty(struct fingerprint f)
+{
+	return f.hex[0] == '\0';
+}
+
+int secret_read(int fd, size_t max, struct secret *ret)
+{
+	_cleanup_secret_ struct secret s = {0};
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_size > 0 && (uintmax_t)st.st_size > max)
+		return -EFBIG;
+	secret_reserve(&s, st.st_size > 0 ? (size_t)st.st_size + 1 : 0);
+	// The size was true a moment ago; what counts is the end of the file.
+	for (;;) {
+		size_t room = malloc_usable_size(s.text) - s.len - 1;
+		ssize_t n;
+
+		if (room == 0) {
+			secret_reserve(&s, s.len + 1);
+			continue;
+		}
+		n = pread(fd, s.text + s.len, room, (off_t)s.len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		s.len += (size_t)n;
+		if (s.len > max)
+			return -EFBIG;
+	}
+	s.text[s.len] = '\0';
+	secret_free(ret);
+	*ret = secret_take(&s);
+	return 0;
+}
+
+// A descriptor 0 to 2 that is closed would be given to the next file opened, and a message to
+// standard error would land in a store.
+static void open_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0)
+			continue;
+		if (open("/dev/null", O_RDWR) != fd) // the lowest free one is this one
+			_exit(EXIT_FAILURE);
+	}
+}
+
+static void *json_allocate(size_t size)
+{
+	return xcalloc(1, size);
+}
+
+void secret_harden_process(void)
+{
+	const struct rlimit none = {0};
+	cJSON_Hooks hooks = {.malloc_fn = json_allocate, .free_fn = wipe_and_free};
+
+	open_standard_descriptors();
+	// A core dump needs both to be forgotten, a debugger of the same user only the first.
+	// Neither can fail: lowering is always allowed.
+	prctl(PR_SET_DUMPABLE, 0);
+	setrlimit(RLIMIT_CORE, &none);
+	// With hooks of ours, cJSON does not realloc either.
+	cJSON_InitHooks(&hooks);
+	if (sodium_init() < 0)
+		_exit(EXIT_FAILURE);
+}

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MIT
+//
+// Allocation that does not fail, strings fit for a terminal, whole reads and writes, paths.
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/util.h"
+
+void cleanup_free(void *pointer_to_pointer)
+{
+	void **p = pointer_to_pointer;
+
+	free(*p);
+	*p = NULL;
+}
+
+void cleanup_close(int *fd)
+{
+	int saved = errno;
+
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+	errno = saved;
+}
+
+// stdio may allocate, and there is nothing left to allocate.
+static _Noreturn void die_without_memory(void)
+{
+	static const char message[] = "oauth-keepalive: out of memory\n";
+	ssize_t ignored = write(STDERR_FILENO, message, sizeof(message) - 1);
+
+	(void)ignored;
+	_exit(EXIT_FAILURE);
+}
+
+void *xcalloc(size_t n, size_t size)
+{
+	void *p = calloc(n ? n : 1, size ? size : 1);
+
+	if (!p)
+		die_without_memory();
+	return p;
+}
+
+void *xreallocarray(void *p, size_t n, size_t size)
+{
+	p = reallocarray(p, n ? n : 1, size ? size : 1);
+	if (!p)
+		die_without_memory();
+	return p;
+}
+
+char *xstrdup(const char *s)
+{
+	return s ? xstrndup(s, strlen(s)) : NULL;
+}
+
+char *xstrndup(const char *s, size_t n)
+{
+	size_t len = strnlen(s, n);
+	char *copy = xcalloc(len + 1, 1);
+
+	memcpy(copy, s, len);
+	return copy;
+}
+
+char *xasprintf(const char *format, ...)
+{
+	char *text;
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vasprintf(&text, format, args);
+	va_end(args);
+	if (len < 0)
+		die_without_memory();
+	return text;
+}
+
+// The capacity is the smallest power of two that holds `count`, so it need not be kept.
+void *array_add_(void **array, size_t *count, size_t size)
+{
+	size_t n = *count;
+	char *element;
+
+	if ((n & (n - 1)) == 0) {
+		if (n > SIZE_MAX / 2)
+			die_without_memory();
+		*array = xreallocarray(*array, n ? n * 2 : 1, size);
+	}
+	element = (char *)*array + n * size;
+	memset(element, 0, size);
+	*count = n + 1;
+	return element;
+}
+
+bool string_equal(const char *a, const char *b)
+{
+	if (!a || !b)
+		return a == b;
+	return strcmp(a, b) == 0;
+}
+
+bool string_empty(const char *s)
+{
+	return !s || !*s;
+}
+
+bool string_starts(const char *s, const char *prefix)
+{
+	return s && strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+bool string_ends(const char *s, const char *suffix)
+{
+	size_t len = s ? strlen(s) : 0, n = strlen(suffix);
+
+	return s && len >= n && strcmp(s + len - n, suffix) == 0;
+}
+
+// The bytes of the UTF-8 sequence at `s` and its code point; 0 if it is not valid (RFC 3629: no
+// overlong forms, no surrogates, nothing over U+10FFFF). The terminating NUL ends every sequence.
+static size_t decode_utf8(const unsigned char *s, uint32_t *ret_code)
+{
+	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t n = s[0] < 0x80		   ? 1
+		   : (s[0] & 0xe0) == 0xc0 ? 2
+		   : (s[0] & 0xf0) == 0xe0 ? 3
+		   : (s[0] & 0xf8) == 0xf0 ? 4
+					   : 0;
+	uint32_t code;
+
+	if (n < 2) {
+		*ret_code = s[0];
+		return n;
+	}
+	code = s[0] & (0x7fU >> n);
+	for (size_t i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (s[i] & 0x3f);
+	}
+	if (code < smallest[n] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+		return 0;
+	*ret_code = code;
+	return n;
+}
+
+// C0, DEL, C1 (U+009B is a terminal's CSI); and the characters that break or reorder a line, with
+// which a profile id could make a message say something else.
+static bool is_unprintable(uint32_t code)
+{
+	return code < 0x20 || (code >= 0x7f && code <= 0x9f) ||
+	       (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
+	       code == 0x200e || code == 0x200f;
+}
+
+char *string_printable(const char *s, size_t max)
+{
+	static const char ellipsis[] = "…";
+	size_t len = s ? strlen(s) : 0, used = 0;
+	size_t room = len < max / 4 ? len * 4 : max; // a byte becomes four at most
+	char *out = xcalloc(room + sizeof(ellipsis), 1);
+
+	for (size_t i = 0; i < len;) {
+		const unsigned char *at = (const unsigned char *)s + i;
+		uint32_t code = 0;
+		size_t n = decode_utf8(at, &code);
+		bool raw = n && !is_unprintable(code);
+		size_t bytes = n ? n : 1, need = raw ? bytes : 4 * bytes;
+
+		if (need > room - used) {
+			memcpy(out + used, ellipsis, sizeof(ellipsis));
+			break;
+		}
+		if (raw)
+			memcpy(out + used, at, bytes);
+		for (size_t k = 0; !raw && k < bytes; k++)
+			snprintf(out + used + 4 * k, 5, "\\x%02X", at[k]);
+		used += need;
+		i += bytes;
+	}
+	return out;
+}
+
+ssize_t read_full(int fd, void *buffer, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = read(fd, (char *)buffer + done, size - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+int write_full(int fd, const void *buffer, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = write(fd, (const char *)buffer + done, size - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -EIO;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+int fsync_directory(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+int fsync_parent(const char *path)
+{
+	_cleanup_free_ char *directory = path_dirname(path);
+
+	return fsync_directory(directory);
+}
+
+char *path_join(const char *directory, const char *name)
+{
+	if (!*directory)
+		return xstrdup(name);
+	return xasprintf("%s%s%s", directory, string_ends(directory, "/") ? "" : "/", name);
+}
+
+char *path_dirname(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return xstrdup(".");
+	while (slash > path && slash[-1] == '/')
+		slash--;
+	return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
+}
+
+const char *path_basename(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+char *path_expand(const char *path, const char *home)
+{
+	static const char *const names[] = {"~", "$HOME", "${HOME}"};
+
+	for (size_t i = 0; home && i < ARRAY_SIZE(names); i++) {
+		const char *rest = path + strlen(names[i]);
+
+		if (!string_starts(path, names[i]) || (*rest && *rest != '/'))
+			continue;
+		return *rest ? path_join(home, rest + strspn(rest, "/")) : xstrdup(home);
+	}
+	return xstrdup(path);
+}

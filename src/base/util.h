@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+//
+// Small things every module needs: cleanup attributes, allocation, strings, files.
+//
+// Error convention of the whole program: a function that can fail returns 0 or -errno and hands its
+// results out through ret_… parameters, which it touches only on success. What happened to a grant is
+// an enum, not an errno.
+//
+// Allocation never returns NULL: out of memory ends the program with a message and status 1, as a kill
+// would. That is safe by design, because a refresh survives a kill at any instruction (see
+// keepalive/cycle.h); an error path per allocation would be code that nobody has ever run.
+#ifndef BASE_UTIL_H
+#define BASE_UTIL_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+
+#define _cleanup_(f)   __attribute__((cleanup(f)))
+#define _printf_(a, b) __attribute__((format(printf, a, b)))
+#define ARRAY_SIZE(a)  (sizeof(a) / sizeof((a)[0]))
+
+void cleanup_free(void *pointer_to_pointer);
+void cleanup_close(int *fd);
+
+#define _cleanup_free_  _cleanup_(cleanup_free)
+#define _cleanup_close_ _cleanup_(cleanup_close)
+
+// Take the value out of a variable that has a cleanup attribute.
+#define TAKE_PTR(p)                                                                                \
+	({                                                                                         \
+		__typeof__(p) *_p = &(p);                                                          \
+		__typeof__(p) _v = *_p;                                                            \
+		*_p = NULL;                                                                        \
+		_v;                                                                                \
+	})
+#define TAKE_FD(fd)                                                                                \
+	({                                                                                         \
+		int *_p = &(fd);                                                                   \
+		int _v = *_p;                                                                      \
+		*_p = -1;                                                                          \
+		_v;                                                                                \
+	})
+
+void *xcalloc(size_t n, size_t size);
+void *xreallocarray(void *p, size_t n, size_t size);
+char *xstrdup(const char *s);         // NULL stays NULL
+char *xstrndup(const char *s, size_t n);
+char *xasprintf(const char *format, ...) _printf_(1, 2);
+
+// Append one zeroed element to a growing array and return a pointer to it:
+//	struct copy *c = array_add(&a->copies, &a->n_copies);
+// The array is reallocated in powers of two, so pointers into it do not survive the call.
+#define array_add(array, count)                                                                    \
+	((__typeof__(*(array)))array_add_((void **)(array), (count), sizeof(**(array))))
+void *array_add_(void **array, size_t *count, size_t size);
+
+bool string_equal(const char *a, const char *b); // NULL equals only NULL
+bool string_empty(const char *s);                // NULL or ""
+bool string_starts(const char *s, const char *prefix);
+bool string_ends(const char *s, const char *suffix);
+
+// Copy of `s` fit for a terminal or a log line: control characters, DEL and bytes that are not valid
+// UTF-8 become \xNN, and what is over `max` bytes is cut with "…". Everything that comes from a store,
+// a lock file or the network passes through here before a person sees it.
+char *string_printable(const char *s, size_t max);
+
+// Read or write all bytes, through short counts and EINTR. 0 or -errno; read_full returns the count.
+ssize_t read_full(int fd, void *buffer, size_t size);
+int write_full(int fd, const void *buffer, size_t size);
+
+int fsync_directory(const char *path);           // fsync the directory `path`
+int fsync_parent(const char *path);              // fsync the directory that holds `path`
+char *path_join(const char *directory, const char *name);
+char *path_dirname(const char *path);            // "/a/b" -> "/a", "b" -> "."
+const char *path_basename(const char *path);
+// "~" and "~/x" and a leading "$HOME" become `home`; anything else is copied.
+char *path_expand(const char *path, const char *home);
+
+#endif
