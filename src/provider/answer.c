@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: MIT
+//
+// What a token endpoint's answer means. The question behind every line is whether the refresh token
+// was spent: only an answer that proves it was not may be NOT_SPENT or REJECTED, everything
+// doubtful is UNKNOWN. And a received token is never given up for a fault elsewhere in the answer
+// (architecture: MUST; facts: providers.md 1 to 9, 14).
+//
+// Nothing of the body leaves but tokens, identity, durations and an error code that reads like one.
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "provider/provider.h"
+
+#define TOKEN_MAX	 (64u << 10)
+#define IDENTITY_MAX	 256
+#define LIFETIME_MAX_S	 (10 * 365 * DAY_S)
+#define CODE_PLACES	 3
+#define EXPIRED_IN_IN_MS 1e12 // MiniMax's expired_in: above it milliseconds since the epoch,
+#define EXPIRED_IN_IN_S	 1e9  // above it seconds since the epoch, else a duration
+
+struct reading {
+	const struct provider *provider;
+	const struct http_answer *http;
+	const cJSON *json; // NULL: the body is no JSON object
+};
+
+// Codes that mean that this refresh token will never work again (facts: providers.md 1, 3, 4, 7,
+// 8).
+static const char *const dead_codes[] = {
+	"invalid_grant",	 "refresh_token_reused",
+	"refresh_token_expired", "refresh_token_invalidated",
+	"invalid_refresh_token", "token_expired",
+	"token_invalidated",
+};
+
+// The same, said in words only.
+static const struct {
+	const char *family; // NULL: any
+	const char *words;
+	const char *code;
+} dead_words[] = {
+	{NULL, "already been used to generate a new access token", "refresh_token_reused"},
+	{NULL, "refresh token has already been used", "refresh_token_reused"},
+	{"kimi", "provided authorization grant is invalid", "invalid_grant"},
+	{"minimax-portal", "invalid_grant", "invalid_grant"},
+	{"minimax-portal", "refresh_token_reused", "refresh_token_reused"},
+	{"minimax-portal", "invalid_refresh_token", "invalid_refresh_token"},
+};
+
+void answer_free(struct answer *answer)
+{
+	secret_free(&answer->access);
+	secret_free(&answer->refresh);
+	secret_free(&answer->id_token);
+	identity_free(&answer->identity);
+	*answer = (struct answer){0};
+}
+
+// ---- errors
+
+// A code goes into messages and the ledger, so it must not be a token that a server echoes: words
+// of one case, joined by "_", "-" or ".", no digits. No token of any length looks like that.
+static bool reads_like_code(const char *text)
+{
+	bool upper = false, lower = false;
+	size_t len = strlen(text);
+
+	if (len == 0 || len >= sizeof(((struct answer *)0)->code))
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (!isalpha((unsigned char)text[i]) && !strchr("_-.", text[i]))
+			return false;
+		upper |= text[i] >= 'A' && text[i] <= 'Z';
+		lower |= text[i] >= 'a' && text[i] <= 'z';
+	}
+	return upper != lower;
+}
+
+// The places where a code is found: `error`, `error.code`, `code`; NULL where there is none.
+static void find_codes(const cJSON *json, const char *ret_codes[CODE_PLACES])
+{
+	ret_codes[0] = json_text(json, "error");
+	ret_codes[1] = json_text(json_get(json, "error"), "code");
+	ret_codes[2] = json_text(json, "code");
+}
+
+static bool has_code(const cJSON *json, const char *code)
+{
+	const char *codes[CODE_PLACES];
+
+	find_codes(json, codes);
+	for (size_t i = 0; i < CODE_PLACES; i++)
+		if (codes[i] && string_equal(codes[i], code))
+			return true;
+	return false;
+}
+
+static bool says(const cJSON *json, const char *words)
+{
+	const cJSON *error = json_get(json, "error");
+	const char *texts[] = {
+		json_text(json, "error"),    json_text(json, "error_description"),
+		json_text(json, "message"),  json_text(json, "detail"),
+		json_text(error, "message"), json_text(json_get(json, "base_resp"), "status_msg"),
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		if (texts[i] && strcasestr(texts[i], words))
+			return true;
+	return false;
+}
+
+static void set_code(struct answer *answer, const char *code)
+{
+	snprintf(answer->code, sizeof(answer->code), "%s", code);
+}
+
+static void choose_code(const struct reading *in, struct answer *ret)
+{
+	const char *codes[CODE_PLACES];
+
+	snprintf(ret->code, sizeof(ret->code), "http_%d", in->http->status);
+	find_codes(in->json, codes);
+	for (size_t i = 0; i < CODE_PLACES; i++) {
+		if (codes[i] && reads_like_code(codes[i])) {
+			set_code(ret, codes[i]);
+			return;
+		}
+	}
+}
+
+static const char *find_dead_code(const struct reading *in)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(dead_codes); i++)
+		if (has_code(in->json, dead_codes[i]))
+			return dead_codes[i];
+	for (size_t i = 0; i < ARRAY_SIZE(dead_words); i++)
+		if ((!dead_words[i].family ||
+		     string_equal(dead_words[i].family, in->provider->family)) &&
+		    says(in->json, dead_words[i].words))
+			return dead_words[i].code;
+	return NULL;
+}
+
+// Kimi says no more than 401 or 403 to a dead token; an edge's page with that status is not Kimi's
+// word.
+static bool kimi_rejects(const struct reading *in)
+{
+	return string_equal(in->provider->family, "kimi") && in->json &&
+	       (in->http->status == 401 || in->http->status == 403);
+}
+
+// The server refused, in so many words: the token is dead, or it is as it was.
+static enum answer_kind read_refusal(const struct reading *in, struct answer *ret)
+{
+	const char *dead = find_dead_code(in);
+
+	// Anthropic holds an account and lets it go again: the token survives (providers.md 2).
+	if (has_code(in->json, "account_on_hold") || says(in->json, "account_on_hold")) {
+		set_code(ret, "account_on_hold");
+		return ANSWER_REJECTED;
+	}
+	if (dead)
+		set_code(ret, dead);
+	return dead || kimi_rejects(in) ? ANSWER_DEAD : ANSWER_REJECTED;
+}
+
+static bool has_oauth_error(const struct reading *in)
+{
+	const cJSON *error = json_get(in->json, "error");
+	const char *code =
+		cJSON_IsObject(error) ? json_text(error, "code") : json_text(in->json, "error");
+
+	return code && reads_like_code(code);
+}
+
+// An error in a 2xx answer: `error` as a string or an object, and MiniMax's own ways.
+static bool success_is_refusal(const struct reading *in)
+{
+	const cJSON *error = json_get(in->json, "error");
+	const char *status = json_text(in->json, "status");
+
+	if (cJSON_IsObject(error) || !string_empty(json_text(in->json, "error")))
+		return true;
+	if (!string_equal(in->provider->family, "minimax-portal"))
+		return false;
+	return (status && !string_equal(status, "success")) ||
+	       json_integer(json_get(in->json, "base_resp"), "status_code", 0) != 0;
+}
+
+// ---- tokens
+
+enum said { SAID_NOTHING, SAID_TOKEN, SAID_ODD };
+
+static bool token_is_sound(const char *text, size_t len)
+{
+	if (len > TOKEN_MAX)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (text[i] <= ' ' || text[i] >= 0x7f)
+			return false;
+	return true;
+}
+
+static enum said read_token(const cJSON *json, const char *name, struct secret *ret)
+{
+	const cJSON *value = json_get(json, name);
+	const char *text = json_text(json, name);
+
+	if (!value || cJSON_IsNull(value) || (text && !*text))
+		return SAID_NOTHING;
+	if (!text || !token_is_sound(text, strlen(text)))
+		return SAID_ODD;
+	secret_set_string(ret, text);
+	return SAID_TOKEN;
+}
+
+// A number, or a string with nothing but one (of which the whole part counts); NAN otherwise.
+static double read_number(const cJSON *json, const char *name)
+{
+	const cJSON *value = json_get(json, name);
+	const char *text = json_text(json, name);
+	size_t whole, fraction = 0;
+
+	if (cJSON_IsNumber(value))
+		return value->valuedouble;
+	if (!text)
+		return NAN;
+	whole = strspn(text, "0123456789");
+	if (text[whole] == '.')
+		fraction = 1 + strspn(text + whole + 1, "0123456789");
+	if (whole == 0 || whole > 18 || text[whole + fraction])
+		return NAN;
+	return (double)strtoll(text, NULL, 10);
+}
+
+static int64_t sane_lifetime(double seconds)
+{
+	return seconds >= 1 && seconds <= (double)LIFETIME_MAX_S ? (int64_t)seconds : 0;
+}
+
+static int64_t read_lifetime(const cJSON *json, int64_t received_ms)
+{
+	int64_t lifetime_s = sane_lifetime(read_number(json, "expires_in"));
+	double value = read_number(json, "expired_in");
+
+	if (lifetime_s || isnan(value))
+		return lifetime_s;
+	if (value > EXPIRED_IN_IN_MS)
+		return sane_lifetime((value - (double)received_ms) / 1000);
+	if (value > EXPIRED_IN_IN_S)
+		return sane_lifetime(value - (double)received_ms / 1000);
+	return sane_lifetime(value);
+}
+
+// An id goes into stores and messages: of sane length, no control characters; else it is no id.
+static char *read_id(const cJSON *json, const char *name)
+{
+	const char *text = json_text(json, name);
+
+	if (string_empty(text) || strlen(text) > IDENTITY_MAX)
+		return NULL;
+	for (const char *p = text; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return NULL;
+	return xstrdup(text);
+}
+
+static void complete_from_jwt(struct identity *identity, const struct secret *token)
+{
+	struct jwt jwt = {0};
+
+	if (secret_empty(token) || jwt_read(token, &jwt) < 0)
+		return;
+	identity_complete(identity, &jwt.identity);
+	jwt_free(&jwt);
+}
+
+static void read_identity(const cJSON *json, struct answer *ret)
+{
+	const cJSON *account = json_get(json, "account");
+
+	ret->identity.user_id = read_id(account, "uuid");
+	ret->identity.email = read_id(account, "email_address");
+	complete_from_jwt(&ret->identity, &ret->id_token);
+	complete_from_jwt(&ret->identity, &ret->access);
+}
+
+// Tokens in a 2xx answer. One that came in a form we cannot use may have replaced ours: unknown,
+// never "none". `ret_said` is false if the answer does not speak of tokens at all.
+static enum answer_kind read_tokens(const struct reading *in, int64_t received_ms,
+				    struct answer *ret, bool *ret_said)
+{
+	enum said access = read_token(in->json, "access_token", &ret->access);
+	enum said refresh = read_token(in->json, "refresh_token", &ret->refresh);
+	bool success = in->http->status >= 200 && in->http->status <= 299;
+
+	// An error may quote our refresh token; an access token beside an error status is beyond
+	// understanding.
+	*ret_said = access != SAID_NOTHING || (success && refresh != SAID_NOTHING);
+	if (!success || access != SAID_TOKEN || refresh == SAID_ODD) {
+		secret_free(&ret->access);
+		secret_free(&ret->refresh);
+		return ANSWER_UNKNOWN;
+	}
+	read_token(in->json, "id_token", &ret->id_token);
+	ret->lifetime_s = read_lifetime(in->json, received_ms);
+	ret->grant_lifetime_s = sane_lifetime(read_number(in->json, "refresh_token_expires_in"));
+	read_identity(in->json, ret);
+	return ANSWER_TOKENS;
+}
+
+// ---- the whole
+
+static enum answer_kind classify(const struct reading *in, int64_t received_ms, struct answer *ret)
+{
+	int status = in->http->status;
+	bool said_tokens;
+	enum answer_kind kind = read_tokens(in, received_ms, ret, &said_tokens);
+
+	if (said_tokens)
+		return kind;
+	if (status == 429)
+		return ANSWER_NOT_SPENT;
+	if (in->http->cut && !in->json)
+		return ANSWER_UNKNOWN;
+	if (in->http->challenge)
+		return ANSWER_NOT_SPENT; // the edge answered: it never reached the token server
+	if (status < 200 || status >= 600 || status == 408)
+		return ANSWER_UNKNOWN;
+	if (status < 300)
+		return success_is_refusal(in) ? read_refusal(in, ret) : ANSWER_UNKNOWN;
+	if (status < 400)
+		return ANSWER_REJECTED; // a redirect, which we do not follow with a token in our
+					// hands
+	if (status < 500)
+		return read_refusal(in, ret);
+	if (status == 503 && (in->http->retry_after_s >= 0 || has_oauth_error(in)))
+		return ANSWER_NOT_SPENT;
+	return ANSWER_UNKNOWN;
+}
+
+void provider_read_answer(const struct provider *provider, const struct http_answer *http,
+			  int64_t received_ms, struct answer *ret)
+{
+	_cleanup_json_ cJSON *json = json_parse(http->body.text, http->body.len);
+	struct reading in = {.provider = provider, .http = http};
+	struct answer answer = {.status = http->status, .retry_after_s = http->retry_after_s};
+
+	in.json = cJSON_IsObject(json) ? json : NULL;
+	choose_code(&in, &answer);
+	answer.kind = classify(&in, received_ms, &answer);
+	*ret = answer;
+}
+
+int64_t answer_expires_ms(const struct provider *provider, const struct answer *answer,
+			  int64_t received_ms)
+{
+	struct jwt jwt = {0};
+	int64_t expires_ms;
+
+	if (answer->lifetime_s > 0)
+		return received_ms + answer->lifetime_s * SECOND_MS;
+	if (!secret_empty(&answer->access) && jwt_read(&answer->access, &jwt) == 0) {
+		expires_ms = jwt.expires_ms;
+		jwt_free(&jwt);
+		if (expires_ms > received_ms) // else one of the clocks is wrong
+			return expires_ms;
+	}
+	return provider->lifetime_s > 0 ? received_ms + provider->lifetime_s * SECOND_MS : 0;
+}
