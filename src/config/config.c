@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: MIT
+//
+// The configuration file as a whole: where it is, whether it can be trusted, and the settings
+// outside of `providers`.
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "config/providers.h"
+#include "config/reader.h"
+
+#define FILE_MAX	    (1 << 20)
+#define TIMER_PERIOD_S	    (5 * MINUTE_S) // as in the timer unit
+#define TIMER_JITTER_S	    (1 * MINUTE_S)
+#define CONNECT_TIMEOUT_S   10
+#define DEADLINE_MOST_S	    60 // refresh locks are held for 100 s at most (architecture: MUST)
+#define SYSTEM_FILE	    "/etc/oauth-keepalive/oauth-keepalive.conf"
+#define FILE_BELOW_XDG_HOME "oauth-keepalive/oauth-keepalive.conf"
+
+static void close_file(FILE **file)
+{
+	if (*file)
+		fclose(*file);
+}
+#define _cleanup_file_	    _cleanup_(close_file)
+#define _cleanup_libconfig_ _cleanup_(config_destroy)
+
+// ---- single settings
+
+static int read_fence(struct reader *reader, config_setting_t *setting, const struct rule *rule,
+		      void *target)
+{
+	int choice = 0;
+	int r = read_choice(reader, setting, rule, &choice);
+
+	if (r == 0)
+		*(bool *)target = choice == 0;
+	return r;
+}
+
+// A proxy's password would be a secret in the configuration.
+static int read_proxy(struct reader *reader, config_setting_t *setting, const struct rule *rule,
+		      void *target)
+{
+	static const char *const schemes[] = {"http://", "https://", "socks5://", "socks5h://",
+					      "socks4a://"};
+	const char *text = setting_text(reader, setting, "write it as text in quotes");
+	bool known = false;
+
+	if (!text)
+		return -EINVAL;
+	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++)
+		known |= string_starts(text, schemes[i]) && text[strlen(schemes[i])];
+	if (*text && (!known || strpbrk(text, "@ \\")))
+		return reader_fail(reader, setting, "is not a proxy's URL",
+				   "write http://HOST:PORT (or https, socks5, socks5h, socks4a), "
+				   "without user info");
+	return read_text(reader, setting, rule, target);
+}
+
+static int read_exclude(struct reader *reader, config_setting_t *setting, const struct rule *rule,
+			void *target)
+{
+	struct config *config = reader->config;
+
+	(void)rule, (void)target;
+	if (!config_setting_is_list(setting) && !config_setting_is_array(setting))
+		return reader_fail(reader, setting, "must be a list", "write ( \"PROFILE\", … )");
+	for (int i = 0; i < config_setting_length(setting); i++) {
+		config_setting_t *element = config_setting_get_elem(setting, (unsigned)i);
+		const char *text =
+			setting_text(reader, element, "write a profile id or a pattern in quotes");
+
+		if (!text)
+			return -EINVAL;
+		if (!*text)
+			return reader_fail(reader, element, "is empty", "remove it");
+		*array_add(&config->exclude, &config->n_exclude) = xstrdup(text);
+	}
+	return 0;
+}
+
+// ---- stores
+
+static int read_format(struct reader *reader, config_setting_t *setting, const struct rule *rule,
+		       void *target)
+{
+	const char *text = setting_text(reader, setting, "write it as text in quotes");
+
+	(void)rule;
+	if (!text)
+		return -EINVAL;
+	if (!string_equal(text, "openclaw-json"))
+		return reader_fail(reader, setting, "is not supported in this version",
+				   "write \"openclaw-json\"");
+	*(enum store_format *)target = STORE_OPENCLAW_JSON;
+	return 0;
+}
+
+static int read_role(struct reader *reader, config_setting_t *setting, const struct rule *rule,
+		     void *target)
+{
+	int choice = 0;
+	int r = read_choice(reader, setting, rule, &choice);
+
+	if (r == 0)
+		*(enum store_role *)target = choice == 0 ? ROLE_AGENT : ROLE_EXTERNAL;
+	return r;
+}
+
+static int read_account(struct reader *reader, config_setting_t *setting, const struct rule *rule,
+			void *target)
+{
+	const char *text = setting_text(reader, setting, "write it as text in quotes");
+
+	if (!text)
+		return -EINVAL;
+	if (*text)
+		return reader_fail(reader, setting,
+				   "is for formats without profile ids, which openclaw-json has",
+				   "remove it");
+	return read_text(reader, setting, rule, target);
+}
+
+static int check_choice(struct reader *reader, config_setting_t *setting, const struct rule *rule,
+			void *target)
+{
+	int choice;
+
+	(void)target;
+	return read_choice(reader, setting, rule, &choice);
+}
+
+static const char *const roles[] = {"agent", "external", NULL};
+static const char *const sharing[] = {"share", NULL};
+
+static const struct rule store_rules[] = {
+	{"path", read_path, offsetof(struct config_store, path)},
+	{"format", read_format, offsetof(struct config_store, format)},
+	{"role", read_role, offsetof(struct config_store, role), .choices = roles},
+	{"account", read_account, offsetof(struct config_store, account)},
+	{"refresh_token", check_choice, .choices = sharing},
+};
+
+static int read_stores(struct reader *reader, config_setting_t *setting, const struct rule *rule,
+		       void *target)
+{
+	struct config *config = reader->config;
+
+	(void)rule, (void)target;
+	if (!config_setting_is_list(setting))
+		return reader_fail(reader, setting, "must be a list of groups",
+				   "write ( { path = …; }, … )");
+	for (int i = 0; i < config_setting_length(setting); i++) {
+		config_setting_t *entry = config_setting_get_elem(setting, (unsigned)i);
+		struct config_store *store = array_add(&config->stores, &config->n_stores);
+		int r;
+
+		store->role = ROLE_AGENT;
+		if (!config_setting_is_group(entry))
+			return reader_fail(reader, entry, "must be a group", "write { path = …; }");
+		r = read_settings(reader, entry, store_rules, ARRAY_SIZE(store_rules), store);
+		if (r < 0)
+			return r;
+		if (!store->path)
+			return reader_fail(reader, entry, "has no path", "add `path`");
+	}
+	return 0;
+}
+
+// ---- the tables
+
+#define IN_CONFIG(member) offsetof(struct config, member)
+
+static const char *const fence_choices[] = {"recover", "report", NULL};
+
+static const struct rule http_rules[] = {
+	{"connect_timeout", read_duration, IN_CONFIG(connect_timeout_s), 1, DEADLINE_MOST_S},
+	{"deadline", read_duration, IN_CONFIG(deadline_s), 1, DEADLINE_MOST_S},
+	{"ca_file", read_readable_file, IN_CONFIG(ca_file)},
+	{"proxy", read_proxy, IN_CONFIG(proxy)},
+};
+
+// Settings that are known and not there yet: an ignored one would be a lie.
+static int check_duration(struct reader *reader, config_setting_t *setting, const struct rule *rule,
+			  void *target)
+{
+	int64_t seconds;
+
+	(void)target;
+	return read_duration(reader, setting, rule, &seconds);
+}
+
+static const struct rule hook_rules[] = {
+	{"refreshed", read_unavailable},
+	{"needs_login", read_unavailable},
+	{"failed", read_unavailable},
+	{"timeout", check_duration, .least = 0, .most = HOUR_S},
+	{"stagger", check_duration, .least = 0, .most = HOUR_S},
+};
+
+static const struct rule cluster_rules[] = {
+	{"endpoints", read_unavailable},     {"prefix", read_unavailable},
+	{"seal_key_file", read_unavailable}, {"ca_file", read_unavailable},
+	{"cert_file", read_unavailable},     {"key_file", read_unavailable},
+	{"user", read_unavailable},	     {"password_file", read_unavailable},
+};
+
+static const struct rule root_rules[] = {
+	{"state_dir", read_path, IN_CONFIG(state_dir)},
+	{"ledger_dir", read_path, IN_CONFIG(ledger_dir)},
+	{"margin", read_margin, IN_CONFIG(margin)},
+	{"timer_period", read_duration, IN_CONFIG(timer_period_s), 1, DAY_S},
+	{"timer_jitter", read_duration, IN_CONFIG(timer_jitter_s), 0, DAY_S},
+	{"fence", read_fence, IN_CONFIG(fence_recover), .choices = fence_choices},
+	{"http", read_group, .rules = http_rules, .n_rules = ARRAY_SIZE(http_rules)},
+	{"providers", read_providers},
+	{"stores", read_stores},
+	{"exclude", read_exclude},
+	{"hooks", read_group, .rules = hook_rules, .n_rules = ARRAY_SIZE(hook_rules)},
+	{"metrics_file", read_unavailable},
+	{"cluster", read_group, .rules = cluster_rules, .n_rules = ARRAY_SIZE(cluster_rules)},
+};
+
+// ---- the file
+
+static void set_defaults(struct config *config)
+{
+	size_t n;
+	const struct provider *presets = provider_presets(&n);
+
+	config->timer_period_s = TIMER_PERIOD_S;
+	config->timer_jitter_s = TIMER_JITTER_S;
+	config->fence_recover = true;
+	config->deadline_s = DEADLINE_MOST_S;
+	for (size_t i = 0; i < n; i++)
+		*array_add(&config->providers, &config->n_providers) = presets[i];
+}
+
+static char *find_home(void)
+{
+	const char *home = getenv("HOME");
+	const struct passwd *user;
+
+	if (home && *home == '/')
+		return xstrdup(home);
+	user = getpwuid(geteuid());
+	return user ? xstrdup(user->pw_dir) : NULL;
+}
+
+static char *user_file(const char *home)
+{
+	const char *xdg = getenv("XDG_CONFIG_HOME");
+	_cleanup_free_ char *directory = NULL;
+
+	if (xdg && *xdg == '/')
+		return path_join(xdg, FILE_BELOW_XDG_HOME);
+	if (!home)
+		return NULL;
+	directory = path_join(home, ".config");
+	return path_join(directory, FILE_BELOW_XDG_HOME);
+}
+
+// One that is there but cannot be looked at is not passed over: opening it says why.
+static bool is_absent(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) < 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
+static char *find_file(const char *home)
+{
+	_cleanup_free_ char *mine = user_file(home);
+
+	if (mine && !is_absent(mine))
+		return TAKE_PTR(mine);
+	return is_absent(SYSTEM_FILE) ? NULL : xstrdup(SYSTEM_FILE);
+}
+
+// Who can write the file decides where tokens are sent.
+static int check_file(int fd, const char *name, char **ret_error)
+{
+	struct stat st;
+	int r;
+
+	if (fstat(fd, &st) < 0) {
+		r = -errno;
+		*ret_error = xasprintf("%s: %s", name, strerror(-r));
+		return r;
+	}
+	if (!S_ISREG(st.st_mode))
+		*ret_error = xasprintf("%s: is not a regular file; name one", name);
+	else if (st.st_uid != geteuid() && st.st_uid != 0)
+		*ret_error = xasprintf("%s: belongs to another user (uid %u), who could turn your "
+				       "tokens elsewhere; "
+				       "chown %u %s",
+				       name, (unsigned)st.st_uid, (unsigned)geteuid(), name);
+	else if (st.st_mode & S_IWOTH)
+		*ret_error = xasprintf("%s: everybody can write it (mode %04o); chmod o-w %s", name,
+				       (unsigned)st.st_mode & 07777, name);
+	else if (st.st_size > FILE_MAX)
+		*ret_error = xasprintf("%s: is larger than 1 MiB; that is no configuration", name);
+	return *ret_error ? -EINVAL : 0;
+}
+
+static int open_checked(const char *path, FILE **ret, char **ret_error)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int r;
+
+	if (fd < 0) {
+		r = -errno;
+		*ret_error =
+			xasprintf("%s: %s; check the name and its permissions", path, strerror(-r));
+		return r;
+	}
+	r = check_file(fd, path, ret_error);
+	if (r < 0)
+		return r;
+	*ret = fdopen(fd, "r");
+	if (!*ret) {
+		r = -errno;
+		*ret_error = xasprintf("%s: %s; try again", path, strerror(-r));
+		return r;
+	}
+	TAKE_FD(fd);
+	return 0;
+}
+
+// libconfig opens included files itself, so they are checked afterwards, before anything in them
+// counts.
+static int check_includes(const config_t *tree, const char *directory, char **ret_error)
+{
+	for (unsigned i = 0; i < tree->num_filenames; i++) {
+		_cleanup_free_ char *path = path_join(directory, tree->filenames[i]);
+		_cleanup_file_ FILE *file = NULL;
+		int r = open_checked(path, &file, ret_error);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+// What no single setting can tell.
+static int check_whole(struct reader *reader, const config_t *tree)
+{
+	struct config *config = reader->config;
+
+	if (config->connect_timeout_s == 0)
+		config->connect_timeout_s = CONNECT_TIMEOUT_S < config->deadline_s
+						    ? CONNECT_TIMEOUT_S
+						    : config->deadline_s;
+	if (config->connect_timeout_s > config->deadline_s)
+		return reader_fail(reader, config_lookup(tree, "http.connect_timeout"),
+				   "is longer than http.deadline", "shorten it");
+	return 0;
+}
+
+static int read_tree(struct reader *reader, FILE *file)
+{
+	_cleanup_free_ char *real = realpath(reader->file, NULL);
+	_cleanup_free_ char *directory = path_dirname(real ? real : reader->file);
+	_cleanup_libconfig_ config_t tree;
+	int r;
+
+	config_init(&tree);
+	config_set_include_dir(&tree, directory);
+	if (!config_read(&tree, file)) {
+		const char *included = config_error_file(&tree);
+
+		reader->error = xasprintf("%s:%d: %s; see oauth-keepalive.conf(5)",
+					  included ? included : reader->file,
+					  config_error_line(&tree), config_error_text(&tree));
+		return -EINVAL;
+	}
+	r = check_includes(&tree, directory, &reader->error);
+	if (r < 0)
+		return r;
+	r = read_settings(reader, config_root_setting(&tree), root_rules, ARRAY_SIZE(root_rules),
+			  reader->config);
+	return r < 0 ? r : check_whole(reader, &tree);
+}
+
+static int read_config(struct reader *reader)
+{
+	_cleanup_file_ FILE *file = NULL;
+	int r = open_checked(reader->file, &file, &reader->error);
+
+	if (r < 0)
+		return r;
+	return read_tree(reader, file);
+}
+
+int config_load(const char *path, struct config *ret, char **ret_error)
+{
+	_cleanup_(config_free) struct config config = {0};
+	_cleanup_free_ char *home = find_home();
+	struct reader reader = {.config = &config, .home = home};
+	int r;
+
+	set_defaults(&config);
+	config.connect_timeout_s = CONNECT_TIMEOUT_S;
+	config.file = path ? xstrdup(path) : find_file(home);
+	if (config.file) {
+		config.connect_timeout_s = 0; // not said yet
+		reader.file = config.file;
+		r = read_config(&reader);
+		if (r < 0) {
+			*ret_error = reader.error;
+			return r;
+		}
+	}
+	*ret = config;
+	config = (struct config){0};
+	return 0;
+}
+
+void config_free(struct config *config)
+{
+	for (size_t i = 0; i < config->n_stores; i++) {
+		free(config->stores[i].path);
+		free(config->stores[i].account);
+	}
+	for (size_t i = 0; i < config->n_exclude; i++)
+		free(config->exclude[i]);
+	for (size_t i = 0; i < config->n_owned; i++)
+		free(config->owned[i]);
+	free(config->stores);
+	free(config->exclude);
+	free(config->owned);
+	free(config->providers);
+	free(config->file);
+	free(config->state_dir);
+	free(config->ledger_dir);
+	free(config->ca_file);
+	free(config->proxy);
+	*config = (struct config){0};
+}
+
+const struct provider *config_provider(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->n_providers; i++)
+		if (string_equal(config->providers[i].name, name))
+			return &config->providers[i];
+	return NULL;
+}
+
+bool config_excludes(const struct config *config, const char *provider, const char *profile)
+{
+	_cleanup_free_ char *both = xasprintf("%s/%s", provider, profile);
+
+	for (size_t i = 0; i < config->n_exclude; i++)
+		if (fnmatch(config->exclude[i], profile, 0) == 0 ||
+		    fnmatch(config->exclude[i], both, 0) == 0)
+			return true;
+	return false;
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+//
+// libconfig -> struct config. Everything has a default; with no file at all the program finds
+// OpenClaw's stores.
+//
+// Strict: an unknown setting, a wrong type, a value out of range, a number that libconfig 1.5 would
+// wrap around silently (it reads 3000000000 as -1294967296: durations are therefore strings) is an
+// error that names file, line, setting and remedy. The settings are those of
+// oauth-keepalive.conf(5).
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "provider/provider.h"
+#include "store/store.h"
+
+struct config_store {
+	char *path; // expanded, absolute
+	enum store_format format;
+	enum store_role role; // agent or external
+	char *account;	      // profile id a format without one stands for; NULL
+};
+
+struct config {
+	char *file;	  // what was read, NULL for none
+	char *state_dir;  // expanded; NULL: as OpenClaw resolves it
+	char *ledger_dir; // expanded; NULL: .local/state/oauth-keepalive in the user's passwd home
+	struct margin margin;
+	int64_t timer_period_s, timer_jitter_s;
+	bool fence_recover;
+	int64_t connect_timeout_s, deadline_s;
+	char *ca_file, *proxy;	    // NULL: unset
+	struct provider *providers; // presets with the configuration's changes, and its own
+	size_t n_providers;
+	struct config_store *stores;
+	size_t n_stores;
+	char **exclude; // shell patterns over profile id and provider/profile-id
+	size_t n_exclude;
+	char **owned; // strings the providers point to
+	size_t n_owned;
+};
+
+// Read `path`; NULL: the first of $XDG_CONFIG_HOME/oauth-keepalive/oauth-keepalive.conf
+// (~/.config/…) and /etc/oauth-keepalive/oauth-keepalive.conf that exists, or none. -EINVAL (or
+// what opening said) with one message for people, to be freed: "FILE:LINE: setting: what is wrong;
+// what to write".
+int config_load(const char *path, struct config *ret, char **ret_error);
+void config_free(struct config *config);
+const struct provider *config_provider(const struct config *config,
+				       const char *name); // NULL: unknown
+bool config_excludes(const struct config *config, const char *provider, const char *profile);
+// "33%" or a duration; also for tests and the command line.
+int margin_parse(const char *text, struct margin *ret);
+
+#endif

@@ -1,0 +1,598 @@
+// SPDX-License-Identifier: MIT
+//
+// The configuration: what is accepted arrives in the struct, and everything else is refused with
+// the file, the line, the setting and what to do about it. A setting that is ignored silently is
+// the failure this file is against.
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "config/config.h"
+
+static char *directory; // a fresh one, HOME and XDG_CONFIG_HOME at once
+
+static char *in_directory(const char *name)
+{
+	return path_join(directory, name);
+}
+
+static char *write_file(const char *name, const char *text, mode_t mode)
+{
+	char *path = in_directory(name);
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	assert_int_equal(fputs(text, file) < 0, 0);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(chmod(path, mode), 0);
+	return path;
+}
+
+// "@" in a text stands for the directory.
+static char *expand(const char *text)
+{
+	char *expanded = xstrdup(text);
+
+	for (char *at; (at = strchr(expanded, '@'));) {
+		char *longer;
+
+		if (string_starts(at, "@include")) // the only other use of the sign
+			break;
+		longer = xasprintf("%.*s%s%s", (int)(at - expanded), expanded, directory, at + 1);
+		free(expanded);
+		expanded = longer;
+	}
+	return expanded;
+}
+
+static int load_text(const char *text, struct config *ret, char **ret_error)
+{
+	_cleanup_free_ char *expanded = expand(text);
+	_cleanup_free_ char *path = write_file("test.conf", expanded, 0644);
+
+	return config_load(path, ret, ret_error);
+}
+
+static void load(const char *text, struct config *ret)
+{
+	_cleanup_free_ char *error = NULL;
+
+	if (load_text(text, ret, &error) < 0)
+		fail_msg("%s", error);
+}
+
+// ---- accepted
+
+static void test_no_file(void **state)
+{
+	_cleanup_(config_free) struct config config = {0};
+	char *error = NULL;
+	size_t n;
+
+	(void)state;
+	if (access("/etc/oauth-keepalive/oauth-keepalive.conf", F_OK) == 0)
+		skip();
+	assert_int_equal(config_load(NULL, &config, &error), 0);
+	provider_presets(&n);
+	assert_null(config.file);
+	assert_int_equal(config.n_providers, n);
+	assert_int_equal(config.timer_period_s, 300);
+	assert_int_equal(config.timer_jitter_s, 60);
+	assert_true(config.fence_recover);
+	assert_int_equal(config.connect_timeout_s, 10);
+	assert_int_equal(config.deadline_s, 60);
+	assert_int_equal(config.margin.seconds, 0);
+	assert_int_equal(config.margin.percent, 0);
+	assert_non_null(config_provider(&config, "xai"));
+	assert_null(config_provider(&config, "corp"));
+}
+
+static void test_default_file(void **state)
+{
+	_cleanup_(config_free) struct config config = {0};
+	_cleanup_free_ char *below = in_directory("oauth-keepalive"), *path = NULL, *error = NULL;
+
+	(void)state;
+	assert_int_equal(mkdir(below, 0700), 0);
+	path = write_file("oauth-keepalive/oauth-keepalive.conf", "margin = \"2h\";", 0644);
+	assert_int_equal(config_load(NULL, &config, &error), 0);
+	assert_string_equal(config.file, path);
+	assert_int_equal(config.margin.seconds, 7200);
+}
+
+static void test_all_settings(void **state)
+{
+	_cleanup_(config_free) struct config config = {0};
+	_cleanup_free_ char *ca = write_file("ca.pem", "x", 0644),
+			    *secret = write_file("secret", "x", 0600);
+	_cleanup_free_ char *state_dir = in_directory("openclaw"),
+			    *store = in_directory("x/auth-profiles.json");
+	const struct provider *corp;
+
+	(void)state;
+	load("state_dir = \"~/openclaw\"; ledger_dir = \"$HOME\"; margin = \"33%\";\n"
+	     "timer_period = \"10m\"; timer_jitter = \"0s\"; fence = \"report\";\n"
+	     "http = { connect_timeout = \"5s\"; deadline = \"30s\"; ca_file = \"@/ca.pem\";"
+	     " proxy = \"http://127.0.0.1:3128\"; };\n"
+	     "providers = ( { name = \"corp\"; token_url = \"https://login.corp.example/t\"; "
+	     "client_id = \"agents\";\n"
+	     "  client_secret_file = \"~/secret\"; encoding = \"json\"; scope = \"openid\"; \n"
+	     "  headers = ( \"X-Client: agents\", \"Authorization: Basic RkFLRQ==\" ); rotates = "
+	     "false;\n"
+	     "  reuse_window = \"10s\"; lifetime = \"1h\"; grant_lifetime = \"30d\"; margin = "
+	     "\"50%\";\n"
+	     "  login_command = \"corp-login\"; } );\n"
+	     "stores = ( { path = \"~/x/auth-profiles.json\"; }, { path = \"/y\"; format = "
+	     "\"openclaw-json\";"
+	     " role = \"external\"; refresh_token = \"share\"; } );\n"
+	     "exclude = ( \"anthropic:claude-cli\", \"personal:*\" );\n"
+	     "hooks = { refreshed = \"\"; needs_login = \"\"; failed = \"\"; timeout = \"30s\"; "
+	     "stagger = \"0s\"; };\n"
+	     "metrics_file = \"\"; cluster = { endpoints = ( ); prefix = \"\"; };\n",
+	     &config);
+	assert_string_equal(config.state_dir, state_dir);
+	assert_string_equal(config.ledger_dir, directory);
+	assert_int_equal(config.margin.percent, 33);
+	assert_int_equal(config.timer_period_s, 600);
+	assert_int_equal(config.timer_jitter_s, 0);
+	assert_false(config.fence_recover);
+	assert_int_equal(config.connect_timeout_s, 5);
+	assert_int_equal(config.deadline_s, 30);
+	assert_string_equal(config.ca_file, ca);
+	assert_string_equal(config.proxy, "http://127.0.0.1:3128");
+	assert_int_equal(config.n_stores, 2);
+	assert_string_equal(config.stores[0].path, store);
+	assert_int_equal(config.stores[0].role, ROLE_AGENT);
+	assert_int_equal(config.stores[1].role, ROLE_EXTERNAL);
+
+	corp = config_provider(&config, "corp");
+	assert_string_equal(corp->family, "corp");
+	assert_string_equal(corp->token_url, "https://login.corp.example/t");
+	assert_string_equal(corp->client_id, "agents");
+	assert_string_equal(corp->client_secret_file, secret);
+	assert_int_equal(corp->encoding, ENCODING_JSON);
+	assert_string_equal(corp->scope, "openid");
+	assert_string_equal(corp->headers[0], "X-Client: agents");
+	assert_string_equal(corp->headers[1], "Authorization: Basic RkFLRQ==");
+	assert_null(corp->headers[2]);
+	assert_false(corp->rotates);
+	assert_int_equal(corp->reuse_window_s, 10);
+	assert_int_equal(corp->lifetime_s, 3600);
+	assert_int_equal(corp->grant_lifetime_s, 30 * DAY_S);
+	assert_int_equal(corp->margin.percent, 50);
+	assert_string_equal(corp->login_command, "corp-login");
+}
+
+static void test_empty_text_is_no_setting(void **state)
+{
+	_cleanup_(config_free) struct config config = {0};
+
+	(void)state;
+	load("state_dir = \"\"; ledger_dir = \"\"; http = { ca_file = \"\"; proxy = \"\"; };"
+	     "providers = ( { name = \"openai\"; scope = \"\"; client_secret_file = \"\"; "
+	     "token_url = \"\"; } );",
+	     &config);
+	assert_null(config.state_dir);
+	assert_null(config.ledger_dir);
+	assert_null(config.ca_file);
+	assert_null(config.proxy);
+	assert_null(config_provider(&config, "openai")->scope);
+	assert_string_equal(config_provider(&config, "openai")->token_url,
+			    provider_preset("openai")->token_url);
+}
+
+// A short deadline brings the default connect timeout down with it.
+static void test_short_deadline(void **state)
+{
+	_cleanup_(config_free) struct config config = {0};
+
+	(void)state;
+	load("http = { deadline = \"3s\"; };", &config);
+	assert_int_equal(config.deadline_s, 3);
+	assert_int_equal(config.connect_timeout_s, 3);
+}
+
+static void test_provider_overrides(void **state)
+{
+	_cleanup_(config_free) struct config config = {0};
+	const struct provider *xai, *corp, *qwen, *anthropic;
+
+	(void)state;
+	load("providers = ( { name = \"xai\"; token_url = \"http://127.0.0.1:8080/t\"; margin = "
+	     "\"2h\"; },\n"
+	     "{ name = \"corp\"; discovery_url = "
+	     "\"https://Login.corp.example/.well-known/openid-configuration\";"
+	     " client_id = \"agents\"; },\n"
+	     "{ name = \"qwen-portal\"; token_url = \"https://qwen.example/t\"; client_id = \"q\"; "
+	     "},\n"
+	     "{ name = \"anthropic\"; headers = [ \"X-A: b\" ]; discovery_url = "
+	     "\"https://c.example/d\"; } );",
+	     &config);
+	xai = config_provider(&config, "xai");
+	assert_string_equal(xai->token_url, "http://127.0.0.1:8080/t");
+	assert_null(xai->discovery_url);
+	assert_int_equal(xai->margin.seconds, 7200);
+	assert_string_equal(xai->client_id, provider_preset("xai")->client_id);
+	assert_int_equal(xai->lifetime_s, provider_preset("xai")->lifetime_s);
+	assert_null(provider_preset("xai")->token_url); // the preset itself is untouched
+
+	corp = config_provider(&config, "corp");
+	assert_string_equal(corp->endpoint_domain, "login.corp.example");
+	assert_true(corp->rotates);
+	assert_int_equal(corp->encoding, ENCODING_FORM);
+	assert_string_equal(corp->login_command, "openclaw models auth login --provider corp");
+
+	qwen = config_provider(&config, "qwen-portal");
+	assert_null(provider_obstacle(qwen, NULL));
+
+	anthropic = config_provider(&config, "anthropic");
+	assert_null(anthropic->token_url);
+	assert_string_equal(anthropic->headers[0],
+			    "Accept: application/json"); // the preset's stay …
+	assert_string_equal(anthropic->headers[1], "X-A: b");
+	assert_null(anthropic->headers[2]);
+}
+
+static void test_header_override(void **state)
+{
+	_cleanup_(config_free) struct config config = {0};
+	const struct provider *xai;
+
+	(void)state;
+	load("providers = ( { name = \"xai\"; headers = ( \"accept: */*\" ); } );", &config);
+	xai = config_provider(&config, "xai");
+	assert_string_equal(xai->headers[0], "accept: */*"); // … but for those named anew
+	assert_null(xai->headers[1]);
+}
+
+static void test_excludes(void **state)
+{
+	_cleanup_(config_free) struct config config = {0};
+
+	(void)state;
+	load("exclude = ( \"anthropic:claude-cli\", \"personal:*\", \"xai/*\" );", &config);
+	assert_true(config_excludes(&config, "anthropic", "anthropic:claude-cli"));
+	assert_true(config_excludes(&config, "openai", "personal:me@example.com"));
+	assert_true(config_excludes(&config, "xai", "xai:default"));
+	assert_false(config_excludes(&config, "anthropic", "anthropic:default"));
+	assert_false(config_excludes(&config, "xai2", "xai:default"));
+}
+
+static void test_margins(void **state)
+{
+	static const struct {
+		const char *text;
+		int result;
+		int64_t seconds;
+		int percent;
+	} cases[] = {
+		{"1%", 0, 0, 1},
+		{"90%", 0, 0, 90},
+		{"2h", 0, 7200, 0},
+		{"1h30m", 0, 5400, 0},
+		{"0%", -ERANGE, 0, 0},
+		{"91%", -ERANGE, 0, 0},
+		{"4294967329%", -ERANGE, 0, 0},
+		{"0s", -ERANGE, 0, 0},
+		{"0", -ERANGE, 0, 0},
+		{"33", -EINVAL, 0, 0},
+		{"%", -EINVAL, 0, 0},
+		{"33.3%", -EINVAL, 0, 0},
+		{"-5%", -EINVAL, 0, 0},
+		{"33%%", -EINVAL, 0, 0},
+		{"", -EINVAL, 0, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct margin margin = {0};
+
+		if (margin_parse(cases[i].text, &margin) != cases[i].result ||
+		    margin.seconds != cases[i].seconds || margin.percent != cases[i].percent)
+			fail_msg("%s", cases[i].text);
+	}
+}
+
+static void test_include(void **state)
+{
+	_cleanup_(config_free) struct config config = {0};
+	_cleanup_free_ char *error = NULL;
+
+	(void)state;
+	free(write_file("more.conf", "margin = \"1h\";\nbad = 1;\n", 0644));
+	assert_int_equal(
+		load_text("fence = \"report\";\n@include \"more.conf\"\n", &config, &error),
+		-EINVAL);
+	assert_non_null(strstr(error, "more.conf:2: `bad`: unknown setting"));
+	free(write_file("more.conf", "margin = \"1h\";\n", 0644));
+	load("fence = \"report\";\n@include \"more.conf\"\n", &config);
+	assert_int_equal(config.margin.seconds, 3600);
+}
+
+// ---- refused
+
+#define ENTRY(settings) "\nproviders = ( { name = \"corp\"; " settings " } );"
+#define CORP(settings)	ENTRY("token_url = \"https://corp.example/t\"; client_id = \"c\"; " settings)
+
+static const struct {
+	const char *text;
+	const char *error; // after "<file>:"
+} refused[] = {
+	// unknown settings, at every level
+	{"margins = \"2h\";",
+	 "1: `margins`: unknown setting; known here: state_dir, ledger_dir, margin"},
+	{"Margin = \"2h\";", "1: `Margin`: unknown setting"},
+	{"http = {\n tls = true; };",
+	 "2: `http.tls`: unknown setting; known here: connect_timeout"},
+	{CORP("tokenurl = \"x\";"),
+	 "2: `providers[0].tokenurl`: unknown setting; known here: name, token_url"},
+	{"stores = ( { path = \"/x\"; paths = \"/y\"; } );",
+	 "1: `stores[0].paths`: unknown setting"},
+	{"hooks = { before = \"x\"; };", "1: `hooks.before`: unknown setting"},
+	{"cluster = { size = 3; };", "1: `cluster.size`: unknown setting"},
+	// wrong types: what libconfig wraps around or drops silently
+	{"timer_period = 300;",
+	 "1: `timer_period`: must be a string; write a duration in quotes, such as \"90s\""},
+	{"timer_period = 3000000000;", "1: `timer_period`: must be a string"},
+	{"timer_period = 5000000000L;", "1: `timer_period`: must be a string"},
+	{"timer_period = 1.5;", "1: `timer_period`: must be a string"},
+	{"timer_period = true;", "1: `timer_period`: must be a string"},
+	{"timer_period = ( \"5m\" );", "1: `timer_period`: must be a string"},
+	{"margin = 33;",
+	 "1: `margin`: must be a string; write it in quotes, such as \"2h\" or \"33%\""},
+	{"state_dir = 7;", "1: `state_dir`: must be a string; write it as text in quotes"},
+	{"fence = true;", "1: `fence`: must be a string"},
+	{"http = \"x\";", "1: `http`: must be a group; write { … }"},
+	{"http = ( );", "1: `http`: must be a group"},
+	{"providers = { name = \"xai\"; };", "1: `providers`: must be a list of groups"},
+	{"providers = [ \"xai\" ];", "1: `providers`: must be a list of groups"},
+	{"providers = ( \"xai\" );", "1: `providers[0]`: must be a group"},
+	{"stores = ( \"/x\" );", "1: `stores[0]`: must be a group"},
+	{"stores = \"/x\";", "1: `stores`: must be a list of groups"},
+	{"exclude = \"x\";", "1: `exclude`: must be a list"},
+	{"exclude = ( \"a\",\n 7 );", "2: `exclude[1]`: must be a string"},
+	{"exclude = ( \"\" );", "1: `exclude[0]`: is empty"},
+	{CORP("rotates = \"false\";"),
+	 "2: `providers[0].rotates`: must be true or false; write it without quotes"},
+	{CORP("rotates = 0;"), "2: `providers[0].rotates`: must be true or false"},
+	{CORP("client_id = 7;") /* a duplicate, too */, "2: duplicate setting name"},
+	{ENTRY("client_id = 7;"), "2: `providers[0].client_id`: must be a string"},
+	// out of range
+	{"margin = \"95%\";", "1: `margin`: is out of range; write a duration"},
+	{"margin = \"0s\";", "1: `margin`: is out of range"},
+	{"margin = \"soon\";", "1: `margin`: is not a margin; write"},
+	{"margin = \"\";", "1: `margin`: is not a margin"},
+	{"timer_period = \"5\";", "1: `timer_period`: is not a duration; write \"90s\""},
+	{"timer_period = \"0s\";",
+	 "1: `timer_period`: is out of range; write a duration from \"1s\" to \"1d\""},
+	{"timer_period = \"2d\";", "1: `timer_period`: is out of range"},
+	{"http = { deadline = \"61s\"; };",
+	 "1: `http.deadline`: is out of range; write a duration from \"1s\" to \"1m\""},
+	{"http = { deadline = \"0s\"; };", "1: `http.deadline`: is out of range"},
+	{"http = { deadline = \"5s\";\n connect_timeout = \"6s\"; };",
+	 "2: `http.connect_timeout`: is longer than http.deadline; shorten it"},
+	{CORP("reuse_window = \"2d\";"), "2: `providers[0].reuse_window`: is out of range"},
+	// words
+	{"fence = \"ignore\";",
+	 "1: `fence`: is none of the words known here; write one of: \"recover\" \"report\""},
+	{CORP("encoding = \"xml\";"),
+	 "2: `providers[0].encoding`: is none of the words known here"},
+	{"stores = ( { path = \"/x\"; role = \"main\"; } );",
+	 "1: `stores[0].role`: is none of the words"},
+	{"stores = ( { path = \"/x\"; format = \"codex-cli\"; } );",
+	 "1: `stores[0].format`: is not supported in this version; write \"openclaw-json\""},
+	{"stores = ( { path = \"/x\"; refresh_token = \"withhold\"; } );",
+	 "1: `stores[0].refresh_token`: is none"},
+	{"stores = ( { path = \"/x\"; account = \"a:b\"; } );",
+	 "1: `stores[0].account`: is for formats without"},
+	{"stores = ( { role = \"agent\"; } );", "1: `stores[0]`: has no path; add `path`"},
+	// paths and files
+	{"state_dir = \"openclaw\";",
+	 "1: `state_dir`: is not an absolute path; start it with \"/\" or \"~/\""},
+	{"state_dir = \"~other/x\";", "1: `state_dir`: is not an absolute path"},
+	{"state_dir = \"/x\\n/y\";", "1: `state_dir`: contains a control character"},
+	{"http = { ca_file = \"/nonexistent/ca.pem\"; };",
+	 "1: `http.ca_file`: /nonexistent/ca.pem: No such file or directory; name a file"},
+	{"http = { ca_file = \"@\"; };", "is not a regular file"},
+	{CORP("client_secret_file = \"@/none\";"), "No such file or directory"},
+	{CORP("client_secret_file = \"@/fifo\";"), "is not a regular file"},
+	{CORP("client_secret_file = \"@/open\";"),
+	 "open is open to group or others (mode 0640); chmod 600 "},
+	{"http = { proxy = \"127.0.0.1:3128\"; };", "1: `http.proxy`: is not a proxy's URL"},
+	// providers
+	{"providers = ( { client_id = \"x\"; } );", "1: `providers[0]`: has no name; add `name`"},
+	{"providers = ( { name = \"a b\"; } );",
+	 "1: `providers[0].name`: is not a provider's name"},
+	{"providers = ( { name = \"xai\"; },\n { name = \"xai\"; } );",
+	 "2: `providers[1].name`: names a provider for the second time; put both entries into one"},
+	{ENTRY("client_id = \"c\";"),
+	 "2: `providers[0]`: is no built-in provider and has no endpoint"},
+	{ENTRY("token_url = \"https://corp.example/t\";"),
+	 "2: `providers[0]`: has no client id; add `client_id`"},
+	{ENTRY("token_url = \"https://corp.example/t\"; client_id = \"\";"),
+	 "2: `providers[0]`: has no client id"},
+	{CORP("discovery_url = \"https://corp.example/d\";"),
+	 "2: `providers[0].discovery_url`: stands beside token_url"},
+	{ENTRY("token_url = \"http://corp.example/t\"; client_id = \"c\";"),
+	 "2: `providers[0].token_url`: is not a URL that a token may be sent to; write "
+	 "https://HOST/PATH"},
+	{ENTRY("discovery_url = \"http://corp.example/t\"; client_id = \"c\";"),
+	 "2: `providers[0].discovery_url`: is not"},
+	{CORP("headers = \"X: y\";"),
+	 "2: `providers[0].headers`: must be a list of at most 32 headers"},
+	{CORP("headers = ( 7 );"), "2: `providers[0].headers[0]`: must be a string"},
+	{CORP("headers = ( \"X y\" );"),
+	 "2: `providers[0].headers[0]`: is not a header; write \"Name: value\""},
+	{CORP("headers = ( \"X y: z\" );"), "`providers[0].headers[0]`: is not a header"},
+	{CORP("headers = ( \": z\" );"), "`providers[0].headers[0]`: is not a header"},
+	{CORP("headers = ( \"X:\" );"), "`providers[0].headers[0]`: has no value"},
+	{CORP("headers = ( \"X: y\\r\\nHost: z\" );"),
+	 "`providers[0].headers[0]`: contains a control character"},
+	{CORP("headers = ( \"X: \\xe4\" );"),
+	 "`providers[0].headers[0]`: has a byte that is not ASCII"},
+	{CORP("headers = ( \"host: z\" );"),
+	 "`providers[0].headers[0]`: sets a header that the program sets itself"},
+	{CORP("headers = ( \"Content-Length: 1\" );"), "`providers[0].headers[0]`: sets a header"},
+	{CORP("headers = ( \"Transfer-Encoding: chunked\" );"),
+	 "`providers[0].headers[0]`: sets a header"},
+	{CORP("headers = ( \"X: y\", \"Content-Type: text/plain\" );"),
+	 "`providers[0].headers[1]`: sets a header"},
+	// secrets
+	{CORP("client_secret = \"FAKE-SECRET\";"),
+	 "2: `providers[0].client_secret`: a secret is never written in the configuration; save it "
+	 "in a file only you "
+	 "can read and name that as `client_secret_file`"},
+	{"cluster = { password = \"FAKE-SECRET\"; };",
+	 "1: `cluster.password`: a secret is never written"},
+	{CORP("refresh_token = \"FAKE-SECRET\";"),
+	 "2: `providers[0].refresh_token`: a secret is never written"},
+	// not there yet: an ignored setting would be a lie
+	{"hooks = { refreshed = \"logger x\"; };",
+	 "1: `hooks.refreshed`: is not available in this version; remove it"},
+	{"hooks = { failed = 7; };", "1: `hooks.failed`: is not available in this version"},
+	{"hooks = { timeout = 30; };", "1: `hooks.timeout`: must be a string"},
+	{"metrics_file = \"/x\";", "1: `metrics_file`: is not available in this version"},
+	{"cluster = { endpoints = ( \"https://10.0.0.1:2379\" ); };",
+	 "1: `cluster.endpoints`: is not available"},
+	{"cluster = \"x\";", "1: `cluster`: must be a group"},
+	// syntax
+	{"margin = \"2h\";\nfence = ;\n", "2: syntax error; see oauth-keepalive.conf(5)"},
+	{"margin = \"2h\";\nmargin = \"3h\";\n", "2: duplicate setting name"},
+	{"@include \"nowhere.conf\"\n", "cannot open include file"},
+};
+
+static void test_refused(void **state)
+{
+	_cleanup_free_ char *fifo = in_directory("fifo");
+
+	(void)state;
+	free(write_file("open", "x", 0640));
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		struct config config = {.n_owned = 7};
+		_cleanup_free_ char *error = NULL, *file = in_directory("test.conf:");
+
+		if (load_text(refused[i].text, &config, &error) != -EINVAL)
+			fail_msg("accepted: %s", refused[i].text);
+		if (!string_starts(error, file) || !strstr(error, refused[i].error) ||
+		    (refused[i].error[0] <= '9' &&
+		     !string_starts(error + strlen(file), refused[i].error)))
+			fail_msg("%s\n\tsays %s\n\tnot  %s", refused[i].text, error,
+				 refused[i].error);
+		assert_null(strstr(error, "FAKE-SECRET"));
+		assert_int_equal(config.n_owned, 7); // results only on success
+	}
+}
+
+// expand() would turn the "@" of user info into the directory.
+static void test_user_info_is_refused(void **state)
+{
+	static const char *const texts[] = {
+		"http = { proxy = \"http://u:p\\x40proxy.example:80\"; };",
+		"providers = ( { name = \"xai\"; token_url = \"https://u\\x40evil.example/t\"; } "
+		");",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct config config;
+		_cleanup_free_ char *error = NULL;
+
+		assert_int_equal(load_text(texts[i], &config, &error), -EINVAL);
+		assert_non_null(strstr(error, "without user info"));
+		assert_null(strstr(error, "evil"));
+	}
+}
+
+static void test_untrusted_files(void **state)
+{
+	struct config config;
+	_cleanup_free_ char *path = write_file("loose.conf", "", 0646), *more = NULL;
+	_cleanup_free_ char *missing = in_directory("missing.conf"), *error = NULL, *error2 = NULL,
+			    *error3 = NULL, *error4 = NULL, *error5 = NULL;
+
+	(void)state;
+	assert_int_equal(config_load(path, &config, &error), -EINVAL);
+	assert_non_null(
+		strstr(error, "loose.conf: everybody can write it (mode 0646); chmod o-w "));
+	assert_int_equal(config_load(missing, &config, &error2), -ENOENT);
+	assert_non_null(strstr(error2, "missing.conf: No such file or directory"));
+	assert_int_equal(config_load(directory, &config, &error3), -EINVAL);
+	assert_non_null(strstr(error3, "is not a regular file"));
+	more = write_file("more.conf", "margin = \"1h\";\n", 0666);
+	assert_int_equal(load_text("@include \"more.conf\"\n", &config, &error4), -EINVAL);
+	assert_non_null(strstr(error4, "more.conf: everybody can write it"));
+	if (geteuid() == 0) { // only root can give a file away
+		assert_int_equal(chmod(path, 0644) | chown(path, 4242, 4242), 0);
+		assert_int_equal(config_load(path, &config, &error5), -EINVAL);
+		assert_non_null(strstr(error5, "belongs to another user (uid 4242)"));
+	}
+}
+
+// A broken default file is an error, not a reason to go on without one.
+static void test_broken_default_file(void **state)
+{
+	_cleanup_free_ char *below = in_directory("oauth-keepalive"), *error = NULL;
+	struct config config;
+
+	(void)state;
+	assert_int_equal(mkdir(below, 0700), 0);
+	free(write_file("oauth-keepalive/oauth-keepalive.conf", "nonsense", 0644));
+	assert_int_equal(config_load(NULL, &config, &error), -EINVAL);
+	assert_non_null(strstr(error, "oauth-keepalive.conf:1: syntax error"));
+}
+
+// ---- around each test
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path);
+}
+
+static int enter(void **state)
+{
+	const char *base = getenv("TMPDIR");
+
+	(void)state;
+	directory = path_join(base ? base : "/tmp", "test-config-XXXXXX");
+	if (!mkdtemp(directory))
+		return -1;
+	return setenv("HOME", directory, 1) | setenv("XDG_CONFIG_HOME", directory, 1);
+}
+
+static int leave(void **state)
+{
+	int r = nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+
+	(void)state;
+	free(directory);
+	return r;
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, enter, leave)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_no_file),	    TEST(test_default_file),
+		TEST(test_all_settings),    TEST(test_empty_text_is_no_setting),
+		TEST(test_short_deadline),  TEST(test_provider_overrides),
+		TEST(test_header_override), TEST(test_excludes),
+		TEST(test_margins),	    TEST(test_include),
+		TEST(test_refused),	    TEST(test_user_info_is_refused),
+		TEST(test_untrusted_files), TEST(test_broken_default_file),
+	};
+
+	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}
