@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: MIT
+//
+// The courier is spawned, not forked: nothing of the keeper's memory goes with it. It keeps none of
+// the keeper's descriptors either, standard ones included: it may outlive the keeper, and must not
+// keep a shell waiting for the end of a pipe.
+#include "courier/client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+
+#define PROGRAM "oauth-keepalive-courier"
+
+// ---- start and stop
+
+static char *program_beside_us(void)
+{
+	char self[PATH_MAX];
+
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (n <= 0)
+		return NULL;
+	self[n] = '\0';
+	_cleanup_free_ char *directory = path_dirname(self);
+	return path_join(directory, PROGRAM);
+}
+
+static char *find_program(void)
+{
+	_cleanup_free_ char *beside = program_beside_us();
+
+	if (beside && access(beside, X_OK) == 0)
+		return TAKE_PTR(beside);
+	if (access(LIBEXECDIR "/" PROGRAM, X_OK) == 0)
+		return xstrdup(LIBEXECDIR "/" PROGRAM);
+	return NULL;
+}
+
+// Held back from its first instruction on; it keeps them so.
+static int set_attributes(posix_spawnattr_t *attributes)
+{
+	sigset_t held;
+
+	sigemptyset(&held);
+	sigaddset(&held, SIGTERM);
+	sigaddset(&held, SIGINT);
+	sigaddset(&held, SIGHUP);
+	sigaddset(&held, SIGQUIT);
+	sigaddset(&held, SIGTSTP);
+	int r = posix_spawnattr_setsigmask(attributes, &held);
+	if (r == 0)
+		r = posix_spawnattr_setflags(attributes,
+					     POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
+	return -r;
+}
+
+static int set_descriptors(posix_spawn_file_actions_t *actions, int pair_end)
+{
+	int r = posix_spawn_file_actions_adddup2(actions, pair_end, COURIER_FD);
+
+	for (int fd = STDIN_FILENO; r == 0 && fd <= STDERR_FILENO; fd++)
+		r = posix_spawn_file_actions_addopen(actions, fd, "/dev/null", O_RDWR, 0);
+	if (r == 0)
+		r = posix_spawn_file_actions_addclosefrom_np(actions, COURIER_FD + 1);
+	return -r;
+}
+
+static int spawn(const char *path, int pair_end, pid_t *ret)
+{
+	char name[] = PROGRAM;
+	char *const arguments[] = {name, NULL}, *const environment[] = {NULL};
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+
+	posix_spawn_file_actions_init(&actions); // glibc: these two cannot fail
+	posix_spawnattr_init(&attributes);
+	int r = set_descriptors(&actions, pair_end);
+	if (r == 0)
+		r = set_attributes(&attributes);
+	if (r == 0)
+		r = -posix_spawn(ret, path, &actions, &attributes, arguments, environment);
+	posix_spawnattr_destroy(&attributes);
+	posix_spawn_file_actions_destroy(&actions);
+	return r;
+}
+
+int courier_start(struct courier *ret)
+{
+	_cleanup_free_ char *path = find_program();
+	struct courier courier = COURIER_NONE;
+	int pair[2];
+	pid_t pid;
+
+	if (!path)
+		return -ENOENT;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	_cleanup_close_ int ours = pair[0];
+	_cleanup_close_ int theirs = pair[1];
+	int r = spawn(path, theirs, &pid);
+	if (r < 0)
+		return r;
+	courier.fd = TAKE_FD(ours);
+	r = process_identify(pid, &courier.process);
+	if (r < 0) {
+		courier.process.pid = pid;
+		courier_stop(&courier);
+		return r;
+	}
+	*ret = courier;
+	return 0;
+}
+
+void courier_stop(struct courier *courier)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+
+	if (courier->fd < 0)
+		return;
+	cleanup_close(&courier->fd);
+	// An idle one ends within a millisecond or two. One that guards something is left alone:
+	// init reaps it.
+	for (int i = 0; i < 5; i++) {
+		if (waitpid(courier->process.pid, NULL, WNOHANG) != 0)
+			break;
+		nanosleep(&moment, NULL);
+	}
+	*courier = COURIER_NONE;
+}
+
+// ---- requests
+
+static void put_http(cJSON *json, const struct http_request *http)
+{
+	cJSON *headers = cJSON_AddArrayToObject(json, "headers");
+
+	for (size_t i = 0; i < http->n_headers; i++)
+		cJSON_AddItemToArray(headers, cJSON_CreateString(http->headers[i]));
+	json_put_text(json, "url", http->url);
+	json_put_text(json, "method", http->body.text ? "POST" : "GET");
+	json_put_secret(json, "body", &http->body);
+}
+
+static void put_config(cJSON *json, const struct config *config)
+{
+	json_put_integer(json, "connect_timeout_ms", config->connect_timeout_s * SECOND_MS);
+	json_put_integer(json, "deadline_ms", config->deadline_s * SECOND_MS);
+	json_put_text(json, "ca_file", config->ca_file);
+	json_put_text(json, "proxy", config->proxy);
+}
+
+// As text: not every inode is a JSON number.
+static void put_number_text(cJSON *json, const char *name, uint64_t value)
+{
+	char digits[24];
+
+	snprintf(digits, sizeof(digits), "%" PRIu64, value);
+	json_put_text(json, name, digits);
+}
+
+static void put_locks(cJSON *json, const struct lock_set *locks)
+{
+	cJSON *list = cJSON_AddArrayToObject(json, "locks");
+
+	for (size_t i = 0; i < locks->n; i++) {
+		cJSON *lock = cJSON_CreateObject();
+		json_put_text(lock, "path", locks->files[i].path);
+		put_number_text(lock, "dev", locks->files[i].dev);
+		put_number_text(lock, "ino", locks->files[i].ino);
+		cJSON_AddItemToArray(list, lock);
+	}
+}
+
+static int write_sealed(const struct secret *text, int *ret_fd)
+{
+	_cleanup_close_ int fd = memfd_create("request", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return -errno;
+	if (text->len > COURIER_REQUEST_MAX)
+		return -EFBIG;
+	int r = write_full(fd, text->text, text->len);
+	if (r < 0)
+		return r;
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+		return -errno;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+static int write_request(const struct courier_request *request, int *ret_fd)
+{
+	_cleanup_json_ cJSON *json = cJSON_CreateObject();
+
+	if (request->http)
+		put_http(json, request->http);
+	if (request->config)
+		put_config(json, request->config);
+	if (request->locks)
+		put_locks(json, request->locks);
+	json_put_integer(json, "hold_until_boot_ms", request->hold_until_boot_ms);
+	_cleanup_secret_ struct secret text = json_print(json, false);
+	return write_sealed(&text, ret_fd);
+}
+
+static int send_request(struct courier *courier, enum courier_type type,
+			const struct courier_request *request)
+{
+	struct courier_message message = {
+		.protocol = COURIER_PROTOCOL,
+		.type = type,
+		.id = request->id,
+	};
+	_cleanup_close_ int fd = -1;
+
+	if (courier->fd < 0)
+		return -EPIPE;
+	int r = write_request(request, &fd);
+	if (r < 0)
+		return r;
+	const int fds[] = {fd, request->receipt_fd};
+	return courier_message_send(courier->fd, &message, fds, ARRAY_SIZE(fds));
+}
+
+int courier_send(struct courier *courier, const struct courier_request *request)
+{
+	return send_request(courier, COURIER_SEND, request);
+}
+
+int courier_get(struct courier *courier, const struct courier_request *request)
+{
+	return send_request(courier, COURIER_GET, request);
+}
+
+int courier_hold(struct courier *courier, const struct courier_request *request)
+{
+	return send_request(courier, COURIER_HOLD, request);
+}
+
+int courier_event(struct courier *courier, struct courier_message *ret, int *ret_fd)
+{
+	struct courier_message message;
+	int fds[2];
+
+	if (courier->fd < 0)
+		return -EPIPE;
+	int r = courier_message_receive(courier->fd, &message, fds);
+	if (r < 0)
+		return r;
+	_cleanup_close_ int first = fds[0];
+	_cleanup_close_ int second = fds[1];
+	if (message.type != COURIER_DONE || second >= 0)
+		return -EBADMSG;
+	*ret = message;
+	*ret_fd = TAKE_FD(first);
+	return 0;
+}
