@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: MIT
+//
+// accounts/<key>.json: what is known about one account.
+//
+// A record is read strictly. One that lacks something, or whose live token does not match its own
+// fingerprint, is unreadable and holds the account; it is never patched up, because a guess here
+// would spend a token twice. What is about to be written is read back in memory first: a record we
+// could not read again is not written over one we can.
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "ledger/generation.h"
+#include "ledger/ledger.h"
+#include "ledger/private_file.h"
+#include "lock/lock.h"
+#include "store/atomic_file.h"
+
+#define RECORD_VERSION	    1
+#define RECORD_MAX	    (1u << 20)
+#define RECORD_DIVERGED_MAX 64
+#define KEY_LENGTH	    32
+#define EXACT_MAX	    (INT64_C(1) << 53) // what a JSON number holds exactly
+
+static const struct {
+	const char *name;
+	size_t offset;
+} integers[] = {
+	{"number", offsetof(struct account_record, number)},
+	{"lifetime_s", offsetof(struct account_record, lifetime_s)},
+	{"grant_expires_ms", offsetof(struct account_record, grant_expires_ms)},
+	{"first_seen_ms", offsetof(struct account_record, first_seen_ms)},
+	{"refreshed_ms", offsetof(struct account_record, refreshed_ms)},
+	{"not_before_ms", offsetof(struct account_record, not_before_ms)},
+	{"ended_ms", offsetof(struct account_record, ended_ms)},
+	{"updated_ms", offsetof(struct account_record, updated_ms)},
+};
+
+static int64_t *integer_at(struct account_record *record, size_t i)
+{
+	return (int64_t *)((char *)record + integers[i].offset);
+}
+
+void account_record_free(struct account_record *record)
+{
+	free(record->state_dir);
+	free(record->provider);
+	free(record->profile);
+	identity_free(&record->identity);
+	generation_free(&record->live);
+	free(record->superseded);
+	free(record->diverged);
+	free(record->main_store);
+	*record = (struct account_record){0};
+}
+
+// One by one, because array_add counts on having allocated the array itself.
+static void tokens_copy(struct fingerprint **to, size_t *to_n, const struct fingerprint *from,
+			size_t n)
+{
+	*to = NULL;
+	*to_n = 0;
+	for (size_t i = 0; i < n; i++)
+		*array_add(to, to_n) = from[i];
+}
+
+// Drop the oldest, which stand first.
+static void tokens_trim(struct fingerprint *tokens, size_t *n, size_t max)
+{
+	if (*n <= max)
+		return;
+	memmove(tokens, tokens + (*n - max), max * sizeof(*tokens));
+	*n = max;
+}
+
+void account_record_copy(struct account_record *to, const struct account_record *from)
+{
+	struct account_record copy = *from;
+
+	copy.state_dir = xstrdup(from->state_dir);
+	copy.provider = xstrdup(from->provider);
+	copy.profile = xstrdup(from->profile);
+	copy.main_store = xstrdup(from->main_store);
+	copy.identity = (struct identity){0};
+	identity_copy(&copy.identity, &from->identity);
+	copy.live = (struct generation){0};
+	generation_copy(&copy.live, &from->live);
+	tokens_copy(&copy.superseded, &copy.n_superseded, from->superseded, from->n_superseded);
+	tokens_copy(&copy.diverged, &copy.n_diverged, from->diverged, from->n_diverged);
+	account_record_free(to);
+	*to = copy;
+}
+
+void account_key(char ret[33], const char *state_dir, const char *provider, const char *profile,
+		 const struct identity *own_login)
+{
+	_cleanup_json_ cJSON *array = cJSON_CreateArray();
+	_cleanup_secret_ struct secret text = {0};
+	struct fingerprint digest;
+
+	cJSON_AddItemToArray(array, cJSON_CreateString(state_dir));
+	cJSON_AddItemToArray(array, cJSON_CreateString(provider));
+	cJSON_AddItemToArray(array, cJSON_CreateString(profile));
+	if (own_login)
+		cJSON_AddItemToArray(array, cJSON_CreateString(identity_name(own_login)));
+	text = json_print(array, false);
+	digest = fingerprint_of_bytes(text.text, text.len);
+	memcpy(ret, digest.hex, KEY_LENGTH);
+	ret[KEY_LENGTH] = '\0';
+}
+
+bool record_superseded(const struct account_record *record, struct fingerprint token)
+{
+	for (size_t i = 0; i < record->n_superseded; i++)
+		if (fingerprint_equal(record->superseded[i], token))
+			return true;
+	return false;
+}
+
+void record_supersede(struct account_record *record, struct fingerprint token)
+{
+	if (fingerprint_empty(token) || record_superseded(record, token))
+		return;
+	tokens_trim(record->superseded, &record->n_superseded, RECORD_SUPERSEDED_MAX - 1);
+	*array_add(&record->superseded, &record->n_superseded) = token;
+}
+
+// ---- JSON
+
+static void issue_write(cJSON *object, const char *name, const struct issue_time *time)
+{
+	cJSON *json = cJSON_AddObjectToObject(object, name);
+
+	json_put_integer(json, "issued_ms", time->issued_ms);
+	json_put_integer(json, "expires_ms", time->expires_ms);
+}
+
+static void issue_read(const cJSON *object, const char *name, struct issue_time *ret, bool *ok)
+{
+	const cJSON *json = json_get(object, name);
+
+	ret->issued_ms = read_integer(json, "issued_ms", -EXACT_MAX, EXACT_MAX, ok);
+	ret->expires_ms = read_integer(json, "expires_ms", -EXACT_MAX, EXACT_MAX, ok);
+}
+
+static void tokens_write(cJSON *object, const char *name, const struct fingerprint *tokens,
+			 size_t n)
+{
+	cJSON *json = cJSON_AddArrayToObject(object, name);
+
+	for (size_t i = 0; i < n; i++)
+		cJSON_AddItemToArray(json, cJSON_CreateString(tokens[i].hex));
+}
+
+static void tokens_read(const cJSON *object, const char *name, struct fingerprint **ret,
+			size_t *ret_n, bool *ok)
+{
+	const cJSON *json = json_get(object, name), *item;
+
+	if (!cJSON_IsArray(json)) {
+		*ok = false;
+		return;
+	}
+	cJSON_ArrayForEach (item, json)
+		*array_add(ret, ret_n) = read_fingerprint(item, false, ok);
+}
+
+static void code_read(const cJSON *object, const char *name, char ret[64], bool *ok)
+{
+	const char *text = json_text(object, name);
+
+	if (text && strlen(text) < 64)
+		memcpy(ret, text, strlen(text) + 1);
+	else
+		*ok = false;
+}
+
+static cJSON *record_to_json(struct account_record *record)
+{
+	cJSON *json = cJSON_CreateObject();
+
+	json_put_integer(json, "version", RECORD_VERSION);
+	json_put_text(json, "key", record->key);
+	json_put_text(json, "state_dir", record->state_dir);
+	json_put_text(json, "provider", record->provider);
+	json_put_text(json, "profile", record->profile);
+	cJSON_AddBoolToObject(json, "own_login", record->own_login);
+	cJSON_AddBoolToObject(json, "split", record->split);
+	identity_write(json, "identity", &record->identity);
+	generation_write(json, "live", &record->live);
+	issue_write(json, "anchor", &record->anchor);
+	issue_write(json, "anchor_before", &record->anchor_before);
+	for (size_t i = 0; i < ARRAY_SIZE(integers); i++)
+		json_put_integer(json, integers[i].name, *integer_at(record, i));
+	json_put_integer(json, "failures", record->failures);
+	json_put_integer(json, "rejections", record->rejections);
+	json_put_text(json, "error_code", record->error_code);
+	json_put_integer(json, "error_status", record->error_status);
+	json_put_text(json, "dead_code", record->dead_code);
+	json_put_text(json, "main_store", record->main_store);
+	tokens_write(json, "superseded", record->superseded, record->n_superseded);
+	tokens_write(json, "diverged", record->diverged, record->n_diverged);
+	return json;
+}
+
+static bool record_of_json(const cJSON *json, struct account_record *ret)
+{
+	bool ok = true;
+	_cleanup_free_ char *key = record_text(json, "key", false, &ok);
+
+	if (key && is_hex(key, KEY_LENGTH))
+		memcpy(ret->key, key, sizeof(ret->key));
+	else
+		ok = false;
+	ret->state_dir = record_text(json, "state_dir", false, &ok);
+	ret->provider = record_text(json, "provider", false, &ok);
+	ret->profile = record_text(json, "profile", false, &ok);
+	ret->own_login = read_flag(json, "own_login", &ok);
+	ret->split = read_flag(json, "split", &ok);
+	identity_read(json, "identity", &ret->identity, &ok);
+	generation_read(json, "live", &ret->live, &ok);
+	issue_read(json, "anchor", &ret->anchor, &ok);
+	issue_read(json, "anchor_before", &ret->anchor_before, &ok);
+	for (size_t i = 0; i < ARRAY_SIZE(integers); i++)
+		*integer_at(ret, i) =
+			read_integer(json, integers[i].name, -EXACT_MAX, EXACT_MAX, &ok);
+	ret->failures = (int)read_integer(json, "failures", 0, INT_MAX, &ok);
+	ret->rejections = (int)read_integer(json, "rejections", 0, INT_MAX, &ok);
+	code_read(json, "error_code", ret->error_code, &ok);
+	ret->error_status = (int)read_integer(json, "error_status", 0, INT_MAX, &ok);
+	code_read(json, "dead_code", ret->dead_code, &ok);
+	ret->main_store = record_text(json, "main_store", true, &ok);
+	tokens_read(json, "superseded", &ret->superseded, &ret->n_superseded, &ok);
+	tokens_read(json, "diverged", &ret->diverged, &ret->n_diverged, &ok);
+	return ok;
+}
+
+// 0, -EPROTONOSUPPORT (newer), -EBADMSG.
+static int record_of_text(const struct secret *text, const char *key, struct account_record *ret)
+{
+	_cleanup_json_ cJSON *json = json_parse(text->text, text->len);
+	_cleanup_(account_record_free) struct account_record record = {0};
+	int64_t version = json_integer(json, "version", 0);
+
+	if (version > RECORD_VERSION)
+		return -EPROTONOSUPPORT;
+	if (version != RECORD_VERSION || !record_of_json(json, &record) ||
+	    !string_equal(record.key, key))
+		return -EBADMSG;
+	*ret = record;
+	record = (struct account_record){0};
+	return 0;
+}
+
+// ---- files
+
+static char *account_path(const struct ledger *ledger, const char *key, const char *suffix)
+{
+	return xasprintf("%s/accounts/%s%s", ledger->directory, key, suffix);
+}
+
+static int record_read(const struct ledger *ledger, const char *key, struct account_record *ret,
+		       char **ret_message)
+{
+	_cleanup_free_ char *path = account_path(ledger, key, ".json");
+	_cleanup_secret_ struct secret text = {0};
+	int r = private_read(path, RECORD_MAX, &text, ret_message);
+
+	if (r < 0)
+		return r;
+	r = record_of_text(&text, key, ret);
+	if (r == -EPROTONOSUPPORT)
+		*ret_message = xasprintf("%s was written by a newer version of this program", path);
+	else if (r < 0)
+		*ret_message = xasprintf("%s is damaged", path);
+	return r;
+}
+
+static void report_unreadable(const struct ledger *ledger, const char *key, int error,
+			      char *message, struct problems *problems)
+{
+	_cleanup_free_ char *path = account_path(ledger, key, ".json");
+	bool newer = error == -EPROTONOSUPPORT;
+	char *fix;
+
+	if (newer)
+		fix = xasprintf("install that version again");
+	else if (error == -EPERM)
+		fix = xasprintf("make it a file of your own again: chown, chmod 600 %s", path);
+	else
+		fix = xasprintf(
+			"restore %s from a backup; as the last resort move it away: the account is "
+			"then adopted from the stores",
+			path);
+	problem_add(problems, SEVERITY_ERROR, newer ? "ledger_newer" : "ledger_unreadable", path,
+		    NULL, message, fix)
+		->needs_person = true;
+}
+
+int account_records_read(const struct ledger *ledger, struct account_records *ret,
+			 struct problems *problems)
+{
+	_cleanup_free_ char *directory = path_join(ledger->directory, "accounts");
+	_cleanup_names_ struct names names = {0};
+	struct account_records records = {0};
+	int r;
+
+	if (!ledger->exists) {
+		*ret = records;
+		return 0;
+	}
+	r = private_list(directory, KEY_LENGTH, ".json", &names);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < names.n; i++) {
+		char *message = NULL;
+		struct account_record record = {0};
+		_cleanup_free_ char *key = xstrndup(names.list[i], KEY_LENGTH);
+		r = record_read(ledger, key, &record, &message);
+		if (r == -ENOENT) // forgotten since we looked
+			continue;
+		if (r < 0) {
+			record.unreadable = true;
+			memcpy(record.key, key, sizeof(record.key));
+			report_unreadable(ledger, key, r, message, problems);
+		}
+		*array_add(&records.list, &records.n) = record;
+	}
+	*ret = records;
+	return 0;
+}
+
+void account_records_free(struct account_records *records)
+{
+	for (size_t i = 0; i < records->n; i++)
+		account_record_free(&records->list[i]);
+	free(records->list);
+	*records = (struct account_records){0};
+}
+
+static bool same_bytes(const struct secret *a, const struct secret *b)
+{
+	return a->len == b->len && (a->len == 0 || memcmp(a->text, b->text, a->len) == 0);
+}
+
+// Would this text come back as the record it was made of? (A token with a NUL byte would not.)
+static bool reads_back(const struct secret *text, const struct account_record *record)
+{
+	_cleanup_(account_record_free) struct account_record again = {0};
+
+	return text->len <= RECORD_MAX && record_of_text(text, record->key, &again) == 0 &&
+	       same_bytes(&again.live.access, &record->live.access) &&
+	       same_bytes(&again.live.refresh, &record->live.refresh) &&
+	       same_bytes(&again.live.id_token, &record->live.id_token) &&
+	       string_equal(again.live.fingerprint.hex, record->live.fingerprint.hex);
+}
+
+int account_record_save(struct ledger *ledger, struct account_record *record, int64_t now_ms)
+{
+	_cleanup_json_ cJSON *json = NULL;
+	_cleanup_secret_ struct secret text = {0};
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	if (record->unreadable || !is_hex(record->key, KEY_LENGTH))
+		return -EINVAL;
+	r = ledger_create(ledger);
+	if (r < 0)
+		return r;
+	tokens_trim(record->superseded, &record->n_superseded, RECORD_SUPERSEDED_MAX);
+	tokens_trim(record->diverged, &record->n_diverged, RECORD_DIVERGED_MAX);
+	record->updated_ms = now_ms;
+	json = record_to_json(record);
+	text = json_print(json, true);
+	if (!reads_back(&text, record))
+		return -EINVAL;
+	path = account_path(ledger, record->key, ".json");
+	atomic_sweep(path);
+	return atomic_replace(path, text.text, text.len, 0600);
+}
+
+int account_record_remove(struct ledger *ledger, const char *key)
+{
+	if (!is_hex(key, KEY_LENGTH))
+		return -EINVAL;
+	_cleanup_free_ char *path = account_path(ledger, key, ".json");
+	if (unlink(path) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return fsync_parent(path);
+}
+
+int account_lock(struct ledger *ledger, const char *key, int *ret_fd)
+{
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	if (!is_hex(key, KEY_LENGTH))
+		return -EINVAL;
+	r = ledger_create(ledger);
+	if (r < 0)
+		return r;
+	// Never unlinked, not even with the record: a lock on a name that is gone excludes nobody.
+	_cleanup_free_ char *path = account_path(ledger, key, ".lock");
+	r = private_open(path, O_RDWR | O_CREAT, &fd, NULL);
+	if (r == 0)
+		r = ofd_lock(fd);
+	if (r < 0)
+		return r;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+bool account_is_locked(const struct ledger *ledger, const char *key)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (!ledger->exists || !is_hex(key, KEY_LENGTH))
+		return false;
+	_cleanup_free_ char *path = account_path(ledger, key, ".lock");
+	return private_open(path, O_RDONLY, &fd, NULL) == 0 && ofd_is_locked(fd);
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+//
+// The program's own record, one directory per user (default .local/state/oauth-keepalive of the passwd home, never
+// from an environment variable, so that timer, shell and unit see the same one):
+//
+//	ledger.json                 its uuid, the machine it belongs to, its version
+//	accounts/<key>.json         an account: the live generation with its tokens, and what led to it
+//	accounts/<key>.lock         OFD-locked while a run works on the account
+//	receipts/…                  ledger/receipt.h
+//	displaced/<time>-<key>-….json  a credential that was about to be overwritten or stop being live; 30 days
+//
+// and <state dir>/locks/oauth-keepalive, which names the ledger by uuid: another ledger at work there is an error,
+// not a second truth. Directories 0700, files 0600, every write atomic and durable.
+//
+// An unreadable or newer ledger, or another machine's, is an error that holds its accounts. It is never "no ledger".
+#ifndef LEDGER_LEDGER_H
+#define LEDGER_LEDGER_H
+
+#include "base/problem.h"
+#include "ledger/receipt.h"
+
+struct ledger {
+	char *directory;
+	bool exists;      // false: nothing was ever written; reading yields nothing
+	char uuid[37];
+};
+
+// Only look: creates nothing. -EBADMSG, -EPERM, -EUCLEAN (another machine's), -EPROTONOSUPPORT (newer), each with a
+// message and a remedy to be freed.
+int ledger_open(const char *directory, struct ledger *ret, char **ret_message, char **ret_fix);
+// Make it exist, durably.
+int ledger_create(struct ledger *ledger);
+void ledger_free(struct ledger *ledger);
+// The default directory. -ENOENT if the user has no passwd entry.
+int ledger_default_directory(char **ret);
+
+// Who works on <state_dir>? 0 if nobody or we; -EEXIST if another ledger does (its uuid and directory in the message).
+int ledger_check_owner(const struct ledger *ledger, const char *state_dir, char **ret_message, char **ret_fix);
+int ledger_claim_owner(const struct ledger *ledger, const char *state_dir);
+
+// A pair of tokens, and where it came from.
+struct generation {
+	struct secret access, refresh, id_token;
+	struct fingerprint fingerprint;  // of the refresh token
+	int64_t expires_ms, issued_ms;   // as in struct credential
+	int64_t at_ms;                   // when we learnt of it
+	bool answered;                   // answered to us; else adopted from a copy
+};
+void generation_free(struct generation *generation);
+void generation_copy(struct generation *to, const struct generation *from);
+void generation_of_credential(struct generation *to, const struct credential *from, int64_t now_ms);
+
+// When a credential was issued, as far as it can be ordered: the JWT's iat if both have it, else the true expiry.
+struct issue_time {
+	int64_t issued_ms, expires_ms;
+};
+
+#define RECORD_SUPERSEDED_MAX 256
+
+struct account_record {
+	char key[33]; // "" : not recorded yet
+	bool unreadable; // the file is there and cannot be read: the account is held
+	char *state_dir, *provider, *profile;
+	bool split;                 // was main's login until another identity logged in there
+	bool own_login;             // an agent's own login under a shared profile id: `identity` is part of the key
+	struct identity identity;
+	struct generation live;
+	int64_t number;             // of the live generation
+	struct issue_time anchor, anchor_before; // newest adopted generation, and the one before it; zero: none
+	struct fingerprint *superseded; // newest last, at most RECORD_SUPERSEDED_MAX
+	size_t n_superseded;
+	struct fingerprint *diverged; // tokens neither later nor provably earlier: once diverged, always
+	size_t n_diverged;
+	int64_t lifetime_s;         // as last answered; 0 unknown
+	int64_t grant_expires_ms;   // the login's own end, where the provider said; 0 unknown
+	int64_t first_seen_ms;      // of this login
+	int64_t refreshed_ms;       // last answer; 0 never
+	int64_t not_before_ms;      // back off until; 0
+	int failures;               // in a row
+	int rejections;             // in a row
+	char error_code[64];        // of the last failure; ""
+	int error_status;           // HTTP status, 0 none
+	char dead_code[64];         // the live token is dead; ""
+	int64_t ended_ms;           // a person logged out; 0
+	char *main_store;           // path of the store that was main
+	int64_t updated_ms;
+};
+void account_record_free(struct account_record *record);
+void account_record_copy(struct account_record *to, const struct account_record *from);
+// hash(state directory, provider, profile id[, who]) as 32 hex digits.
+void account_key(char ret[33], const char *state_dir, const char *provider, const char *profile,
+		 const struct identity *own_login);
+bool record_superseded(const struct account_record *record, struct fingerprint token);
+void record_supersede(struct account_record *record, struct fingerprint token);
+
+struct account_records {
+	struct account_record *list;
+	size_t n;
+};
+// All of them. An unreadable one is a problem (error, needs_person) and comes back with `key` and `unreadable` only.
+int account_records_read(const struct ledger *ledger, struct account_records *ret, struct problems *problems);
+void account_records_free(struct account_records *records);
+int account_record_save(struct ledger *ledger, struct account_record *record, int64_t now_ms);
+int account_record_remove(struct ledger *ledger, const char *key);
+
+// OFD lock on accounts/<key>.lock: the descriptor, or -EBUSY.
+int account_lock(struct ledger *ledger, const char *key, int *ret_fd);
+bool account_is_locked(const struct ledger *ledger, const char *key);
+
+// Keep a credential that is about to be lost to view. Durable before it returns. The same token is kept once.
+int displaced_keep(struct ledger *ledger, const char *key, const struct credential *credential, const char *store,
+		   const char *why, int64_t now_ms);
+void displaced_sweep(struct ledger *ledger, int64_t now_ms); // 30 days
+
+#endif

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+//
+// Receipts: the whole at-most-once rule. `receipts/<sha256 of the refresh token>` exists, durably, before that token
+// may be sent; no receipt, no send, whatever name, lock or process comes along.
+//
+// An open receipt is append-only text, published complete and OFD-locked by link(2):
+//
+//	receipt 1 {"accounts":["key",…],"keeper":{"pid","starttime"},"courier":{…},"nonce","at"}\n      claimed
+//	sending {"at":…}\n                                     once per send, by the courier, before a byte leaves
+//	answered {…}\n<body>\n                                 by the courier, before it says a word (courier/answer.h)
+//
+// It stays locked while keeper or courier lives (one open file description, passed on). Settled, it is replaced by
+// the mark `<sha256>.settled`, which holds no secret and says that this token is superseded or dead. A receipt never
+// goes back: it is removed only while its count of sends is 0, or when the answer proves the token unspent.
+#ifndef LEDGER_RECEIPT_H
+#define LEDGER_RECEIPT_H
+
+#include "lock/lock.h"
+#include "provider/provider.h"
+
+struct ledger;
+
+enum receipt_state { RECEIPT_CLAIMED, RECEIPT_SENDING, RECEIPT_ANSWERED };
+
+struct receipt {
+	struct fingerprint token;
+	enum receipt_state state;
+	bool held;          // by a keeper or courier that lives (another one than us)
+	unsigned sends;
+	int64_t sent_ms;    // last send
+	char **accounts;    // keys
+	size_t n_accounts;
+	struct process_id courier; // whose pid the lock files carry
+	int64_t received_ms;
+	struct http_answer answer; // RECEIPT_ANSWERED
+};
+void receipt_free(struct receipt *receipt);
+
+struct receipts {
+	struct receipt *list;
+	size_t n;
+};
+// All open ones. Torn claims that nobody holds count as RECEIPT_CLAIMED with no accounts.
+int receipts_read(const struct ledger *ledger, struct receipts *ret);
+void receipts_free(struct receipts *receipts);
+
+// Claim: 0 with a locked descriptor; -EEXIST if there is one already, or the token is settled.
+int receipt_claim(struct ledger *ledger, struct fingerprint token, char *const *accounts, size_t n_accounts,
+		  struct process_id courier, int *ret_fd);
+// Open one that exists, to send once more (its count stays) or to hold it. -EBUSY if another holds it, unless
+// `even_if_held`.
+int receipt_reopen(struct ledger *ledger, struct fingerprint token, bool even_if_held, int *ret_fd);
+// Read again through its descriptor, after the courier's report.
+int receipt_reread(int fd, struct receipt *ret);
+// Keep an answer the courier could not save.
+int receipt_append_answer(int fd, const struct http_answer *answer, int64_t received_ms);
+int receipt_remove(struct ledger *ledger, struct fingerprint token);
+// Mark durably, then unlink the open receipt if there is one. `why`: "superseded", "dead". Idempotent.
+int receipt_settle(struct ledger *ledger, struct fingerprint token, const char *why);
+bool receipt_is_settled(const struct ledger *ledger, struct fingerprint token);
+// Drop marks older than 180 days: by then a token's age alone tells that it is superseded.
+void receipts_sweep(struct ledger *ledger, int64_t now_ms);
+
+#endif

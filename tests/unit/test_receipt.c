@@ -1,0 +1,669 @@
+// SPDX-License-Identifier: MIT
+//
+// Receipts: at most one claim per token whoever comes along, and no damage makes a token look less
+// sent than it was.
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "courier/answer.h"
+#include "courier/message.h"
+#include "ledger/ledger.h"
+
+#define KEY_A "00112233445566778899aabbccddeeff"
+#define KEY_B "ffeeddccbbaa99887766554433221100"
+
+static char root[4096];
+static struct ledger ledger;
+static char *const both_keys[] = {(char *)KEY_A, (char *)KEY_B};
+static const struct process_id courier = {.pid = 4711, .starttime = 123456789};
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path);
+}
+
+static int setup(void **state)
+{
+	const char *tmp = getenv("TMPDIR");
+	char *message, *fix;
+
+	(void)state;
+	snprintf(root, sizeof(root), "%s/test-receipt-XXXXXX", tmp ? tmp : "/tmp");
+	assert_non_null(mkdtemp(root));
+	_cleanup_free_ char *directory = path_join(root, "ledger");
+	assert_int_equal(ledger_open(directory, &ledger, &message, &fix), 0);
+	assert_int_equal(ledger_create(&ledger), 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	ledger_free(&ledger);
+	return nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static struct fingerprint token_of(const char *token)
+{
+	return fingerprint_of_bytes(token, strlen(token));
+}
+
+static char *path_of(struct fingerprint token, const char *suffix)
+{
+	return xasprintf("%s/receipts/%s%s", ledger.directory, token.hex, suffix);
+}
+
+static bool is_there(struct fingerprint token, const char *suffix)
+{
+	_cleanup_free_ char *path = path_of(token, suffix);
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+static size_t count_files(void)
+{
+	_cleanup_free_ char *path = path_join(ledger.directory, "receipts");
+	_cleanup_free_ char *command = xasprintf("ls -A '%s' | wc -l", path);
+	size_t n = SIZE_MAX;
+	FILE *pipe = popen(command, "r");
+
+	assert_int_equal(fscanf(pipe, "%zu", &n), 1);
+	pclose(pipe);
+	return n;
+}
+
+// A new file each time: ext4 flushes one that was truncated and written again.
+static void put_file(struct fingerprint token, const char *text, size_t len)
+{
+	_cleanup_free_ char *path = path_of(token, "");
+
+	unlink(path);
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write_full(fd, text, len), 0);
+}
+
+static struct receipt read_one(void)
+{
+	struct receipts receipts = {0};
+
+	assert_int_equal(receipts_read(&ledger, &receipts), 0);
+	assert_int_equal(receipts.n, 1);
+	struct receipt receipt = receipts.list[0];
+	receipts.list[0] = (struct receipt){0};
+	receipts_free(&receipts);
+	return receipt;
+}
+
+static void append_text(int fd, const char *text)
+{
+	assert_int_equal(write_full(fd, text, strlen(text)), 0);
+}
+
+static struct http_answer answer_with(const char *body)
+{
+	struct http_answer answer = {.status = 200, .retry_after_s = 7, .challenge = true};
+
+	secret_set_string(&answer.body, body);
+	return answer;
+}
+
+// A body that would fool a reader who looks for records in it.
+static const char tricky_body[] =
+	"{\"refresh_token\":\"FAKE-REFRESH-2\"}\nsending {\"at\":9}\nreceipt 1 {}\n";
+
+// claim, sending, answered, sending, answered, and where each of them ends.
+static struct secret full_text(const char *body, size_t ends[5])
+{
+	struct fingerprint token = token_of("FAKE-REFRESH-TEXT");
+	struct http_answer first = answer_with(body), second = answer_with("{}");
+	struct secret text = {0};
+	struct stat st;
+	int fd = -1;
+
+	assert_int_equal(receipt_claim(&ledger, token, both_keys, 2, courier, &fd), 0);
+	for (int i = 0; i < 5; i++) {
+		if (i == 1 || i == 3)
+			append_text(fd,
+				    i == 1 ? "sending {\"at\":1000}\n" : "sending {\"at\":2000}\n");
+		else if (i > 0)
+			assert_int_equal(answer_append(fd, i == 2 ? &first : &second, 1500), 0);
+		assert_int_equal(fstat(fd, &st), 0);
+		ends[i] = (size_t)st.st_size;
+	}
+	assert_int_equal(secret_read(fd, 1 << 20, &text), 0);
+	close(fd);
+	secret_free(&first.body);
+	secret_free(&second.body);
+	assert_int_equal(receipt_remove(&ledger, token), 0);
+	return text;
+}
+
+static void test_life(void **state)
+{
+	struct fingerprint token = token_of("FAKE-REFRESH-1");
+	struct http_answer answer = answer_with(tricky_body);
+	_cleanup_free_ char *path = path_of(token, "");
+	struct receipt receipt;
+	struct stat st;
+	int fd = -1;
+
+	(void)state;
+	mode_t mask = umask(0);
+	assert_int_equal(receipt_claim(&ledger, token, both_keys, 2, courier, &fd), 0);
+	umask(mask);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(st.st_nlink, 1);
+	assert_int_equal(count_files(), 1);		    // no temp file stays
+	assert_true((off_t)st.st_blocks * 512 >= 64 << 10); // room for an answer
+	assert_int_equal(fcntl(fd, F_GETFL) & (O_APPEND | O_ACCMODE), O_APPEND | O_RDWR);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+
+	receipt = read_one();
+	assert_string_equal(receipt.token.hex, token.hex);
+	assert_int_equal(receipt.state, RECEIPT_CLAIMED);
+	assert_int_equal(receipt.sends, 0);
+	assert_true(receipt.held);
+	assert_int_equal(receipt.n_accounts, 2);
+	assert_string_equal(receipt.accounts[0], KEY_A);
+	assert_string_equal(receipt.accounts[1], KEY_B);
+	assert_int_equal(receipt.courier.pid, courier.pid);
+	assert_int_equal(receipt.courier.starttime, courier.starttime);
+	receipt_free(&receipt);
+
+	append_text(fd, "sending {\"at\":1234567890123}\n");
+	assert_int_equal(receipt_reread(fd, &receipt), 0);
+	assert_int_equal(receipt.state, RECEIPT_SENDING);
+	assert_int_equal(receipt.sends, 1);
+	assert_int_equal(receipt.sent_ms, 1234567890123);
+	assert_int_equal(receipt.n_accounts, 2);
+	receipt_free(&receipt);
+
+	assert_int_equal(receipt_append_answer(fd, &answer, 1234567890999), 0);
+	close(fd);
+	receipt = read_one();
+	assert_int_equal(receipt.state, RECEIPT_ANSWERED);
+	assert_int_equal(receipt.sends, 1);
+	assert_false(receipt.held);
+	assert_int_equal(receipt.received_ms, 1234567890999);
+	assert_int_equal(receipt.answer.status, 200);
+	assert_int_equal(receipt.answer.retry_after_s, 7);
+	assert_true(receipt.answer.challenge);
+	assert_string_equal(receipt.answer.body.text, tricky_body);
+	receipt_free(&receipt);
+	secret_free(&answer.body);
+}
+
+static void test_claim_only_once(void **state)
+{
+	struct fingerprint token = token_of("FAKE-REFRESH-1");
+	int fd = -1, other = -1;
+
+	(void)state;
+	assert_int_equal(receipt_claim(&ledger, token, both_keys, 1, courier, &fd), 0);
+	assert_int_equal(receipt_claim(&ledger, token, both_keys, 1, courier, &other), -EEXIST);
+	close(fd); // dead, but what it did counts
+	assert_int_equal(receipt_claim(&ledger, token, both_keys, 1, courier, &other), -EEXIST);
+	assert_int_equal(other, -1);
+	assert_int_equal(count_files(), 1);
+	assert_int_equal(receipt_remove(&ledger, token), 0);
+	assert_int_equal(receipt_claim(&ledger, token, both_keys, 1, courier, &fd), 0);
+	close(fd);
+}
+
+static void test_settled_never_claimed(void **state)
+{
+	struct fingerprint token = token_of("FAKE-REFRESH-1"), none = {0};
+	_cleanup_free_ char *mark = path_of(token, ".settled");
+	struct stat before, after;
+	int fd = -1;
+
+	(void)state;
+	assert_false(receipt_is_settled(&ledger, token));
+	assert_false(receipt_is_settled(&ledger, none));
+	assert_int_equal(receipt_claim(&ledger, token, both_keys, 1, courier, &fd), 0);
+	assert_int_equal(receipt_settle(&ledger, token, "superseded"), 0);
+	assert_int_equal(fstat(fd, &before), 0);
+	assert_int_equal(before.st_nlink, 0); // what the courier looks at
+	close(fd);
+	assert_true(receipt_is_settled(&ledger, token));
+	assert_false(is_there(token, ""));
+	assert_int_equal(stat(mark, &before), 0);
+	assert_int_equal(before.st_mode & 07777, 0600);
+	assert_int_equal(receipt_settle(&ledger, token, "dead"), 0);
+	assert_int_equal(stat(mark, &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino); // the first reason stands
+	assert_int_equal(receipt_claim(&ledger, token, both_keys, 1, courier, &fd), -EEXIST);
+	assert_false(is_there(token, ""));
+	assert_int_equal(count_files(), 1);
+}
+
+static void test_bad_token(void **state)
+{
+	struct fingerprint none = {0}, path = {"../accounts/x"};
+	int fd = -1;
+
+	(void)state;
+	assert_int_equal(receipt_claim(&ledger, none, both_keys, 1, courier, &fd), -EINVAL);
+	assert_int_equal(receipt_claim(&ledger, path, both_keys, 1, courier, &fd), -EINVAL);
+	assert_int_equal(receipt_settle(&ledger, none, "dead"), -EINVAL);
+	assert_int_equal(receipt_remove(&ledger, none), -EINVAL);
+}
+
+// Cut at every byte: what the state may be is known exactly.
+static void test_torn_everywhere(void **state)
+{
+	struct fingerprint token = token_of("FAKE-REFRESH-1");
+	size_t ends[5];
+	_cleanup_secret_ struct secret text = full_text("FAKE\nBODY\n", ends);
+
+	(void)state;
+	assert_int_equal(text.len, ends[4]);
+	for (size_t n = 0; n <= text.len; n++) {
+		put_file(token, text.text, n);
+		struct receipt receipt = read_one();
+		unsigned sends = n <= ends[0] ? 0 : n <= ends[2] ? 1 : 2;
+		enum receipt_state expected = n <= ends[0]		     ? RECEIPT_CLAIMED
+					      : n == ends[2] || n == ends[4] ? RECEIPT_ANSWERED
+									     : RECEIPT_SENDING;
+		assert_int_equal(receipt.sends, sends);
+		assert_int_equal(receipt.state, expected);
+		assert_int_equal(receipt.n_accounts, n < ends[0] ? 0 : 2);
+		if (expected == RECEIPT_ANSWERED)
+			assert_string_equal(receipt.answer.body.text,
+					    n == ends[2] ? "FAKE\nBODY\n" : "{}");
+		else
+			assert_null(receipt.answer.body.text);
+		receipt_free(&receipt);
+	}
+}
+
+// One bit wrong anywhere: never unsent, and an answer is the one that came or none.
+static void test_flipped_everywhere(void **state)
+{
+	struct fingerprint token = token_of("FAKE-REFRESH-1");
+	size_t ends[5];
+	_cleanup_secret_ struct secret text = full_text(tricky_body, ends);
+
+	(void)state;
+	for (int upto = 1; upto <= 2; upto++) {
+		for (size_t bit = 0; bit < 8 * ends[upto]; bit++) {
+			text.text[bit / 8] ^= (char)(1 << bit % 8);
+			put_file(token, text.text, ends[upto]);
+			text.text[bit / 8] ^= (char)(1 << bit % 8);
+			struct receipt receipt = read_one();
+			assert_int_not_equal(receipt.state, RECEIPT_CLAIMED);
+			assert_true(receipt.sends >= 1);
+			if (receipt.state == RECEIPT_ANSWERED)
+				assert_string_equal(receipt.answer.body.text, tricky_body);
+			receipt_free(&receipt);
+		}
+	}
+}
+
+static void test_rubbish_is_never_unsent(void **state)
+{
+	struct fingerprint token = token_of("FAKE-REFRESH-1");
+	size_t ends[5];
+	_cleanup_secret_ struct secret text = full_text(tricky_body, ends);
+	uint32_t random = 2463534242u; // xorshift32, fixed seed
+
+	(void)state;
+	for (int round = 0; round < 2000; round++) {
+		char tail[64];
+		size_t n = 1 + (size_t)round % sizeof(tail);
+		for (size_t i = 0; i < n; i++) {
+			random ^= random << 13, random ^= random >> 17, random ^= random << 5;
+			tail[i] = (char)(random % 3 ? random >> 8 : '\n');
+		}
+		_cleanup_secret_ struct secret file = {0};
+		secret_set(&file, text.text, round % 2 ? ends[0] : 0);
+		secret_append(&file, tail, n);
+		put_file(token, file.text, file.len);
+		struct receipt receipt = read_one();
+		assert_int_equal(receipt.state, RECEIPT_SENDING);
+		assert_true(receipt.sends >= 1);
+		receipt_free(&receipt);
+	}
+}
+
+static void test_tails(void **state)
+{
+	static const struct {
+		const char *text;
+		enum receipt_state state;
+		unsigned sends;
+	} cases[] = {
+		{"receipt 1 {}\n", RECEIPT_CLAIMED, 0},
+		{"receipt 1 {broken\n", RECEIPT_CLAIMED, 0},
+		{"receipt 1 {broken", RECEIPT_CLAIMED, 0},
+		{"receipt 1 {brokensending {\"at\":1}\n", RECEIPT_SENDING, 1},
+		{"receipt 2 {}\n", RECEIPT_SENDING, 1}, // a newer format: nobody knows
+		{"receipt 1 {}\n\n", RECEIPT_SENDING, 1},
+		{"receipt 1 {}\nsending\n", RECEIPT_SENDING, 1},
+		{"receipt 1 {}\nsending nonsense\n", RECEIPT_SENDING, 1},
+		{"receipt 1 {}\nanswered {}\n", RECEIPT_SENDING, 1},
+		{"receipt 1 {}\nsending {\"at\":1}\nanswered {}\nbody", RECEIPT_SENDING, 1},
+		// A second send behind an answer that was torn.
+		{"receipt 1 {}\nsending {\"at\":1}\nanswered {}\nbo\nsending {\"at\":2}\n",
+		 RECEIPT_SENDING, 2},
+		{"receipt 1 {}\nsending {\"at\":1}\nanswered {}\nbo\nsendi", RECEIPT_SENDING, 2},
+		{"receipt 1 {}\nsending {\"at\":1}\nrubbish\nmore\n", RECEIPT_SENDING, 2},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		put_file(token_of("FAKE-REFRESH-1"), cases[i].text, strlen(cases[i].text));
+		struct receipt receipt = read_one();
+		assert_int_equal(receipt.state, cases[i].state);
+		assert_int_equal(receipt.sends, cases[i].sends);
+		receipt_free(&receipt);
+	}
+}
+
+// The courier's disk write was torn; the keeper got the answer another way and keeps it.
+static void test_answer_behind_torn_one(void **state)
+{
+	struct http_answer answer = answer_with(tricky_body);
+	struct fingerprint token = token_of("FAKE-REFRESH-1");
+	struct receipt receipt;
+	int fd = -1;
+
+	(void)state;
+	assert_int_equal(receipt_claim(&ledger, token, both_keys, 1, courier, &fd), 0);
+	append_text(fd, "sending {\"at\":1}\nanswered {\"status\":200,\"len");
+	assert_int_equal(receipt_append_answer(fd, &answer, 5), 0);
+	assert_int_equal(receipt_reread(fd, &receipt), 0);
+	assert_int_equal(receipt.state, RECEIPT_ANSWERED);
+	assert_int_equal(receipt.sends, 1);
+	assert_string_equal(receipt.answer.body.text, tricky_body);
+	receipt_free(&receipt);
+
+	// And a torn repetition does not hide it.
+	append_text(fd, "answered {\"status\":200,\"len");
+	assert_int_equal(receipt_reread(fd, &receipt), 0);
+	assert_int_equal(receipt.state, RECEIPT_ANSWERED);
+	assert_int_equal(receipt.sends, 1);
+	receipt_free(&receipt);
+	close(fd);
+	secret_free(&answer.body);
+}
+
+// Two answers of the largest size must still be readable.
+static void test_largest_answers(void **state)
+{
+	struct http_answer answer = {.status = 200, .retry_after_s = -1};
+	struct fingerprint token = token_of("FAKE-REFRESH-1");
+	_cleanup_free_ char *body = xcalloc(1, COURIER_ANSWER_MAX);
+	struct receipt receipt;
+	int fd = -1;
+
+	(void)state;
+	memset(body, 'x', COURIER_ANSWER_MAX);
+	secret_set(&answer.body, body, COURIER_ANSWER_MAX);
+	assert_int_equal(receipt_claim(&ledger, token, both_keys, 1, courier, &fd), 0);
+	for (int i = 0; i < 2; i++) {
+		append_text(fd, "sending {\"at\":1}\n");
+		assert_int_equal(receipt_append_answer(fd, &answer, 5), 0);
+	}
+	assert_int_equal(receipt_reread(fd, &receipt), 0);
+	assert_int_equal(receipt.state, RECEIPT_ANSWERED);
+	assert_int_equal(receipt.sends, 2);
+	assert_int_equal(receipt.answer.body.len, COURIER_ANSWER_MAX);
+	receipt_free(&receipt);
+	close(fd);
+	secret_free(&answer.body);
+}
+
+// What stands in a receipt's place and cannot be read must not be taken for "not sent".
+static void test_unreadable_is_spent(void **state)
+{
+	struct fingerprint token = token_of("FAKE-REFRESH-1");
+	_cleanup_free_ char *path = path_of(token, "");
+	struct receipt receipt;
+	int fd = -1;
+
+	(void)state;
+	for (int kind = 0; kind < 4; kind++) {
+		if (kind == 0)
+			assert_int_equal(mkdir(path, 0700), 0);
+		else if (kind == 1)
+			assert_int_equal(symlink("/dev/null", path), 0);
+		else
+			put_file(token, "receipt 1 {}\n", 13);
+		if (kind == 2)
+			assert_int_equal(chmod(path, 0644), 0);
+		if (kind == 3)
+			assert_int_equal(truncate(path, (4 << 20) + 1), 0);
+		receipt = read_one();
+		assert_int_equal(receipt.state, RECEIPT_SENDING);
+		assert_true(receipt.sends >= 2);
+		assert_string_equal(receipt.token.hex, token.hex);
+		receipt_free(&receipt);
+		assert_int_equal(receipt_claim(&ledger, token, both_keys, 1, courier, &fd),
+				 -EEXIST);
+		assert_int_equal(remove(path), 0);
+	}
+}
+
+static int wait_for(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+// Children start together when the pipe closes.
+static void wait_for_start(int pipe_fds[2])
+{
+	char c;
+
+	close(pipe_fds[1]);
+	(void)!read(pipe_fds[0], &c, 1);
+}
+
+static void test_one_of_many_wins(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 50; round++) {
+		_cleanup_free_ char *text = xasprintf("FAKE-REFRESH-RACE-%d", round);
+		pid_t children[8];
+		int start[2], won = 0;
+		assert_int_equal(pipe(start), 0);
+		for (size_t i = 0; i < ARRAY_SIZE(children); i++) {
+			children[i] = fork();
+			if (children[i] == 0) {
+				int fd = -1;
+				wait_for_start(start);
+				int r = receipt_claim(&ledger, token_of(text), both_keys, 2,
+						      courier, &fd);
+				_exit(r == 0 ? 1 : r == -EEXIST ? 0 : 2);
+			}
+		}
+		close(start[0]);
+		close(start[1]);
+		for (size_t i = 0; i < ARRAY_SIZE(children); i++) {
+			int code = wait_for(children[i]);
+			assert_in_range(code, 0, 1);
+			won += code;
+		}
+		assert_int_equal(won, 1);
+		assert_true(is_there(token_of(text), ""));
+	}
+	assert_int_equal(count_files(), 50);
+}
+
+// Whoever comes before, between or after: once settled, no open receipt is left.
+static void test_settle_against_claims(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 50; round++) {
+		_cleanup_free_ char *text = xasprintf("FAKE-REFRESH-RACE-%d", round);
+		pid_t children[6];
+		int start[2];
+		assert_int_equal(pipe(start), 0);
+		for (size_t i = 0; i < ARRAY_SIZE(children); i++) {
+			children[i] = fork();
+			if (children[i] == 0) {
+				int fd = -1, r;
+				wait_for_start(start);
+				if (i == 0)
+					r = receipt_settle(&ledger, token_of(text), "superseded");
+				else
+					r = receipt_claim(&ledger, token_of(text), both_keys, 2,
+							  courier, &fd);
+				_exit(r == 0 || r == -EEXIST ? 0 : 1);
+			}
+		}
+		close(start[0]);
+		close(start[1]);
+		for (size_t i = 0; i < ARRAY_SIZE(children); i++)
+			assert_int_equal(wait_for(children[i]), 0);
+		assert_true(receipt_is_settled(&ledger, token_of(text)));
+		assert_false(is_there(token_of(text), ""));
+	}
+}
+
+// One open file description, passed on: held until the last of them is gone.
+static void test_held_by_whoever_lives(void **state)
+{
+	struct fingerprint token = token_of("FAKE-REFRESH-1");
+	struct receipt receipt;
+	int fd = -1, other = -1, end[2];
+
+	(void)state;
+	assert_int_equal(receipt_claim(&ledger, token, both_keys, 1, courier, &fd), 0);
+	assert_int_equal(pipe(end), 0);
+	pid_t child = fork();
+	if (child == 0) { // the courier: has the descriptor, outlives the keeper's
+		wait_for_start(end);
+		_exit(0);
+	}
+	close(end[0]);
+	close(fd);
+	receipt = read_one();
+	assert_true(receipt.held);
+	receipt_free(&receipt);
+	assert_int_equal(receipt_reopen(&ledger, token, false, &other), -EBUSY);
+	assert_int_equal(receipt_reopen(&ledger, token, true, &other), 0);
+	close(other);
+
+	close(end[1]);
+	assert_int_equal(wait_for(child), 0);
+	receipt = read_one();
+	assert_false(receipt.held);
+	receipt_free(&receipt);
+	assert_int_equal(receipt_reopen(&ledger, token, false, &other), 0);
+	assert_int_equal(fcntl(other, F_GETFL) & (O_APPEND | O_ACCMODE), O_APPEND | O_RDWR);
+	receipt = read_one();
+	assert_true(receipt.held); // reopening locks it again
+	receipt_free(&receipt);
+	close(other);
+	assert_int_equal(receipt_reopen(&ledger, token_of("FAKE-REFRESH-NONE"), false, &other),
+			 -ENOENT);
+}
+
+static void touch(const char *name)
+{
+	_cleanup_free_ char *path = xasprintf("%s/receipts/%s", ledger.directory, name);
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+}
+
+static void test_sweep(void **state)
+{
+	struct fingerprint open_one = token_of("FAKE-REFRESH-1"),
+			   settled = token_of("FAKE-REFRESH-2");
+	struct process_id self;
+	int64_t now_ms = clock_wall_ms();
+	struct receipts receipts = {0};
+	int fd = -1;
+
+	(void)state;
+	assert_int_equal(process_self(&self), 0);
+	_cleanup_free_ char *live =
+		xasprintf(".%d-%llu-900.tmp", (int)self.pid, (unsigned long long)self.starttime);
+	_cleanup_free_ char *dead = xasprintf(".%d-%llu-900.tmp", (int)self.pid,
+					      (unsigned long long)self.starttime + 1);
+	touch(live);
+	touch(dead);
+	touch("somebody-elses.tmp");
+	touch("README");
+	assert_int_equal(receipt_claim(&ledger, open_one, both_keys, 1, courier, &fd), 0);
+	close(fd);
+	assert_int_equal(receipt_settle(&ledger, settled, "dead"), 0);
+
+	receipts_sweep(&ledger, now_ms + 179 * DAY_S * SECOND_MS);
+	assert_true(receipt_is_settled(&ledger, settled));
+	assert_int_equal(count_files(), 5); // the dead process's temp file went
+	assert_int_equal(receipts_read(&ledger, &receipts), 0);
+	assert_int_equal(receipts.n, 1);
+	receipts_free(&receipts);
+
+	receipts_sweep(&ledger, now_ms + 181 * DAY_S * SECOND_MS);
+	assert_false(receipt_is_settled(&ledger, settled));
+	assert_true(is_there(open_one, "")); // open ones are never swept
+	assert_int_equal(count_files(), 4);
+}
+
+static void test_no_ledger(void **state)
+{
+	_cleanup_free_ char *directory = path_join(root, "none");
+	struct ledger none = {.directory = directory};
+	struct receipts receipts = {0};
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(receipts_read(&none, &receipts), 0);
+	assert_int_equal(receipts.n, 0);
+	assert_false(receipt_is_settled(&none, token_of("FAKE-REFRESH-1")));
+	receipts_sweep(&none, clock_wall_ms());
+	assert_int_equal(stat(directory, &st), -1);
+
+	// But a ledger whose receipts cannot be listed is an error.
+	_cleanup_free_ char *path = path_join(ledger.directory, "receipts");
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(receipts_read(&ledger, &receipts), -ENOENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_life, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_claim_only_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_settled_never_claimed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bad_token, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_torn_everywhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_flipped_everywhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rubbish_is_never_unsent, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tails, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_answer_behind_torn_one, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_largest_answers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unreadable_is_spent, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_of_many_wins, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_settle_against_claims, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_held_by_whoever_lives, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sweep, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_ledger, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("receipt", tests, NULL, NULL);
+}
