@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+//
+// Replace a file so that it is old or new at every instant, and durably new once the call returned.
+//
+//	atomic_stage(target, size, &stage)     a temp file beside the target, `size` bytes really written, fsynced:
+//	                                       disk full, read-only, quota and permission show up now
+//	atomic_commit(&stage, text, len)       new content into it, mode and owner of the target, fsync, rename,
+//	                                       fsync of the directory
+//	atomic_abort(&stage)                   remove it; harmless after a commit
+//
+// The target is a real path (no symlink); links to it stay what they are. Temp files are named
+// `<target>.<pid>-<starttime>.oauth-keepalive.tmp`, created O_EXCL|O_NOFOLLOW with mode 0600, so that a later
+// run can tell whose they are: atomic_sweep removes those whose process is gone.
+#ifndef STORE_ATOMIC_FILE_H
+#define STORE_ATOMIC_FILE_H
+
+#include "base/secret.h"
+
+struct atomic_stage {
+	char *target, *temp; // NULL: not staged
+	int fd;
+};
+#define ATOMIC_STAGE_NONE ((struct atomic_stage){ .fd = -1 })
+
+// Also what would only show at the rename: -ELOOP for a link, -EBUSY for a file that is a mount point (a container's
+// bind mount), -EPERM for an immutable one.
+int atomic_stage(const char *target, size_t size, struct atomic_stage *ret);
+// After an error the target still is what it was, or (only if the directory's fsync failed) already new: the
+// caller may call again with the same content. -ESTALE: the temp file was taken away (call again).
+int atomic_commit(struct atomic_stage *stage, const char *text, size_t len);
+void atomic_abort(struct atomic_stage *stage);
+#define _cleanup_stage_ _cleanup_(atomic_abort)
+
+// Both in one; `mode` is for a target that does not exist yet (the ledger's files), 0 refuses to create one.
+int atomic_replace(const char *target, const char *text, size_t len, mode_t mode);
+
+// Remove temp files of dead processes beside `target`.
+void atomic_sweep(const char *target);
+
+#endif

@@ -1,0 +1,691 @@
+// SPDX-License-Identifier: MIT
+//
+// Old or new at every instant: the system calls that matter are defined here in front of libc's, so
+// that each of them can be made to fail, or to be the last one the process ever makes.
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lock/lock.h"
+#include "store/atomic_file.h"
+
+#define OLD    "{\"refresh\":\"FAKE-REFRESH-1\"}\n"
+#define NEW    "{\"refresh\":\"FAKE-REFRESH-2\",\"more\":true}\n"
+#define SUFFIX ".oauth-keepalive.tmp"
+
+// ---- the system calls
+
+static struct {
+	bool armed, crash, reached, renamed;
+	int step; // the one that is hit, from 1
+	int count;
+	size_t written;
+} fault;
+
+static void arm(int step, bool crash)
+{
+	memset(&fault, 0, sizeof(fault));
+	fault.armed = true;
+	fault.step = step;
+	fault.crash = crash;
+}
+
+static bool hit(void)
+{
+	if (!fault.armed || ++fault.count != fault.step)
+		return false;
+	if (fault.crash)
+		_exit(77);
+	fault.reached = true;
+	errno = EIO;
+	return true;
+}
+
+int fsync(int fd)
+{
+	return hit() ? -1 : (int)syscall(SYS_fsync, fd);
+}
+int ftruncate(int fd, off_t size)
+{
+	return hit() ? -1 : (int)syscall(SYS_ftruncate, fd, size);
+}
+int fchmod(int fd, mode_t mode)
+{
+	return hit() ? -1 : (int)syscall(SYS_fchmod, fd, mode);
+}
+
+ssize_t write(int fd, const void *data, size_t n)
+{
+	if (hit())
+		return -1;
+	ssize_t written = syscall(SYS_write, fd, data, n);
+	fault.written += written > 0 ? (size_t)written : 0;
+	return written;
+}
+
+int close(int fd)
+{
+	bool failing = hit();
+	int r = (int)syscall(SYS_close, fd); // which closes even when it fails
+	if (failing)
+		errno = EIO;
+	return failing ? -1 : r;
+}
+
+int rename(const char *from, const char *to)
+{
+	if (hit())
+		return -1;
+	int r = (int)syscall(SYS_rename, from, to);
+	fault.renamed = r == 0;
+	return r;
+}
+
+// ---- files
+
+static char *directory, *target;
+
+static void put(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "we");
+	assert_non_null(f);
+	assert_int_equal(fputs(text, f) < 0, 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void assert_content(const char *path, const char *expected)
+{
+	char text[512] = "";
+	FILE *f = fopen(path, "re");
+	assert_non_null(f);
+	size_t n = fread(text, 1, sizeof(text) - 1, f);
+	fclose(f);
+	assert_string_equal(text, expected);
+	assert_int_equal(n, strlen(expected));
+}
+
+static struct stat stat_of(const char *path)
+{
+	struct stat st;
+	assert_int_equal(lstat(path, &st), 0);
+	return st;
+}
+
+static bool exists(const char *path)
+{
+	struct stat st;
+	return lstat(path, &st) == 0;
+}
+
+static size_t count_entries(void)
+{
+	size_t n = 0;
+	DIR *d = opendir(directory);
+	assert_non_null(d);
+	for (const struct dirent *e; (e = readdir(d));)
+		n += !string_equal(e->d_name, ".") && !string_equal(e->d_name, "..");
+	closedir(d);
+	return n;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	char *base = getenv("TMPDIR");
+	memset(&fault, 0, sizeof(fault));
+	umask(022);
+	directory = xasprintf("%s/atomic-XXXXXX", base ? base : "/tmp");
+	assert_non_null(mkdtemp(directory));
+	target = path_join(directory, "auth-profiles.json");
+	put(target, OLD);
+	assert_int_equal(chmod(target, 0640), 0);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	fault.armed = false;
+	DIR *d = opendir(directory);
+	for (const struct dirent *e; (e = readdir(d));)
+		if (!string_equal(e->d_name, ".") && !string_equal(e->d_name, ".."))
+			assert_int_equal(unlinkat(dirfd(d), e->d_name,
+						  e->d_type == DT_DIR ? AT_REMOVEDIR : 0),
+					 0);
+	closedir(d);
+	assert_int_equal(rmdir(directory), 0);
+	cleanup_free(&directory);
+	cleanup_free(&target);
+	return 0;
+}
+
+static char *own_temp(const char *path)
+{
+	struct process_id self;
+	assert_int_equal(process_self(&self), 0);
+	return xasprintf("%s.%d-%" PRIu64 SUFFIX, path, (int)self.pid, self.starttime);
+}
+
+// ---- the whole
+
+static void test_stage_and_commit(void **state)
+{
+	(void)state;
+	struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	_cleanup_free_ char *temp = own_temp(target);
+	arm(0, false);
+	assert_int_equal(atomic_stage(target, 200000, &stage), 0);
+	assert_true(fault.written >= 200000); // really written, not only reserved
+	assert_string_equal(stage.temp, temp);
+	struct stat st = stat_of(temp);
+	assert_int_equal(st.st_size, 200000);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_true(fcntl(stage.fd, F_GETFD) & FD_CLOEXEC);
+	assert_content(target, OLD);
+
+	assert_int_equal(atomic_commit(&stage, NEW, strlen(NEW)), 0);
+	assert_content(target, NEW); // and not the zeros behind it
+	assert_int_equal(stat_of(target).st_mode & 07777, 0640);
+	assert_int_equal(stat_of(target).st_ino, st.st_ino);
+	assert_false(exists(temp));
+	atomic_abort(&stage);
+	assert_content(target, NEW);
+	atomic_abort(&stage);
+	assert_int_equal(count_entries(), 1);
+}
+
+static void test_commit_longer_than_staged(void **state)
+{
+	(void)state;
+	struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	assert_int_equal(atomic_stage(target, 3, &stage), 0);
+	assert_int_equal(atomic_commit(&stage, NEW, strlen(NEW)), 0);
+	assert_content(target, NEW);
+	assert_int_equal(atomic_commit(&stage, OLD, strlen(OLD)), 0); // once more
+	assert_content(target, OLD);
+	assert_int_equal(atomic_commit(&stage, "", 0), 0);
+	assert_content(target, "");
+	atomic_abort(&stage);
+}
+
+static void test_abort(void **state)
+{
+	(void)state;
+	struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	atomic_abort(&stage); // nothing staged
+	assert_int_equal(atomic_commit(&stage, NEW, strlen(NEW)), -EINVAL);
+	assert_int_equal(atomic_stage(target, 100, &stage), 0);
+	assert_int_equal(count_entries(), 2);
+	atomic_abort(&stage);
+	assert_int_equal(count_entries(), 1);
+	assert_null(stage.target);
+	assert_int_equal(stage.fd, -1);
+	assert_content(target, OLD);
+}
+
+static void test_new_target(void **state)
+{
+	(void)state;
+	_cleanup_free_ char *path = path_join(directory, "new.json");
+	assert_int_equal(atomic_replace(path, NEW, strlen(NEW), 0), -ENOENT);
+	assert_int_equal(count_entries(), 1);
+	umask(0);
+	assert_int_equal(atomic_replace(path, NEW, strlen(NEW), 0600), 0);
+	assert_int_equal(stat_of(path).st_mode & 07777, 0600);
+	assert_content(path, NEW);
+	assert_int_equal(chmod(path, 0644), 0);
+	umask(077);
+	assert_int_equal(atomic_replace(path, OLD, strlen(OLD), 0600), 0);
+	assert_int_equal(stat_of(path).st_mode & 07777, 0644); // the target's, not the given one
+	assert_content(path, OLD);
+	unlink(path);
+	assert_int_equal(atomic_replace(path, OLD, strlen(OLD), 0640), 0);
+	assert_int_equal(stat_of(path).st_mode & 07777, 0640); // whatever the umask
+	unlink(path);
+	struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	assert_int_equal(atomic_stage(path, 10, &stage), 0);
+	assert_int_equal(atomic_commit(&stage, OLD, strlen(OLD)), 0);
+	assert_int_equal(stat_of(path).st_mode & 07777, 0600);
+	atomic_abort(&stage);
+}
+
+static void test_owner(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(chown(target, 12345, 23456), 0);
+	assert_int_equal(chmod(target, 0460), 0);
+	struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	assert_int_equal(atomic_stage(target, 10, &stage), 0);
+	struct stat st = stat_of(stage.temp);
+	assert_int_equal(st.st_mode & 07777, 0600); // the group has to wait
+	assert_int_equal(st.st_gid, 23456);
+	assert_int_equal(atomic_commit(&stage, NEW, strlen(NEW)), 0);
+	atomic_abort(&stage);
+	st = stat_of(target);
+	assert_int_equal(st.st_uid, 12345);
+	assert_int_equal(st.st_gid, 23456);
+	assert_int_equal(st.st_mode & 07777, 0460);
+}
+
+// What the target's mode and owner are at the commit counts.
+static void test_attributes_changed_meanwhile(void **state)
+{
+	(void)state;
+	struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	assert_int_equal(atomic_stage(target, 10, &stage), 0);
+	assert_int_equal(chmod(target, 0600), 0);
+	uid_t uid = geteuid() == 0 ? 12345 : geteuid(); // only root can give it away
+	assert_int_equal(chown(target, uid, (gid_t)-1), 0);
+	assert_int_equal(atomic_commit(&stage, NEW, strlen(NEW)), 0);
+	assert_int_equal(stat_of(target).st_mode & 07777, 0600);
+	assert_int_equal(stat_of(target).st_uid, uid);
+	atomic_abort(&stage);
+}
+
+// ---- what is refused
+
+static void test_refused(void **state)
+{
+	(void)state;
+	struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	_cleanup_free_ char *link = path_join(directory, "link"),
+			    *sub = path_join(directory, "sub");
+	_cleanup_free_ char *fifo = path_join(directory, "fifo"),
+			    *missing = path_join(directory, "no/x");
+	_cleanup_free_ char *slash = path_join(directory, "sub/");
+	assert_int_equal(symlink(target, link), 0);
+	assert_int_equal(mkdir(sub, 0700), 0);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	assert_int_equal(atomic_replace(link, NEW, strlen(NEW), 0600), -ELOOP);
+	assert_int_equal(atomic_replace(sub, NEW, strlen(NEW), 0600), -EISDIR);
+	assert_int_equal(atomic_replace(slash, NEW, strlen(NEW), 0600), -EISDIR);
+	assert_int_equal(atomic_replace(fifo, NEW, strlen(NEW), 0600), -EINVAL);
+	assert_int_equal(atomic_replace(missing, NEW, strlen(NEW), 0600), -ENOENT);
+	assert_int_equal(atomic_stage(link, 10, &stage), -ELOOP);
+	assert_null(stage.target);
+	assert_int_equal(unlink(link), 0);
+	assert_int_equal(symlink("nowhere", link), 0);
+	assert_int_equal(atomic_replace(link, NEW, strlen(NEW), 0600), -ELOOP);
+	assert_content(target, OLD);
+	assert_int_equal(count_entries(), 4);
+}
+
+// A target that becomes a link between the two steps.
+static void test_link_at_commit(void **state)
+{
+	(void)state;
+	struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	_cleanup_free_ char *other = path_join(directory, "other");
+	assert_int_equal(atomic_stage(target, 10, &stage), 0);
+	assert_int_equal(rename(target, other), 0);
+	assert_int_equal(symlink(other, target), 0);
+	assert_int_equal(atomic_commit(&stage, NEW, strlen(NEW)), -ELOOP);
+	atomic_abort(&stage);
+	assert_true(S_ISLNK(stat_of(target).st_mode));
+	assert_content(other, OLD);
+	assert_int_equal(count_entries(), 2);
+}
+
+static void test_long_name(void **state)
+{
+	(void)state;
+	char name[NAME_MAX + 1];
+	memset(name, 'n', NAME_MAX);
+	name[NAME_MAX] = '\0';
+	_cleanup_free_ char *path = path_join(directory, name);
+	put(path, OLD);
+	assert_int_equal(atomic_replace(path, NEW, strlen(NEW), 0600), -ENAMETOOLONG);
+	assert_content(path, OLD);
+}
+
+static void test_no_space(void **state)
+{
+	(void)state;
+	struct rlimit before, limit;
+	struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	limit = (struct rlimit){.rlim_cur = 100000, .rlim_max = before.rlim_max};
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	int r = atomic_stage(target, 100001, &stage);
+	setrlimit(RLIMIT_FSIZE, &before);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_int_equal(r, -EFBIG);
+	assert_null(stage.target);
+	assert_int_equal(count_entries(), 1);
+	assert_content(target, OLD);
+}
+
+static void test_read_only_directory(void **state)
+{
+	(void)state;
+	if (geteuid() == 0)
+		skip();
+	struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	assert_int_equal(chmod(directory, 0500), 0);
+	int r = atomic_stage(target, 10, &stage);
+	assert_int_equal(chmod(directory, 0700), 0);
+	assert_int_equal(r, -EACCES);
+}
+
+// In a mount namespace of its own. 78: not allowed to try.
+static int replace_bind_mounted(void)
+{
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount(target, target, NULL, MS_BIND, NULL) < 0)
+		return 78;
+	struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	return atomic_stage(target, 10, &stage) == -EBUSY ? 0 : 1;
+}
+
+// rename onto it would fail, and only after the token was spent.
+static void test_bind_mounted_target(void **state)
+{
+	(void)state;
+	int status;
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(replace_bind_mounted());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 78)
+		skip();
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(count_entries(), 1);
+}
+
+static void test_immutable_target(void **state)
+{
+	(void)state;
+	int fd = open(target, O_RDONLY | O_CLOEXEC), flags = FS_IMMUTABLE_FL;
+	struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	assert_true(fd >= 0);
+	if (ioctl(fd, FS_IOC_SETFLAGS, &flags) < 0) {
+		close(fd);
+		skip();
+	}
+	int r = atomic_stage(target, 10, &stage);
+	flags = 0;
+	assert_int_equal(ioctl(fd, FS_IOC_SETFLAGS, &flags), 0);
+	close(fd);
+	assert_int_equal(r, -EPERM);
+	assert_int_equal(count_entries(), 1);
+}
+
+// ---- temp files of others
+
+static void test_leftover(void **state)
+{
+	(void)state;
+	_cleanup_free_ char *temp = own_temp(target), *victim = path_join(directory, "victim");
+	put(temp, "left by an earlier call, and longer than what comes now, by far, by very far, "
+		  "by very far");
+	assert_int_equal(atomic_replace(target, NEW, strlen(NEW), 0), 0);
+	assert_content(target, NEW);
+	put(victim, OLD);
+	assert_int_equal(symlink(victim, temp), 0);
+	assert_int_equal(atomic_replace(target, OLD, strlen(OLD), 0), 0);
+	assert_content(target, OLD);
+	assert_int_equal(unlink(victim), 0);
+	assert_true(S_ISREG(stat_of(target).st_mode));
+	assert_int_equal(count_entries(), 1);
+}
+
+// A second stage of this process takes the first one's name; the first must not rename the second's
+// zeros.
+static void test_two_stages(void **state)
+{
+	(void)state;
+	struct atomic_stage first = ATOMIC_STAGE_NONE, second = ATOMIC_STAGE_NONE;
+	assert_int_equal(atomic_stage(target, 50, &first), 0);
+	assert_int_equal(atomic_stage(target, 50, &second), 0);
+	assert_int_equal(atomic_commit(&first, NEW, strlen(NEW)), -ESTALE);
+	assert_content(target, OLD);
+	assert_int_equal(atomic_commit(&second, NEW, strlen(NEW)), 0);
+	assert_content(target, NEW);
+	assert_int_equal(atomic_commit(&first, OLD, strlen(OLD)), 0);
+	assert_content(target, OLD);
+	atomic_abort(&first);
+	atomic_abort(&second);
+
+	assert_int_equal(atomic_stage(target, 50, &first), 0);
+	assert_int_equal(atomic_stage(target, 50, &second), 0);
+	atomic_abort(&first); // leaves the second's alone
+	assert_true(exists(second.temp));
+	atomic_abort(&second);
+	assert_int_equal(count_entries(), 1);
+}
+
+static void test_hard_link(void **state)
+{
+	(void)state;
+	_cleanup_free_ char *other = path_join(directory, "other");
+	assert_int_equal(link(target, other), 0);
+	assert_int_equal(atomic_replace(target, NEW, strlen(NEW), 0), 0);
+	assert_content(target, NEW);
+	assert_content(other, OLD);
+}
+
+static struct process_id dead_process(void)
+{
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	return (struct process_id){.pid = pid, .starttime = 1};
+}
+
+static void test_sweep(void **state)
+{
+	(void)state;
+	struct process_id self, dead = dead_process();
+	assert_int_equal(process_self(&self), 0);
+	const struct {
+		const char *name, *owner; // owner NULL: none of ours
+		struct process_id id;
+		bool swept;
+	} rows[] = {
+		{"auth-profiles.json", ".%d-%" PRIu64 SUFFIX, dead, true},
+		{"auth-profiles.json",
+		 ".%d-%" PRIu64 SUFFIX,
+		 {self.pid, self.starttime + 1},
+		 true}, // pid reused
+		{"auth-profiles.json", ".%d-%" PRIu64 SUFFIX, self, false},
+		{"auth-profiles.json", ".%d-%" PRIu64 SUFFIX ".bak", dead, false},
+		{"auth-profiles.json", ".%d-%" PRIu64 ".tmp", dead, false},
+		{"auth-profiles.json", "%d-%" PRIu64 SUFFIX, dead, false},
+		{"auth-profiles.json", "..%d-%" PRIu64 SUFFIX, dead, false},
+		{"auth-profiles.json", ". %d-%" PRIu64 SUFFIX, dead, false},
+		{"auth-profiles.json", ".-%d-%" PRIu64 SUFFIX, dead, false},
+		{"auth-profiles.json", ".%d--%" PRIu64 SUFFIX, dead, false},
+		{"auth-profiles.json", ".%d-+%" PRIu64 SUFFIX, dead, false},
+		{"auth-profiles.json", ".%d-%" PRIu64 "x" SUFFIX, dead, false},
+		{"auth-profiles.json", ".9999999999%d-%" PRIu64 SUFFIX, dead, false},
+		{"auth-profiles.json", ".%d-99999999999999999999%" PRIu64 SUFFIX, dead, false},
+		{"auth-profiles.json.2", ".%d-%" PRIu64 SUFFIX, dead, false},
+		{"auth-profiles.jso", ".%d-%" PRIu64 SUFFIX, dead, false},
+		{"xauth-profiles.json", ".%d-%" PRIu64 SUFFIX, dead, false},
+	};
+	char *paths[ARRAY_SIZE(rows)];
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		_cleanup_free_ char *end =
+			xasprintf(rows[i].owner, (int)rows[i].id.pid, rows[i].id.starttime);
+#pragma GCC diagnostic pop
+		paths[i] = xasprintf("%s/%s%s", directory, rows[i].name, end);
+		put(paths[i], "x");
+	}
+	atomic_sweep(target);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (exists(paths[i]) == rows[i].swept)
+			print_error("row %zu: %s\n", i, paths[i]);
+		assert_int_equal(exists(paths[i]), !rows[i].swept);
+		free(paths[i]);
+	}
+	assert_content(target, OLD);
+	_cleanup_free_ char *nowhere = path_join(directory, "no/such");
+	atomic_sweep(nowhere);
+}
+
+static void test_sweep_follows_no_link(void **state)
+{
+	(void)state;
+	struct process_id dead = dead_process();
+	_cleanup_free_ char *link = xasprintf("%s.%d-1" SUFFIX, target, (int)dead.pid);
+	_cleanup_free_ char *sub = xasprintf("%s.%d-2" SUFFIX, target, (int)dead.pid);
+	assert_int_equal(symlink("auth-profiles.json", link), 0);
+	assert_int_equal(mkdir(sub, 0700), 0);
+	atomic_sweep(target);
+	assert_content(target, OLD);
+	assert_true(exists(link));
+	assert_true(exists(sub));
+}
+
+// ---- each step failing, each step the last
+
+struct attempt {
+	bool reached, renamed;
+	int r; // what staging or committing said
+};
+
+// Everything that must hold however far it came; then the same call again, or giving up.
+static struct attempt fail_at_step(int step, bool again)
+{
+	struct attempt attempt;
+	struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	put(target, OLD);
+	arm(step, false);
+	attempt.r = atomic_stage(target, strlen(NEW), &stage);
+	if (attempt.r < 0)
+		assert_null(stage.target);
+	else
+		attempt.r = atomic_commit(&stage, NEW, strlen(NEW));
+	attempt.reached = fault.reached;
+	attempt.renamed = fault.renamed;
+	fault.armed = false;
+	assert_content(target, attempt.renamed ? NEW : OLD);
+	if (stage.target && again) {
+		assert_int_equal(atomic_commit(&stage, NEW, strlen(NEW)), 0);
+		assert_content(target, NEW);
+	}
+	atomic_abort(&stage);
+	assert_int_equal(stat_of(target).st_mode & 07777, 0640);
+	assert_int_equal(count_entries(), 1);
+	return attempt;
+}
+
+static void test_each_step_fails(void **state)
+{
+	(void)state;
+	int failures = 0, failed_after_rename = 0;
+	struct attempt attempt = {.reached = true};
+	for (int step = 1; attempt.reached; step++) {
+		fail_at_step(step, false);
+		attempt = fail_at_step(step, true);
+		failures += attempt.r < 0;
+		failed_after_rename += attempt.r < 0 && attempt.renamed;
+		if (attempt.r < 0)
+			assert_int_equal(attempt.r, -EIO);
+		else // only the directory's close may fail unheard
+			assert_true(attempt.renamed);
+	}
+	// write, fsync; write, ftruncate, fchmod, fsync, close, rename; fsync of the directory
+	assert_int_equal(failures, 9);
+	assert_int_equal(failed_after_rename, 1);
+}
+
+// A temp file whose fsync failed is not used again: the next fsync of it would succeed and mean
+// nothing.
+static void test_staging_again_fails(void **state)
+{
+	(void)state;
+	struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	assert_int_equal(atomic_stage(target, 10, &stage), 0);
+	assert_int_equal(atomic_commit(&stage, OLD, strlen(OLD)), 0);
+	arm(2, false); // the fsync of staging again
+	assert_int_equal(atomic_commit(&stage, NEW, strlen(NEW)), -EIO);
+	assert_true(fault.reached);
+	fault.armed = false;
+	assert_int_equal(count_entries(), 1);
+	assert_content(target, OLD);
+	assert_int_equal(atomic_commit(&stage, NEW, strlen(NEW)), 0);
+	assert_content(target, NEW);
+	atomic_abort(&stage);
+}
+
+static void test_each_step_is_the_last(void **state)
+{
+	(void)state;
+	int status = 0, crashes = 0, seen_old = 0, seen_new = 0;
+	for (int step = 1; step == 1 || WEXITSTATUS(status) == 77; step++) {
+		put(target, OLD);
+		pid_t pid = fork();
+		if (pid == 0) {
+			arm(step, true);
+			_exit(atomic_replace(target, NEW, strlen(NEW), 0) == 0 ? 0 : 1);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status));
+		crashes += WEXITSTATUS(status) == 77;
+		bool is_new = stat_of(target).st_size == (off_t)strlen(NEW);
+		assert_content(target, is_new ? NEW : OLD);
+		seen_old += !is_new;
+		seen_new += is_new;
+		atomic_sweep(target);
+		assert_int_equal(count_entries(), 1);
+	}
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_true(crashes >= 9);
+	assert_true(seen_old >= 8 && seen_new >= 2);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_stage_and_commit),
+		TEST(test_commit_longer_than_staged),
+		TEST(test_abort),
+		TEST(test_new_target),
+		TEST(test_owner),
+		TEST(test_attributes_changed_meanwhile),
+		TEST(test_refused),
+		TEST(test_link_at_commit),
+		TEST(test_long_name),
+		TEST(test_no_space),
+		TEST(test_read_only_directory),
+		TEST(test_bind_mounted_target),
+		TEST(test_immutable_target),
+		TEST(test_leftover),
+		TEST(test_two_stages),
+		TEST(test_hard_link),
+		TEST(test_sweep),
+		TEST(test_sweep_follows_no_link),
+		TEST(test_each_step_fails),
+		TEST(test_staging_again_fails),
+		TEST(test_each_step_is_the_last),
+	};
+	return cmocka_run_group_tests_name("atomic_file", tests, NULL, NULL);
+}
