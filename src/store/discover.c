@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: MIT
+//
+// Find the stores, in steps:
+//	state directory → candidates (main, agents/*, agents.list, the configuration) → one store
+//per target, with all 	names it goes by → retired, where SQLite took over → read.
+// (facts: openclaw-json-store.md 1; openclaw-sqlite-store.md 1.4)
+#include "store/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "store/openclaw_config.h"
+#include "store/safe_path.h"
+#include "store/sqlite_guard.h"
+
+#define STORE_FILE "auth-profiles.json"
+#define PATH_SHOWN 1024
+
+// A path where a store may be.
+struct candidate {
+	char *path;
+	char *agent;
+	enum store_format format;
+	enum store_role role;
+	bool configured; // named by a person, who wants to know if it is not there
+};
+struct candidates {
+	struct candidate *list;
+	size_t n;
+};
+
+static void candidates_free(struct candidates *candidates)
+{
+	for (size_t i = 0; i < candidates->n; i++) {
+		free(candidates->list[i].path);
+		free(candidates->list[i].agent);
+	}
+	free(candidates->list);
+}
+
+// Takes `rest`, what is said after the path.
+static void complain(struct problems *problems, enum severity severity, const char *code,
+		     const char *path, char *rest, const char *fix)
+{
+	_cleanup_free_ char *shown = string_printable(path, PATH_SHOWN), *owned = rest;
+	struct problem *problem = problem_add(problems, severity, code, path, NULL,
+					      xasprintf("%s%s", shown, owned), xstrdup(fix));
+
+	problem->needs_person = severity == SEVERITY_ERROR;
+}
+
+// ---- the state directory
+
+static char *environment(const char *name)
+{
+	const char *value = getenv(name);
+	size_t len;
+
+	if (!value)
+		return NULL;
+	value += strspn(value, " \t\r\n");
+	len = strlen(value);
+	while (len > 0 && strchr(" \t\r\n", value[len - 1]))
+		len--;
+	return len > 0 ? xstrndup(value, len) : NULL;
+}
+
+// As environment(), but what a careless script makes of an unset variable counts as unset.
+static char *environment_home(const char *name)
+{
+	_cleanup_free_ char *value = environment(name);
+
+	if (string_equal(value, "undefined") || string_equal(value, "null"))
+		return NULL;
+	return TAKE_PTR(value);
+}
+
+static char *absolute(const char *path)
+{
+	_cleanup_free_ char *here = NULL;
+
+	if (path[0] == '/')
+		return xstrdup(path);
+	here = getcwd(NULL, 0);
+	return here ? path_join(here, path) : xstrdup(path);
+}
+
+// OpenClaw's home; NULL if there is none at all.
+static char *find_home(void)
+{
+	_cleanup_free_ char *own = environment_home("OPENCLAW_HOME"),
+			    *home = environment_home("HOME");
+	_cleanup_free_ char *expanded = NULL;
+	const struct passwd *user;
+
+	if (!home) {
+		user = getpwuid(geteuid());
+		home = user ? xstrdup(user->pw_dir) : NULL;
+	}
+	expanded = own ? path_expand(own, home) : TAKE_PTR(home);
+	return expanded ? absolute(expanded) : NULL;
+}
+
+static char *find_default_state_dir(const char *home)
+{
+	static const char *const names[] = {".openclaw", ".clawdbot"};
+
+	for (size_t i = 0; home && i < ARRAY_SIZE(names); i++) {
+		_cleanup_free_ char *path = path_join(home, names[i]);
+		char *real = realpath(path, NULL);
+
+		if (real)
+			return real;
+	}
+	return NULL;
+}
+
+static int find_state_dir(const struct config *config, const char *home, char **ret)
+{
+	_cleanup_free_ char *variable = environment("OPENCLAW_STATE_DIR");
+	_cleanup_free_ char *expanded = NULL, *path = NULL;
+	struct stat st;
+
+	if (!config->state_dir && !variable) {
+		*ret = find_default_state_dir(home);
+		return 0;
+	}
+	expanded = config->state_dir ? xstrdup(config->state_dir) : path_expand(variable, home);
+	path = absolute(expanded);
+	if (stat(path, &st) < 0)
+		return -errno;
+	if (!S_ISDIR(st.st_mode))
+		return -ENOTDIR;
+	*ret = realpath(path, NULL);
+	return *ret ? 0 : -errno;
+}
+
+static bool state_dir_is_safe(const char *state_dir, struct problems *problems)
+{
+	char *message = NULL, *fix = NULL;
+	int r = path_check_directory(state_dir, &message, &fix);
+
+	if (r == 0)
+		return true;
+	if (r == -EPERM && message)
+		problem_add(problems, SEVERITY_ERROR, "state_dir_unsafe", state_dir, NULL, message,
+			    fix)
+			->needs_person = true;
+	else
+		complain(problems, SEVERITY_ERROR, "state_dir_unsafe", state_dir,
+			 xasprintf(": %s", strerror(-r)),
+			 "make it a directory that the user of this program can read");
+	return false;
+}
+
+// ---- candidates
+
+static void add_candidate(struct candidates *candidates, enum store_role role,
+			  const char *agent_directory, const char *agent)
+{
+	struct candidate *candidate = array_add(&candidates->list, &candidates->n);
+
+	candidate->path = path_join(agent_directory, STORE_FILE);
+	candidate->agent = xstrdup(agent);
+	candidate->role = role;
+}
+
+static void cleanup_directory(DIR **directory)
+{
+	if (*directory)
+		closedir(*directory);
+}
+
+static void add_agent_directories(struct candidates *candidates, const char *state_dir,
+				  struct problems *problems)
+{
+	_cleanup_free_ char *agents = path_join(state_dir, "agents");
+	_cleanup_(cleanup_directory) DIR *directory = opendir(agents);
+	const struct dirent *entry;
+
+	if (!directory) {
+		if (errno != ENOENT)
+			complain(problems, SEVERITY_ERROR, "store_unreadable", agents,
+				 xasprintf(": %s", strerror(errno)),
+				 "make it a directory that the user of this program can read");
+		return;
+	}
+	while ((entry = readdir(directory))) {
+		_cleanup_free_ char *agent = NULL, *path = NULL;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		agent = path_join(agents, entry->d_name);
+		path = path_join(agent, "agent");
+		add_candidate(candidates,
+			      string_equal(entry->d_name, "main") ? ROLE_MAIN : ROLE_AGENT, path,
+			      entry->d_name);
+	}
+}
+
+static void add_listed_agents(struct candidates *candidates, const char *state_dir,
+			      const char *home, const struct config *config,
+			      struct problems *problems)
+{
+	// Naming them in `stores` is the remedy we offer: who has stores there need not be warned
+	// again.
+	enum severity severity = config->n_stores > 0 ? SEVERITY_INFO : SEVERITY_WARNING;
+	_cleanup_(openclaw_agents_free) struct openclaw_agents agents = {};
+
+	openclaw_config_agents(state_dir, home, severity, &agents, problems);
+	for (size_t i = 0; i < agents.n; i++)
+		add_candidate(candidates, ROLE_AGENT, agents.list[i].directory, agents.list[i].id);
+}
+
+static int compare_candidates(const void *left, const void *right)
+{
+	const struct candidate *a = left, *b = right;
+	int r;
+
+	if (a->role != b->role)
+		return a->role < b->role ? -1 : 1;
+	r = strcmp(a->agent, b->agent);
+	return r != 0 ? r : strcmp(a->path, b->path);
+}
+
+// The agent a configured store belongs to, from OpenClaw's layout <id>/agent/auth-profiles.json.
+static char *guess_agent(const char *path)
+{
+	_cleanup_free_ char *directory = path_dirname(path), *above = path_dirname(directory);
+
+	return xstrdup(
+		path_basename(string_equal(path_basename(directory), "agent") ? above : directory));
+}
+
+static void add_configured(struct candidates *candidates, const struct config *config)
+{
+	for (size_t i = 0; i < config->n_stores; i++) {
+		const struct config_store *named = &config->stores[i];
+		struct candidate *candidate = array_add(&candidates->list, &candidates->n);
+
+		candidate->path = xstrdup(named->path);
+		candidate->format = named->format;
+		candidate->role = named->role;
+		candidate->agent = named->role == ROLE_EXTERNAL ? NULL : guess_agent(named->path);
+		candidate->configured = true;
+	}
+}
+
+static void find_candidates(const char *state_dir, const char *home, const struct config *config,
+			    struct candidates *candidates, struct problems *problems)
+{
+	if (state_dir) {
+		add_agent_directories(candidates, state_dir, problems);
+		add_listed_agents(candidates, state_dir, home, config, problems);
+		if (candidates->n > 0)
+			qsort(candidates->list, candidates->n, sizeof(*candidates->list),
+			      compare_candidates);
+	}
+	add_configured(candidates, config);
+}
+
+// ---- stores
+
+static int compare_names(const void *left, const void *right)
+{
+	return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+static void add_name(struct store *store, const char *name)
+{
+	for (size_t i = 0; i < store->n_names; i++) {
+		if (string_equal(store->names[i], name))
+			return;
+	}
+	*array_add(&store->names, &store->n_names) = xstrdup(name);
+	qsort(store->names, store->n_names, sizeof(*store->names), compare_names);
+}
+
+// OpenClaw locks a name as it stands in the resolved directory; the last component is not resolved
+// (facts 3).
+static char *lexical_name(const char *path)
+{
+	_cleanup_free_ char *directory = path_dirname(path);
+	_cleanup_free_ char *real = realpath(directory, NULL);
+
+	return real ? path_join(real, path_basename(path)) : NULL;
+}
+
+static struct store *find_target(const struct stores *stores, const char *target)
+{
+	for (size_t i = 0; i < stores->n; i++) {
+		if (string_equal(stores->list[i].target, target))
+			return &stores->list[i];
+	}
+	return NULL;
+}
+
+static bool is_link(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
+static void say_unresolved(const struct candidate *candidate, int error, struct problems *problems)
+{
+	if (error == ELOOP || is_link(candidate->path))
+		complain(problems, SEVERITY_WARNING, "store_dangling_link", candidate->path,
+			 xstrdup(" is a link that leads nowhere"),
+			 "point the link at a store, or remove it");
+	else if (error != ENOENT && error != ENOTDIR)
+		complain(problems, SEVERITY_ERROR, "store_unreadable", candidate->path,
+			 xasprintf(": %s", strerror(error)),
+			 "let the user of this program reach it");
+	else if (candidate->configured)
+		complain(problems, SEVERITY_WARNING, "store_missing", candidate->path,
+			 xstrdup(", a configured store, does not exist"),
+			 "correct its path in `stores` of oauth-keepalive.conf, or take it out");
+}
+
+static void add_store(struct stores *stores, const struct candidate *candidate,
+		      struct problems *problems)
+{
+	_cleanup_free_ char *target = realpath(candidate->path, NULL), *name = NULL;
+	struct store *store;
+
+	if (!target) {
+		say_unresolved(candidate, errno, problems);
+		return;
+	}
+	name = lexical_name(candidate->path);
+	store = find_target(stores, target);
+	if (!store) {
+		store = array_add(&stores->list, &stores->n);
+		store->format = candidate->format;
+		store->role = candidate->role;
+		store->agent = xstrdup(candidate->agent);
+		store->path = xstrdup(candidate->path);
+		// Whoever uses the target under its own name has the lock of that name.
+		add_name(store, target);
+		store->target = TAKE_PTR(target);
+	}
+	if (candidate->role < store->role) {
+		store->role = candidate->role;
+		free(store->agent);
+		store->agent = xstrdup(candidate->agent);
+	}
+	if (name)
+		add_name(store, name);
+}
+
+// ---- retired
+
+static void say_retired(const char *database, enum sqlite_verdict verdict,
+			struct problems *problems)
+{
+	const char *said = verdict == SQLITE_HOLDS ? " is where OpenClaw keeps these credentials; "
+						     "the JSON beside it is dead and left "
+						     "alone"
+						   : " cannot be read, so it may be where OpenClaw "
+						     "keeps these credentials; the JSON "
+						     "beside it is left alone";
+
+	complain(problems, SEVERITY_ERROR, "store_retired", database, xstrdup(said),
+		 "this version keeps JSON stores only; `openclaw doctor --fix` clears away what is "
+		 "left of them");
+}
+
+static bool state_retired(const char *state_dir, struct problems *problems)
+{
+	enum sqlite_verdict verdict = state_dir ? sqlite_guard_state(state_dir) : SQLITE_ABSENT;
+	_cleanup_free_ char *database = NULL;
+
+	if (verdict == SQLITE_ABSENT)
+		return false;
+	database = path_join(state_dir, "state/openclaw.sqlite");
+	say_retired(database, verdict, problems);
+	return true;
+}
+
+// `path` is a store's; what counts is the directory it stands in.
+static bool directory_retired(const char *path, struct problems *problems)
+{
+	_cleanup_free_ char *lexical = path_dirname(path), *directory = realpath(lexical, NULL),
+			    *database = NULL;
+	enum sqlite_verdict verdict = directory ? sqlite_guard_agent(directory) : SQLITE_ABSENT;
+
+	if (verdict == SQLITE_ABSENT)
+		return false;
+	database = path_join(directory, "openclaw-agent.sqlite");
+	say_retired(database, verdict, problems);
+	return true;
+}
+
+static void retire_store(struct store *store, bool state, struct problems *problems)
+{
+	bool retired = state && store->role != ROLE_EXTERNAL;
+
+	for (size_t i = 0; i < store->n_names && !retired; i++)
+		retired = directory_retired(store->names[i], problems);
+	if (retired)
+		store->state = STORE_RETIRED;
+}
+
+// Also where no JSON is left: "no stores found" would be a poor answer to who asks why nothing is
+// refreshed.
+static void retire(struct stores *stores, const struct candidates *candidates,
+		   struct problems *problems)
+{
+	bool state = state_retired(stores->state_dir, problems);
+
+	for (size_t i = 0; i < candidates->n && !state; i++)
+		directory_retired(candidates->list[i].path, problems);
+	for (size_t i = 0; i < stores->n; i++)
+		retire_store(&stores->list[i], state, problems);
+}
+
+int discover_stores(const struct config *config, struct stores *ret, struct problems *problems)
+{
+	_cleanup_(candidates_free) struct candidates candidates = {};
+	_cleanup_free_ char *home = find_home();
+	struct stores stores = {};
+	int r = find_state_dir(config, home, &stores.state_dir);
+
+	if (r < 0)
+		return r;
+	if (stores.state_dir && !state_dir_is_safe(stores.state_dir, problems)) {
+		*ret = stores;
+		return 0;
+	}
+	find_candidates(stores.state_dir, home, config, &candidates, problems);
+	for (size_t i = 0; i < candidates.n; i++)
+		add_store(&stores, &candidates.list[i], problems);
+	retire(&stores, &candidates, problems);
+	for (size_t i = 0; i < stores.n; i++)
+		store_read(&stores.list[i], config, problems);
+	*ret = stores;
+	return 0;
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+//
+// The one thing we want from OpenClaw's openclaw.json: agents that keep their directory elsewhere,
+// `agents.list[].agentDir`. The file is JSON, often with comments; JSON5 beyond that is said to be
+// unread.
+#ifndef STORE_OPENCLAW_CONFIG_H
+#define STORE_OPENCLAW_CONFIG_H
+
+#include "base/problem.h"
+
+struct openclaw_agent {
+	char *id;	 // normalised as OpenClaw does
+	char *directory; // absolute
+};
+struct openclaw_agents {
+	struct openclaw_agent *list;
+	size_t n;
+};
+void openclaw_agents_free(struct openclaw_agents *agents);
+
+// $OPENCLAW_CONFIG_PATH, else openclaw.json or clawdbot.json in the state directory; `home` is what
+// "~" means. No file: no agents. One that cannot be read is a problem of `severity`.
+void openclaw_config_agents(const char *state_dir, const char *home, enum severity severity,
+			    struct openclaw_agents *ret, struct problems *problems);
+
+#endif

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+//
+// Look into OpenClaw's databases without leaving a trace. (facts: openclaw-sqlite-store.md 1)
+//
+// SQLite likes to create -shm and -wal files and to checkpoint on close; a running OpenClaw kills
+// itself when those change under it, so nothing here may write:
+//  - with no write-ahead log and no rollback journal beside it, the file alone is the whole truth:
+//  it is opened
+//    `immutable` (no locks, no side files), and looked at again if it changed meanwhile;
+//  - else `mode=ro` with `readonly_shm`: SQLite then uses the -shm that is there or fails, and a
+//  log or hot journal
+//    that cannot be read without writing ends as SQLITE_UNREADABLE, which is the careful answer;
+//  - underneath is a VFS that opens nothing for writing and deletes nothing, since `mode=ro` alone
+//  still opens the
+//    log with O_CREAT.
+#include "store/sqlite_guard.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#define BUSY_TIMEOUT_MS 200
+#define LOOKS_MAX	3
+
+struct question {
+	const char *table; // SQL: is the table there?
+	const char *row;   // SQL: is there a row with credentials?
+};
+
+static const struct question agent_question = {
+	.table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'auth_profile_store'",
+	.row = "SELECT 1 FROM auth_profile_store LIMIT 1",
+};
+static const struct question state_question = {
+	.table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = "
+		 "'config_machine_state'",
+	.row = "SELECT 1 FROM config_machine_state WHERE state_key = 'authProfiles.store'",
+};
+
+#define VFS_NAME "oauth-keepalive-readonly"
+
+static int open_readonly(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
+			 int *ret_flags)
+{
+	sqlite3_vfs *system = sqlite3_vfs_find(NULL);
+
+	(void)vfs;
+	flags &= ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_DELETEONCLOSE);
+	return system->xOpen(system, name, file, flags | SQLITE_OPEN_READONLY, ret_flags);
+}
+
+static int delete_nothing(sqlite3_vfs *vfs, const char *name, int sync)
+{
+	(void)vfs, (void)name, (void)sync;
+	return SQLITE_IOERR_DELETE;
+}
+
+static int register_vfs(void)
+{
+	static sqlite3_vfs vfs;
+	const sqlite3_vfs *system;
+
+	if (sqlite3_vfs_find(VFS_NAME))
+		return SQLITE_OK;
+	system = sqlite3_vfs_find(NULL);
+	if (!system)
+		return SQLITE_ERROR;
+	vfs = *system;
+	vfs.pNext = NULL;
+	vfs.zName = VFS_NAME;
+	vfs.xOpen = open_readonly;
+	vfs.xDelete = delete_nothing;
+	return sqlite3_vfs_register(&vfs, 0);
+}
+
+static void cleanup_database(sqlite3 **database)
+{
+	sqlite3_close(*database);
+}
+
+static void cleanup_statement(sqlite3_stmt **statement)
+{
+	sqlite3_finalize(*statement);
+}
+
+// A file: URI for SQLite: what means something in a URI (and anything unusual) percent-encoded.
+static char *file_uri(const char *path, const char *query)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	_cleanup_free_ char *encoded = xcalloc(strlen(path) * 3 + 1, 1);
+	char *out = encoded;
+
+	for (const unsigned char *p = (const unsigned char *)path; *p; p++) {
+		if (*p > ' ' && *p < 0x7f && !strchr("%?#", *p)) {
+			*out++ = (char)*p;
+			continue;
+		}
+		*out++ = '%';
+		*out++ = hex[*p >> 4];
+		*out++ = hex[*p & 15];
+	}
+	return xasprintf("file:%s?%s", encoded, query);
+}
+
+// 1: a row, 0: none, -1: it cannot be told.
+static int has_row(sqlite3 *database, const char *sql)
+{
+	_cleanup_(cleanup_statement) sqlite3_stmt *statement = NULL;
+	int r;
+
+	if (sqlite3_prepare_v2(database, sql, -1, &statement, NULL) != SQLITE_OK)
+		return -1;
+	r = sqlite3_step(statement);
+	return r == SQLITE_ROW ? 1 : r == SQLITE_DONE ? 0 : -1;
+}
+
+static enum sqlite_verdict ask(const char *path, const char *query, const struct question *question)
+{
+	const int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_PRIVATECACHE;
+	_cleanup_free_ char *uri = file_uri(path, query);
+	_cleanup_(cleanup_database) sqlite3 *database = NULL;
+	int r;
+
+	if (register_vfs() != SQLITE_OK)
+		return SQLITE_UNREADABLE;
+	if (sqlite3_open_v2(uri, &database, flags, VFS_NAME) != SQLITE_OK)
+		return SQLITE_UNREADABLE;
+	sqlite3_busy_timeout(database, BUSY_TIMEOUT_MS);
+	sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite3_db_config(database, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	r = has_row(database, question->table);
+	if (r > 0)
+		r = has_row(database, question->row);
+	return r > 0 ? SQLITE_HOLDS : r == 0 ? SQLITE_ABSENT : SQLITE_UNREADABLE;
+}
+
+// Is there a log or journal with something in it? One that cannot be looked at counts.
+static bool has_side_file(const char *path, const char *suffix)
+{
+	_cleanup_free_ char *name = xasprintf("%s%s", path, suffix);
+	struct stat st;
+
+	if (stat(name, &st) < 0)
+		return errno != ENOENT;
+	return st.st_size > 0;
+}
+
+static bool stands_alone(const char *path)
+{
+	return !has_side_file(path, "-wal") && !has_side_file(path, "-journal");
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static enum sqlite_verdict guard(const char *path, const struct question *question)
+{
+	for (int i = 0; i < LOOKS_MAX; i++) {
+		enum sqlite_verdict verdict;
+		struct stat before, after;
+
+		if (stat(path, &before) < 0)
+			return errno == ENOENT || errno == ENOTDIR ? SQLITE_ABSENT
+								   : SQLITE_UNREADABLE;
+		if (!S_ISREG(before.st_mode))
+			return SQLITE_UNREADABLE;
+		if (!stands_alone(path))
+			return ask(path, "mode=ro&readonly_shm=1", question);
+		verdict = ask(path, "immutable=1", question);
+		if (stat(path, &after) == 0 && same_file(&before, &after) && stands_alone(path))
+			return verdict;
+	}
+	return SQLITE_UNREADABLE;
+}
+
+enum sqlite_verdict sqlite_guard_agent(const char *agent_directory)
+{
+	_cleanup_free_ char *path = path_join(agent_directory, "openclaw-agent.sqlite");
+
+	return guard(path, &agent_question);
+}
+
+enum sqlite_verdict sqlite_guard_state(const char *state_directory)
+{
+	_cleanup_free_ char *path = path_join(state_directory, "state/openclaw.sqlite");
+
+	return guard(path, &state_question);
+}

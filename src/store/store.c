@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+//
+// What all formats share: the safety of the path before any look or write, staging, names, and the
+// way to the format's own code.
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "provider/provider.h"
+#include "store/openclaw_json.h"
+#include "store/safe_path.h"
+
+// What a store may grow by: the three tokens of a credential, at the largest we take.
+#define GROWTH_MAX (3u * (64u << 10))
+
+static void copies_free(struct store *store)
+{
+	for (size_t i = 0; i < store->n_copies; i++) {
+		credential_free(&store->copies[i].credential);
+		free(store->copies[i].reason);
+	}
+	free(store->copies);
+	store->copies = NULL;
+	store->n_copies = 0;
+}
+
+void stores_free(struct stores *stores)
+{
+	for (size_t i = 0; i < stores->n; i++) {
+		struct store *store = &stores->list[i];
+
+		copies_free(store);
+		for (size_t k = 0; k < store->n_names; k++)
+			free(store->names[k]);
+		free(store->names);
+		free(store->agent);
+		free(store->path);
+		free(store->target);
+	}
+	free(stores->list);
+	free(stores->state_dir);
+	*stores = (struct stores){};
+}
+
+const char *store_role_name(enum store_role role)
+{
+	static const char *const names[] = {
+		[ROLE_MAIN] = "main",
+		[ROLE_AGENT] = "agent",
+		[ROLE_EXTERNAL] = "external",
+		[ROLE_SHARED] = "shared",
+	};
+
+	return names[role];
+}
+
+const char *store_format_name(enum store_format format)
+{
+	static const char *const names[] = {[STORE_OPENCLAW_JSON] = "openclaw-json"};
+
+	return names[format];
+}
+
+int64_t store_expires_written(const struct provider *provider, int64_t true_expires_ms,
+			      int64_t now_ms)
+{
+	int64_t ms = true_expires_ms;
+
+	if (provider) {
+		ms -= provider->store_skew_ms;
+		if (provider->store_least_ms > 0 && ms < now_ms + provider->store_least_ms)
+			ms = now_ms + provider->store_least_ms;
+	}
+	// Nothing at or before the epoch: it would read back as no expiry at all, in every unit.
+	return ms < SECOND_MS ? SECOND_MS : ms;
+}
+
+// Is the store still the file it was when found?
+static int check_target(const struct store *store)
+{
+	_cleanup_free_ char *target = realpath(store->path, NULL);
+
+	if (!target)
+		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? -ESTALE : -errno;
+	return string_equal(target, store->target) ? 0 : -ESTALE;
+}
+
+static int check_writable(const struct store *store)
+{
+	_cleanup_free_ char *message = NULL, *fix = NULL;
+	int r;
+
+	if (store->state != STORE_OK)
+		return -EPERM;
+	r = check_target(store);
+	return r < 0 ? r : path_check_file(store->target, &message, &fix);
+}
+
+static void refuse(struct store *store, struct problems *problems, char *message, char *fix)
+{
+	struct problem *problem;
+
+	store->state = STORE_REFUSED;
+	problem = problem_add(problems, SEVERITY_ERROR, "store_unsafe", store->path, NULL, message,
+			      fix);
+	problem->needs_person = true;
+}
+
+static void cannot_look(struct store *store, struct problems *problems, int error)
+{
+	_cleanup_free_ char *shown = string_printable(store->path, 1024);
+	struct problem *problem;
+
+	store->state = STORE_UNREADABLE;
+	problem = problem_add(problems, SEVERITY_ERROR, "store_unreadable", store->path, NULL,
+			      xasprintf("%s: %s", shown, strerror(-error)),
+			      xstrdup("make it a file that the user of this program can read"));
+	problem->needs_person = true;
+}
+
+// What stood there when SQLite took over is still worth showing; what is wrong with it is not.
+static void read_retired(struct store *store, const struct config *config)
+{
+	_cleanup_(problems_free) struct problems unsaid = {};
+	_cleanup_free_ char *message = NULL, *fix = NULL;
+
+	if (path_check_file(store->target, &message, &fix) == 0)
+		openclaw_json_read(store, config, &unsaid);
+	store->state = STORE_RETIRED;
+}
+
+void store_read(struct store *store, const struct config *config, struct problems *problems)
+{
+	char *message = NULL, *fix = NULL;
+	int r;
+
+	copies_free(store);
+	if (store->state == STORE_RETIRED) {
+		read_retired(store, config);
+		return;
+	}
+	r = path_check_file(store->target, &message, &fix);
+	if (r == -EPERM && message) {
+		refuse(store, problems, message, fix);
+		return;
+	}
+	if (r == -ENOENT) {
+		store->state = STORE_MISSING;
+		return;
+	}
+	if (r < 0) {
+		cannot_look(store, problems, r);
+		return;
+	}
+	switch (store->format) {
+	case STORE_OPENCLAW_JSON:
+		openclaw_json_read(store, config, problems);
+		break;
+	}
+}
+
+int store_stage(const struct store *store, struct atomic_stage *ret)
+{
+	struct stat st;
+	int r = check_writable(store);
+
+	if (r < 0)
+		return r;
+	if (stat(store->target, &st) < 0)
+		return -errno;
+	return atomic_stage(store->target, (size_t)st.st_size + GROWTH_MAX, ret);
+}
+
+int store_write(const struct store *store, struct store_change *changes, size_t n,
+		struct atomic_stage *stage)
+{
+	int r = check_writable(store);
+
+	if (r < 0)
+		return r;
+	switch (store->format) {
+	case STORE_OPENCLAW_JSON:
+		return openclaw_json_write(store, changes, n, stage);
+	}
+	return -EINVAL;
+}
+
+void store_settle_mtime(const struct store *store)
+{
+	utimensat(AT_FDCWD, store->target, NULL, AT_SYMLINK_NOFOLLOW);
+}

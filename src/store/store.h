@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+//
+// A store is a file that holds credentials; a copy is one credential in one store.
+//
+//	discover_stores(&where, &stores, &problems)    find them, check that they are safe, read them; no lock, no write
+//	stores.list[i].copies[k]                       what stands there
+//	store_stage(store, &stage)                     prove that a write will succeed (before a token is spent)
+//	store_write(store, changes, n, stage)          under the store's own locks, which the caller holds:
+//	                                               read again, compare and swap each change, splice, replace
+//
+// What a write may do: change the fields of the one credential, and nothing else. It follows symlinks to the
+// target and leaves the link; keeps mode and owner; never creates a store or a profile; never writes what it
+// cannot read in full. A copy is overwritten only if the refresh token that stands there at that moment is one
+// the caller's `may_overwrite` allows.
+//
+// Formats: openclaw-json, OpenClaw's auth-profiles.json up to 2026.6.1 (facts: openclaw-json-store.md), in both
+// spellings: access/refresh/expires (ms) and access_token/refresh_token/expires_at (ISO 8601, or epoch seconds
+// or milliseconds). What was there is what is written back: spelling, type, unit.
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/problem.h"
+#include "credential/credential.h"
+#include "store/atomic_file.h"
+
+struct config;
+
+enum store_format { STORE_OPENCLAW_JSON };
+enum store_role { ROLE_MAIN, ROLE_AGENT, ROLE_EXTERNAL, ROLE_SHARED };
+enum store_state {
+	STORE_OK,
+	STORE_MISSING,    // no such file; not an error
+	STORE_UNREADABLE, // wrong shape, I/O error: reported, left alone, stops nobody else
+	STORE_REFUSED,    // not safe to use: owner, mode, a directory others can write
+	STORE_RETIRED,    // SQLite took its place: nothing in it is spent or written
+};
+
+enum copy_kind {
+	COPY_OAUTH,      // has a refresh token: ours to keep
+	COPY_BLANK,      // an oauth profile whose tokens were blanked: logged out
+	COPY_STATIC,     // api_key or token: shown, never touched
+	COPY_FENCED,     // OpenClaw's fence stands in the place of the token
+	COPY_SKIPPED,    // an oauth profile that is not ours to refresh; `reason` says why
+	COPY_UNREADABLE, // a bad entry in a sound store; `reason` says what is wrong
+};
+
+struct copy {
+	enum copy_kind kind;
+	struct credential credential; // provider and profile always; the rest for COPY_OAUTH
+	char *reason;                 // COPY_SKIPPED, COPY_UNREADABLE; else NULL
+};
+
+struct store {
+	enum store_format format;
+	enum store_role role;
+	enum store_state state;
+	char *agent;   // agent id for main and agents, else NULL
+	char *path;    // the name shown to people: the first one found
+	char *target;  // its real path: what is read and replaced
+	char **names;  // every lexical name (real path of the directory + last component), sorted: each has a lock
+	size_t n_names;
+	mode_t mode;
+	struct copy *copies; // for STORE_OK; what is left to see for STORE_RETIRED
+	size_t n_copies;
+};
+
+struct stores {
+	char *state_dir; // OpenClaw's state directory, real path; NULL if there is none
+	struct store *list; // main first, then agents by name, then those of the configuration
+	size_t n;
+};
+void stores_free(struct stores *stores);
+const char *store_role_name(enum store_role role);     // "main" "agent" "external" "shared"
+const char *store_format_name(enum store_format format); // "openclaw-json"
+
+// Find the stores: OpenClaw's state directory (config->state_dir if set; else as OpenClaw resolves it from
+// OPENCLAW_STATE_DIR, OPENCLAW_HOME, HOME: facts 1), agents/main, agents/*, agents.list[].agentDir of
+// openclaw.json, and the configuration's `stores`. Names of one target count once. Every store is read; what is
+// wrong with one is a problem, never an error. -ENOENT if a state directory was named and is not there.
+int discover_stores(const struct config *config, struct stores *ret, struct problems *problems);
+
+// Read one store again (its copies are replaced). Used by discover_stores and for a fresh look under a lock.
+void store_read(struct store *store, const struct config *config, struct problems *problems);
+
+// What one copy shall become. Unset fields are left as they are.
+struct store_change {
+	const char *profile;
+	const char *provider;             // must be what stands there
+	const struct secret *access, *refresh, *id_token; // id_token only where the copy has one already
+	int64_t expires_ms;               // true expiry; the provider's skew is applied when written; 0: left alone
+	const struct identity *identity;  // a copy without identity may receive one; none ever loses one
+	// May a copy with this refresh token be overwritten? (Compare and swap.)
+	bool (*may_overwrite)(struct fingerprint standing, void *arg);
+	void *arg;
+	enum store_result {
+		STORE_UNCHANGED, // it holds exactly that already
+		STORE_WRITTEN,
+		STORE_CONFLICT, // another token stands there: left alone, to be decided anew
+		STORE_GONE,     // no such profile any more, another provider's, or blanked: left alone
+	} result;       // out
+};
+
+// Step 3 of the transaction: a temp file as large as the store may become, beside it, durable.
+int store_stage(const struct store *store, struct atomic_stage *ret);
+// The caller holds the locks of all `names`. `stage` may be NULL. -ESTALE if the target is no longer the file it
+// was when found (a link was turned), -EBADMSG if it cannot be read any more, or what writing says.
+int store_write(const struct store *store, struct store_change *changes, size_t n, struct atomic_stage *stage);
+// At least 20 ms after the write and still under the locks: a second mtime, so that an OpenClaw process which read
+// the old text just before the rename does not keep it cached under the new time (facts 4, measured).
+void store_settle_mtime(const struct store *store);
+
+// What stands in a store is OpenClaw's view: some providers' `expires` is 5 minutes early (facts 6).
+struct provider;
+int64_t store_expires_written(const struct provider *provider, int64_t true_expires_ms, int64_t now_ms);
+
+#endif

@@ -1,0 +1,683 @@
+// SPDX-License-Identifier: MIT
+//
+// Which files are the stores: state directory, agents, openclaw.json, configuration; links of every
+// kind; and stores that SQLite has replaced. Every test has a home of its own.
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "config/config.h"
+#include "store/store.h"
+
+#define EMPTY_STORE "{\"version\":1,\"profiles\":{}}\n"
+#define ONE_LOGIN                                                                                  \
+	"{\"version\":1,\"profiles\":{\"xai:default\":{\"type\":\"oauth\",\"provider\":\"xai\","   \
+	"\"access\":\"FAKE-ACCESS\",\"refresh\":\"FAKE-REFRESH\"}}}\n"
+
+static char *home;
+static struct config config;
+static struct stores stores;
+static struct problems problems;
+
+static void clear_environment(void)
+{
+	static const char *const names[] = {"OPENCLAW_HOME", "OPENCLAW_STATE_DIR",
+					    "OPENCLAW_CONFIG_PATH"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		unsetenv(names[i]);
+}
+
+static int setup(void **state)
+{
+	char template[] = "/tmp/test_discover.XXXXXX";
+
+	(void)state;
+	assert_non_null(mkdtemp(template));
+	home = xstrdup(template);
+	clear_environment();
+	setenv("HOME", home, 1);
+	config = (struct config){};
+	return 0;
+}
+
+static void forget(void)
+{
+	stores_free(&stores);
+	problems_free(&problems);
+}
+
+static int teardown(void **state)
+{
+	_cleanup_free_ char *command = xasprintf("rm -rf -- %s", home);
+
+	(void)state;
+	forget();
+	assert_int_equal(system(command), 0);
+	free(home);
+	return 0;
+}
+
+// ---- making files; paths are relative to the home
+
+static void make_parents(const char *path)
+{
+	for (const char *p = strchr(path + 1, '/'); p; p = strchr(p + 1, '/')) {
+		_cleanup_free_ char *directory = xstrndup(path, (size_t)(p - path));
+
+		if (mkdir(directory, 0700) < 0)
+			assert_int_equal(errno, EEXIST);
+	}
+}
+
+static char *make_file(const char *name, const char *text)
+{
+	char *path = path_join(home, name);
+	_cleanup_close_ int fd = -1;
+
+	make_parents(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write_full(fd, text, strlen(text)), 0);
+	return path;
+}
+
+static void make(const char *name, const char *text)
+{
+	free(make_file(name, text));
+}
+
+static void make_link(const char *name, const char *to)
+{
+	_cleanup_free_ char *path = path_join(home, name);
+
+	make_parents(path);
+	assert_int_equal(symlink(to, path), 0);
+}
+
+static void make_database(const char *name, const char *sql)
+{
+	_cleanup_free_ char *path = path_join(home, name);
+	sqlite3 *database = NULL;
+
+	make_parents(path);
+	assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(database, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(database), SQLITE_OK);
+}
+
+#define AGENT_DATABASE(rows)                                                                       \
+	"CREATE TABLE auth_profile_store (store_key TEXT PRIMARY KEY, store_json TEXT NOT NULL, "  \
+	"updated_at INTEGER);" rows
+#define AGENT_ROW "INSERT INTO auth_profile_store VALUES ('primary', '{}', 1);"
+#define STATE_DATABASE                                                                             \
+	"CREATE TABLE config_machine_state (state_key TEXT PRIMARY KEY, value_json TEXT, "         \
+	"updated_at_ms INTEGER);"                                                                  \
+	"INSERT INTO config_machine_state VALUES ('authProfiles.store', '{}', 1);"
+
+// ---- asking
+
+static void discover(void)
+{
+	forget();
+	assert_int_equal(discover_stores(&config, &stores, &problems), 0);
+}
+
+// All stores as "role agent path(state) name name …; ", with the home left out.
+static char *describe(void)
+{
+	char *all = xstrdup("");
+	size_t skip = strlen(home) + 1;
+
+	for (size_t i = 0; i < stores.n; i++) {
+		const struct store *store = &stores.list[i];
+		char *longer = xasprintf("%s%s %s %s", all, store_role_name(store->role),
+					 store->agent ?: "-", store->path + skip);
+
+		free(all);
+		all = longer;
+		for (size_t k = 0; k < store->n_names; k++) {
+			longer = xasprintf("%s, %s", all, store->names[k] + skip);
+			free(all);
+			all = longer;
+		}
+		longer = xasprintf("%s; ", all);
+		free(all);
+		all = longer;
+	}
+	return all;
+}
+
+static void assert_stores(const char *expected)
+{
+	_cleanup_free_ char *all = NULL;
+
+	discover();
+	all = describe();
+	assert_string_equal(all, expected);
+}
+
+static void assert_no_problem(void)
+{
+	if (problems.n > 0)
+		fail_msg("%s: %s", problems.list->code, problems.list->message);
+}
+
+static void assert_problem(const char *code, enum severity severity, const char *part)
+{
+	assert_int_equal(problems.n, 1);
+	assert_string_equal(problems.list->code, code);
+	assert_int_equal(problems.list->severity, severity);
+	assert_int_equal(problems.list->needs_person, severity == SEVERITY_ERROR);
+	assert_non_null(problems.list->fix);
+	if (!strstr(problems.list->message, part))
+		fail_msg("%s", problems.list->message);
+}
+
+// ---- the state directory
+
+static void make_states(void)
+{
+	make(".openclaw/agents/main/agent/auth-profiles.json", EMPTY_STORE);
+	make("own/.openclaw/agents/main/agent/auth-profiles.json", EMPTY_STORE);
+	make("legacy/.clawdbot/agents/main/agent/auth-profiles.json", EMPTY_STORE);
+	make("named/agents/main/agent/auth-profiles.json", EMPTY_STORE);
+}
+
+static const struct {
+	const char *home, *openclaw_home, *state_dir,
+		*configured; // "H/" stands for the test's home
+	const char *found;   // NULL: none
+} state_dirs[] = {
+	{"H/", NULL, NULL, NULL, ".openclaw"},
+	{"H/", "", "  ", NULL, ".openclaw"},
+	{"H/legacy", NULL, NULL, NULL, "legacy/.clawdbot"},
+	{"H/nowhere", NULL, NULL, NULL, NULL},
+	{"H/", "H/own", NULL, NULL, "own/.openclaw"},
+	{"H/", " ~/own ", NULL, NULL, "own/.openclaw"},
+	{"H/", "undefined", NULL, NULL, ".openclaw"},
+	{"H/", "null", NULL, NULL, ".openclaw"},
+	{"H/", NULL, "H/named", NULL, "named"},
+	{"H/", NULL, " ~/named\n", NULL, "named"},
+	{"H/", "H/own", "~/.openclaw", NULL, "own/.openclaw"},
+	{"H/", "H/own", "H/named", "H/.openclaw", ".openclaw"},
+	{"H/", NULL, "H/nowhere", "H/named", "named"},
+};
+
+static char *in_home(const char *path)
+{
+	if (!path || !string_starts(path, "H/"))
+		return xstrdup(path);
+	return path[2] ? path_join(home, path + 2) : xstrdup(home);
+}
+
+static void set(const char *name, const char *value)
+{
+	_cleanup_free_ char *path = in_home(value);
+
+	if (path)
+		setenv(name, path, 1);
+	else
+		unsetenv(name);
+}
+
+static void test_state_dir(void **state)
+{
+	(void)state;
+	make_states();
+	for (size_t i = 0; i < ARRAY_SIZE(state_dirs); i++) {
+		_cleanup_free_ char *configured = in_home(state_dirs[i].configured), *found = NULL;
+
+		set("HOME", state_dirs[i].home);
+		set("OPENCLAW_HOME", state_dirs[i].openclaw_home);
+		set("OPENCLAW_STATE_DIR", state_dirs[i].state_dir);
+		config.state_dir = configured;
+		discover();
+		found = state_dirs[i].found ? path_join(home, state_dirs[i].found) : NULL;
+		if (!string_equal(stores.state_dir, found))
+			fail_msg("%zu: %s rather than %s", i, stores.state_dir, found);
+		assert_int_equal(stores.n, found ? 1 : 0);
+		assert_no_problem();
+	}
+}
+
+static void test_named_state_dir_is_missed(void **state)
+{
+	_cleanup_free_ char *nowhere = path_join(home, "nowhere"), *file = make_file("file", "");
+
+	(void)state;
+	make_states();
+	setenv("OPENCLAW_STATE_DIR", nowhere, 1);
+	assert_int_equal(discover_stores(&config, &stores, &problems), -ENOENT);
+	unsetenv("OPENCLAW_STATE_DIR");
+	config.state_dir = nowhere;
+	assert_int_equal(discover_stores(&config, &stores, &problems), -ENOENT);
+	config.state_dir = file;
+	assert_int_equal(discover_stores(&config, &stores, &problems), -ENOTDIR);
+	assert_int_equal(stores.n, 0);
+}
+
+static void test_state_dir_is_a_link(void **state)
+{
+	_cleanup_free_ char *real = path_join(home, "elsewhere");
+
+	(void)state;
+	make("elsewhere/agents/main/agent/auth-profiles.json", EMPTY_STORE);
+	make_link(".openclaw", "elsewhere");
+	assert_stores("main main elsewhere/agents/main/agent/auth-profiles.json, "
+		      "elsewhere/agents/main/agent/auth-profiles.json; ");
+	assert_string_equal(stores.state_dir, real);
+}
+
+static void test_state_dir_is_unsafe(void **state)
+{
+	_cleanup_free_ char *state_dir = path_join(home, ".openclaw");
+
+	(void)state;
+	make_states();
+	assert_int_equal(chmod(state_dir, 0777), 0);
+	assert_stores("");
+	assert_problem("state_dir_unsafe", SEVERITY_ERROR, "writable");
+	assert_string_equal(problems.list->store, state_dir);
+}
+
+// ---- agents
+
+static void test_agents(void **state)
+{
+	(void)state;
+	make(".openclaw/agents/zoe/agent/auth-profiles.json", ONE_LOGIN);
+	make(".openclaw/agents/Adam/agent/auth-profiles.json", EMPTY_STORE);
+	make(".openclaw/agents/main/agent/auth-profiles.json", EMPTY_STORE);
+	make(".openclaw/agents/none/agent/auth-state.json", "{}");
+	make(".openclaw/agents/.hidden/agent/auth-profiles.json", EMPTY_STORE);
+	make(".openclaw/agents/a-file", "");
+	make(".openclaw/auth-profiles.json", EMPTY_STORE);
+	assert_stores("main main .openclaw/agents/main/agent/auth-profiles.json, "
+		      ".openclaw/agents/main/agent/auth-profiles.json; "
+		      "agent Adam .openclaw/agents/Adam/agent/auth-profiles.json, "
+		      ".openclaw/agents/Adam/agent/auth-profiles.json; "
+		      "agent zoe .openclaw/agents/zoe/agent/auth-profiles.json, "
+		      ".openclaw/agents/zoe/agent/auth-profiles.json; ");
+	assert_no_problem();
+	// They have been read.
+	assert_int_equal(stores.list[2].state, STORE_OK);
+	assert_int_equal(stores.list[2].n_copies, 1);
+	assert_int_equal(stores.list[2].mode, 0600);
+}
+
+static void test_bad_store_stops_nobody(void **state)
+{
+	(void)state;
+	make(".openclaw/agents/main/agent/auth-profiles.json", "{");
+	make(".openclaw/agents/a/agent/auth-profiles.json", ONE_LOGIN);
+	discover();
+	assert_int_equal(stores.n, 2);
+	assert_int_equal(stores.list[0].state, STORE_UNREADABLE);
+	assert_int_equal(stores.list[1].state, STORE_OK);
+	assert_problem("store_unreadable", SEVERITY_ERROR,
+		       "agents/main/agent/auth-profiles.json:1:");
+}
+
+// The operators' workaround: every agent's file is a link to main's. One file, and a lock for each
+// name.
+static void test_links_to_main(void **state)
+{
+	(void)state;
+	make(".openclaw/agents/main/agent/auth-profiles.json", ONE_LOGIN);
+	make_link(".openclaw/agents/a/agent/auth-profiles.json",
+		  "../../main/agent/auth-profiles.json");
+	make_link(".openclaw/agents/b/agent/auth-profiles.json",
+		  "../../a/agent/auth-profiles.json");
+	make_link(".openclaw/agents/c", "main"); // a directory: the same lexical name
+	assert_stores("main main .openclaw/agents/main/agent/auth-profiles.json, "
+		      ".openclaw/agents/a/agent/auth-profiles.json, "
+		      ".openclaw/agents/b/agent/auth-profiles.json, "
+		      ".openclaw/agents/main/agent/auth-profiles.json; ");
+	assert_no_problem();
+}
+
+static void test_link_out_of_the_state_dir(void **state)
+{
+	(void)state;
+	make("shared/tokens.json", ONE_LOGIN);
+	make_link(".openclaw/agents/main/agent/auth-profiles.json",
+		  "../../../../shared/tokens.json");
+	make_link(".openclaw/agents/a/agent/auth-profiles.json", "../../../../shared/tokens.json");
+	assert_stores("main main .openclaw/agents/main/agent/auth-profiles.json, "
+		      ".openclaw/agents/a/agent/auth-profiles.json, "
+		      ".openclaw/agents/main/agent/auth-profiles.json, "
+		      "shared/tokens.json; ");
+	assert_true(string_ends(stores.list->target, "/shared/tokens.json"));
+}
+
+static void test_hard_links_are_two(void **state)
+{
+	_cleanup_free_ char *from =
+		make_file(".openclaw/agents/main/agent/auth-profiles.json", ONE_LOGIN);
+	_cleanup_free_ char *to = path_join(home, ".openclaw/agents/a/agent/auth-profiles.json");
+
+	(void)state;
+	make_parents(to);
+	assert_int_equal(link(from, to), 0);
+	discover();
+	assert_int_equal(stores.n, 2);
+	assert_string_equal(stores.list[0].target, from);
+	assert_string_equal(stores.list[1].target, to);
+}
+
+static void test_links_that_lead_nowhere(void **state)
+{
+	static const char *const targets[] = {"nowhere.json", "auth-profiles.json"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
+		_cleanup_free_ char *link =
+			path_join(home, ".openclaw/agents/a/agent/auth-profiles.json");
+
+		make_link(".openclaw/agents/a/agent/auth-profiles.json", targets[i]);
+		assert_stores("");
+		assert_problem("store_dangling_link", SEVERITY_WARNING, "leads nowhere");
+		assert_string_equal(problems.list->store, link);
+		assert_int_equal(unlink(link), 0);
+	}
+}
+
+static void test_hostile_agent_name(void **state)
+{
+	(void)state;
+	make(".openclaw/agents/a\n\x1b[31m/agent/auth-profiles.json", "{");
+	discover();
+	assert_int_equal(stores.n, 1);
+	assert_problem("store_unreadable", SEVERITY_ERROR, "agents/a\\x0A\\x1B[31m/agent");
+	assert_null(strchr(problems.list->message, '\n'));
+}
+
+// ---- openclaw.json
+
+static const struct {
+	const char *name, *text;
+	const char *agents;  // directories found, in order, or ""
+	const char *problem; // part of the message of openclaw_config_unread
+} openclaw_configs[] = {
+	{"plain",
+	 "{\"agents\":{\"list\":[{\"id\":\"b\",\"agentDir\":\"~/"
+	 "dir-b\"},{\"id\":\"a\",\"agentDir\":\" ~/dir-a \"}]}}",
+	 "agent a dir-a; agent b dir-b; ", NULL},
+	{"ids as OpenClaw makes them",
+	 "{\"agents\":{\"list\":[{\"id\":\" --Code & "
+	 "Review!\",\"agentDir\":\"~/dir-a\"},{\"agentDir\":\"~/dir-b\"}]}}",
+	 "agent code-review dir-a; agent main dir-b; ", NULL},
+	{"comments",
+	 "// \"agents\": {\n{ /* \" */ \"url\": \"https://x/*y\\\"//\", \"agents\" /**/ : "
+	 "{\"list\":[ // here\n"
+	 "{\"id\":\"a\",\"agentDir\":\"~/dir-a\"/*,*/}]}}// end",
+	 "agent a dir-a; ", NULL},
+	{"no directory",
+	 "{\"agents\":{\"list\":[{\"id\":\"a\"},{\"id\":\"b\",\"agentDir\":\"\"},7,{\"agentDir\":7}"
+	 "]}}",
+	 "", NULL},
+	{"no list", "{\"agents\":[]}", "", NULL},
+	{"not an object", "[]", "", NULL},
+	{"JSON5", "{agents:{list:[{id:'a',agentDir:'~/dir-a'}]}}", "", "not JSON"},
+	{"open comment", "{} /* ", "", NULL},
+	{"cut", "{\"agents\":\"\\", "", "not JSON"},
+	{"empty", "", "", "not JSON"},
+	{"relative",
+	 "{\"agents\":{\"list\":[{\"agentDir\":\"dir-a\"},{\"id\":\"b\",\"agentDir\":\"~/"
+	 "dir-b\"}]}}",
+	 "agent b dir-b; ", "relative"},
+	{"include",
+	 "{\"$include\":\"./x.json\",\"agents\":{\"list\":[{\"id\":\"b\",\"agentDir\":\"~/"
+	 "dir-b\"}]}}",
+	 "agent b dir-b; ", "$include"},
+};
+
+static char *describe_agents(void)
+{
+	char *all = xstrdup("");
+
+	for (size_t i = 0; i < stores.n; i++) {
+		_cleanup_free_ char *directory = path_dirname(stores.list[i].path), *before = all;
+
+		all = xasprintf("%s%s %s %s; ", before, store_role_name(stores.list[i].role),
+				stores.list[i].agent, directory + strlen(home) + 1);
+	}
+	return all;
+}
+
+static void test_openclaw_config(void **state)
+{
+	(void)state;
+	make("dir-a/auth-profiles.json", EMPTY_STORE);
+	make("dir-b/auth-profiles.json", EMPTY_STORE);
+	for (size_t i = 0; i < ARRAY_SIZE(openclaw_configs); i++) {
+		_cleanup_free_ char *agents = NULL;
+
+		make(".openclaw/openclaw.json", openclaw_configs[i].text);
+		discover();
+		agents = describe_agents();
+		if (!string_equal(agents, openclaw_configs[i].agents))
+			fail_msg("%s: %s", openclaw_configs[i].name, agents);
+		if (openclaw_configs[i].problem)
+			assert_problem("openclaw_config_unread", SEVERITY_WARNING,
+				       openclaw_configs[i].problem);
+		else
+			assert_no_problem();
+	}
+}
+
+static void test_openclaw_config_path(void **state)
+{
+	_cleanup_free_ char *agents = NULL, *more = NULL;
+
+	(void)state;
+	make("dir-a/auth-profiles.json", EMPTY_STORE);
+	make("dir-b/auth-profiles.json", EMPTY_STORE);
+	make(".openclaw/clawdbot.json",
+	     "{\"agents\":{\"list\":[{\"id\":\"a\",\"agentDir\":\"~/dir-a\"}]}}");
+	discover();
+	agents = describe_agents();
+	assert_string_equal(agents, "agent a dir-a; ");
+	make("other.json", "{\"agents\":{\"list\":[{\"id\":\"b\",\"agentDir\":\"~/dir-b\"}]}}");
+	setenv("OPENCLAW_CONFIG_PATH", " ~/other.json", 1);
+	discover();
+	more = describe_agents();
+	assert_string_equal(more, "agent b dir-b; ");
+	assert_no_problem();
+	setenv("OPENCLAW_CONFIG_PATH", "~/nowhere.json", 1);
+	assert_stores("");
+	assert_no_problem();
+}
+
+static void test_openclaw_config_too_large(void **state)
+{
+	_cleanup_free_ char *text = xcalloc((1 << 20) + 2, 1);
+
+	(void)state;
+	memset(text, ' ', (1 << 20) + 1);
+	make(".openclaw/openclaw.json", text);
+	assert_stores("");
+	assert_int_equal(problems.n, 1);
+	assert_string_equal(problems.list->code, "openclaw_config_unread");
+}
+
+// ---- the configuration's stores
+
+static void test_configured(void **state)
+{
+	_cleanup_free_ char *main_store =
+		make_file(".openclaw/agents/main/agent/auth-profiles.json", EMPTY_STORE);
+	_cleanup_free_ char *outside = make_file("work/auth-profiles.json", ONE_LOGIN);
+	_cleanup_free_ char *agent =
+		make_file("other/agents/Bob/agent/auth-profiles.json", EMPTY_STORE);
+	_cleanup_free_ char *missing = path_join(home, "gone/auth-profiles.json");
+	struct config_store named[] = {
+		{.path = main_store, .role = ROLE_EXTERNAL}, // known already, and main
+		{.path = outside, .role = ROLE_EXTERNAL},    {.path = agent, .role = ROLE_AGENT},
+		{.path = outside, .role = ROLE_AGENT}, // the stronger role counts
+		{.path = missing, .role = ROLE_EXTERNAL},
+	};
+
+	(void)state;
+	make(".openclaw/openclaw.json", "{json5:1}");
+	config.stores = named;
+	config.n_stores = ARRAY_SIZE(named);
+	assert_stores("main main .openclaw/agents/main/agent/auth-profiles.json, "
+		      ".openclaw/agents/main/agent/auth-profiles.json; "
+		      "agent work work/auth-profiles.json, work/auth-profiles.json; "
+		      "agent Bob other/agents/Bob/agent/auth-profiles.json, "
+		      "other/agents/Bob/agent/auth-profiles.json; ");
+	assert_int_equal(problems.n, 2);
+	// Who names stores has followed the advice: no warning any more.
+	assert_string_equal(problems.list[0].code, "openclaw_config_unread");
+	assert_int_equal(problems.list[0].severity, SEVERITY_INFO);
+	assert_string_equal(problems.list[1].code, "store_missing");
+	assert_int_equal(problems.list[1].severity, SEVERITY_WARNING);
+	assert_string_equal(problems.list[1].store, missing);
+	assert_int_equal(stores.list[1].n_copies, 1);
+}
+
+static void test_configured_alone(void **state)
+{
+	_cleanup_free_ char *outside = make_file("work/auth-profiles.json", ONE_LOGIN);
+	struct config_store named = {.path = outside, .role = ROLE_EXTERNAL};
+
+	(void)state;
+	config.stores = &named;
+	config.n_stores = 1;
+	assert_stores("external - work/auth-profiles.json, work/auth-profiles.json; ");
+	assert_null(stores.state_dir);
+	assert_no_problem();
+}
+
+// ---- retired
+
+static void make_three_agents(void)
+{
+	make(".openclaw/agents/main/agent/auth-profiles.json", ONE_LOGIN);
+	make(".openclaw/agents/a/agent/auth-profiles.json", ONE_LOGIN);
+	make("shared/auth-profiles.json", ONE_LOGIN);
+	make_link(".openclaw/agents/b/agent/auth-profiles.json",
+		  "../../../../shared/auth-profiles.json");
+}
+
+static void assert_states(enum store_state main_state, enum store_state a, enum store_state b)
+{
+	const enum store_state states[] = {main_state, a, b};
+
+	discover();
+	assert_int_equal(stores.n, 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(stores.list[i].state, states[i]);
+		assert_int_equal(stores.list[i].n_copies, states[i] == STORE_OK ? 1 : 0);
+	}
+}
+
+static void test_retired_agent(void **state)
+{
+	(void)state;
+	make_three_agents();
+	make_database(".openclaw/agents/a/agent/openclaw-agent.sqlite", AGENT_DATABASE(""));
+	assert_states(STORE_OK, STORE_OK, STORE_OK);
+	assert_no_problem();
+	make_database(".openclaw/agents/a/agent/openclaw-agent.sqlite", AGENT_ROW);
+	assert_states(STORE_OK, STORE_RETIRED, STORE_OK);
+	assert_problem("store_retired", SEVERITY_ERROR,
+		       "agents/a/agent/openclaw-agent.sqlite is where");
+	assert_non_null(strstr(problems.list->fix, "openclaw doctor --fix"));
+}
+
+static void test_retired_by_any_name(void **state)
+{
+	(void)state;
+	make_three_agents();
+	make_database(".openclaw/agents/b/agent/openclaw-agent.sqlite", AGENT_DATABASE(AGENT_ROW));
+	assert_states(STORE_OK, STORE_OK, STORE_RETIRED);
+	make(".openclaw/agents/b/agent/openclaw-agent.sqlite", "");
+	assert_states(STORE_OK, STORE_OK, STORE_OK);
+	make_database("shared/openclaw-agent.sqlite", AGENT_DATABASE(AGENT_ROW));
+	assert_states(STORE_OK, STORE_OK, STORE_RETIRED);
+	assert_problem("store_retired", SEVERITY_ERROR, "shared/openclaw-agent.sqlite is where");
+}
+
+static void test_retired_state(void **state)
+{
+	_cleanup_free_ char *outside = make_file("work/auth-profiles.json", ONE_LOGIN);
+	_cleanup_free_ char *agent = make_file("bob/auth-profiles.json", ONE_LOGIN);
+	struct config_store named[] = {{.path = agent, .role = ROLE_AGENT},
+				       {.path = outside, .role = ROLE_EXTERNAL}};
+
+	(void)state;
+	make_three_agents();
+	make_database(".openclaw/state/openclaw.sqlite", STATE_DATABASE);
+	assert_states(STORE_RETIRED, STORE_RETIRED, STORE_RETIRED);
+	assert_problem("store_retired", SEVERITY_ERROR, ".openclaw/state/openclaw.sqlite is where");
+
+	config.stores = named;
+	config.n_stores = ARRAY_SIZE(named);
+	discover();
+	assert_int_equal(stores.n, 5);
+	assert_int_equal(stores.list[3].state, STORE_RETIRED);
+	assert_int_equal(stores.list[4].state, STORE_OK);
+}
+
+static void test_unreadable_database_retires(void **state)
+{
+	(void)state;
+	make_three_agents();
+	make(".openclaw/agents/main/agent/openclaw-agent.sqlite",
+	     "no database at all, but there it is, and nobody knows");
+	assert_states(STORE_RETIRED, STORE_OK, STORE_OK);
+	assert_problem("store_retired", SEVERITY_ERROR, "cannot be read");
+}
+
+// The JSON is gone, as after a migration: say why there is nothing to do.
+static void test_migrated(void **state)
+{
+	(void)state;
+	make_database(".openclaw/agents/main/agent/openclaw-agent.sqlite",
+		      AGENT_DATABASE(AGENT_ROW));
+	assert_stores("");
+	assert_problem("store_retired", SEVERITY_ERROR, "openclaw-agent.sqlite is where");
+}
+
+#define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test(test_state_dir),
+		test(test_named_state_dir_is_missed),
+		test(test_state_dir_is_a_link),
+		test(test_state_dir_is_unsafe),
+		test(test_agents),
+		test(test_bad_store_stops_nobody),
+		test(test_links_to_main),
+		test(test_link_out_of_the_state_dir),
+		test(test_hard_links_are_two),
+		test(test_links_that_lead_nowhere),
+		test(test_hostile_agent_name),
+		test(test_openclaw_config),
+		test(test_openclaw_config_path),
+		test(test_openclaw_config_too_large),
+		test(test_configured),
+		test(test_configured_alone),
+		test(test_retired_agent),
+		test(test_retired_by_any_name),
+		test(test_retired_state),
+		test(test_unreadable_database_retires),
+		test(test_migrated),
+	};
+
+	return cmocka_run_group_tests_name("discover", tests, NULL, NULL);
+}
