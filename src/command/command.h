@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+//
+// One verb a file. main.c parses the command line into a `struct invocation`; a verb opens what it needs with
+// session_open, runs, and returns the exit status (interface: 0 done, 1 may pass, 2 usage, 3 a person, 4 busy, 5 due).
+#ifndef COMMAND_COMMAND_H
+#define COMMAND_COMMAND_H
+
+#include "keepalive/cycle.h"
+
+enum {
+	STATUS_DONE = 0,
+	STATUS_FAILED = 1,
+	STATUS_USAGE = 2,
+	STATUS_PERSON = 3,
+	STATUS_BUSY = 4,
+	STATUS_DUE = 5,
+};
+
+// Options that only some verbs take.
+enum {
+	OPTION_FORCE = 1 << 0,
+	OPTION_AT = 1 << 1,
+	OPTION_WAIT = 1 << 2,
+	OPTION_DRY_RUN = 1 << 3,
+	OPTION_CHECK = 1 << 4,
+	OPTION_WATCH = 1 << 5,
+	OPTION_ADOPT = 1 << 6,
+};
+
+struct invocation;
+struct command {
+	const char *name;
+	const char *summary;
+	unsigned options;
+	int (*run)(const struct invocation *invocation);
+};
+
+struct invocation {
+	const struct command *command;
+	const char *config, *state_dir, *ledger_dir;
+	bool json, verbose, quiet;
+	const char *at, *wait, *adopt;
+	unsigned given; // of OPTION_…
+	char **accounts;
+	size_t n_accounts;
+};
+
+int command_refresh(const struct invocation *invocation);
+int command_preview(const struct invocation *invocation);
+int command_status(const struct invocation *invocation);
+int command_sync(const struct invocation *invocation);
+
+// What every verb opens first.
+struct session {
+	struct config config;
+	struct ledger ledger;
+	struct policy policy;
+	struct selection selection;
+	int64_t wait_s;
+	char *barred; // the ledger cannot be used: why
+};
+// 0, or the exit status after the error was said.
+int session_open(const struct invocation *invocation, struct session *ret);
+void session_close(struct session *session);
+#define _cleanup_session_ _cleanup_(session_close)
+
+// Report the cycle and return the exit status. -r of a failed cycle is said, too.
+int session_finish(const struct invocation *invocation, const struct session *session, struct cycle *cycle, int r,
+		   bool dry_run);
+
+#endif

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+//
+// What every verb opens first: configuration, ledger, policy; and how it ends.
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "command/command.h"
+#include "report/report.h"
+
+#define WAIT_DEFAULT_S 10
+
+static int usage_error(const char *option, const char *value, const char *expected)
+{
+	_cleanup_free_ char *safe = string_printable(value, 80);
+
+	log_error("%s %s: expected %s", option, safe, expected);
+	return STATUS_USAGE;
+}
+
+static void override(char **setting, const char *value)
+{
+	if (!value)
+		return;
+	free(*setting);
+	*setting = xstrdup(value);
+}
+
+static int open_ledger(struct session *s)
+{
+	_cleanup_free_ char *directory = NULL, *message = NULL, *fix = NULL;
+	int r = 0;
+
+	if (s->config.ledger_dir)
+		directory = xstrdup(s->config.ledger_dir);
+	else
+		r = ledger_default_directory(&directory);
+	if (r < 0) {
+		log_error("no home directory is known for this user: name the ledger with --ledger-dir");
+		return STATUS_USAGE;
+	}
+	r = ledger_open(directory, &s->ledger, &message, &fix);
+	if (r < 0) {
+		log_error("%s", message ? message : strerror(-r));
+		if (fix)
+			log_error("fix: %s", fix);
+		s->barred = xasprintf("the ledger %s cannot be used", directory);
+		s->ledger = (struct ledger){ .directory = TAKE_PTR(directory) };
+	}
+	return 0;
+}
+
+static int read_policy(const struct invocation *i, struct session *s)
+{
+	struct policy *policy = &s->policy;
+
+	policy->now_ms = policy->at_ms = clock_wall_ms();
+	policy->force = i->given & OPTION_FORCE;
+	policy->barred = s->barred;
+	policy->adopt_store = i->adopt;
+	if (i->at && time_parse_when(i->at, policy->now_ms, &policy->at_ms) < 0)
+		return usage_error("--at", i->at, "a moment like +2h, 02:30 or 2026-11-20T22:00:00Z");
+	s->wait_s = WAIT_DEFAULT_S;
+	if (i->wait && duration_parse(i->wait, &s->wait_s) < 0)
+		return usage_error("--wait", i->wait, "a duration like 10s, 2m or 0");
+	return 0;
+}
+
+int session_open(const struct invocation *invocation, struct session *ret)
+{
+	struct session s = { 0 };
+	_cleanup_free_ char *error = NULL;
+	int status;
+
+	if (config_load(invocation->config, &s.config, &error) < 0) {
+		log_error("%s", error);
+		return STATUS_USAGE;
+	}
+	override(&s.config.state_dir, invocation->state_dir);
+	override(&s.config.ledger_dir, invocation->ledger_dir);
+	s.selection = (struct selection){ invocation->accounts, invocation->n_accounts };
+	status = open_ledger(&s);
+	if (status == 0)
+		status = read_policy(invocation, &s);
+	if (status) {
+		session_close(&s);
+		return status;
+	}
+	*ret = s;
+	return 0;
+}
+
+void session_close(struct session *session)
+{
+	config_free(&session->config);
+	ledger_free(&session->ledger);
+	free(session->barred);
+	*session = (struct session){ 0 };
+}
+
+static int nothing_matches(const struct invocation *invocation)
+{
+	_cleanup_free_ char *name = string_printable(invocation->accounts[0], 120);
+
+	log_error("no account matches %s%s", name, invocation->n_accounts > 1 ? " or the others named" : "");
+	return STATUS_USAGE;
+}
+
+int session_finish(const struct invocation *invocation, const struct session *session, struct cycle *cycle, int r,
+		   bool dry_run)
+{
+	struct report report = {
+		.command = invocation->command->name,
+		.dry_run = dry_run,
+		.check = invocation->given & OPTION_CHECK,
+		.verbose = invocation->verbose,
+		.quiet = invocation->quiet,
+		.selected = invocation->n_accounts > 0,
+		.now_ms = clock_wall_ms(),
+		.cycle = cycle,
+	};
+	int status;
+
+	if (r == -ENOENT) {
+		const char *named = session->config.state_dir ? session->config.state_dir : getenv("OPENCLAW_STATE_DIR");
+		log_error("%s: there is no such state directory", named ? named : "?");
+		return STATUS_USAGE;
+	}
+	if (r < 0) {
+		log_error("the stores cannot be read: %s", strerror(-r));
+		return STATUS_FAILED;
+	}
+	if (invocation->n_accounts && !cycle->n_results)
+		return nothing_matches(invocation);
+	status = report_exit_status(&report);
+	if (session->barred && status == STATUS_DONE)
+		status = STATUS_PERSON;
+	if (invocation->json) {
+		report_json(&report, stdout);
+	} else {
+		report_text(&report, stdout);
+		fflush(stdout);
+		report_problems(&report, stderr);
+	}
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		log_error("standard output: %s", strerror(errno));
+		return status ? status : STATUS_FAILED;
+	}
+	return status;
+}

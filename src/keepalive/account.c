@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+//
+// Accounts: names of states, and memory.
+#include "keepalive/account.h"
+
+static const char *const decision_names[] = {
+	[DECISION_NONE] = "none",	[DECISION_REFRESH] = "refresh", [DECISION_ADOPT] = "adopt",
+	[DECISION_MIRROR] = "mirror",	[DECISION_RECOVER] = "recover", [DECISION_HOLD] = "hold",
+	[DECISION_LOGIN] = "login",	[DECISION_SKIP] = "skip",
+};
+
+static const char *const outcome_names[] = {
+	[OUTCOME_UNCHANGED] = "unchanged", [OUTCOME_REFRESHED] = "refreshed", [OUTCOME_ADOPTED] = "adopted",
+	[OUTCOME_MIRRORED] = "mirrored",   [OUTCOME_RECOVERED] = "recovered", [OUTCOME_FAILED] = "failed",
+	[OUTCOME_BUSY] = "busy",	   [OUTCOME_HELD] = "held",	      [OUTCOME_NEEDS_LOGIN] = "needs_login",
+	[OUTCOME_SKIPPED] = "skipped",	   [OUTCOME_PLANNED] = "planned",
+};
+
+static const char *const copy_state_names[] = {
+	[COPY_CURRENT] = "current",	  [COPY_SUPERSEDED] = "superseded",
+	[COPY_NEWER] = "newer",		  [COPY_DIVERGED] = "diverged",
+	[COPY_UNPROVEN] = "unproven",	  [COPY_FOREIGN] = "foreign",
+	[COPY_WITHHELD] = "withheld",	  [COPY_PENDING] = "pending",
+	[COPY_STATE_FENCED] = "fenced",	  [COPY_ENDED] = "ended",
+	[COPY_RETIRED] = "retired",	  [COPY_STATE_UNREADABLE] = "unreadable",
+	[COPY_STATE_STATIC] = "static",
+};
+
+const char *decision_name(enum decision decision)
+{
+	return decision_names[decision];
+}
+
+const char *outcome_name(enum outcome outcome)
+{
+	return outcome_names[outcome];
+}
+
+const char *copy_state_name(enum copy_state state)
+{
+	return copy_state_names[state];
+}
+
+bool account_has_writes(const struct account *account)
+{
+	for (size_t i = 0; i < account->n_members; i++)
+		if (account->members[i].write)
+			return true;
+	return false;
+}
+
+bool account_has_work(const struct account *account)
+{
+	return account->send || account->record_changed || account->renamed_from[0] || account->n_settle ||
+	       account->n_drop || account->n_close || account_has_writes(account);
+}
+
+void account_free(struct account *account)
+{
+	free(account->members);
+	free(account->receipts);
+	free(account->skip);
+	account_record_free(&account->record);
+	free(account->reason);
+	for (size_t i = 0; i < account->n_displaced; i++) {
+		credential_free(&account->displaced[i].credential);
+		free(account->displaced[i].store);
+	}
+	free(account->displaced);
+	free(account->settle);
+	free(account->drop);
+	free(account->close);
+	*account = (struct account){ 0 };
+}

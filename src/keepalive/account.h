@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+//
+// Accounts as one look at the world shows them, and what is decided about each.
+//
+// An account is a (state directory, provider, profile id, identity) with all its copies. `observe` builds them from
+// the stores and the ledger without a lock and without a write; `decide` is pure. preview is observe + decide +
+// report, and refresh runs the very same code before it claims, and again under its locks: a preview cannot lie.
+#ifndef KEEPALIVE_ACCOUNT_H
+#define KEEPALIVE_ACCOUNT_H
+
+#include "config/config.h"
+#include "ledger/ledger.h"
+#include "store/store.h"
+
+enum decision {
+	DECISION_NONE,
+	DECISION_REFRESH, // send the refresh token
+	DECISION_ADOPT,   // a copy holds a newer generation: it becomes the live one
+	DECISION_MIRROR,  // copies hold superseded tokens
+	DECISION_RECOVER, // an earlier run received an answer and was killed: finish
+	DECISION_HOLD,    // a person should look, nothing is spent meanwhile
+	DECISION_LOGIN,   // only a person can go on
+	DECISION_SKIP,    // not ours
+};
+
+enum outcome {
+	OUTCOME_UNCHANGED,
+	OUTCOME_REFRESHED,
+	OUTCOME_ADOPTED,
+	OUTCOME_MIRRORED,
+	OUTCOME_RECOVERED,
+	OUTCOME_FAILED, // may pass; tried again
+	OUTCOME_BUSY,   // another process has it
+	OUTCOME_HELD,
+	OUTCOME_NEEDS_LOGIN,
+	OUTCOME_SKIPPED,
+	OUTCOME_PLANNED, // preview
+};
+
+// State of a copy in its account (interface.md).
+enum copy_state {
+	COPY_CURRENT,
+	COPY_SUPERSEDED,
+	COPY_NEWER,
+	COPY_DIVERGED,
+	COPY_UNPROVEN,
+	COPY_FOREIGN,
+	COPY_WITHHELD,
+	COPY_PENDING,
+	COPY_STATE_FENCED,
+	COPY_ENDED,
+	COPY_STATE_UNREADABLE,
+	COPY_RETIRED,
+	COPY_STATE_STATIC,
+};
+
+const char *decision_name(enum decision decision);
+const char *outcome_name(enum outcome outcome);
+const char *copy_state_name(enum copy_state state);
+
+// What governs a run, besides the configuration.
+struct policy {
+	int64_t now_ms; // wall clock
+	int64_t at_ms;  // judge as of then; now_ms unless --at
+	bool force;     // refresh although not due, ignore back-off, send a token of unknown outcome once more
+	bool offline;   // never send
+	const char *barred; // nothing may be spent or written at all, and why; NULL
+	const char *adopt_store; // sync --adopt: take the unproven or diverged copy of this store
+};
+
+// One copy in its account.
+struct member {
+	const struct store *store; // of the same observation
+	const struct copy *copy;
+	enum copy_state state;
+	bool settled; // its token has a settled receipt
+	bool fixed;   // its state is none of decide's business (foreign, unproven, static …)
+	bool adopted; // decided: its generation becomes the live one
+	bool write;   // decided: bring it to the live generation
+};
+
+// A credential that is about to be overwritten or to stop being live, to be kept in displaced/ first.
+struct displaced {
+	struct credential credential;
+	char *store; // where it stood, NULL: it was live
+	const char *why;
+};
+
+struct account {
+	// observed
+	const struct provider *provider; // NULL: unknown provider
+	struct member *members;          // main first
+	size_t n_members;
+	struct member *main;             // NULL: there is none (gone, or its store cannot be read)
+	const char *main_trouble;        // the store that is main cannot be looked at: why
+	const struct receipt **receipts; // open ones that concern this account
+	size_t n_receipts;
+	bool claimed;                    // we hold its lock: whoever holds a receipt is an orphan courier
+	bool locked;                     // another process holds its lock
+	char *skip;                      // not ours to refresh: why
+	bool identity_conflict;          // an equal token under another identity
+	bool shared_token;               // an equal token under another provider
+	bool live_settled;               // the token that is live has a settled receipt: it was spent
+	bool stranger_answer;            // decided: an answer came for somebody else; its receipt keeps it
+	const struct generation *sibling; // another name of this login went past our live token: follow it
+
+	// what the ledger says, and what the decision makes of it
+	struct account_record record;
+	bool recorded; // the ledger has it already
+
+	// decided
+	enum decision decision;
+	enum outcome outcome; // where nothing is to be done about it in this run
+	char *reason;
+	const char *code;       // an error code where the outcome is not a good one; else NULL
+	bool send;            // exchange the live refresh token
+	bool resend;          // … which was sent before, with unknown outcome
+	bool record_changed;
+	char renamed_from[33]; // the record moves from this key
+	struct displaced *displaced;
+	size_t n_displaced;
+	struct fingerprint *settle; // these tokens are superseded: mark them for everybody
+	size_t n_settle;
+	struct fingerprint *drop;   // receipts to remove: their token was not spent
+	size_t n_drop;
+	struct fingerprint *close;  // receipts to settle once every copy is written
+	size_t n_close;
+	int64_t margin_s, lifetime_s, expires_ms; // lifetime, expires: 0 unknown; the expiry as it is reckoned with
+	bool timer_too_slow, margin_too_long, expiry_unknown, clock_wrong;
+};
+
+void account_free(struct account *account);
+// Work for this run: anything to send, to write or to record.
+bool account_has_work(const struct account *account);
+bool account_has_writes(const struct account *account);
+// Does the account hold this token as live or superseded? The compare in every compare-and-swap.
+bool account_knows(const struct account *account, struct fingerprint token);
+
+// Pure. Decides about one account, changing its `record` and members in memory.
+void decide(struct account *account, const struct config *config, const struct policy *policy);
+// Margin, lifetime and expiry as reckoned with (architecture: "When to refresh"). Pure; part of decide.
+void reckon_expiry(struct account *account, const struct config *config, const struct policy *policy);
+// Which was issued later: >0 a, <0 b, 0 undecidable. By JWT iat if both have it, else by true expiry.
+int issue_compare(struct issue_time a, struct issue_time b);
+// Note a failure that may pass: count it and back off.
+void record_failure(struct account_record *record, const char *code, int status, int64_t retry_after_s,
+		    int64_t now_ms);
+
+// One look at everything.
+struct observation {
+	struct stores stores;
+	struct account_records records;
+	struct receipts receipts;
+	struct account *accounts;
+	size_t n_accounts;
+	struct problems problems;
+	char *barred; // nothing may be spent or written, and why
+};
+
+// What a run already holds, so that its own locks and answers are not taken for somebody else's.
+struct holdings {
+	char *const *keys; // accounts whose lock we hold
+	size_t n_keys;
+	const struct fingerprint *tokens; // receipts that are ours
+	size_t n_tokens;
+	const struct receipt *rescued; // answers that no receipt could take
+	size_t n_rescued;
+};
+
+// Find, read, group, decide. `ledger` may not exist yet. 0, or -ENOENT (a named state directory is missing).
+int observe(const struct config *config, const struct policy *policy, const struct ledger *ledger,
+	    const struct holdings *holdings, struct observation *ret);
+void observation_free(struct observation *observation);
+struct account *observation_account(struct observation *observation, const char *key);
+
+// Group the copies of the stores into accounts (group.c): identity decides. Pure but for the settled marks.
+void group_accounts(struct observation *observation, const struct config *config, const struct policy *policy,
+		    const struct ledger *ledger);
+
+#endif

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: MIT
+//
+// Claim: all the locks of a grant, or none; look again; make durable what was decided (steps 1 to 4).
+//
+// Our own account locks come first, so that of twenty runs started at once one starts a courier and the others wait
+// without one. OpenClaw's lock files are only ever tried, never waited for while anything of OpenClaw's is held.
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "keepalive/run.h"
+
+#define TRY_AGAIN_MS 40
+
+static void try_later(struct run *run, struct grant *g, const char *code, char *message)
+{
+	int64_t now = clock_boot_ms();
+
+	lock_set_free(&g->locks);
+	if (now >= g->wait_until_ms) {
+		grant_conclude(run, g, OUTCOME_BUSY, code, message);
+		return;
+	}
+	free(message);
+	grant_release(g);
+	g->stage = GRANT_WAITING;
+	g->try_at_ms = now + TRY_AGAIN_MS + (int64_t)g->id % 7; // not all in step
+}
+
+static void give_up(struct run *run, struct grant *g, const char *code, int error, const char *what)
+{
+	grant_conclude(run, g, OUTCOME_FAILED, code, xasprintf("%s: %s", what, strerror(-error)));
+}
+
+static int lock_accounts(struct run *run, struct grant *g)
+{
+	g->account_locks = xcalloc(g->n_keys, sizeof(int));
+	for (size_t i = 0; i < g->n_keys; i++) {
+		int r = account_lock(run->ledger, g->keys[i], &g->account_locks[i]);
+		if (r < 0)
+			return r;
+		g->n_account_locks++;
+	}
+	return 0;
+}
+
+static bool grant_has_work(const struct grant *g, struct observation *o, bool *ret_busy)
+{
+	bool work = false;
+
+	*ret_busy = false;
+	for (size_t i = 0; i < g->n_keys; i++) {
+		struct account *a = observation_account(o, g->keys[i]);
+		if (!a)
+			continue;
+		work |= account_has_work(a);
+		*ret_busy |= a->outcome == OUTCOME_BUSY;
+	}
+	return work;
+}
+
+// The account whose token is to be sent; any of the grant's will do, they share it.
+static struct account *sender(const struct grant *g, struct observation *o)
+{
+	for (size_t i = 0; i < g->n_keys; i++) {
+		struct account *a = observation_account(o, g->keys[i]);
+		if (a && a->send)
+			return a;
+	}
+	return NULL;
+}
+
+static const struct receipt *answered_receipt(const struct grant *g, struct observation *o)
+{
+	for (size_t i = 0; i < g->n_keys; i++) {
+		struct account *a = observation_account(o, g->keys[i]);
+		for (size_t k = 0; a && k < a->n_receipts; k++)
+			if (a->receipts[k]->state == RECEIPT_ANSWERED)
+				return a->receipts[k];
+	}
+	return NULL;
+}
+
+static bool needs_refresh_locks(const struct grant *g, struct observation *o)
+{
+	for (size_t i = 0; i < g->n_keys; i++) {
+		struct account *a = observation_account(o, g->keys[i]);
+		if (a && (a->send || account_has_writes(a) || a->n_receipts))
+			return true;
+	}
+	return false;
+}
+
+static void note_results(struct run *run, const struct grant *g, struct observation *o)
+{
+	for (size_t i = 0; i < g->n_keys; i++) {
+		struct account *a = observation_account(o, g->keys[i]);
+		struct result *result = run_result(run, g->keys[i]);
+		if (!a || !result)
+			continue;
+		result->decision = a->decision;
+		result->outcome = a->outcome;
+		free(result->reason);
+		result->reason = xstrdup(a->reason);
+	}
+}
+
+static int take_refresh_locks(struct grant *g, struct observation *o, struct process_id owner,
+			      const struct process_id *takeover)
+{
+	_cleanup_free_ char *message = NULL, *fix = NULL;
+	int r = lock_directory_check(o->stores.state_dir, true, &message, &fix);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < g->n_keys; i++) {
+		const struct account *a = observation_account(o, g->keys[i]);
+		if (a)
+			lock_set_add_refresh(&g->locks, o->stores.state_dir, a->record.provider, a->record.profile);
+	}
+	return lock_set_acquire(&g->locks, owner, takeover);
+}
+
+// 2026.4.5 has no refresh lock: it refreshes under the store's. A live one of anybody is waited for.
+static bool store_is_locked(const struct grant *g, struct observation *o, const char **ret_store)
+{
+	for (size_t i = 0; i < g->n_keys; i++) {
+		const struct account *a = observation_account(o, g->keys[i]);
+		for (size_t k = 0; a && k < a->n_members; k++) {
+			const struct store *store = a->members[k].store;
+			for (size_t n = 0; n < store->n_names; n++) {
+				_cleanup_free_ char *path = xasprintf("%s.lock", store->names[n]);
+				struct process_id holder;
+				if (lock_file_holder(path, &holder) == 0) {
+					*ret_store = store->path;
+					return true;
+				}
+			}
+		}
+	}
+	return false;
+}
+
+static char *describe_busy(const struct lock_set *set)
+{
+	if (set->busy_owner.pid)
+		return xasprintf("process %d holds %s", (int)set->busy_owner.pid, set->busy_path);
+	return xasprintf("somebody holds %s", set->busy_path ? set->busy_path : "a lock");
+}
+
+static int persist_all(struct run *run, struct grant *g, struct observation *o)
+{
+	int r = ledger_create(run->ledger);
+
+	if (r >= 0)
+		r = ledger_claim_owner(run->ledger, o->stores.state_dir);
+	// A record that moves to another key is saved there before its old place is taken.
+	for (int moved = 1; r >= 0 && moved >= 0; moved--) {
+		for (size_t i = 0; r >= 0 && i < g->n_keys; i++) {
+			struct account *a = observation_account(o, g->keys[i]);
+			if (a && (a->renamed_from[0] != '\0') == moved)
+				r = account_persist(run, a);
+		}
+	}
+	g->saved = r >= 0;
+	return r;
+}
+
+static bool prove_writable(struct run *run, struct grant *g, struct observation *o)
+{
+	for (size_t i = 0; i < g->n_keys; i++) {
+		const struct account *a = observation_account(o, g->keys[i]);
+		for (size_t k = 0; a && k < a->n_members; k++) {
+			const struct member *m = &a->members[k];
+			int r;
+			if (m->fixed || (m != a->main && m->store->role != ROLE_EXTERNAL))
+				continue;
+			r = store_prove(run, m->store);
+			if (r < 0) {
+				grant_conclude(run, g, OUTCOME_FAILED, "store_not_writable",
+					       xasprintf("%s could not be written, so nothing was sent: %s", m->store->path,
+							 strerror(-r)));
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
+// An answer of a killed run: from now on our courier answers for the lock files, whatever happens to us.
+static void hold_answer(struct run *run, struct grant *g, struct fingerprint token)
+{
+	struct courier_request request = {
+		.id = g->id,
+		.config = run->config,
+		.locks = &g->locks,
+		.hold_until_boot_ms = g->hold_until_ms,
+	};
+
+	if (receipt_reopen(run->ledger, token, true, &g->receipt_fd) < 0)
+		return;
+	g->token = token;
+	request.receipt_fd = g->receipt_fd;
+	if (courier_hold(&run->courier, &request) < 0)
+		log_debug("the courier cannot hold the receipt");
+}
+
+// Everything is locked and looked at: go on.
+static void proceed(struct run *run, struct grant *g, struct observation *o)
+{
+	const struct receipt *answered = answered_receipt(g, o);
+	struct account *a = sender(g, o);
+	int r;
+
+	note_results(run, g, o);
+	if (answered && !a && run->courier.fd >= 0)
+		hold_answer(run, g, answered->token);
+	r = persist_all(run, g, o);
+	if (r < 0 && !answered)
+		return give_up(run, g, "ledger_not_writable", r, "the ledger cannot be written, so nothing was sent");
+	if (!a) {
+		g->stage = GRANT_WRITING;
+		g->try_at_ms = 0;
+		return;
+	}
+	if (prove_writable(run, g, o))
+		exchange_begin(run, g, o);
+}
+
+static bool courier_needed(const struct grant *g, struct observation *o)
+{
+	return sender(g, o) || answered_receipt(g, o);
+}
+
+static void claim_locked(struct run *run, struct grant *g, struct observation *o)
+{
+	const struct receipt *answered = answered_receipt(g, o);
+	const struct account *a = sender(g, o);
+	struct process_id owner = run->self;
+	const char *store;
+	int r;
+
+	if (courier_needed(g, o)) {
+		if (run->courier.fd < 0 && (r = courier_start(&run->courier)) < 0)
+			return give_up(run, g, "courier", r, "oauth-keepalive-courier cannot be started");
+		owner = run->courier.process;
+	}
+	if (a && !a->provider->token_url && !g->endpoint) {
+		r = discovery_begin(run, g, a->provider);
+		if (r < 0)
+			give_up(run, g, "courier", r, "the courier takes no request");
+		return;
+	}
+	if (!needs_refresh_locks(g, o))
+		return proceed(run, g, o);
+	r = take_refresh_locks(g, o, owner, answered ? &answered->courier : NULL);
+	if (r == -EBUSY)
+		return try_later(run, g, "lock_busy", describe_busy(&g->locks));
+	if (r == -EPERM)
+		return grant_conclude(run, g, OUTCOME_HELD, "lock_directory", xstrdup("the lock directory is not safe"));
+	if (r < 0)
+		return give_up(run, g, "lock", r, "the refresh lock cannot be taken");
+	g->hold_until_ms = clock_boot_ms() + HOLD_LIMIT_S * SECOND_MS;
+	if (store_is_locked(g, o, &store))
+		return try_later(run, g, "store_busy", xasprintf("%s is locked by another process", store));
+
+	struct observation again;
+	bool busy;
+	r = run_look(run, &again);
+	if (r < 0)
+		return give_up(run, g, "stores", r, "the stores cannot be read again");
+	if (!grant_complete(g, &again)) {
+		try_later(run, g, "changed", xstrdup("the accounts changed meanwhile"));
+	} else if (!grant_has_work(g, &again, &busy) || busy) {
+		note_results(run, g, &again);
+		if (busy)
+			try_later(run, g, "in_flight", xstrdup("another run has its refresh in flight"));
+		else
+			grant_release(g);
+	} else if (courier_needed(g, &again) && owner.pid == run->self.pid) {
+		try_later(run, g, "changed", xstrdup("the accounts changed meanwhile"));
+	} else {
+		proceed(run, g, &again);
+	}
+	observation_free(&again);
+}
+
+void grant_claim(struct run *run, struct grant *g)
+{
+	struct observation o;
+	bool busy;
+	int r;
+
+	// The ledger's directory must be there for its locks; a preview never comes here.
+	r = ledger_create(run->ledger);
+	if (r < 0)
+		return give_up(run, g, "ledger_not_writable", r, run->ledger->directory);
+	if (!g->account_locks) {
+		r = lock_accounts(run, g);
+		if (r == -EBUSY)
+			return try_later(run, g, "account_busy", xstrdup("another run works on this account"));
+		if (r < 0)
+			return give_up(run, g, "ledger_not_writable", r, "the account's lock cannot be taken");
+	}
+	r = run_look(run, &o);
+	if (r < 0)
+		return give_up(run, g, "stores", r, "the stores cannot be read again");
+	if (!grant_complete(g, &o)) {
+		try_later(run, g, "changed", xstrdup("the accounts changed meanwhile"));
+	} else if (!grant_has_work(g, &o, &busy)) {
+		note_results(run, g, &o);
+		if (busy)
+			try_later(run, g, "in_flight", xstrdup("another run has its refresh in flight"));
+		else
+			grant_release(g);
+	} else if (busy) {
+		try_later(run, g, "in_flight", xstrdup("another run has its refresh in flight"));
+	} else {
+		claim_locked(run, g, &o);
+	}
+	observation_free(&o);
+}

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: MIT
+//
+// Commit, mirror, settle (steps 7 to 9).
+//
+// A round looks, makes durable what the look decided (the answer in the receipt becomes the ledger's live
+// generation), writes every copy that is behind, store by store, and is repeated until a look finds nothing left:
+// that is the read-back. Only then the receipts are settled and the locks released.
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "keepalive/run.h"
+
+#define STORE_PATIENCE_MS   5000 // how long a store lock of somebody else is waited for, at least
+#define STORE_TRY_AGAIN_MS  100
+#define READER_STAT_TIME_NS (20 * 1000 * 1000) // store.h, store_settle_mtime
+
+int account_persist(struct run *run, struct account *a)
+{
+	int64_t now = run->policy.now_ms;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < a->n_displaced; i++)
+		r = displaced_keep(run->ledger, a->record.key, &a->displaced[i].credential, a->displaced[i].store,
+				   a->displaced[i].why, now);
+	if (r >= 0 && a->record_changed)
+		r = account_record_save(run->ledger, &a->record, now);
+	for (size_t i = 0; r >= 0 && i < a->n_settle; i++)
+		r = receipt_settle(run->ledger, a->settle[i], "superseded");
+	for (size_t i = 0; r >= 0 && i < a->n_drop; i++)
+		r = receipt_remove(run->ledger, a->drop[i]);
+	return r;
+}
+
+// ---- proofs
+
+static struct staged *find_staged(struct run *run, const char *target)
+{
+	for (size_t i = 0; i < run->n_staged; i++)
+		if (string_equal(run->staged[i].target, target))
+			return &run->staged[i];
+	return NULL;
+}
+
+int store_prove(struct run *run, const struct store *store)
+{
+	struct staged *staged = find_staged(run, store->target);
+	struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	int r;
+
+	if (staged && staged->stage.temp)
+		return 0;
+	atomic_sweep(store->target);
+	r = store_stage(store, &stage);
+	if (r < 0)
+		return r;
+	if (!staged) {
+		staged = array_add(&run->staged, &run->n_staged);
+		staged->target = xstrdup(store->target);
+	}
+	staged->stage = stage;
+	return 0;
+}
+
+void staged_abort(struct run *run)
+{
+	for (size_t i = 0; i < run->n_staged; i++) {
+		atomic_abort(&run->staged[i].stage);
+		free(run->staged[i].target);
+	}
+	free(run->staged);
+	run->staged = NULL;
+	run->n_staged = 0;
+}
+
+// ---- writing one store, for all grants that changed
+
+struct pending {
+	struct grant *grant;
+	struct account *account;
+};
+
+struct swap {
+	struct run *run;
+	const struct account *account;
+};
+
+static bool may_overwrite(struct fingerprint standing, void *arg)
+{
+	const struct swap *swap = arg;
+
+	return account_knows(swap->account, standing) || receipt_is_settled(swap->run->ledger, standing);
+}
+
+static void note_written(struct run *run, const struct account *a, const struct store *store)
+{
+	struct result *result = run_result(run, a->record.key);
+
+	if (result)
+		*array_add(&result->written, &result->n_written) = xstrdup(store->path);
+}
+
+static int write_under_lock(struct run *run, const struct store *store, const struct pending *pending, size_t n)
+{
+	struct staged *staged = find_staged(run, store->target);
+	struct store_change *changes = xcalloc(n, sizeof(*changes));
+	struct swap *swaps = xcalloc(n, sizeof(*swaps));
+	bool written = false;
+	int r;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct account_record *record = &pending[i].account->record;
+		swaps[i] = (struct swap){ run, pending[i].account };
+		changes[i] = (struct store_change){
+			.profile = record->profile,
+			.provider = record->provider,
+			.access = &record->live.access,
+			.refresh = &record->live.refresh,
+			.id_token = secret_empty(&record->live.id_token) ? NULL : &record->live.id_token,
+			.expires_ms = record->live.expires_ms,
+			.identity = &record->identity,
+			.may_overwrite = may_overwrite,
+			.arg = &swaps[i],
+		};
+	}
+	if (!staged || !staged->stage.temp)
+		atomic_sweep(store->target);
+	r = store_write(store, changes, n, staged && staged->stage.temp ? &staged->stage : NULL);
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		if (changes[i].result == STORE_WRITTEN)
+			note_written(run, pending[i].account, store);
+		written |= changes[i].result == STORE_WRITTEN;
+	}
+	if (written) {
+		nanosleep(&(struct timespec){ .tv_nsec = READER_STAT_TIME_NS }, NULL);
+		store_settle_mtime(store);
+	}
+	free(changes);
+	free(swaps);
+	return r;
+}
+
+static int write_store(struct run *run, const struct store *store, const struct pending *pending, size_t n)
+{
+	struct lock_set set = LOCK_SET_NONE;
+	int r;
+
+	for (size_t i = 0; i < store->n_names; i++)
+		lock_set_add_store(&set, store->names[i]);
+	r = lock_set_acquire(&set, run->self, NULL);
+	if (r >= 0)
+		r = write_under_lock(run, store, pending, n);
+	lock_set_free(&set);
+	if (r < 0)
+		log_debug("%s: %s", store->path, strerror(-r));
+	return r;
+}
+
+static bool wants_write(const struct account *a, const struct store *store)
+{
+	for (size_t i = 0; i < a->n_members; i++)
+		if (a->members[i].write && a->members[i].store == store)
+			return true;
+	return false;
+}
+
+// Every store that is behind, main first (the stores are in that order). Busy ones are tried again in the next round;
+// other errors are final for this run.
+static void write_stores(struct run *run, struct observation *o)
+{
+	for (size_t s = 0; s < o->stores.n; s++) {
+		const struct store *store = &o->stores.list[s];
+		_cleanup_free_ struct pending *pending = NULL;
+		size_t n = 0;
+		for (size_t i = 0; i < run->n_grants; i++) {
+			struct grant *g = &run->grants[i];
+			for (size_t k = 0; g->stage == GRANT_WRITING && k < g->n_keys; k++) {
+				struct account *a = observation_account(o, g->keys[k]);
+				if (a && wants_write(a, store))
+					*array_add(&pending, &n) = (struct pending){ g, a };
+			}
+		}
+		if (!n)
+			continue;
+		int r = write_store(run, store, pending, n);
+		for (size_t i = 0; i < n; i++)
+			if (r < 0 && r != -EBUSY && r != -ESTALE)
+				pending[i].grant->wait_until_ms = 0; // no use in waiting
+	}
+}
+
+// ---- outcome
+
+// What this look adds to the result. Later rounds find less and less to do; the first word stays.
+static enum outcome outcome_of(const struct grant *g, const struct account *a, const struct result *result)
+{
+	bool undecided = result->outcome == OUTCOME_PLANNED || result->outcome == OUTCOME_UNCHANGED;
+
+	if (a->decision == DECISION_RECOVER)
+		return g->exchanged ? OUTCOME_REFRESHED : OUTCOME_RECOVERED;
+	if (g->exchanged && a->send) // with --force, or at the last resort: not in this run
+		return a->resend ? OUTCOME_HELD : OUTCOME_FAILED;
+	if (a->outcome == OUTCOME_HELD || a->outcome == OUTCOME_NEEDS_LOGIN || a->outcome == OUTCOME_FAILED ||
+	    a->outcome == OUTCOME_SKIPPED)
+		return a->outcome;
+	if (!undecided)
+		return result->outcome;
+	if (a->decision == DECISION_ADOPT || result->decision == DECISION_ADOPT)
+		return OUTCOME_ADOPTED;
+	if (g->exchanged)
+		return OUTCOME_FAILED; // an answer that says: later
+	if (result->decision == DECISION_RECOVER)
+		return OUTCOME_RECOVERED;
+	return result->decision == DECISION_MIRROR ? OUTCOME_MIRRORED : OUTCOME_UNCHANGED;
+}
+
+static void note_outcome(struct run *run, const struct grant *g, const struct account *a)
+{
+	struct result *result = run_result(run, a->record.key);
+
+	if (!result)
+		return;
+	result->outcome = outcome_of(g, a, result);
+	if (result->outcome != OUTCOME_FAILED && result->outcome != OUTCOME_HELD &&
+	    result->outcome != OUTCOME_NEEDS_LOGIN)
+		return;
+	free(result->reason);
+	result->reason = xstrdup(a->reason);
+	if (a->decision != DECISION_NONE)
+		result->decision = a->decision;
+	if (a->code)
+		result_explain(result, a);
+	else // --force would send again at once; what the record says stands
+		result_conclude(result, result->outcome,
+				a->record.error_code[0] ? a->record.error_code : "unknown_outcome",
+				a->record.error_status, xstrdup(a->reason));
+	if (g->failure_text && result->outcome == OUTCOME_HELD) {
+		free(result->error_message);
+		result->error_message = xasprintf("%s (%s)", a->reason, g->failure_text);
+	}
+}
+
+static bool grant_written(const struct grant *g, struct observation *o)
+{
+	for (size_t i = 0; i < g->n_keys; i++) {
+		struct account *a = observation_account(o, g->keys[i]);
+		if (a && account_has_writes(a))
+			return false;
+	}
+	return true;
+}
+
+// The ledger has it, every copy that could be written is: nothing hangs on the receipts any more.
+static void close_receipts(struct run *run, const struct grant *g, struct observation *o)
+{
+	for (size_t i = 0; g->saved && i < g->n_keys; i++) {
+		struct account *a = observation_account(o, g->keys[i]);
+		for (size_t k = 0; a && k < a->n_close; k++)
+			receipt_settle(run->ledger, a->close[k],
+				       a->record.dead_code[0] &&
+						       fingerprint_equal(a->close[k], a->record.live.fingerprint)
+					       ? "dead"
+					       : "superseded");
+	}
+}
+
+static void note_pending(struct run *run, const struct grant *g, struct observation *o)
+{
+	for (size_t i = 0; i < g->n_keys; i++) {
+		struct account *a = observation_account(o, g->keys[i]);
+		struct result *result = run_result(run, g->keys[i]);
+		for (size_t k = 0; a && result && k < a->n_members; k++)
+			result->copies_pending |= a->members[k].write;
+		if (!result || (!result->copies_pending && g->saved))
+			continue;
+		if (!result->error_code[0])
+			snprintf(result->error_code, sizeof(result->error_code), "%s",
+				 g->saved ? "copies_pending" : "ledger_not_writable");
+		if (!g->saved)
+			result->copies_pending = true;
+	}
+}
+
+static void persist_grant(struct run *run, struct grant *g, struct observation *o)
+{
+	g->saved = true;
+	for (size_t i = 0; i < g->n_keys; i++) {
+		struct account *a = observation_account(o, g->keys[i]);
+		if (!a)
+			continue;
+		int r = account_persist(run, a);
+		if (r < 0) {
+			log_error("%s: the ledger cannot be written: %s", a->record.profile, strerror(-r));
+			g->saved = false;
+		}
+		note_outcome(run, g, a);
+	}
+}
+
+void write_round(struct run *run)
+{
+	struct observation o;
+	int64_t now = clock_boot_ms();
+
+	if (run_look(run, &o) < 0) {
+		for (size_t i = 0; i < run->n_grants; i++)
+			if (run->grants[i].stage == GRANT_WRITING)
+				grant_conclude(run, &run->grants[i], OUTCOME_FAILED, "stores",
+					       xstrdup("the stores cannot be read; finished by the next run"));
+		return;
+	}
+	for (size_t i = 0; i < run->n_grants; i++)
+		if (run->grants[i].stage == GRANT_WRITING)
+			persist_grant(run, &run->grants[i], &o);
+	for (size_t i = 0; i < run->n_grants; i++) {
+		struct grant *g = &run->grants[i];
+		if (g->stage != GRANT_WRITING)
+			continue;
+		if (!g->try_at_ms && g->wait_until_ms < now + STORE_PATIENCE_MS)
+			g->wait_until_ms = now + STORE_PATIENCE_MS;
+		if (!grant_written(g, &o) && (!g->try_at_ms || now < g->wait_until_ms))
+			continue;
+		note_pending(run, g, &o);
+		close_receipts(run, g, &o);
+		grant_release(g);
+	}
+	write_stores(run, &o);
+	for (size_t i = 0; i < run->n_grants; i++)
+		if (run->grants[i].stage == GRANT_WRITING)
+			run->grants[i].try_at_ms =
+				run->grants[i].try_at_ms ? clock_boot_ms() + STORE_TRY_AGAIN_MS : 1;
+	observation_free(&o);
+}

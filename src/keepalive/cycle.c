@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: MIT
+//
+// The poll loop over all grants, and the results it leaves.
+//
+// Signals that would end or stop us are held back as long as any grant is between its claim and its settling. They
+// are read from a descriptor in the loop: what is still waiting for its locks is given up then, what is under way is
+// finished, and cycle->interrupted tells main to die of the signal.
+#include <sys/signalfd.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "keepalive/run.h"
+
+#define IDLE_POLL_MS 1000
+
+// ---- results
+
+const struct result *cycle_result(const struct cycle *cycle, const char *key)
+{
+	for (size_t i = 0; i < cycle->n_results; i++)
+		if (string_equal(cycle->results[i].key, key))
+			return &cycle->results[i];
+	return NULL;
+}
+
+struct result *run_result(struct run *run, const char *key)
+{
+	return (struct result *)cycle_result(run->cycle, key);
+}
+
+void result_conclude(struct result *result, enum outcome outcome, const char *code, int status, char *message)
+{
+	result->outcome = outcome;
+	snprintf(result->error_code, sizeof(result->error_code), "%s", code ? code : "");
+	result->error_status = status;
+	free(result->error_message);
+	result->error_message = message;
+}
+
+void result_explain(struct result *result, const struct account *a)
+{
+	bool provider_said = string_equal(a->code, a->record.error_code) || string_equal(a->code, a->record.dead_code);
+
+	result_conclude(result, result->outcome, a->code, provider_said ? a->record.error_status : 0, xstrdup(a->reason));
+	result->retry_at_ms = result->outcome == OUTCOME_FAILED ? a->record.not_before_ms : 0;
+}
+
+bool selection_matches(const struct selection *selection, const struct account *account)
+{
+	_cleanup_free_ char *full = xasprintf("%s/%s", account->record.provider, account->record.profile);
+
+	for (size_t i = 0; i < selection->n; i++)
+		if (fnmatch(selection->patterns[i], account->record.profile, 0) == 0 ||
+		    fnmatch(selection->patterns[i], full, 0) == 0)
+			return true;
+	return selection->n == 0;
+}
+
+static void results_from(struct cycle *cycle, const struct observation *o, const struct selection *selection)
+{
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		const struct account *a = &o->accounts[i];
+		struct result *result;
+		if (!selection_matches(selection, a))
+			continue;
+		result = array_add(&cycle->results, &cycle->n_results);
+		memcpy(result->key, a->record.key, sizeof(result->key));
+		result->decision = a->decision;
+		result->outcome = a->outcome;
+		result->reason = xstrdup(a->reason);
+		if (a->code)
+			result_explain(result, a);
+	}
+}
+
+void cycle_free(struct cycle *cycle)
+{
+	for (size_t i = 0; i < cycle->n_results; i++) {
+		struct result *result = &cycle->results[i];
+		for (size_t k = 0; k < result->n_written; k++)
+			free(result->written[k]);
+		free(result->written);
+		free(result->reason);
+		free(result->error_message);
+	}
+	free(cycle->results);
+	observation_free(&cycle->now);
+	*cycle = (struct cycle){ 0 };
+}
+
+int cycle_preview(const struct config *config, const struct policy *policy, const struct ledger *ledger,
+		  const struct selection *selection, struct cycle *ret)
+{
+	struct cycle cycle = { 0 };
+	int r = observe(config, policy, ledger, NULL, &cycle.now);
+
+	if (r < 0)
+		return r;
+	results_from(&cycle, &cycle.now, selection);
+	*ret = cycle;
+	return 0;
+}
+
+// ---- grants
+
+// Two accounts that must go together: one token, or one record that makes room for the other.
+static bool connected(const struct account *a, const struct account *b)
+{
+	return fingerprint_equal(a->record.live.fingerprint, b->record.live.fingerprint) ||
+	       (a->renamed_from[0] && string_equal(a->renamed_from, b->record.key)) ||
+	       (b->renamed_from[0] && string_equal(b->renamed_from, a->record.key));
+}
+
+static bool grant_has(const struct grant *g, const char *key)
+{
+	for (size_t i = 0; i < g->n_keys; i++)
+		if (string_equal(g->keys[i], key))
+			return true;
+	return false;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+bool grant_complete(struct grant *g, const struct observation *o)
+{
+	size_t before = g->n_keys;
+
+	for (bool grew = true; grew;) {
+		grew = false;
+		for (size_t i = 0; i < o->n_accounts; i++) {
+			const struct account *a = &o->accounts[i];
+			bool joins = false;
+			if (!a->record.key[0] || a->skip || grant_has(g, a->record.key))
+				continue;
+			for (size_t k = 0; k < o->n_accounts; k++)
+				joins |= grant_has(g, o->accounts[k].record.key) && connected(a, &o->accounts[k]);
+			if (joins)
+				*array_add(&g->keys, &g->n_keys) = xstrdup(a->record.key);
+			grew |= joins;
+		}
+	}
+	// Sorted: two runs take the locks of the same accounts in the same order. Not while locks are held beside them.
+	if (g->n_keys != before && !g->account_locks)
+		qsort(g->keys, g->n_keys, sizeof(*g->keys), compare_keys);
+	return g->n_keys == before;
+}
+
+static void collect_grants(struct run *run, const struct observation *o)
+{
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		const struct account *a = &o->accounts[i];
+		bool taken = false;
+		struct grant *g;
+		if (!run_result(run, a->record.key) || (!account_has_work(a) && a->outcome != OUTCOME_BUSY))
+			continue;
+		for (size_t k = 0; k < run->n_grants; k++)
+			taken |= grant_has(&run->grants[k], a->record.key);
+		if (taken)
+			continue;
+		g = array_add(&run->grants, &run->n_grants);
+		g->id = (uint32_t)run->n_grants;
+		g->discovery_fd = g->receipt_fd = -1;
+		g->wait_until_ms = clock_boot_ms() + run->wait_ms;
+		*array_add(&g->keys, &g->n_keys) = xstrdup(a->record.key);
+		grant_complete(g, o);
+		qsort(g->keys, g->n_keys, sizeof(*g->keys), compare_keys);
+	}
+}
+
+void grant_release(struct grant *g)
+{
+	lock_set_free(&g->locks);
+	for (size_t i = 0; i < g->n_account_locks; i++)
+		cleanup_close(&g->account_locks[i]);
+	free(TAKE_PTR(g->account_locks));
+	g->n_account_locks = 0;
+	cleanup_close(&g->receipt_fd);
+	cleanup_close(&g->discovery_fd);
+	g->token = (struct fingerprint){ 0 };
+	g->stage = GRANT_DONE;
+	qsort(g->keys, g->n_keys, sizeof(*g->keys), compare_keys);
+}
+
+void grant_conclude(struct run *run, struct grant *g, enum outcome outcome, const char *code, char *message)
+{
+	for (size_t i = 0; i < g->n_keys; i++) {
+		struct result *result = run_result(run, g->keys[i]);
+		if (result)
+			result_conclude(result, outcome, code, 0, xstrdup(message));
+	}
+	free(message);
+	grant_release(g);
+}
+
+static void grants_free(struct run *run)
+{
+	for (size_t i = 0; i < run->n_grants; i++) {
+		struct grant *g = &run->grants[i];
+		grant_release(g);
+		for (size_t k = 0; k < g->n_keys; k++)
+			free(g->keys[k]);
+		free(g->keys);
+		free(g->endpoint);
+		free(g->failure_text);
+	}
+	free(run->grants);
+}
+
+// ---- looks
+
+int run_look(struct run *run, struct observation *ret)
+{
+	_cleanup_free_ char **keys = NULL;
+	_cleanup_free_ struct fingerprint *tokens = NULL;
+	struct holdings holdings = { .rescued = run->rescued, .n_rescued = run->n_rescued };
+	int64_t ahead = run->policy.at_ms - run->policy.now_ms;
+
+	run->policy.now_ms = clock_wall_ms();
+	run->policy.at_ms = run->policy.now_ms + ahead;
+	for (size_t i = 0; i < run->n_grants; i++) {
+		const struct grant *g = &run->grants[i];
+		for (size_t k = 0; g->account_locks && k < g->n_account_locks; k++)
+			*array_add(&keys, &holdings.n_keys) = g->keys[k];
+		if (g->receipt_fd >= 0 && g->stage != GRANT_EXCHANGING)
+			*array_add(&tokens, &holdings.n_tokens) = g->token;
+	}
+	holdings.keys = keys;
+	holdings.tokens = tokens;
+	return observe(run->config, &run->policy, run->ledger, &holdings, ret);
+}
+
+// ---- the loop
+
+static int hold_signals(sigset_t *ret_before)
+{
+	static const int held[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(held); i++)
+		sigaddset(&set, held[i]);
+	sigprocmask(SIG_BLOCK, &set, ret_before);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	sigdelset(&set, SIGTSTP); // stopping waits, it does not end the run
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void interrupt(struct run *run, int signal_fd)
+{
+	struct signalfd_siginfo info;
+
+	if (read(signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	run->cycle->interrupted = (int)info.ssi_signo;
+	for (size_t i = 0; i < run->n_grants; i++)
+		if (run->grants[i].stage == GRANT_WAITING || run->grants[i].stage == GRANT_DISCOVERING)
+			grant_conclude(run, &run->grants[i], OUTCOME_FAILED, "interrupted",
+				       xstrdup("interrupted before anything was sent"));
+}
+
+static bool any_in(const struct run *run, enum grant_stage stage)
+{
+	for (size_t i = 0; i < run->n_grants; i++)
+		if (run->grants[i].stage == stage)
+			return true;
+	return false;
+}
+
+static int next_timeout(const struct run *run)
+{
+	int64_t now = clock_boot_ms(), next = now + IDLE_POLL_MS;
+	bool open = false;
+
+	for (size_t i = 0; i < run->n_grants; i++) {
+		const struct grant *g = &run->grants[i];
+		open |= g->stage != GRANT_DONE;
+		if ((g->stage == GRANT_WAITING || g->stage == GRANT_WRITING) && g->try_at_ms < next)
+			next = g->try_at_ms;
+	}
+	if (!open)
+		return -1;
+	return next > now ? (int)(next - now) : 0;
+}
+
+static void step(struct run *run)
+{
+	int64_t now = clock_boot_ms();
+	bool write = false;
+
+	for (size_t i = 0; i < run->n_grants; i++)
+		if (run->grants[i].stage == GRANT_WAITING && run->grants[i].try_at_ms <= now)
+			grant_claim(run, &run->grants[i]);
+	exchange_events(run);
+	exchange_timeouts(run);
+	for (size_t i = 0; i < run->n_grants; i++)
+		write |= run->grants[i].stage == GRANT_WRITING && run->grants[i].try_at_ms <= clock_boot_ms();
+	if (write)
+		write_round(run);
+}
+
+static void run_loop(struct run *run)
+{
+	sigset_t before;
+	_cleanup_close_ int signal_fd = hold_signals(&before);
+	int timeout;
+
+	while ((timeout = next_timeout(run)) >= 0) {
+		struct pollfd fds[2] = {
+			{ .fd = signal_fd, .events = POLLIN },
+			{ .fd = run->courier.fd, .events = POLLIN },
+		};
+		// Answers that come together are written together.
+		if (any_in(run, GRANT_EXCHANGING) && any_in(run, GRANT_WRITING) && timeout < 20)
+			timeout = 20;
+		if (poll(fds, 2, timeout) > 0 && fds[0].revents)
+			interrupt(run, signal_fd);
+		step(run);
+	}
+	courier_stop(&run->courier);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+static void sweep(struct run *run)
+{
+	if (!run->ledger->exists)
+		return;
+	displaced_sweep(run->ledger, run->policy.now_ms);
+	receipts_sweep(run->ledger, run->policy.now_ms);
+}
+
+int cycle_run(const struct config *config, const struct policy *policy, struct ledger *ledger,
+	      const struct selection *selection, int64_t wait_s, struct cycle *ret)
+{
+	struct cycle cycle = { 0 };
+	struct run run = {
+		.config = config,
+		.policy = *policy,
+		.ledger = ledger,
+		.selection = selection,
+		.cycle = &cycle,
+		.wait_ms = wait_s * SECOND_MS,
+		.courier = COURIER_NONE,
+	};
+	int r = process_self(&run.self);
+
+	if (r >= 0)
+		r = observe(config, &run.policy, ledger, NULL, &cycle.now);
+	if (r < 0)
+		return r;
+	results_from(&cycle, &cycle.now, selection);
+	collect_grants(&run, &cycle.now);
+	if (run.n_grants) {
+		run_loop(&run);
+		staged_abort(&run);
+		sweep(&run);
+		observation_free(&cycle.now);
+		grants_free(&run);
+		run.n_grants = 0;
+		r = run_look(&run, &cycle.now);
+	}
+	for (size_t i = 0; i < run.n_rescued; i++)
+		receipt_free(&run.rescued[i]);
+	free(run.rescued);
+	if (r < 0) {
+		cycle_free(&cycle);
+		return r;
+	}
+	*ret = cycle;
+	return 0;
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+//
+// One cycle: the transaction over every account that has something to do. This header is its manual.
+//
+//	look      observe + decide, without a lock (keepalive/account.h)
+//	claim     the accounts' own locks; look again; the courier is started, if a token shall be sent, because the lock
+//	          files carry its pid; OpenClaw's refresh locks of every name, all or none; look again; what was decided
+//	          is made durable in the ledger; prove that main can be written; the receipt
+//	exchange  the courier connects, marks the receipt and sends, once
+//	commit    look again: the answer in the receipt is recovered by the very code that recovers it after a crash;
+//	          ledger, then main, then every other copy, each by compare-and-swap under its own store lock
+//	settle    look again (the read-back): nothing left to do -> receipt settled, locks released
+//
+// So there is one path, not a normal one and a recovery: killed anywhere, the next run's first look finds what the
+// killed one's next look would have found. What was durable before the kill is in the receipt, the ledger or the
+// stores; everything else never happened.
+//
+// Each account (or grant: accounts that share a refresh token) goes its own way through these stages in one poll
+// loop; a slow provider or a busy lock delays nobody else.
+#ifndef KEEPALIVE_CYCLE_H
+#define KEEPALIVE_CYCLE_H
+
+#include "keepalive/account.h"
+
+#define HOLD_LIMIT_S 100 // OpenClaw waits 142 s for a refresh lock; up to 2026.5.2 reclaims it after 180 s
+
+// What became of one account in this run.
+struct result {
+	char key[33];
+	enum decision decision;
+	char *reason;
+	enum outcome outcome;
+	char error_code[64]; // "" none
+	char *error_message;
+	int error_status;    // HTTP, 0 none
+	int64_t retry_at_ms; // 0 unknown
+	char **written;      // paths of the stores written
+	size_t n_written;
+	bool copies_pending; // some copy is left to write
+};
+
+struct cycle {
+	struct observation now; // the last look
+	struct result *results; // of the accounts selected
+	size_t n_results;
+	int interrupted; // the signal that cut the run short, 0
+};
+
+// ACCOUNT arguments: shell patterns over profile id and provider/profile-id; none selects all.
+struct selection {
+	char *const *patterns;
+	size_t n;
+};
+bool selection_matches(const struct selection *selection, const struct account *account);
+
+// Look only. 0 or what observe says.
+int cycle_preview(const struct config *config, const struct policy *policy, const struct ledger *ledger,
+		  const struct selection *selection, struct cycle *ret);
+// The whole. `wait_s`: how long to wait for a lock. Returns what observe says; everything else is in the results.
+int cycle_run(const struct config *config, const struct policy *policy, struct ledger *ledger,
+	      const struct selection *selection, int64_t wait_s, struct cycle *ret);
+void cycle_free(struct cycle *cycle);
+const struct result *cycle_result(const struct cycle *cycle, const char *key);
+
+#endif

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: MIT
+//
+// Exchange: the receipt, the request to the courier, and what it reports (steps 4 to 6).
+#include <sys/mman.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "courier/answer.h"
+#include "keepalive/run.h"
+
+#define CLIENT_SECRET_MAX 4096
+
+static int read_client_secret(const struct provider *provider, struct secret *ret)
+{
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	if (!provider->client_secret_file)
+		return 0;
+	fd = open(provider->client_secret_file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	r = secret_read(fd, CLIENT_SECRET_MAX, ret);
+	while (r >= 0 && ret->len && strchr(" \t\r\n", ret->text[ret->len - 1]))
+		ret->text[--ret->len] = '\0';
+	return r;
+}
+
+static struct account *find_sender(struct grant *g, struct observation *o)
+{
+	for (size_t i = 0; i < g->n_keys; i++) {
+		struct account *a = observation_account(o, g->keys[i]);
+		if (a && a->send)
+			return a;
+	}
+	return NULL;
+}
+
+static int open_receipt(struct run *run, struct grant *g, const struct account *a)
+{
+	g->token = a->record.live.fingerprint;
+	if (a->resend)
+		return receipt_reopen(run->ledger, g->token, false, &g->receipt_fd);
+	return receipt_claim(run->ledger, g->token, g->keys, g->n_keys, run->courier.process, &g->receipt_fd);
+}
+
+static int hand_over(struct run *run, struct grant *g, const struct account *a, const struct secret *client_secret)
+{
+	const struct provider *p = a->provider;
+	const struct credential *c = &a->main->copy->credential;
+	const char *client_id = provider_client_id(p, c);
+	struct http_request http = { 0 };
+	struct courier_request request = {
+		.id = g->id,
+		.http = &http,
+		.config = run->config,
+		.locks = &g->locks,
+		.hold_until_boot_ms = g->hold_until_ms,
+		.receipt_fd = g->receipt_fd,
+	};
+	int r;
+
+	provider_build_request(p, g->endpoint ? g->endpoint : p->token_url, client_id,
+			       secret_empty(client_secret) ? NULL : client_secret, &a->record.live.refresh, &http);
+	r = lock_set_still_ours(&g->locks) ? courier_send(&run->courier, &request) : -ESTALE;
+	http_request_free(&http);
+	return r;
+}
+
+void exchange_begin(struct run *run, struct grant *g, struct observation *o)
+{
+	struct account *a = find_sender(g, o);
+	_cleanup_secret_ struct secret client_secret = { 0 };
+	int r;
+
+	r = read_client_secret(a->provider, &client_secret);
+	if (r < 0)
+		return grant_conclude(run, g, OUTCOME_FAILED, "client_secret_file",
+				      xasprintf("%s: %s", a->provider->client_secret_file, strerror(-r)));
+	r = open_receipt(run, g, a);
+	if (r == -EEXIST)
+		return grant_conclude(run, g, OUTCOME_HELD, "receipt_exists",
+				      xstrdup("this refresh token was spent or claimed before"));
+	if (r < 0)
+		return grant_conclude(run, g, OUTCOME_FAILED, "ledger_not_writable",
+				      xasprintf("the receipt cannot be written, so nothing was sent: %s", strerror(-r)));
+	r = hand_over(run, g, a, &client_secret);
+	if (r < 0) {
+		if (!a->resend)
+			receipt_remove(run->ledger, g->token);
+		return grant_conclude(run, g, OUTCOME_FAILED, "courier",
+				      xasprintf("nothing was sent: %s", strerror(-r)));
+	}
+	g->exchanged = true;
+	g->stage = GRANT_EXCHANGING;
+}
+
+// ---- the courier's reports
+
+// Provably not sent: back off, and say so. The receipt goes with what the look decides (it was never sent).
+static void not_sent(struct run *run, struct grant *g, const char *code, const char *text)
+{
+	struct observation o;
+
+	g->stage = GRANT_WRITING; // its receipt is nobody else's business any more
+	if (run_look(run, &o) == 0) {
+		for (size_t i = 0; i < g->n_keys; i++) {
+			struct account *a = observation_account(&o, g->keys[i]);
+			struct result *result = run_result(run, g->keys[i]);
+			if (!a)
+				continue;
+			record_failure(&a->record, code, 0, -1, run->policy.now_ms);
+			a->record_changed = true;
+			account_persist(run, a);
+			if (result)
+				result->retry_at_ms = a->record.not_before_ms;
+		}
+		observation_free(&o);
+	}
+	grant_conclude(run, g, OUTCOME_FAILED, code, xasprintf("nothing was sent: %s", text));
+}
+
+static void rescue(struct run *run, struct grant *g, int fd)
+{
+	_cleanup_secret_ struct secret text = { 0 };
+	struct receipt *rescued;
+	struct http_answer answer = { 0 };
+	int64_t received_ms;
+
+	if (secret_read(fd, COURIER_ANSWER_MAX + 4096, &text) < 0 ||
+	    answer_parse(text.text, text.len, &answer, &received_ms) < 0)
+		return;
+	if (receipt_append_answer(g->receipt_fd, &answer, received_ms) == 0) {
+		secret_free(&answer.body);
+		return;
+	}
+	rescued = array_add(&run->rescued, &run->n_rescued);
+	rescued->token = g->token;
+	rescued->received_ms = received_ms;
+	rescued->answer = answer;
+}
+
+static void finish_exchange(struct run *run, struct grant *g, const char *code, const char *text)
+{
+	struct receipt receipt = { 0 };
+	int r = receipt_reread(g->receipt_fd, &receipt);
+	bool sent = r < 0 || receipt.sends > 0;
+	bool answered = r >= 0 && receipt.state == RECEIPT_ANSWERED;
+
+	receipt_free(&receipt);
+	for (size_t i = 0; i < run->n_rescued; i++)
+		answered |= fingerprint_equal(run->rescued[i].token, g->token);
+	if (!answered && !sent)
+		return not_sent(run, g, code, text);
+	snprintf(g->failure, sizeof(g->failure), "%s", answered ? "" : code);
+	free(g->failure_text);
+	g->failure_text = xstrdup(answered ? NULL : text);
+	g->stage = GRANT_WRITING; // the look there sees what is to be done about it
+	g->try_at_ms = 0;
+}
+
+int discovery_begin(struct run *run, struct grant *g, const struct provider *provider)
+{
+	struct http_request http = { 0 };
+	struct courier_request request = {
+		.id = g->id,
+		.http = &http,
+		.config = run->config,
+	};
+	int r;
+
+	g->discovery_fd = memfd_create("discovery", MFD_CLOEXEC);
+	if (g->discovery_fd < 0)
+		return -errno;
+	provider_build_discovery(provider, &http);
+	request.receipt_fd = g->discovery_fd;
+	r = courier_get(&run->courier, &request);
+	http_request_free(&http);
+	if (r >= 0)
+		g->stage = GRANT_DISCOVERING;
+	return r;
+}
+
+static const struct provider *provider_of(struct run *run, const struct grant *g)
+{
+	const struct provider *provider = NULL;
+	struct observation o;
+
+	if (run_look(run, &o) < 0)
+		return NULL;
+	for (size_t i = 0; i < g->n_keys && !provider; i++) {
+		const struct account *a = observation_account(&o, g->keys[i]);
+		provider = a ? a->provider : NULL;
+	}
+	observation_free(&o);
+	return provider; // the configuration's, not the observation's
+}
+
+static void discovered(struct run *run, struct grant *g, const struct courier_message *event)
+{
+	const struct provider *provider = provider_of(run, g);
+	_cleanup_secret_ struct secret text = { 0 };
+	struct http_answer answer = { 0 };
+	int64_t received_ms;
+	int r = -EBADMSG;
+
+	if (event->result == COURIER_ANSWERED && provider &&
+	    secret_read(g->discovery_fd, COURIER_ANSWER_MAX + 4096, &text) >= 0 &&
+	    answer_parse(text.text, text.len, &answer, &received_ms) >= 0 && answer.status == 200)
+		r = provider_read_discovery(provider, answer.body.text, answer.body.len, &g->endpoint);
+	secret_free(&answer.body);
+	close(g->discovery_fd);
+	g->discovery_fd = -1;
+	if (r >= 0) {
+		g->stage = GRANT_WAITING;
+		g->try_at_ms = 0;
+	} else if (r == -EPERM) {
+		grant_conclude(run, g, OUTCOME_HELD, "discovery",
+			       xstrdup("the discovered token endpoint is not in the provider's domain: not used"));
+	} else {
+		not_sent(run, g, event->code[0] ? event->code : "discovery",
+			 event->text[0] ? event->text : "the token endpoint could not be discovered");
+	}
+}
+
+static struct grant *grant_by_id(struct run *run, uint32_t id)
+{
+	for (size_t i = 0; i < run->n_grants; i++)
+		if (run->grants[i].id == id)
+			return &run->grants[i];
+	return NULL;
+}
+
+static void courier_is_gone(struct run *run)
+{
+	courier_stop(&run->courier);
+	for (size_t i = 0; i < run->n_grants; i++) {
+		struct grant *g = &run->grants[i];
+		// Its pid in the lock files is a dead one now: answer for them ourselves.
+		if (g->locks.held && lock_set_restamp(&g->locks, run->self) < 0)
+			log_debug("a refresh lock was lost with the courier");
+		if (g->stage == GRANT_EXCHANGING)
+			finish_exchange(run, g, "courier", "the courier ended unexpectedly");
+		else if (g->stage == GRANT_DISCOVERING)
+			grant_conclude(run, g, OUTCOME_FAILED, "courier", xstrdup("the courier ended unexpectedly"));
+	}
+}
+
+void exchange_events(struct run *run)
+{
+	struct courier_message event;
+	int fd = -1, r;
+
+	while (run->courier.fd >= 0 && (r = courier_event(&run->courier, &event, &fd)) != -EAGAIN) {
+		_cleanup_close_ int answer_fd = fd;
+		struct grant *g = r < 0 ? NULL : grant_by_id(run, event.id);
+		if (r < 0) {
+			courier_is_gone(run);
+			return;
+		}
+		if (!g)
+			continue;
+		if (event.result == COURIER_NOT_SAVED && answer_fd >= 0)
+			rescue(run, g, answer_fd);
+		if (g->stage == GRANT_DISCOVERING)
+			discovered(run, g, &event);
+		else if (g->stage == GRANT_EXCHANGING)
+			finish_exchange(run, g, event.code, event.text);
+	}
+}
+
+// A courier that is stopped or stuck: its lock files stay, as it may yet send (it looks at them first).
+void exchange_timeouts(struct run *run)
+{
+	for (size_t i = 0; i < run->n_grants; i++) {
+		struct grant *g = &run->grants[i];
+		if (g->stage != GRANT_EXCHANGING || clock_boot_ms() < g->hold_until_ms)
+			continue;
+		g->locks.held = false;
+		grant_conclude(run, g, OUTCOME_HELD, "unknown_outcome", xstrdup("the courier does not answer"));
+	}
+}

@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: MIT
+//
+// Which copies are one account? Architecture, "Which copy is right", 4 and 5.
+//
+// For every (provider, profile id) there is a base account, whose main is OpenClaw's main store (or, where main never
+// had it, the first store that has). An agent's copy that belongs to somebody else under the same profile id is an
+// account of its own. Where it cannot be told whose a copy is, it is unproven: neither written nor spent.
+#include <fnmatch.h>
+
+#include "keepalive/account.h"
+
+struct seat { // a copy and where it stands
+	const struct store *store;
+	const struct copy *copy;
+	bool placed;
+};
+
+struct grouping {
+	struct observation *o;
+	const struct config *config;
+	const struct policy *policy;
+	const struct ledger *ledger;
+	struct seat *seats;
+	size_t n_seats;
+};
+
+static const struct store *main_store(const struct grouping *g)
+{
+	for (size_t i = 0; i < g->o->stores.n; i++)
+		if (g->o->stores.list[i].role == ROLE_MAIN)
+			return &g->o->stores.list[i];
+	return NULL;
+}
+
+static const struct store *store_by_path(const struct grouping *g, const char *path)
+{
+	for (size_t i = 0; i < g->o->stores.n; i++)
+		if (string_equal(g->o->stores.list[i].path, path))
+			return &g->o->stores.list[i];
+	return NULL;
+}
+
+static bool is_account_copy(const struct copy *copy)
+{
+	return copy->kind == COPY_OAUTH || copy->kind == COPY_BLANK || copy->kind == COPY_FENCED;
+}
+
+static bool same_profile(const struct seat *a, const struct seat *b)
+{
+	return string_equal(a->copy->credential.profile, b->copy->credential.profile) &&
+	       string_equal(a->copy->credential.provider, b->copy->credential.provider);
+}
+
+static struct account *account_add(struct grouping *g, const char *provider, const char *profile)
+{
+	struct account *a = array_add(&g->o->accounts, &g->o->n_accounts);
+
+	a->provider = config_provider(g->config, provider);
+	a->record.state_dir = xstrdup(g->o->stores.state_dir);
+	a->record.provider = xstrdup(provider);
+	a->record.profile = xstrdup(profile);
+	return a;
+}
+
+static void take_record(struct account *a, struct account_record *record)
+{
+	account_record_free(&a->record);
+	account_record_copy(&a->record, record);
+	a->recorded = true;
+}
+
+static struct account_record *find_record(struct grouping *g, const char *key)
+{
+	for (size_t i = 0; i < g->o->records.n; i++)
+		if (string_equal(g->o->records.list[i].key, key))
+			return &g->o->records.list[i];
+	return NULL;
+}
+
+static struct member *member_add(struct account *a, struct seat *seat)
+{
+	struct member *m = array_add(&a->members, &a->n_members);
+
+	if (a->main)
+		a->main = &a->members[0]; // the array may have moved
+	m->store = seat->store;
+	m->copy = seat->copy;
+	m->state = COPY_CURRENT;
+	seat->placed = true;
+	return m;
+}
+
+static void member_add_fixed(struct account *a, struct seat *seat, enum copy_state state)
+{
+	struct member *m = member_add(a, seat);
+
+	m->fixed = true;
+	m->state = state;
+}
+
+// The main copy: in OpenClaw's main store; else where the ledger says main was; else the first.
+static struct seat *find_main(struct grouping *g, struct account *a, struct seat **seats, size_t n)
+{
+	const struct store *main = main_store(g), *was = store_by_path(g, a->record.main_store);
+
+	if (main && main->state == STORE_RETIRED) {
+		a->main_trouble = "its main store was replaced by SQLite";
+		return NULL;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (seats[i]->store == main)
+			return seats[i];
+	if (!a->recorded) {
+		if (main && (main->state == STORE_UNREADABLE || main->state == STORE_REFUSED))
+			a->main_trouble = "the main store cannot be read, and may hold the same login";
+	} else if (was && was->state != STORE_OK && (was->role == ROLE_MAIN || was->state != STORE_MISSING)) {
+		a->main_trouble = was->state == STORE_MISSING	? "its main store is missing"
+				  : was->state == STORE_RETIRED ? "its main store was replaced by SQLite"
+								: "its main store cannot be read";
+		return NULL;
+	} else if (was && was->state == STORE_OK) {
+		for (size_t i = 0; i < n; i++)
+			if (seats[i]->store == was)
+				return seats[i];
+		return NULL; // gone from there: logged out
+	}
+	for (size_t i = 0; i < n; i++)
+		if (seats[i]->store->role != ROLE_EXTERNAL && seats[i]->store->state == STORE_OK &&
+		    seats[i]->copy->kind == COPY_OAUTH)
+			return seats[i];
+	return NULL;
+}
+
+// SQLite took this store's place, and with it the token that is still seen here: the runtime holds it there, where we
+// cannot write. Whoever shares it must not spend it.
+static void place_retired(struct account *a, struct seat *seat)
+{
+	struct fingerprint token = seat->copy->credential.fingerprint;
+
+	if (!a->main_trouble &&
+	    (!a->main || account_knows(a, token) ||
+	     fingerprint_equal(token, a->main->copy->credential.fingerprint)))
+		a->main_trouble = "its login also stands in a store that SQLite replaced";
+	member_add_fixed(a, seat, COPY_RETIRED);
+}
+
+// The main store now holds somebody else than the record says: from now on the old login is an account of its own,
+// whoever still has a copy of it. Adds that account; the base account starts afresh.
+static void split_account(struct grouping *g, size_t base)
+{
+	struct account *old = account_add(g, "", "");
+	struct account *a = &g->o->accounts[base];
+	struct account_record *r = &old->record;
+
+	take_record(old, &a->record);
+	old->provider = a->provider;
+	old->record_changed = true;
+	memcpy(old->renamed_from, r->key, sizeof(r->key));
+	account_key(r->key, r->state_dir, r->provider, r->profile, &r->identity);
+	r->own_login = r->split = true;
+	free(TAKE_PTR(r->main_store));
+
+	account_record_free(&a->record);
+	a->recorded = false;
+	a->record.state_dir = xstrdup(r->state_dir);
+	a->record.provider = xstrdup(r->provider);
+	a->record.profile = xstrdup(r->profile);
+	memcpy(a->record.key, old->renamed_from, sizeof(a->record.key));
+}
+
+static const struct account_record *record_of_own_login(struct grouping *g, const struct seat *seat, bool by_token)
+{
+	const struct credential *c = &seat->copy->credential;
+
+	for (size_t i = 0; i < g->o->records.n; i++) {
+		struct account_record *r = &g->o->records.list[i];
+		if (r->unreadable || !r->own_login || !string_equal(r->state_dir, g->o->stores.state_dir) ||
+		    !string_equal(r->provider, c->provider) || !string_equal(r->profile, c->profile))
+			continue;
+		if (by_token ? fingerprint_equal(r->live.fingerprint, c->fingerprint) ||
+				       record_superseded(r, c->fingerprint)
+			     : identity_compare(&r->identity, &c->identity) == IDENTITY_SAME)
+			return r;
+	}
+	return NULL;
+}
+
+// The account, among those from index `first` on, that this agent's copy belongs to, if any has its identity or token.
+static struct account *own_account(struct grouping *g, size_t first, const struct seat *seat, bool by_token)
+{
+	const struct account_record *record = record_of_own_login(g, seat, by_token);
+
+	for (size_t i = first; i < g->o->n_accounts; i++) {
+		struct account *a = &g->o->accounts[i];
+		if (record ? string_equal(a->record.key, record->key)
+			   : !by_token && a->record.own_login &&
+				     identity_compare(&a->record.identity, &seat->copy->credential.identity) == IDENTITY_SAME)
+			return a;
+	}
+	if (!record)
+		return NULL;
+	struct account *a = account_add(g, record->provider, record->profile);
+	take_record(a, (struct account_record *)record);
+	return a;
+}
+
+static struct account *new_own_account(struct grouping *g, const struct seat *seat)
+{
+	const struct credential *c = &seat->copy->credential;
+	struct account *a = account_add(g, c->provider, c->profile);
+
+	a->record.own_login = true;
+	identity_copy(&a->record.identity, &c->identity);
+	account_key(a->record.key, a->record.state_dir, c->provider, c->profile, &c->identity);
+	return a;
+}
+
+// Where does a copy that is not main belong? `base` is an index, since accounts are added meanwhile.
+static void place(struct grouping *g, size_t base, struct seat *seat)
+{
+	struct account *a = &g->o->accounts[base], *own;
+	const struct credential *c = &seat->copy->credential;
+	bool agent = seat->store->role == ROLE_AGENT || seat->store->role == ROLE_MAIN;
+	enum identity_match match = identity_compare(&a->record.identity, &c->identity);
+	bool main_token = a->main && fingerprint_equal(a->main->copy->credential.fingerprint, c->fingerprint);
+	bool known = main_token || account_knows(a, c->fingerprint);
+
+	if (seat->copy->kind != COPY_OAUTH) { // blanked or fenced: nothing to tell it by but its place
+		member_add(a, seat);
+		return;
+	}
+	if (known && match == IDENTITY_DIFFERENT) {
+		a->identity_conflict = true;
+		member_add_fixed(a, seat, COPY_DIVERGED);
+		return;
+	}
+	// A token that an agent's own login is known by stays there, even when the same person logs in to main: by time
+	// alone our last answer to the agent could look newer than that login, and must not take its place.
+	own = agent && !known ? own_account(g, base + 1, seat, true) : NULL;
+	a = &g->o->accounts[base];
+	if (!own && (known || match == IDENTITY_SAME)) {
+		member_add(a, seat);
+		return;
+	}
+	if (!own && agent && match == IDENTITY_DIFFERENT)
+		own = own_account(g, base + 1, seat, false);
+	if (!own && agent && match == IDENTITY_DIFFERENT)
+		own = new_own_account(g, seat);
+	a = &g->o->accounts[base];
+	if (own)
+		member_add(own, seat);
+	else if (match == IDENTITY_DIFFERENT)
+		member_add_fixed(a, seat, COPY_FOREIGN);
+	else if (agent && identity_empty(&a->record.identity) && identity_empty(&c->identity))
+		member_add(a, seat); // OpenClaw's own rule: nobody says whose it is, the place says it
+	else
+		member_add_fixed(a, seat, COPY_UNPROVEN);
+}
+
+static void group_profile(struct grouping *g, struct seat **seats, size_t n)
+{
+	const struct credential *first = &seats[0]->copy->credential;
+	size_t base = g->o->n_accounts;
+	struct account *a = account_add(g, first->provider, first->profile);
+	struct account_record *record;
+	struct seat *main;
+
+	account_key(a->record.key, g->o->stores.state_dir, first->provider, first->profile, NULL);
+	record = find_record(g, a->record.key);
+	if (record)
+		take_record(a, record);
+	main = find_main(g, a, seats, n);
+	if (main && record && !record->unreadable && main->copy->kind == COPY_OAUTH &&
+	    identity_compare(&record->identity, &main->copy->credential.identity) == IDENTITY_DIFFERENT &&
+	    !account_knows(a, main->copy->credential.fingerprint)) {
+		split_account(g, base);
+		a = &g->o->accounts[base];
+	}
+	if (main) {
+		member_add(a, main);
+		a->main = &a->members[0];
+		if (main->copy->kind == COPY_OAUTH)
+			identity_complete(&a->record.identity, &main->copy->credential.identity);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (seats[i] != main && seats[i]->store->state == STORE_RETIRED)
+			place_retired(&g->o->accounts[base], seats[i]);
+		else if (seats[i] != main)
+			place(g, base, seats[i]);
+	}
+}
+
+// Members of an own login: its main is where the ledger says, else the first.
+static void settle_main(struct account *a)
+{
+	size_t at = 0;
+
+	if (!a->n_members || (a->main == NULL && !a->record.own_login))
+		return;
+	if (a->record.own_login) {
+		for (size_t i = 0; i < a->n_members; i++)
+			if (!a->members[i].fixed && string_equal(a->members[i].store->path, a->record.main_store))
+				at = i;
+		struct member first = a->members[0];
+		a->members[0] = a->members[at];
+		a->members[at] = first;
+	}
+	a->main = &a->members[0];
+}
+
+static void add_skipped(struct grouping *g, struct seat *seat)
+{
+	const struct copy *copy = seat->copy;
+	struct account *a = NULL;
+	enum copy_state state = copy->kind == COPY_UNREADABLE ? COPY_STATE_UNREADABLE : COPY_STATE_STATIC;
+
+	for (size_t i = 0; i < g->o->n_accounts && !a; i++) {
+		struct account *other = &g->o->accounts[i];
+		if (string_equal(other->record.profile, copy->credential.profile) &&
+		    (other->skip ? string_equal(other->skip, copy->reason) : copy->kind == COPY_UNREADABLE))
+			a = other;
+	}
+	if (!a) {
+		a = account_add(g, copy->credential.provider ? copy->credential.provider : "",
+				copy->credential.profile);
+		a->skip = xstrdup(copy->reason ? copy->reason : "api_key or token profile: nothing to refresh");
+	}
+	member_add_fixed(a, seat, state);
+}
+
+static void skip_what_is_not_ours(struct grouping *g)
+{
+	for (size_t i = 0; i < g->o->n_accounts; i++) {
+		struct account *a = &g->o->accounts[i];
+		if (a->skip)
+			continue;
+		if (config_excludes(g->config, a->record.provider, a->record.profile))
+			a->skip = xstrdup("excluded by the configuration");
+		else if (!a->provider)
+			a->skip = xstrdup("unknown provider; describe it under `providers` in oauth-keepalive.conf");
+		else if (a->provider->no_refresh)
+			a->skip = xstrdup(a->provider->no_refresh);
+	}
+}
+
+// Accounts that the ledger remembers and no store shows.
+static void add_absent(struct grouping *g)
+{
+	for (size_t i = 0; i < g->o->records.n; i++) {
+		struct account_record *r = &g->o->records.list[i];
+		bool seen = false;
+		if (!r->unreadable && !string_equal(r->state_dir, g->o->stores.state_dir))
+			continue;
+		for (size_t k = 0; k < g->o->n_accounts; k++)
+			seen |= string_equal(g->o->accounts[k].record.key, r->key);
+		if (seen)
+			continue;
+		struct account *a = account_add(g, r->provider, r->profile);
+		take_record(a, r);
+		if (r->unreadable)
+			continue;
+		const struct store *was = store_by_path(g, r->main_store);
+		if (was && was->state == STORE_RETIRED)
+			a->main_trouble = "its main store was replaced by SQLite";
+		else if (was && (was->state == STORE_UNREADABLE || was->state == STORE_REFUSED))
+			a->main_trouble = "its main store cannot be read";
+		else if (!was || was->state != STORE_OK)
+			a->skip = xstrdup("no store holds it any more");
+	}
+}
+
+// An equal token under two providers is somebody's mistake: sent for neither.
+static void find_shared_tokens(struct grouping *g)
+{
+	for (size_t i = 0; i < g->n_seats; i++) {
+		for (size_t k = 0; k < i; k++) {
+			const struct credential *x = &g->seats[i].copy->credential, *y = &g->seats[k].copy->credential;
+			const struct provider *px, *py;
+			if (!fingerprint_equal(x->fingerprint, y->fingerprint))
+				continue;
+			px = config_provider(g->config, x->provider);
+			py = config_provider(g->config, y->provider);
+			if (!px || !py || provider_same_family(px, py))
+				continue;
+			for (size_t j = 0; j < g->o->n_accounts; j++) {
+				struct account *a = &g->o->accounts[j];
+				a->shared_token |= string_equal(a->record.profile, x->profile) ||
+						   string_equal(a->record.profile, y->profile);
+			}
+		}
+	}
+}
+
+static void find_receipts(struct grouping *g, struct account *a)
+{
+	for (size_t i = 0; i < g->o->receipts.n; i++) {
+		const struct receipt *r = &g->o->receipts.list[i];
+		bool ours = fingerprint_equal(r->token, a->record.live.fingerprint);
+		for (size_t k = 0; k < r->n_accounts; k++)
+			ours |= string_equal(r->accounts[k], a->record.key);
+		for (size_t k = 0; k < a->n_members; k++)
+			ours |= !a->members[k].fixed &&
+				fingerprint_equal(r->token, a->members[k].copy->credential.fingerprint);
+		if (ours)
+			*array_add(&a->receipts, &a->n_receipts) = r;
+	}
+}
+
+static void look_up_marks(struct grouping *g, struct account *a)
+{
+	for (size_t i = 0; i < a->n_members; i++) {
+		struct member *m = &a->members[i];
+		struct fingerprint token = m->copy->credential.fingerprint;
+		if (m->copy->kind != COPY_OAUTH || fingerprint_equal(token, a->record.live.fingerprint))
+			continue;
+		if (i > 0 && fingerprint_equal(token, a->members[i - 1].copy->credential.fingerprint))
+			m->settled = a->members[i - 1].settled;
+		else
+			m->settled = receipt_is_settled(g->ledger, token);
+	}
+	if (!fingerprint_empty(a->record.live.fingerprint))
+		a->live_settled = receipt_is_settled(g->ledger, a->record.live.fingerprint);
+	else if (a->main)
+		a->live_settled = a->main->settled;
+}
+
+void group_accounts(struct observation *observation, const struct config *config, const struct policy *policy,
+		    const struct ledger *ledger)
+{
+	struct grouping g = { observation, config, policy, ledger, NULL, 0 };
+
+	for (size_t i = 0; i < observation->stores.n; i++) {
+		const struct store *store = &observation->stores.list[i];
+		bool readable = store->state == STORE_OK || store->state == STORE_RETIRED;
+		for (size_t k = 0; readable && k < store->n_copies; k++)
+			*array_add(&g.seats, &g.n_seats) = (struct seat){ .store = store, .copy = &store->copies[k] };
+	}
+	for (size_t i = 0; i < g.n_seats; i++) {
+		_cleanup_free_ struct seat **same = NULL;
+		size_t n = 0;
+		if (g.seats[i].placed || !is_account_copy(g.seats[i].copy))
+			continue;
+		for (size_t k = i; k < g.n_seats; k++)
+			if (is_account_copy(g.seats[k].copy) && same_profile(&g.seats[i], &g.seats[k]))
+				*array_add(&same, &n) = &g.seats[k];
+		group_profile(&g, same, n);
+	}
+	for (size_t i = 0; i < g.n_seats; i++)
+		if (!g.seats[i].placed)
+			add_skipped(&g, &g.seats[i]);
+	add_absent(&g);
+	skip_what_is_not_ours(&g);
+	find_shared_tokens(&g);
+	for (size_t i = 0; i < observation->n_accounts; i++) {
+		settle_main(&observation->accounts[i]);
+		find_receipts(&g, &observation->accounts[i]);
+		look_up_marks(&g, &observation->accounts[i]);
+	}
+	free(g.seats);
+}

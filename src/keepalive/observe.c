@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+//
+// One look at everything: stores, ledger, receipts, grouped into accounts and decided about. No lock, no write.
+#include <errno.h>
+
+#include "keepalive/account.h"
+
+#include "base/clock.h"
+
+static bool holds_key(const struct holdings *h, const char *key)
+{
+	for (size_t i = 0; h && i < h->n_keys; i++)
+		if (string_equal(h->keys[i], key))
+			return true;
+	return false;
+}
+
+// Receipts that are our own are not somebody else's; an answer that no receipt could take is read from memory.
+static void apply_holdings(struct receipts *receipts, const struct holdings *h)
+{
+	for (size_t i = 0; h && i < receipts->n; i++) {
+		struct receipt *r = &receipts->list[i];
+		for (size_t k = 0; k < h->n_tokens; k++)
+			if (fingerprint_equal(r->token, h->tokens[k]))
+				r->held = false;
+		for (size_t k = 0; k < h->n_rescued; k++) {
+			const struct receipt *rescued = &h->rescued[k];
+			if (!fingerprint_equal(r->token, rescued->token))
+				continue;
+			r->state = RECEIPT_ANSWERED;
+			r->received_ms = rescued->received_ms;
+			r->answer.status = rescued->answer.status;
+			r->answer.cut = rescued->answer.cut;
+			r->answer.challenge = rescued->answer.challenge;
+			r->answer.retry_after_s = rescued->answer.retry_after_s;
+			secret_copy(&r->answer.body, &rescued->answer.body);
+		}
+	}
+}
+
+static void reset_decision(struct account *a, const struct account_record *before)
+{
+	struct account kept = *a;
+
+	kept.record = (struct account_record){ 0 };
+	account_record_copy(&kept.record, before);
+	kept.reason = NULL;
+	kept.displaced = NULL;
+	kept.settle = kept.drop = kept.close = NULL;
+	kept.n_displaced = kept.n_settle = kept.n_drop = kept.n_close = 0;
+	kept.send = kept.resend = kept.stranger_answer = false;
+	kept.record_changed = a->renamed_from[0] != '\0';
+	kept.skip = NULL;
+	kept.members = NULL;
+	kept.receipts = NULL;
+	struct member *members = TAKE_PTR(a->members);
+	const struct receipt **receipts = TAKE_PTR(a->receipts);
+	char *skip = TAKE_PTR(a->skip);
+	account_free(a);
+	*a = kept;
+	a->members = members;
+	a->receipts = receipts;
+	a->skip = skip;
+	for (size_t i = 0; i < a->n_members; i++)
+		a->members[i].adopted = a->members[i].write = false;
+}
+
+// Another name of the same login (openai beside openai-codex, `:default` beside `:email`) that went past this
+// account's live token, and to which it must not be sent any more.
+static const struct account *sibling_ahead(const struct observation *o, const struct account *a)
+{
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		const struct account *other = &o->accounts[i];
+		if (other != a && !other->skip && other->provider && a->provider &&
+		    provider_same_family(other->provider, a->provider) &&
+		    !fingerprint_empty(other->record.live.fingerprint) &&
+		    record_superseded(&other->record, a->record.live.fingerprint) &&
+		    identity_compare(&other->record.identity, &a->record.identity) != IDENTITY_DIFFERENT)
+			return other;
+	}
+	return NULL;
+}
+
+static void decide_all(struct observation *o, const struct config *config, const struct policy *policy)
+{
+	struct account_record *before = xcalloc(o->n_accounts + 1, sizeof(*before));
+
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		account_record_copy(&before[i], &o->accounts[i].record);
+		decide(&o->accounts[i], config, policy);
+	}
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		struct account *a = &o->accounts[i];
+		const struct account *ahead = a->skip ? NULL : sibling_ahead(o, a);
+		if (!ahead)
+			continue;
+		reset_decision(a, &before[i]);
+		a->sibling = &ahead->record.live;
+		decide(a, config, policy);
+	}
+	for (size_t i = 0; i < o->n_accounts; i++)
+		account_record_free(&before[i]);
+	free(before);
+}
+
+static const char *shown_profile(const struct account *a)
+{
+	return a->record.profile;
+}
+
+static void report_accounts(struct observation *o)
+{
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		struct account *a = &o->accounts[i];
+		if (a->timer_too_slow)
+			problem_add(&o->problems, SEVERITY_WARNING, "timer_too_slow", NULL, shown_profile(a),
+				    xstrdup("the timer runs too rarely for tokens that live this short"),
+				    xstrdup("shorten the timer and set `timer_period` in oauth-keepalive.conf"));
+		if (a->margin_too_long)
+			problem_add(&o->problems, SEVERITY_WARNING, "margin_too_long", NULL, shown_profile(a),
+				    xstrdup("the margin is over 80 % of the token's lifetime; 80 % is used"),
+				    xstrdup("choose a shorter `margin` in oauth-keepalive.conf"));
+		if (a->expiry_unknown && !a->skip)
+			problem_add(&o->problems, SEVERITY_WARNING, "expiry_unknown", NULL, shown_profile(a),
+				    xstrdup("nobody says when the access token expires; it is not refreshed by itself"),
+				    xstrdup("set `lifetime` for its provider, or run `oauth-keepalive refresh --force`"));
+		if (a->clock_wrong)
+			problem_add(&o->problems, SEVERITY_ERROR, "clock", NULL, NULL,
+				    xstrdup("the system clock is behind the ledger or this program's build: nothing is "
+					    "decided by time"),
+				    xstrdup("set the clock (timedatectl), then run again"));
+		if (a->record.split && a->n_members) {
+			_cleanup_free_ char *who = string_printable(identity_name(&a->record.identity), 64);
+			problem_add(&o->problems, SEVERITY_WARNING, "identity_split", a->members[0].store->path,
+				    a->record.profile,
+				    xasprintf("main holds another identity now; the copies that still belong to %s are "
+					      "kept alive as an account of their own",
+					      who),
+				    xstrdup("log in again for the agents that should follow; ignore it if both are wanted"));
+		}
+		for (size_t k = 0; k < a->n_members; k++) {
+			const struct member *m = &a->members[k];
+			struct problem *p = NULL;
+			if (m->state == COPY_UNPROVEN)
+				p = problem_add(&o->problems, SEVERITY_WARNING, "copy_unproven", m->store->path,
+						a->record.profile,
+						xstrdup("it cannot be proven that this copy belongs to the account: "
+							"it is neither written nor sent"),
+						xasprintf("oauth-keepalive sync --adopt '%s'", m->store->path));
+			else if (m->state == COPY_FOREIGN)
+				p = problem_add(&o->problems, SEVERITY_WARNING, "copy_foreign", m->store->path,
+						a->record.profile,
+						xstrdup("this copy belongs to another identity: left alone"), NULL);
+			else if (m->state == COPY_DIVERGED)
+				p = problem_add(&o->problems, SEVERITY_ERROR, "copy_diverged", m->store->path,
+						a->record.profile,
+						xstrdup("this copy's login is neither provably newer nor older than "
+							"the live one: neither written nor sent"),
+						xasprintf("oauth-keepalive sync --adopt '%s'", m->store->path));
+			else if (m->state == COPY_STATE_UNREADABLE)
+				p = problem_add(&o->problems, SEVERITY_ERROR, "credential_unreadable", m->store->path,
+						a->record.profile,
+						xasprintf("bad entry: %s", m->copy->reason ? m->copy->reason : "?"),
+						xstrdup("log in again, or correct the entry"));
+			if (p)
+				p->needs_person = true;
+		}
+	}
+}
+
+// Another ledger at work on this state directory, or a lock directory that somebody else could turn: hands off.
+static void bar_what_is_unsafe(struct observation *o, const struct ledger *ledger)
+{
+	_cleanup_free_ char *message = NULL, *fix = NULL;
+	const char *code = "ledger_conflict", *reason = "another ledger owns this state directory";
+	int r = ledger_check_owner(ledger, o->stores.state_dir, &message, &fix);
+
+	if (r >= 0) {
+		code = "lock_directory";
+		reason = "the lock directory is not safe";
+		r = lock_directory_check(o->stores.state_dir, false, &message, &fix);
+	}
+	if (r >= 0 || r == -ENOENT)
+		return;
+	problem_add(&o->problems, SEVERITY_ERROR, code, NULL, NULL,
+		    message ? TAKE_PTR(message) : xstrdup(strerror(-r)), TAKE_PTR(fix))
+		->needs_person = true;
+	free(o->barred);
+	o->barred = xstrdup(reason);
+}
+
+int observe(const struct config *config, const struct policy *policy, const struct ledger *ledger,
+	    const struct holdings *holdings, struct observation *ret)
+{
+	struct observation o = { 0 };
+	int r;
+
+	r = discover_stores(config, &o.stores, &o.problems);
+	if (r < 0) {
+		observation_free(&o);
+		return r;
+	}
+	if (ledger->exists) {
+		r = account_records_read(ledger, &o.records, &o.problems);
+		if (r >= 0)
+			r = receipts_read(ledger, &o.receipts);
+		if (r < 0) {
+			problem_add(&o.problems, SEVERITY_ERROR, "ledger_unreadable", ledger->directory, NULL,
+				    xasprintf("the ledger cannot be read: %s", strerror(-r)), NULL)
+				->needs_person = true;
+			o.barred = xstrdup("the ledger cannot be read");
+		}
+	}
+	apply_holdings(&o.receipts, holdings);
+	*ret = o;
+	if (!ret->stores.state_dir)
+		return 0;
+	group_accounts(ret, config, policy, ledger);
+	for (size_t i = 0; i < ret->n_accounts; i++) {
+		struct account *a = &ret->accounts[i];
+		// An answered receipt whose keeper is gone may be recovered by whoever has the account's lock; in a look
+		// without locks, nobody having it says the same.
+		a->claimed = holds_key(holdings, a->record.key) ||
+			     (a->n_receipts && !account_is_locked(ledger, a->record.key));
+	}
+	bar_what_is_unsafe(ret, ledger);
+	struct policy barred = *policy;
+	if (ret->barred)
+		barred.barred = ret->barred;
+	decide_all(ret, config, &barred);
+	report_accounts(ret);
+	return 0;
+}
+
+void observation_free(struct observation *observation)
+{
+	for (size_t i = 0; i < observation->n_accounts; i++)
+		account_free(&observation->accounts[i]);
+	free(observation->accounts);
+	stores_free(&observation->stores);
+	account_records_free(&observation->records);
+	receipts_free(&observation->receipts);
+	problems_free(&observation->problems);
+	free(observation->barred);
+	*observation = (struct observation){ 0 };
+}
+
+struct account *observation_account(struct observation *observation, const char *key)
+{
+	for (size_t i = 0; i < observation->n_accounts; i++)
+		if (string_equal(observation->accounts[i].record.key, key))
+			return &observation->accounts[i];
+	return NULL;
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+//
+// oauth-keepalive: the table of commands, the options, dispatch. See oauth-keepalive(1).
+#include <getopt.h>
+#include <stdio.h>
+
+#include <sqlite3.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "command/command.h"
+
+static const struct command commands[] = {
+	{ "refresh", "refresh what is due, once, and write it to every copy",
+	  OPTION_FORCE | OPTION_AT | OPTION_WAIT | OPTION_DRY_RUN, command_refresh },
+	{ "preview", "show what refresh would do; no lock, no write, no network", OPTION_AT | OPTION_CHECK | OPTION_FORCE,
+	  command_preview },
+	{ "status", "show every account and its copies", OPTION_WATCH, command_status },
+	{ "sync", "make every copy the live generation; never the network", OPTION_WAIT | OPTION_DRY_RUN | OPTION_ADOPT,
+	  command_sync },
+};
+
+enum {
+	LONG_STATE_DIR = 256,
+	LONG_LEDGER_DIR,
+	LONG_OPTION, // + the bit number of its OPTION_…
+	LONG_FORCE = LONG_OPTION,
+	LONG_AT,
+	LONG_WAIT,
+	LONG_DRY_RUN,
+	LONG_CHECK,
+	LONG_WATCH,
+	LONG_ADOPT,
+};
+
+static const struct option options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "state-dir", required_argument, NULL, LONG_STATE_DIR },
+	{ "ledger-dir", required_argument, NULL, LONG_LEDGER_DIR },
+	{ "json", no_argument, NULL, 'j' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "force", no_argument, NULL, LONG_FORCE },
+	{ "at", required_argument, NULL, LONG_AT },
+	{ "wait", required_argument, NULL, LONG_WAIT },
+	{ "dry-run", no_argument, NULL, LONG_DRY_RUN },
+	{ "check", no_argument, NULL, LONG_CHECK },
+	{ "watch", no_argument, NULL, LONG_WATCH },
+	{ "adopt", required_argument, NULL, LONG_ADOPT },
+	{ 0 },
+};
+
+static int show_help(void)
+{
+	printf("Usage: oauth-keepalive [OPTION...] COMMAND [OPTION...] [ACCOUNT...]\n\n"
+	       "Keeps shared OAuth logins alive: refreshes each token once, early, and writes the\n"
+	       "result to every store that holds a copy.\n\nCommands:\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		printf("  %-9s %s\n", commands[i].name, commands[i].summary);
+	printf("\nOptions:\n"
+	       "  -c, --config FILE    default: ~/.config/oauth-keepalive/oauth-keepalive.conf,\n"
+	       "                       then /etc/oauth-keepalive/oauth-keepalive.conf\n"
+	       "      --state-dir DIR  OpenClaw's state directory (~/.openclaw)\n"
+	       "      --ledger-dir DIR our own record (~/.local/state/oauth-keepalive)\n"
+	       "  -j, --json           one JSON document on standard output\n"
+	       "  -v, --verbose        more detail      -q, --quiet    only problems\n"
+	       "  -h, --help           this text        -V, --version  version\n\n"
+	       "  refresh: --force (although not due), --at WHEN (what would be due by then),\n"
+	       "           --wait DURATION (for locks, default 10s), --dry-run (as preview)\n"
+	       "  preview: --at WHEN, --check (exit status 5 if work is due), --force\n"
+	       "  status:  --watch\n"
+	       "  sync:    --adopt STORE (take that store's copy as the right one), --wait, --dry-run\n\n"
+	       "ACCOUNT is a profile id, provider/profile-id, or a shell pattern; none means all.\n"
+	       "Exit status: 0 done, 1 failed but will be tried again, 2 usage or configuration,\n"
+	       "3 a person is needed, 4 busy, 5 work is due (preview --check).\n");
+	return STATUS_DONE;
+}
+
+static int show_version(bool verbose)
+{
+	printf("oauth-keepalive " VERSION "\n");
+	if (verbose)
+		printf("SQLite %s, cJSON %s, courier in " LIBEXECDIR "\n", sqlite3_libversion(), cJSON_Version());
+	return STATUS_DONE;
+}
+
+static int usage_error(const char *what, const char *name)
+{
+	_cleanup_free_ char *safe = name ? string_printable(name, 80) : NULL;
+
+	log_error("%s%s%s (try --help)", what, safe ? ": " : "", safe ? safe : "");
+	return STATUS_USAGE;
+}
+
+static bool take_option(struct invocation *i, int option, bool *ret_help, bool *ret_version)
+{
+	switch (option) {
+	case 'c':
+		i->config = optarg;
+		break;
+	case LONG_STATE_DIR:
+		i->state_dir = optarg;
+		break;
+	case LONG_LEDGER_DIR:
+		i->ledger_dir = optarg;
+		break;
+	case 'j':
+		i->json = true;
+		break;
+	case 'v':
+		i->verbose = true;
+		break;
+	case 'q':
+		i->quiet = true;
+		break;
+	case 'h':
+		*ret_help = true;
+		break;
+	case 'V':
+		*ret_version = true;
+		break;
+	default:
+		if (option < LONG_OPTION)
+			return false;
+		i->given |= 1u << (option - LONG_OPTION);
+		if (option == LONG_AT)
+			i->at = optarg;
+		else if (option == LONG_WAIT)
+			i->wait = optarg;
+		else if (option == LONG_ADOPT)
+			i->adopt = optarg;
+	}
+	return true;
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (string_equal(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	struct invocation invocation = { 0 };
+	bool help = false, version = false;
+	int option;
+
+	secret_harden_process();
+	log_setup("oauth-keepalive", LOG_LEVEL_INFO);
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":c:jvqhV", options, NULL)) != -1) {
+		if (option == ':')
+			return usage_error("an option lacks its value", argv[optind - 1]);
+		if (option == '?' || !take_option(&invocation, option, &help, &version))
+			return usage_error("unknown option", argv[optind - 1]);
+	}
+	log_setup("oauth-keepalive", invocation.verbose ? LOG_LEVEL_DEBUG
+				     : invocation.quiet ? LOG_LEVEL_WARNING
+							: LOG_LEVEL_INFO);
+	if (help)
+		return show_help();
+	if (version)
+		return show_version(invocation.verbose);
+	if (optind == argc)
+		return usage_error("no command", NULL);
+	invocation.command = find_command(argv[optind]);
+	if (!invocation.command)
+		return usage_error("unknown command", argv[optind]);
+	if (invocation.given & ~invocation.command->options)
+		return usage_error("an option does not belong to this command", argv[optind]);
+	invocation.accounts = &argv[optind + 1];
+	invocation.n_accounts = (size_t)(argc - optind - 1);
+	return invocation.command->run(&invocation);
+}

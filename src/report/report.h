@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+//
+// What a finished cycle looks like: text for people, JSON (schema_version 1) for programs, an exit status for both.
+// Everything reads the same cycle; nothing here decides, and nothing shows more of a token than its fingerprint.
+#ifndef REPORT_REPORT_H
+#define REPORT_REPORT_H
+
+#include <stdio.h>
+
+#include "keepalive/cycle.h"
+
+struct report {
+	const char *command;
+	bool dry_run; // nothing was written
+	bool check;   // preview --check
+	bool verbose, quiet;
+	bool selected; // accounts were named: only theirs count
+	int64_t now_ms;
+	const struct cycle *cycle;
+};
+
+int report_exit_status(const struct report *report);
+void report_text(const struct report *report, FILE *out);
+void report_json(const struct report *report, FILE *out);
+void report_problems(const struct report *report, FILE *out);
+
+// Which copies this command has written, or would: shared by text and JSON.
+bool report_copy_written(const struct result *result, const struct member *member);
+bool report_copy_planned(const struct report *report, const struct account *account, const struct result *result,
+			 const struct member *member);
+enum copy_state report_copy_state(const struct report *report, const struct account *account,
+				  const struct result *result, const struct member *member);
+// Who holds the account's refresh lock; pid 0: nobody.
+struct process_id report_lock_holder(const struct report *report, const struct account *account);
+
+#endif

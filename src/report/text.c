@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+//
+// Text for people: a line per account that can be read at a glance, what is wrong after it, a closing summary.
+// Colour only on a terminal, and not with NO_COLOR (no-color.org).
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "report/report.h"
+
+enum colour { PLAIN, GREEN, YELLOW, RED, DIM };
+
+static const char *paint(FILE *out, enum colour colour)
+{
+	static const char *const codes[] = { "\033[0m", "\033[32m", "\033[33m", "\033[31m", "\033[2m" };
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	if (!isatty(fileno(out)) || (no_color && *no_color) || string_equal(term, "dumb"))
+		return "";
+	return codes[colour];
+}
+
+static enum colour outcome_colour(enum outcome outcome)
+{
+	switch (outcome) {
+	case OUTCOME_FAILED:
+	case OUTCOME_HELD:
+	case OUTCOME_NEEDS_LOGIN:
+		return RED;
+	case OUTCOME_BUSY:
+	case OUTCOME_PLANNED:
+		return YELLOW;
+	case OUTCOME_SKIPPED:
+		return DIM;
+	default:
+		return GREEN;
+	}
+}
+
+static const char *verb(const struct report *report, const struct result *result)
+{
+	static const char *const planned[] = {
+		[DECISION_REFRESH] = "would refresh", [DECISION_ADOPT] = "would adopt",
+		[DECISION_MIRROR] = "would mirror",   [DECISION_RECOVER] = "would recover",
+	};
+	static const char *const outcomes[] = {
+		[OUTCOME_NEEDS_LOGIN] = "needs login",
+		[OUTCOME_UNCHANGED] = "fresh",
+	};
+
+	if (report->dry_run && result->outcome == OUTCOME_PLANNED && result->decision < ARRAY_SIZE(planned) &&
+	    planned[result->decision])
+		return planned[result->decision];
+	if (result->outcome < ARRAY_SIZE(outcomes) && outcomes[result->outcome])
+		return outcomes[result->outcome];
+	return outcome_name(result->outcome);
+}
+
+// What stands behind the verb: the time left after a success, else why.
+static char *remark(const struct report *report, const struct account *a, const struct result *result)
+{
+	int64_t left_s = (a->expires_ms - report->now_ms) / SECOND_MS;
+
+	switch (result->outcome) {
+	case OUTCOME_REFRESHED:
+	case OUTCOME_RECOVERED:
+	case OUTCOME_ADOPTED:
+	case OUTCOME_MIRRORED:
+		if (a->expires_ms) {
+			_cleanup_free_ char *left = duration_format(left_s < 0 ? 0 : left_s);
+			return xasprintf("expires in %s; %zu of %zu copies written", left, result->n_written, a->n_members);
+		}
+		return xasprintf("%zu of %zu copies written", result->n_written, a->n_members);
+	case OUTCOME_FAILED:
+	case OUTCOME_BUSY:
+		if (result->error_message)
+			return string_printable(result->error_message, 300);
+		break;
+	default:
+		break;
+	}
+	return string_printable(result->reason ? result->reason : "", 300);
+}
+
+// "~/…" for what is under the home directory: paths are the longest thing on the screen.
+static char *shown_path(const char *path)
+{
+	const char *home = getenv("HOME");
+	size_t n = home ? strlen(home) : 0;
+	_cleanup_free_ char *safe = string_printable(path, 512);
+
+	if (n > 1 && strncmp(safe, home, n) == 0 && safe[n] == '/')
+		return xasprintf("~%s", safe + n);
+	return TAKE_PTR(safe);
+}
+
+static void print_copy(const struct report *report, const struct account *a, const struct result *result,
+		       const struct member *m, FILE *out)
+{
+	_cleanup_free_ char *path = shown_path(m->store->path);
+	const char *what = report_copy_written(result, m)		? "wrote"
+			   : report_copy_planned(report, a, result, m) ? "write"
+								       : "";
+
+	fprintf(out, "    %-5s %-8s %-10s %s\n", what, store_role_name(m->store->role),
+		copy_state_name(report_copy_state(report, a, result, m)), path);
+}
+
+// In a preview every copy that would be written; in status what is not as it should be; with -v all.
+static bool copy_is_shown(const struct report *report, const struct account *a, const struct result *result,
+			  const struct member *m)
+{
+	enum copy_state state = report_copy_state(report, a, result, m);
+
+	return report->verbose || report_copy_planned(report, a, result, m) ||
+	       (state != COPY_CURRENT && state != COPY_STATE_STATIC);
+}
+
+static void print_details(const struct report *report, const struct account *a, FILE *out)
+{
+	const struct account_record *r = &a->record;
+	struct process_id holder = report_lock_holder(report, a);
+	_cleanup_free_ char *expires = time_format(a->expires_ms), *refreshed = NULL;
+	_cleanup_free_ char *who = string_printable(identity_name(&r->identity), 60);
+	size_t current = 0;
+
+	for (size_t i = 0; i < a->n_members; i++)
+		current += a->members[i].state == COPY_CURRENT;
+	if (r->refreshed_ms)
+		refreshed = duration_format((report->now_ms - r->refreshed_ms) / SECOND_MS);
+	if (*who)
+		fprintf(out, "    identity    %s\n", who);
+	fprintf(out, "    expires     %s\n", expires ? expires : "unknown");
+	fprintf(out, "    generation  %.*s, number %lld%s%s%s\n", FINGERPRINT_SHOWN, r->live.fingerprint.hex,
+		(long long)r->number, refreshed ? ", refreshed " : ", not refreshed by us yet", refreshed ? refreshed : "",
+		refreshed ? " ago" : "");
+	fprintf(out, "    copies      %zu of %zu current\n", current, a->n_members);
+	if (holder.pid)
+		fprintf(out, "    lock        held by process %d\n", (int)holder.pid);
+}
+
+static void print_account(const struct report *report, const struct account *a, const struct result *result, FILE *out)
+{
+	_cleanup_free_ char *profile = string_printable(a->record.profile, 120);
+	_cleanup_free_ char *said = remark(report, a, result);
+	bool status = string_equal(report->command, "status");
+
+	fprintf(out, "%-26s %s%-14s%s %s\n", profile, paint(out, outcome_colour(result->outcome)),
+		verb(report, result), paint(out, PLAIN), said);
+	if (status && result->outcome != OUTCOME_SKIPPED)
+		print_details(report, a, out);
+	if (result->outcome == OUTCOME_NEEDS_LOGIN && a->provider && a->provider->login_command)
+		fprintf(out, "    log in with: %s\n", a->provider->login_command);
+	if (result->outcome == OUTCOME_SKIPPED && !report->verbose)
+		return;
+	for (size_t i = 0; i < a->n_members; i++)
+		if (copy_is_shown(report, a, result, &a->members[i]))
+			print_copy(report, a, result, &a->members[i], out);
+}
+
+void report_problems(const struct report *report, FILE *out)
+{
+	static const char *const words[] = { "note", "warning", "error" };
+	static const enum colour colours[] = { DIM, YELLOW, RED };
+	const struct problems *problems = &report->cycle->now.problems;
+
+	for (size_t i = 0; i < problems->n; i++) {
+		const struct problem *p = &problems->list[i];
+		bool named = p->store && string_starts(p->message, p->store); // the message says where by itself
+		_cleanup_free_ char *store = p->store && !named ? shown_path(p->store) : NULL;
+		_cleanup_free_ char *profile = p->profile ? string_printable(p->profile, 120) : NULL;
+		if (p->severity == SEVERITY_INFO && report->quiet)
+			continue;
+		fprintf(out, "%s%s%s [%s]%s%s%s%s: %s\n", paint(out, colours[p->severity]), words[p->severity],
+			paint(out, PLAIN), p->code, store ? " " : "", store ? store : "", profile ? " " : "",
+			profile ? profile : "", p->message);
+		if (p->fix)
+			fprintf(out, "    fix: %s\n", p->fix);
+	}
+}
+
+static void print_summary(const struct report *report, FILE *out)
+{
+	const struct cycle *cycle = report->cycle;
+	const char *separator = "";
+
+	if (!cycle->n_results) {
+		fprintf(out, "no OAuth account found%s%s\n", cycle->now.stores.state_dir ? " under " : "",
+			cycle->now.stores.state_dir ? cycle->now.stores.state_dir : "");
+		return;
+	}
+	fprintf(out, "%zu account%s: ", cycle->n_results, cycle->n_results == 1 ? "" : "s");
+	for (enum outcome o = OUTCOME_UNCHANGED; o <= OUTCOME_PLANNED; o++) {
+		size_t n = 0;
+		for (size_t i = 0; i < cycle->n_results; i++)
+			n += cycle->results[i].outcome == o;
+		if (!n)
+			continue;
+		fprintf(out, "%s%zu %s", separator, n,
+			o == OUTCOME_UNCHANGED	   ? "fresh"
+			: o == OUTCOME_NEEDS_LOGIN ? "needs login"
+			: o == OUTCOME_PLANNED	   ? "to do"
+						   : outcome_name(o));
+		separator = ", ";
+	}
+	fputc('\n', out);
+}
+
+// Under -q only what is wrong.
+static bool account_is_shown(const struct report *report, const struct result *result)
+{
+	if (report->quiet)
+		return outcome_colour(result->outcome) == RED || result->copies_pending;
+	return result->outcome != OUTCOME_SKIPPED || report->verbose || string_equal(report->command, "status");
+}
+
+void report_text(const struct report *report, FILE *out)
+{
+	const struct observation *o = &report->cycle->now;
+
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		const struct result *result = cycle_result(report->cycle, o->accounts[i].record.key);
+		if (result && account_is_shown(report, result))
+			print_account(report, &o->accounts[i], result, out);
+	}
+	if (!report->quiet)
+		print_summary(report, out);
+}
