@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# A store that cannot be read as it should is one problem that names it, stays as it is, and stops no other store.
+. "$(dirname "$0")/lib.sh"
+
+start_oidc
+mint alice left=30m
+write_store "main good" xai:default=alice
+"$PYTHON" - "$STATE/agents" "$(store main)" <<'END'
+import json, os, sys
+agents, main = sys.argv[1:]
+text = open(main).read()
+whole = json.loads(text)
+profile = json.dumps(whole["profiles"]["xai:default"])
+bad = {
+    "empty": "",
+    "text": "not JSON\n",
+    "half": text[:len(text) // 2],
+    "more": text + "}",
+    "array": json.dumps({"version": 1, "profiles": list(whole["profiles"].values())}),
+    "level": json.dumps({"auth": whole}),
+    "root": json.dumps([whole]),
+    "same-profile": '{"version":1,"profiles":{"xai:default":%s,"xai:default":%s}}' % (profile, profile),
+    "same-key": '{"version":1,"profiles":{"xai:default":%s}}' % profile.replace("{", '{"refresh":"FAKE-REFRESH-X",', 1),
+    "surrogate": text.replace('"version"', r'"x": "\ud800", "version"', 1),
+    "nul-escape": text.replace('"version"', r'"x": "a\u0000b", "version"', 1),
+    "nul": text.replace('"version"', '"x": "a\0b", "version"', 1),
+    "latin1": text.replace('"version"', '"x": "\udce9", "version"', 1),
+    "comment": "// mine\n" + text,
+    "deep": text.replace('"version"', '"x": %s, "version"' % ("[" * 1001 + "]" * 1001), 1),
+}
+for name, content in bad.items():
+    os.makedirs(f"{agents}/{name}/agent")
+    open(f"{agents}/{name}/agent/auth-profiles.json", "w", errors="surrogateescape").write(content)
+END
+mkdir -p "$STATE"/agents/{huge,directory}/agent "$(store directory)"
+cp "$(store main)" "$(store huge)"
+truncate -s 200M "$(store huge)"
+cd "$STATE/agents" || exit 1
+bad=$(find . -mindepth 1 -maxdepth 1 ! -name main ! -name good -printf '%f\n' | sort)
+sums() { for agent in $bad; do [ -f "$(store "$agent")" ] && sum "$(store "$agent")"; done; }
+before=$(sums)
+
+keeper refresh -j
+expect_status 3
+expect_posts 1
+expect_generation alice main good
+expect_eq "bytes of the bad stores" "$(sums)" "$before"
+for agent in $bad; do
+	expect_eq "problems of $agent" "$(field "[.problems[] | select(.store == \"$(store "$agent")\")] | length")" 1
+done
+expect_field '[.problems[] | select(.store == null or .message == null)] | length' 0
+
+# A single bad entry is a copy "unreadable"; the rest of the file is served.
+fresh
+mint bob left=30m
+write_store main xai:default=bob xai:broken='{"type":"oauth","provider":"xai","access":7,"refresh":["x"],"expires":1}' \
+	xai:late='{"type":"oauth","provider":"xai","access":"FAKE-ACCESS-late","refresh":"FAKE-REFRESH-late","expires":9e15}'
+keeper refresh -j
+expect_posts 1
+expect_generation bob main
+expect_field '[.accounts[].copies[] | select(.state == "unreadable")] | length' 2
+expect_eq "the bad entry" "$(jq -c '.profiles["xai:broken"].access' "$(store main)")" 7
+expect_no_secrets
