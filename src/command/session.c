@@ -58,7 +58,8 @@ static int read_policy(const struct invocation *i, struct session *s)
 	policy->now_ms = policy->at_ms = clock_wall_ms();
 	policy->force = i->given & OPTION_FORCE;
 	policy->barred = s->barred;
-	policy->adopt_store = i->adopt;
+	s->adopt = i->adopt ? realpath(i->adopt, NULL) : NULL;
+	policy->adopt_store = s->adopt ? s->adopt : i->adopt;
 	if (i->at && time_parse_when(i->at, policy->now_ms, &policy->at_ms) < 0)
 		return usage_error("--at", i->at, "a moment like +2h, 02:30 or 2026-11-20T22:00:00Z");
 	s->wait_s = WAIT_DEFAULT_S;
@@ -96,6 +97,7 @@ void session_close(struct session *session)
 	config_free(&session->config);
 	ledger_free(&session->ledger);
 	free(session->barred);
+	free(session->adopt);
 	*session = (struct session){ 0 };
 }
 

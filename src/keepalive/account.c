@@ -49,6 +49,11 @@ bool account_has_writes(const struct account *account)
 	return false;
 }
 
+bool store_is_named(const struct store *store, const char *name)
+{
+	return string_equal(store->path, name) || string_equal(store->target, name) || string_equal(store->agent, name);
+}
+
 bool account_has_work(const struct account *account)
 {
 	return account->send || account->record_changed || account->renamed_from[0] || account->n_settle ||

@@ -65,7 +65,7 @@ struct policy {
 	bool force;     // refresh although not due, ignore back-off, send a token of unknown outcome once more
 	bool offline;   // never send
 	const char *barred; // nothing may be spent or written at all, and why; NULL
-	const char *adopt_store; // sync --adopt: take the unproven or diverged copy of this store
+	const char *adopt_store; // sync --adopt: take the unproven or diverged copy of this store (store_is_named)
 };
 
 // One copy in its account.
@@ -133,6 +133,8 @@ void account_free(struct account *account);
 // Work for this run: anything to send, to write or to record.
 bool account_has_work(const struct account *account);
 bool account_has_writes(const struct account *account);
+// As a person names a store: by its path, its real path, or its agent.
+bool store_is_named(const struct store *store, const char *name);
 // Does the account hold this token as live or superseded? The compare in every compare-and-swap.
 bool account_knows(const struct account *account, struct fingerprint token);
 
@@ -146,6 +148,12 @@ int issue_compare(struct issue_time a, struct issue_time b);
 void record_failure(struct account_record *record, const char *code, int status, int64_t retry_after_s,
 		    int64_t now_ms);
 
+// An account that goes on with the live generation of another name of its login.
+struct follower {
+	char key[33];
+	struct generation ahead;
+};
+
 // One look at everything.
 struct observation {
 	struct stores stores;
@@ -153,6 +161,8 @@ struct observation {
 	struct receipts receipts;
 	struct account *accounts;
 	size_t n_accounts;
+	struct follower *followers;
+	size_t n_followers;
 	struct problems problems;
 	char *barred; // nothing may be spent or written, and why
 };
@@ -174,7 +184,6 @@ void observation_free(struct observation *observation);
 struct account *observation_account(struct observation *observation, const char *key);
 
 // Group the copies of the stores into accounts (group.c): identity decides. Pure but for the settled marks.
-void group_accounts(struct observation *observation, const struct config *config, const struct policy *policy,
-		    const struct ledger *ledger);
+void group_accounts(struct observation *observation, const struct config *config, const struct ledger *ledger);
 
 #endif

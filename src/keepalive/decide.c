@@ -234,8 +234,8 @@ static void adopt_named(struct account *a, const struct policy *policy)
 {
 	for (size_t i = 0; policy->adopt_store && i < a->n_members; i++) {
 		struct member *m = &a->members[i];
-		if (m->copy->kind != COPY_OAUTH || !string_equal(m->store->path, policy->adopt_store) ||
-		    m->state == COPY_FOREIGN || fingerprint_equal(m->copy->credential.fingerprint, a->record.live.fingerprint))
+		if (m->copy->kind != COPY_OAUTH || !store_is_named(m->store, policy->adopt_store) ||
+		    m->state == COPY_FOREIGN || m->state == COPY_RETIRED || fingerprint_equal(m->copy->credential.fingerprint, a->record.live.fingerprint))
 			continue;
 		m->fixed = false;
 		adopt_member(a, m, policy);

@@ -18,7 +18,6 @@ struct seat { // a copy and where it stands
 struct grouping {
 	struct observation *o;
 	const struct config *config;
-	const struct policy *policy;
 	const struct ledger *ledger;
 	struct seat *seats;
 	size_t n_seats;
@@ -424,10 +423,9 @@ static void look_up_marks(struct grouping *g, struct account *a)
 		a->live_settled = a->main->settled;
 }
 
-void group_accounts(struct observation *observation, const struct config *config, const struct policy *policy,
-		    const struct ledger *ledger)
+void group_accounts(struct observation *observation, const struct config *config, const struct ledger *ledger)
 {
-	struct grouping g = { observation, config, policy, ledger, NULL, 0 };
+	struct grouping g = { observation, config, ledger, NULL, 0 };
 
 	for (size_t i = 0; i < observation->stores.n; i++) {
 		const struct store *store = &observation->stores.list[i];

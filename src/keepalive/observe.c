@@ -38,33 +38,6 @@ static void apply_holdings(struct receipts *receipts, const struct holdings *h)
 	}
 }
 
-static void reset_decision(struct account *a, const struct account_record *before)
-{
-	struct account kept = *a;
-
-	kept.record = (struct account_record){ 0 };
-	account_record_copy(&kept.record, before);
-	kept.reason = NULL;
-	kept.displaced = NULL;
-	kept.settle = kept.drop = kept.close = NULL;
-	kept.n_displaced = kept.n_settle = kept.n_drop = kept.n_close = 0;
-	kept.send = kept.resend = kept.stranger_answer = false;
-	kept.record_changed = a->renamed_from[0] != '\0';
-	kept.skip = NULL;
-	kept.members = NULL;
-	kept.receipts = NULL;
-	struct member *members = TAKE_PTR(a->members);
-	const struct receipt **receipts = TAKE_PTR(a->receipts);
-	char *skip = TAKE_PTR(a->skip);
-	account_free(a);
-	*a = kept;
-	a->members = members;
-	a->receipts = receipts;
-	a->skip = skip;
-	for (size_t i = 0; i < a->n_members; i++)
-		a->members[i].adopted = a->members[i].write = false;
-}
-
 // Another name of the same login (openai beside openai-codex, `:default` beside `:email`) that went past this
 // account's live token, and to which it must not be sent any more.
 static const struct account *sibling_ahead(const struct observation *o, const struct account *a)
@@ -81,31 +54,34 @@ static const struct account *sibling_ahead(const struct observation *o, const st
 	return NULL;
 }
 
-static void decide_all(struct observation *o, const struct config *config, const struct policy *policy)
+static void decide_each(struct observation *o, const struct config *config, const struct policy *policy)
 {
-	struct account_record *before = xcalloc(o->n_accounts + 1, sizeof(*before));
-
-	for (size_t i = 0; i < o->n_accounts; i++) {
-		account_record_copy(&before[i], &o->accounts[i].record);
+	for (size_t i = 0; i < o->n_accounts; i++)
 		decide(&o->accounts[i], config, policy);
-	}
+}
+
+// Decided, an account may have gone past the live token of another name. Those are looked at again, knowing where to.
+static bool find_followers(struct observation *o)
+{
 	for (size_t i = 0; i < o->n_accounts; i++) {
-		struct account *a = &o->accounts[i];
+		const struct account *a = &o->accounts[i];
 		const struct account *ahead = a->skip ? NULL : sibling_ahead(o, a);
 		if (!ahead)
 			continue;
-		reset_decision(a, &before[i]);
-		a->sibling = &ahead->record.live;
-		decide(a, config, policy);
+		struct follower *f = array_add(&o->followers, &o->n_followers);
+		memcpy(f->key, a->record.key, sizeof(f->key));
+		generation_copy(&f->ahead, &ahead->record.live);
 	}
-	for (size_t i = 0; i < o->n_accounts; i++)
-		account_record_free(&before[i]);
-	free(before);
+	return o->n_followers > 0;
 }
 
-static const char *shown_profile(const struct account *a)
+static void set_siblings(struct observation *o)
 {
-	return a->record.profile;
+	for (size_t i = 0; i < o->n_followers; i++) {
+		struct account *a = observation_account(o, o->followers[i].key);
+		if (a)
+			a->sibling = &o->followers[i].ahead;
+	}
 }
 
 static void report_accounts(struct observation *o)
@@ -113,15 +89,15 @@ static void report_accounts(struct observation *o)
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		struct account *a = &o->accounts[i];
 		if (a->timer_too_slow)
-			problem_add(&o->problems, SEVERITY_WARNING, "timer_too_slow", NULL, shown_profile(a),
+			problem_add(&o->problems, SEVERITY_WARNING, "timer_too_slow", NULL, a->record.profile,
 				    xstrdup("the timer runs too rarely for tokens that live this short"),
 				    xstrdup("shorten the timer and set `timer_period` in oauth-keepalive.conf"));
 		if (a->margin_too_long)
-			problem_add(&o->problems, SEVERITY_WARNING, "margin_too_long", NULL, shown_profile(a),
+			problem_add(&o->problems, SEVERITY_WARNING, "margin_too_long", NULL, a->record.profile,
 				    xstrdup("the margin is over 80 % of the token's lifetime; 80 % is used"),
 				    xstrdup("choose a shorter `margin` in oauth-keepalive.conf"));
 		if (a->expiry_unknown && !a->skip)
-			problem_add(&o->problems, SEVERITY_WARNING, "expiry_unknown", NULL, shown_profile(a),
+			problem_add(&o->problems, SEVERITY_WARNING, "expiry_unknown", NULL, a->record.profile,
 				    xstrdup("nobody says when the access token expires; it is not refreshed by itself"),
 				    xstrdup("set `lifetime` for its provider, or run `oauth-keepalive refresh --force`"));
 		if (a->clock_wrong)
@@ -162,7 +138,7 @@ static void report_accounts(struct observation *o)
 						a->record.profile,
 						xasprintf("bad entry: %s", m->copy->reason ? m->copy->reason : "?"),
 						xstrdup("log in again, or correct the entry"));
-			if (p)
+			if (p && p->severity == SEVERITY_ERROR)
 				p->needs_person = true;
 		}
 	}
@@ -187,6 +163,27 @@ static void bar_what_is_unsafe(struct observation *o, const struct ledger *ledge
 		->needs_person = true;
 	free(o->barred);
 	o->barred = xstrdup(reason);
+}
+
+static void group(struct observation *o, const struct config *config, const struct ledger *ledger,
+		  const struct holdings *holdings)
+{
+	group_accounts(o, config, ledger);
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		struct account *a = &o->accounts[i];
+		// An answered receipt whose keeper is gone may be recovered by whoever has the account's lock; in a look
+		// without locks, nobody having it says the same.
+		a->claimed = holds_key(holdings, a->record.key) ||
+			     (a->n_receipts && !account_is_locked(ledger, a->record.key));
+	}
+}
+
+static void accounts_free(struct observation *o)
+{
+	for (size_t i = 0; i < o->n_accounts; i++)
+		account_free(&o->accounts[i]);
+	free(TAKE_PTR(o->accounts));
+	o->n_accounts = 0;
 }
 
 int observe(const struct config *config, const struct policy *policy, const struct ledger *ledger,
@@ -215,28 +212,28 @@ int observe(const struct config *config, const struct policy *policy, const stru
 	*ret = o;
 	if (!ret->stores.state_dir)
 		return 0;
-	group_accounts(ret, config, policy, ledger);
-	for (size_t i = 0; i < ret->n_accounts; i++) {
-		struct account *a = &ret->accounts[i];
-		// An answered receipt whose keeper is gone may be recovered by whoever has the account's lock; in a look
-		// without locks, nobody having it says the same.
-		a->claimed = holds_key(holdings, a->record.key) ||
-			     (a->n_receipts && !account_is_locked(ledger, a->record.key));
-	}
 	bar_what_is_unsafe(ret, ledger);
-	struct policy barred = *policy;
+	struct policy ours = *policy;
 	if (ret->barred)
-		barred.barred = ret->barred;
-	decide_all(ret, config, &barred);
+		ours.barred = ret->barred;
+	group(ret, config, ledger, holdings);
+	decide_each(ret, config, &ours);
+	if (find_followers(ret)) {
+		accounts_free(ret);
+		group(ret, config, ledger, holdings);
+		set_siblings(ret);
+		decide_each(ret, config, &ours);
+	}
 	report_accounts(ret);
 	return 0;
 }
 
 void observation_free(struct observation *observation)
 {
-	for (size_t i = 0; i < observation->n_accounts; i++)
-		account_free(&observation->accounts[i]);
-	free(observation->accounts);
+	accounts_free(observation);
+	for (size_t i = 0; i < observation->n_followers; i++)
+		generation_free(&observation->followers[i].ahead);
+	free(observation->followers);
 	stores_free(&observation->stores);
 	account_records_free(&observation->records);
 	receipts_free(&observation->receipts);

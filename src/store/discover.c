@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
 // Find the stores, in steps:
-//	state directory → candidates (main, agents/*, agents.list, the configuration) → one store
-//per target, with all 	names it goes by → retired, where SQLite took over → read.
+//  - the state directory;
+//  - candidates: main, agents/*, agents.list of openclaw.json, the configuration;
+//  - one store per target, with all the names it goes by;
+//  - retired, where SQLite took over;
+//  - read.
 // (facts: openclaw-json-store.md 1; openclaw-sqlite-store.md 1.4)
 #include "store/store.h"
 
@@ -359,14 +362,12 @@ static void add_store(struct stores *stores, const struct candidate *candidate,
 static void say_retired(const char *database, enum sqlite_verdict verdict,
 			struct problems *problems)
 {
-	const char *said = verdict == SQLITE_HOLDS ? " is where OpenClaw keeps these credentials; "
-						     "the JSON beside it is dead and left "
-						     "alone"
-						   : " cannot be read, so it may be where OpenClaw "
-						     "keeps these credentials; the JSON "
-						     "beside it is left alone";
+	const char *how = verdict == SQLITE_HOLDS ? "is" : "cannot be read, so it may be";
 
-	complain(problems, SEVERITY_ERROR, "store_retired", database, xstrdup(said),
+	complain(problems, SEVERITY_ERROR, "store_retired", database,
+		 xasprintf(" %s where OpenClaw keeps these credentials; the JSON beside it is left "
+			   "alone",
+			   how),
 		 "this version keeps JSON stores only; `openclaw doctor --fix` clears away what is "
 		 "left of them");
 }

@@ -106,8 +106,7 @@ static void say_unread(struct problems *problems, enum severity severity, const 
 
 	problem_add(problems, severity, "openclaw_config_unread", path, NULL,
 		    xasprintf("%s: %s", shown, what),
-		    xstrdup("if agents keep their files outside the state directory (agentDir), "
-			    "name them in `stores` of "
+		    xstrdup("name the files of agents that have an agentDir in `stores` of "
 			    "oauth-keepalive.conf"));
 }
 

@@ -5,8 +5,6 @@
 // has to act. (facts: openclaw-json-store.md 2 and 5; openclaw-sqlite-store.md 2)
 #include "store/openclaw_entry.h"
 
-#include <math.h>
-
 #include "base/clock.h"
 #include "config/config.h"
 
@@ -262,9 +260,8 @@ static const char *not_ours(const struct json_doc *doc, uint32_t object, const c
 	uint32_t setup = json_member(doc, object, "setup");
 
 	if (!is_nothing(doc, json_member(doc, object, "oauthRef")))
-		return "its tokens are in a file only OpenClaw can read (`oauthRef`); `openclaw "
-		       "doctor --fix` "
-		       "brings them back";
+		return "its tokens are in a file only OpenClaw can read (`oauthRef`); "
+		       "`openclaw doctor --fix` brings them back";
 	if (string_equal(flow, "external-cli"))
 		return "another program owns this login (`authFlow` is external-cli)";
 	if (setup && !is_nothing(doc, json_member(doc, setup, "replacement")))
@@ -326,8 +323,7 @@ static void read_tokens(const struct json_doc *doc, const struct entry *entry, s
 	else if (is_reference(&access) || is_reference(&refresh))
 		settle(copy, COPY_SKIPPED,
 		       xstrdup("a token is a secret reference (\"${…}\"), which an oauth profile "
-			       "cannot have: "
-			       "log in again"));
+			       "cannot have: log in again"));
 	else if (is_blank(refresh.text))
 		settle(copy, COPY_BLANK, NULL);
 	else if (entry->field[FIELD_ACCESS] == 0)
@@ -336,8 +332,8 @@ static void read_tokens(const struct json_doc *doc, const struct entry *entry, s
 				 entry_spelling(entry, FIELD_ACCESS)));
 	else if (!is_token(&access) || !is_token(&refresh) || !is_token(&id_token))
 		settle(copy, COPY_UNREADABLE,
-		       xstrdup("a token is longer than 64 KiB, or has spaces or control characters "
-			       "in it"));
+		       xstrdup("a token is longer than 64 KiB, or has spaces or control "
+			       "characters in it"));
 	else if (!read_expires(doc, entry->field[FIELD_EXPIRES], &form, &stored_ms))
 		settle(copy, COPY_UNREADABLE, bad_expires(doc, entry->field[FIELD_EXPIRES]));
 	if (copy->kind != COPY_OAUTH)

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// auth-profiles.json as a whole: the file, its shape, its profiles; and a write, which is
-//	read and scan again → for each change find the profile, compare the refresh token that
-//stands there, collect 	edits → one splice for all of them → one atomic replace, or none if nothing
-//changed.
+// auth-profiles.json as a whole: the file, its shape, its profiles; and a write, which is: read and
+// scan again, find each change's profile, compare the refresh token that stands there, collect the
+// edits, one splice for all of them, one atomic replace, or none if nothing changed.
 //
 // The shape is checked strictly, because OpenClaw itself reads a wrong one silently as "no
-// profiles", which looks just like bad credentials (facts: openclaw-json-store.md 2, problems.md
-// P5d).
+// profiles", which looks just like bad credentials (facts: openclaw-json-store.md 2).
 #include "store/openclaw_json.h"
 
 #include <errno.h>

@@ -4,15 +4,14 @@
 //
 // SQLite likes to create -shm and -wal files and to checkpoint on close; a running OpenClaw kills
 // itself when those change under it, so nothing here may write:
-//  - with no write-ahead log and no rollback journal beside it, the file alone is the whole truth:
-//  it is opened
-//    `immutable` (no locks, no side files), and looked at again if it changed meanwhile;
-//  - else `mode=ro` with `readonly_shm`: SQLite then uses the -shm that is there or fails, and a
-//  log or hot journal
-//    that cannot be read without writing ends as SQLITE_UNREADABLE, which is the careful answer;
-//  - underneath is a VFS that opens nothing for writing and deletes nothing, since `mode=ro` alone
-//  still opens the
-//    log with O_CREAT.
+//  - With no write-ahead log and no rollback journal beside it, the file alone is the whole truth.
+//    It is opened `immutable` (no locks, no side files), and looked at again if it changed
+//    meanwhile.
+//  - Else `mode=ro` with `readonly_shm`: SQLite uses the -shm that is there or fails, and a log or
+//    hot journal that cannot be read without writing ends as SQLITE_UNREADABLE, which is the
+//    careful answer.
+//  - Underneath is a VFS that opens nothing for writing and deletes nothing, since `mode=ro` alone
+//    still opens the log with O_CREAT.
 #include "store/sqlite_guard.h"
 
 #include <errno.h>
