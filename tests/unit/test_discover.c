@@ -579,7 +579,7 @@ static void assert_states(enum store_state main_state, enum store_state a, enum 
 	assert_int_equal(stores.n, 3);
 	for (size_t i = 0; i < 3; i++) {
 		assert_int_equal(stores.list[i].state, states[i]);
-		assert_int_equal(stores.list[i].n_copies, states[i] == STORE_OK ? 1 : 0);
+		assert_int_equal(stores.list[i].n_copies, 1); // shown, if retired
 	}
 }
 
@@ -631,6 +631,17 @@ static void test_retired_state(void **state)
 	assert_int_equal(stores.list[4].state, STORE_OK);
 }
 
+// What is wrong in a dead file concerns nobody.
+static void test_retired_and_broken(void **state)
+{
+	(void)state;
+	make(".openclaw/agents/main/agent/auth-profiles.json", "{");
+	make_database(".openclaw/state/openclaw.sqlite", STATE_DATABASE);
+	discover();
+	assert_int_equal(stores.list[0].state, STORE_RETIRED);
+	assert_problem("store_retired", SEVERITY_ERROR, "openclaw.sqlite is where");
+}
+
 static void test_unreadable_database_retires(void **state)
 {
 	(void)state;
@@ -675,6 +686,7 @@ int main(void)
 		test(test_retired_agent),
 		test(test_retired_by_any_name),
 		test(test_retired_state),
+		test(test_retired_and_broken),
 		test(test_unreadable_database_retires),
 		test(test_migrated),
 	};

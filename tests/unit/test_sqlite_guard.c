@@ -3,7 +3,6 @@
 // The verdict on databases as OpenClaw makes them, in every state a crash or a running gateway can
 // leave them in; and that looking changes nothing on disk: not a byte, not a new file.
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -313,23 +312,35 @@ static void test_log_left_behind(void **state)
 	assert_verdicts(SQLITE_ABSENT, SQLITE_ABSENT);
 }
 
-// A transaction so large that it went to the file before the commit that never came. What the file
-// says of itself is then not to be believed.
+// A transaction so large that it went to the file before the commit that never came. The file alone
+// then says that there is no row.
 static void test_hot_journal(void **state)
 {
 	struct gateway gateway = start_gateway("DELETE");
 
 	(void)state;
+	tell(&gateway, "PRAGMA cache_size = 1; PRAGMA cache_spill = 1;"
+		       "CREATE TABLE filler (x); " AGENT_TABLE AGENT_ROW);
 	tell(&gateway,
-	     "PRAGMA cache_size = 1; " AGENT_TABLE AGENT_ROW
 	     "BEGIN; DELETE FROM auth_profile_store; "
 	     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) "
-	     "INSERT INTO auth_profile_store SELECT i, hex(zeroblob(2000)), i FROM n; "
-	     "DELETE FROM auth_profile_store;");
+	     "INSERT INTO filler SELECT hex(zeroblob(2000)) FROM n;");
 	// A writer is at it: nothing can be told without waiting for ever.
 	assert_verdicts(SQLITE_UNREADABLE, SQLITE_ABSENT);
 	kill_gateway(&gateway);
 	assert_true(has_bytes("-journal"));
+	assert_verdicts(SQLITE_UNREADABLE, SQLITE_ABSENT);
+}
+
+// A WAL database without its log, seen as one that does not stand alone: SQLite would make the log.
+static void test_creates_no_log(void **state)
+{
+	_cleanup_free_ char *journal = xasprintf("%s-journal", agent_database);
+
+	(void)state;
+	make_database(agent_database, "WAL", AGENT_TABLE AGENT_ROW);
+	make_file(journal, "");
+	assert_int_equal(truncate(journal, 512), 0); // a journal that is over: zeros
 	assert_verdicts(SQLITE_UNREADABLE, SQLITE_ABSENT);
 }
 
@@ -343,6 +354,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_open_elsewhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_log_left_behind, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hot_journal, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_creates_no_log, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("sqlite_guard", tests, NULL, NULL);
