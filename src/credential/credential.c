@@ -7,7 +7,6 @@
 #include "credential/credential.h"
 
 // What stands before the claim id in the tokens of an OpenClaw fence (2026.9.4+).
-#define FENCE_PREFIX "openclaw-oauth-refresh-fence:"
 
 void credential_free(struct credential *credential)
 {
@@ -73,9 +72,4 @@ void credential_complete(struct credential *credential)
 		credential->expires_ms = access.expires_ms;
 	jwt_free(&id);
 	jwt_free(&access);
-}
-
-bool token_is_fence(const struct secret *token)
-{
-	return string_starts(token->text, FENCE_PREFIX);
 }

@@ -59,7 +59,16 @@ void credential_copy(struct credential *to, const struct credential *from);
 // Compute fingerprint, issued_ms, lifetime_s, and complete identity and expires_ms (if 0) from the JWTs.
 void credential_complete(struct credential *credential);
 
-// OpenClaw's fence (2026.9.4+) in the place of a token: never to be sent as one.
+// OpenClaw's fence (2026.9.4+): what stands in the place of both tokens while it refreshes (pending), and for ever if
+// that failed. It names the refresh token it took the place of by a digest (facts: openclaw-sqlite-store.md 2.1).
+struct fence {
+	bool failed;
+	char claim[33];            // 32 hex digits; "": it is malformed and names nothing
+	struct fingerprint digest; // of the refresh token's generation, fence_digest()
+};
+// Does either stand for a fence? Never to be sent as a token. `ret` may be NULL.
+bool fence_read(const struct secret *access, const struct secret *refresh, struct fence *ret);
+struct fingerprint fence_digest(const char *profile, const char *provider, const struct secret *refresh);
 bool token_is_fence(const struct secret *token);
 
 #endif

@@ -137,6 +137,7 @@ bool account_has_writes(const struct account *account);
 bool store_is_named(const struct store *store, const char *name);
 // Does the account hold this token as live or superseded? The compare in every compare-and-swap.
 bool account_knows(const struct account *account, struct fingerprint token);
+bool account_knows_fence(const struct account *account, const struct fence *fence);
 
 // Pure. Decides about one account, changing its `record` and members in memory.
 void decide(struct account *account, const struct config *config, const struct policy *policy);

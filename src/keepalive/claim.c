@@ -316,7 +316,8 @@ void grant_claim(struct run *run, struct grant *g)
 		else
 			grant_release(g);
 	} else if (busy) {
-		try_later(run, g, "in_flight", xstrdup("another run has its refresh in flight"));
+		persist_all(run, g, &o); // when a pending fence was first seen
+		try_later(run, g, "in_flight", xstrdup("another refresh is in flight"));
 	} else {
 		claim_locked(run, g, &o);
 	}

@@ -95,12 +95,24 @@ static bool may_overwrite(struct fingerprint standing, void *arg)
 	return account_knows(swap->account, standing) || receipt_is_settled(swap->run->ledger, standing);
 }
 
+static bool may_replace_fence(const struct fence *standing, void *arg)
+{
+	const struct swap *swap = arg;
+
+	// A pending one is replaced only if it is the one that was found aged.
+	return account_knows_fence(swap->account, standing) &&
+	       (standing->failed || string_equal(standing->claim, swap->account->record.fence_claim));
+}
+
 static void note_written(struct run *run, const struct account *a, const struct store *store)
 {
 	struct result *result = run_result(run, a->record.key);
 
-	if (result)
-		*array_add(&result->written, &result->n_written) = xstrdup(store->path);
+	if (!result)
+		return;
+	*array_add(&result->written, &result->n_written) = xstrdup(store->path);
+	for (size_t i = 0; i < a->n_members; i++)
+		result->unfenced |= a->members[i].store == store && a->members[i].copy->kind == COPY_FENCED;
 }
 
 static int write_under_lock(struct run *run, const struct store *store, const struct pending *pending, size_t n)
@@ -123,6 +135,7 @@ static int write_under_lock(struct run *run, const struct store *store, const st
 			.expires_ms = record->live.expires_ms,
 			.identity = &record->identity,
 			.may_overwrite = may_overwrite,
+			.may_replace_fence = may_replace_fence,
 			.arg = &swaps[i],
 		};
 	}
@@ -134,7 +147,7 @@ static int write_under_lock(struct run *run, const struct store *store, const st
 			note_written(run, pending[i].account, store);
 		written |= changes[i].result == STORE_WRITTEN;
 	}
-	if (written) {
+	if (written && store->format == STORE_OPENCLAW_JSON) {
 		nanosleep(&(struct timespec){ .tv_nsec = READER_STAT_TIME_NS }, NULL);
 		store_settle_mtime(store);
 	}

@@ -329,6 +329,17 @@ static void run_loop(struct run *run)
 	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
+// A running gateway looks at its stores again when a token nears its end, but not at one it holds to be lost.
+static void note_unfenced(struct cycle *cycle)
+{
+	for (size_t i = 0; i < cycle->n_results; i++)
+		if (cycle->results[i].unfenced)
+			problem_add(&cycle->now.problems, SEVERITY_INFO, "gateway_notice", NULL, NULL,
+				    xstrdup("a login that OpenClaw had given up works again; a running gateway does not "
+					    "know yet"),
+				    xstrdup("openclaw gateway call models.authRefresh --params '{\"operation\":\"update\"}'"));
+}
+
 static void sweep(struct run *run)
 {
 	if (!run->ledger->exists)
@@ -374,6 +385,7 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 		cycle_free(&cycle);
 		return r;
 	}
+	note_unfenced(&cycle);
 	*ret = cycle;
 	return 0;
 }

@@ -37,6 +37,7 @@ struct result {
 	char **written;      // paths of the stores written
 	size_t n_written;
 	bool copies_pending; // some copy is left to write
+	bool unfenced;       // one of OpenClaw's fences was replaced by a working login
 };
 
 struct cycle {

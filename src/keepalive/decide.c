@@ -20,6 +20,7 @@
 #define ENDED_KEEP_S      (7 * DAY_S)
 #define CLOCK_TOLERANCE_S MINUTE_S
 #define REJECTIONS_MAX    3
+#define FENCE_AGED_S      (10 * MINUTE_S) // OpenClaw's own request takes 2 minutes at most
 #define DIVERGED_MAX      64
 
 static void conclude(struct account *a, enum decision decision, enum outcome outcome, char *reason)
@@ -91,6 +92,72 @@ static bool is_fresh(const struct account *a, const struct member *m)
 	return is_login(m) && !m->settled && !account_knows(a, m->copy->credential.fingerprint);
 }
 
+// ---- fences: OpenClaw (2026.9.4+) has put one in the token's place while it refreshes, or because that failed
+
+static bool is_fence(const struct member *m)
+{
+	return m && !m->fixed && m->copy->kind == COPY_FENCED;
+}
+
+static bool names_live(const struct account *a, const struct fence *fence)
+{
+	const struct account_record *r = &a->record;
+
+	return fingerprint_equal(fence->digest, fence_digest(r->profile, r->provider, &r->live.refresh));
+}
+
+bool account_knows_fence(const struct account *account, const struct fence *fence)
+{
+	return names_live(account, fence) || record_knows_fence(&account->record, fence->digest);
+}
+
+// Its maker may still be at work: until it is 10 minutes old by our own first sighting.
+static bool fence_is_young(const struct account *a, const struct fence *fence, const struct policy *policy)
+{
+	return !fence->failed && (!string_equal(fence->claim, a->record.fence_claim) ||
+				  policy->now_ms - a->record.fence_seen_ms < FENCE_AGED_S * SECOND_MS);
+}
+
+static bool any_young_fence(const struct account *a, const struct policy *policy)
+{
+	for (size_t i = 0; i < a->n_members; i++)
+		if (is_fence(&a->members[i]) && fence_is_young(a, &a->members[i].copy->fence, policy))
+			return true;
+	return false;
+}
+
+static void sight_fences(struct account *a, const struct policy *policy)
+{
+	for (size_t i = 0; i < a->n_members; i++) {
+		const struct fence *fence = &a->members[i].copy->fence;
+		if (!is_fence(&a->members[i]) || fence->failed || string_equal(fence->claim, a->record.fence_claim))
+			continue;
+		memcpy(a->record.fence_claim, fence->claim, sizeof(a->record.fence_claim));
+		a->record.fence_seen_ms = policy->now_ms;
+		a->record_changed = true;
+	}
+}
+
+// What stands fenced off: the live token (its outcome is unknown, and without us the login is lost), or one that the
+// ledger never had (only a person can go on). A superseded one is a superseded copy, and is repaired like any.
+enum fenced { FENCED_NOTHING, FENCED_LIVE, FENCED_STRANGER };
+
+static enum fenced what_is_fenced(const struct account *a)
+{
+	enum fenced fenced = FENCED_NOTHING;
+
+	for (size_t i = 0; i < a->n_members; i++) {
+		const struct member *m = &a->members[i];
+		if (!is_fence(m))
+			continue;
+		if (!account_knows_fence(a, &m->copy->fence))
+			return FENCED_STRANGER;
+		if (names_live(a, &m->copy->fence))
+			fenced = FENCED_LIVE;
+	}
+	return fenced;
+}
+
 static bool is_diverged(const struct account *a, const struct member *m)
 {
 	for (size_t i = 0; i < a->record.n_diverged; i++)
@@ -148,6 +215,12 @@ static void forgive(struct account_record *r)
 	r->error_code[0] = '\0';
 }
 
+static void supersede_live(struct account_record *r)
+{
+	record_supersede(r, r->live.fingerprint);
+	record_supersede_fence(r, fence_digest(r->profile, r->provider, &r->live.refresh));
+}
+
 // The live token stops being live: displaced, superseded, and marked for all other names of it.
 static void retire_live(struct account *a)
 {
@@ -157,7 +230,7 @@ static void retire_live(struct account *a)
 		return;
 	if (!a->record.dead_code[0])
 		displace_live(a, "a newer login took its place");
-	record_supersede(&a->record, old);
+	supersede_live(&a->record);
 	list_add(&a->settle, &a->n_settle, old);
 	for (size_t i = 0; i < a->n_receipts; i++)
 		if (fingerprint_equal(a->receipts[i]->token, old) && a->receipts[i]->state != RECEIPT_CLAIMED)
@@ -222,7 +295,7 @@ static void adopt_newer_than_live(struct account *a, const struct policy *policy
 {
 	struct member *m;
 
-	if (logged_out(a) || others_at_work(a) || (a->record.ended_ms && !is_fresh(a, a->main)))
+	if (logged_out(a) || others_at_work(a) || any_young_fence(a, policy) || (a->record.ended_ms && !is_fresh(a, a->main)))
 		return;
 	m = latest_fresh(a, live_issued(a, policy), policy);
 	if (m)
@@ -302,7 +375,7 @@ static void take_tokens(struct account *a, const struct receipt *receipt, const 
 	if (secret_equal(&answer->access, &live->access))
 		return; // an earlier run came this far
 	if (rotated)
-		record_supersede(r, live->fingerprint);
+		supersede_live(r);
 	secret_copy(&live->access, &answer->access);
 	if (!secret_empty(&answer->refresh))
 		secret_copy(&live->refresh, &answer->refresh);
@@ -448,6 +521,8 @@ static void judge_fresh(struct account *a, const struct policy *policy)
 		if (issue_compare(copy_issued(a, &m->copy->credential, policy), before) < 0) {
 			displace(a, &m->copy->credential, m->store->path, "older than the live login");
 			record_supersede(&a->record, m->copy->credential.fingerprint);
+			record_supersede_fence(&a->record, fence_digest(a->record.profile, a->record.provider,
+									&m->copy->credential.refresh));
 		} else if (a->record.n_diverged < DIVERGED_MAX) {
 			*array_add(&a->record.diverged, &a->record.n_diverged) = m->copy->credential.fingerprint;
 		}
@@ -455,7 +530,7 @@ static void judge_fresh(struct account *a, const struct policy *policy)
 	}
 }
 
-static void judge_members(struct account *a)
+static void judge_members(struct account *a, const struct policy *policy)
 {
 	for (size_t i = 0; i < a->n_members; i++) {
 		struct member *m = &a->members[i];
@@ -475,7 +550,9 @@ static void judge_members(struct account *a)
 			m->state = COPY_SUPERSEDED;
 		else
 			m->state = COPY_DIVERGED;
-		m->write = m->state == COPY_SUPERSEDED;
+		m->write = m->state == COPY_SUPERSEDED ||
+			   (is_fence(m) && record_knows_fence(&a->record, m->copy->fence.digest) &&
+			    !fence_is_young(a, &m->copy->fence, policy));
 	}
 }
 
@@ -561,6 +638,30 @@ static void decide_unknown_outcome(struct account *a, const struct receipt *unkn
 	       xasprintf("the answer to the last refresh was lost; sent once more when less than %s is left", last));
 }
 
+// OpenClaw's own refresh of the live token failed, so its outcome is unknown; but as it has thrown the token away, the
+// login is lost unless ours still works: the last resort, at once.
+static void decide_fenced(struct account *a, const struct receipt *unknown, const struct config *config,
+			  const struct policy *policy)
+{
+	if (unknown && unknown->sends >= 2) {
+		decide_unknown_outcome(a, unknown, config, policy);
+	} else if (!config->fence_recover) {
+		object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "fenced",
+		       xstrdup("OpenClaw fenced it off after a failed refresh (`fence` is \"report\")"));
+	} else if (policy->offline) {
+		object(a, DECISION_HOLD, OUTCOME_HELD, "fenced",
+		       xstrdup("OpenClaw fenced it off after a failed refresh; `refresh` would send the ledger's token"));
+	} else if (a->record.not_before_ms > policy->at_ms && !policy->force) {
+		object(a, DECISION_NONE, OUTCOME_FAILED, a->record.error_code,
+		       xstrdup("OpenClaw fenced it off; the last attempt to recover it failed and will be repeated"));
+	} else {
+		a->send = true;
+		a->resend = unknown != NULL;
+		conclude(a, DECISION_REFRESH, OUTCOME_PLANNED,
+			 xstrdup("OpenClaw fenced it off after a failed refresh; sending the ledger's token as the last resort"));
+	}
+}
+
 static void decide_due(struct account *a, const struct policy *policy)
 {
 	char *time = describe_time(a, policy);
@@ -634,11 +735,11 @@ static void end_account(struct account *a, const struct policy *policy)
 		a->record_changed = true;
 	}
 	if (policy->now_ms - r->ended_ms > ENDED_KEEP_S * SECOND_MS && !secret_empty(&r->live.refresh)) {
-		record_supersede(r, r->live.fingerprint);
+		supersede_live(r);
 		generation_free(&r->live);
 		a->record_changed = true;
 	}
-	judge_members(a);
+	judge_members(a, policy);
 	// Nothing is resurrected. Only a rotation under way is still delivered to whoever held the spent token.
 	for (size_t i = 0; i < a->n_members; i++)
 		if (!recovering || &a->members[i] == a->main)
@@ -677,6 +778,9 @@ void decide(struct account *a, const struct config *config, const struct policy 
 	if (!a->recorded) {
 		if (a->main_trouble)
 			return object(a, DECISION_HOLD, OUTCOME_HELD, "main_store", xstrdup(a->main_trouble));
+		if (is_fence(a->main))
+			return object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "fenced",
+				      xstrdup("OpenClaw fenced it off before we ever saw its tokens"));
 		if (!is_login(a->main))
 			return object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "logged_out",
 				      xstrdup("its main store is logged out"));
@@ -687,32 +791,46 @@ void decide(struct account *a, const struct config *config, const struct policy 
 	follow_sibling(a, policy);
 	adopt_newer_than_live(a, policy);
 	if (others_at_work(a)) {
-		judge_members(a);
+		judge_members(a, policy);
 		for (size_t i = 0; i < a->n_members; i++)
 			a->members[i].write = false;
 		return object(a, DECISION_NONE, OUTCOME_BUSY, "in_flight", xstrdup("another run has its refresh in flight"));
 	}
+	sight_fences(a, policy);
 	unknown = judge_receipts(a, policy);
 	if (a->stranger_answer)
 		return object(a, DECISION_HOLD, OUTCOME_HELD, "identity_mismatch",
 			      xstrdup("the provider answered for another identity; the answer is kept in its receipt"));
 	if (a->main_trouble) {
-		judge_members(a);
+		judge_members(a, policy);
 		return object(a, DECISION_HOLD, OUTCOME_HELD, "main_store", xstrdup(a->main_trouble));
+	}
+	if (any_young_fence(a, policy)) {
+		judge_members(a, policy);
+		for (size_t i = 0; i < a->n_members; i++)
+			a->members[i].write = false;
+		return object(a, DECISION_NONE, OUTCOME_BUSY, "in_flight", xstrdup("OpenClaw has its refresh in flight"));
 	}
 	if (remains_ended(a))
 		return end_account(a, policy);
 	adopt_newer_access(a, policy);
 	judge_fresh(a, policy);
 	note_main_and_identity(a);
-	judge_members(a);
+	judge_members(a, policy);
 	reckon_expiry(a, config, policy);
 
-	if (a->main->state == COPY_DIVERGED || a->main->state == COPY_STATE_FENCED) {
+	if (a->main->state == COPY_DIVERGED) {
 		for (size_t i = 0; i < a->n_members; i++)
 			a->members[i].write = false;
 		return object(a, DECISION_HOLD, OUTCOME_HELD, "diverged",
 			      xstrdup("its main store holds a login that is neither newer nor older than the live one"));
+	}
+	enum fenced fenced = what_is_fenced(a);
+	if (fenced == FENCED_STRANGER && is_fence(a->main)) {
+		for (size_t i = 0; i < a->n_members; i++)
+			a->members[i].write = false;
+		return object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "fenced",
+			      xstrdup("OpenClaw fenced off a login that the ledger never had"));
 	}
 	if (a->record.dead_code[0]) {
 		for (size_t i = 0; i < a->n_members; i++)
@@ -722,6 +840,8 @@ void decide(struct account *a, const struct config *config, const struct policy 
 	}
 	if (a->live_settled && !unknown)
 		return object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "spent", xstrdup("its refresh token was spent before"));
+	if (fenced == FENCED_LIVE)
+		return decide_fenced(a, unknown, config, policy);
 	if (unknown && fingerprint_equal(unknown->token, a->record.live.fingerprint))
 		return decide_unknown_outcome(a, unknown, config, policy);
 	obstacle = provider_obstacle(a->provider, is_login(a->main) ? &a->main->copy->credential : NULL);

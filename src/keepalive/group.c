@@ -23,11 +23,15 @@ struct grouping {
 	size_t n_seats;
 };
 
+// OpenClaw's main store: the shared row, else agents/main's database, else its file (the list is in that order). One that
+// a database replaced, and that we serve there, is nobody's main.
 static const struct store *main_store(const struct grouping *g)
 {
-	for (size_t i = 0; i < g->o->stores.n; i++)
-		if (g->o->stores.list[i].role == ROLE_MAIN)
-			return &g->o->stores.list[i];
+	for (size_t i = 0; i < g->o->stores.n; i++) {
+		const struct store *store = &g->o->stores.list[i];
+		if ((store->role == ROLE_MAIN || store->role == ROLE_SHARED) && !store->served)
+			return store;
+	}
 	return NULL;
 }
 
@@ -112,7 +116,7 @@ static struct seat *find_main(struct grouping *g, struct account *a, struct seat
 	if (!a->recorded) {
 		if (main && (main->state == STORE_UNREADABLE || main->state == STORE_REFUSED))
 			a->main_trouble = "the main store cannot be read, and may hold the same login";
-	} else if (was && was->state != STORE_OK && (was->role == ROLE_MAIN || was->state != STORE_MISSING)) {
+	} else if (was && was->state != STORE_OK && !was->served && (was->role == ROLE_MAIN || was->state != STORE_MISSING)) {
 		a->main_trouble = was->state == STORE_MISSING	? "its main store is missing"
 				  : was->state == STORE_RETIRED ? "its main store was replaced by SQLite"
 								: "its main store cannot be read";
@@ -136,7 +140,7 @@ static void place_retired(struct account *a, struct seat *seat)
 {
 	struct fingerprint token = seat->copy->credential.fingerprint;
 
-	if (!a->main_trouble &&
+	if (!a->main_trouble && !seat->store->served &&
 	    (!a->main || account_knows(a, token) ||
 	     fingerprint_equal(token, a->main->copy->credential.fingerprint)))
 		a->main_trouble = "its login also stands in a store that SQLite replaced";
@@ -167,39 +171,52 @@ static void split_account(struct grouping *g, size_t base)
 	memcpy(a->record.key, old->renamed_from, sizeof(a->record.key));
 }
 
-static const struct account_record *record_of_own_login(struct grouping *g, const struct seat *seat, bool by_token)
-{
-	const struct credential *c = &seat->copy->credential;
+// How a copy is known for an agent's own login.
+enum known_by { BY_TOKEN, BY_FENCE, BY_IDENTITY };
 
+static bool record_matches(const struct account_record *r, const struct copy *copy, enum known_by by)
+{
+	const struct credential *c = &copy->credential;
+
+	switch (by) {
+	case BY_TOKEN:
+		return fingerprint_equal(r->live.fingerprint, c->fingerprint) || record_superseded(r, c->fingerprint);
+	case BY_FENCE:
+		return record_knows_fence(r, copy->fence.digest) ||
+		       fingerprint_equal(copy->fence.digest, fence_digest(r->profile, r->provider, &r->live.refresh));
+	case BY_IDENTITY:
+		return identity_compare(&r->identity, &c->identity) == IDENTITY_SAME;
+	}
+	return false;
+}
+
+static struct account_record *record_of_own_login(struct grouping *g, const struct copy *copy, enum known_by by)
+{
 	for (size_t i = 0; i < g->o->records.n; i++) {
 		struct account_record *r = &g->o->records.list[i];
-		if (r->unreadable || !r->own_login || !string_equal(r->state_dir, g->o->stores.state_dir) ||
-		    !string_equal(r->provider, c->provider) || !string_equal(r->profile, c->profile))
-			continue;
-		if (by_token ? fingerprint_equal(r->live.fingerprint, c->fingerprint) ||
-				       record_superseded(r, c->fingerprint)
-			     : identity_compare(&r->identity, &c->identity) == IDENTITY_SAME)
+		if (!r->unreadable && r->own_login && string_equal(r->state_dir, g->o->stores.state_dir) &&
+		    string_equal(r->provider, copy->credential.provider) &&
+		    string_equal(r->profile, copy->credential.profile) && record_matches(r, copy, by))
 			return r;
 	}
 	return NULL;
 }
 
-// The account, among those from index `first` on, that this agent's copy belongs to, if any has its identity or token.
-static struct account *own_account(struct grouping *g, size_t first, const struct seat *seat, bool by_token)
+// The account, among those from index `first` on, that this agent's copy belongs to: of the ledger, or just made.
+static struct account *own_account(struct grouping *g, size_t first, const struct copy *copy, enum known_by by)
 {
-	const struct account_record *record = record_of_own_login(g, seat, by_token);
+	struct account_record *record = record_of_own_login(g, copy, by);
 
 	for (size_t i = first; i < g->o->n_accounts; i++) {
 		struct account *a = &g->o->accounts[i];
 		if (record ? string_equal(a->record.key, record->key)
-			   : !by_token && a->record.own_login &&
-				     identity_compare(&a->record.identity, &seat->copy->credential.identity) == IDENTITY_SAME)
+			   : by == BY_IDENTITY && a->record.own_login && record_matches(&a->record, copy, by))
 			return a;
 	}
 	if (!record)
 		return NULL;
 	struct account *a = account_add(g, record->provider, record->profile);
-	take_record(a, (struct account_record *)record);
+	take_record(a, record);
 	return a;
 }
 
@@ -219,13 +236,14 @@ static void place(struct grouping *g, size_t base, struct seat *seat)
 {
 	struct account *a = &g->o->accounts[base], *own;
 	const struct credential *c = &seat->copy->credential;
-	bool agent = seat->store->role == ROLE_AGENT || seat->store->role == ROLE_MAIN;
+	bool agent = seat->store->role != ROLE_EXTERNAL;
 	enum identity_match match = identity_compare(&a->record.identity, &c->identity);
 	bool main_token = a->main && fingerprint_equal(a->main->copy->credential.fingerprint, c->fingerprint);
 	bool known = main_token || account_knows(a, c->fingerprint);
 
-	if (seat->copy->kind != COPY_OAUTH) { // blanked or fenced: nothing to tell it by but its place
-		member_add(a, seat);
+	if (seat->copy->kind != COPY_OAUTH) { // fenced: by what it names; blanked: there is nothing but its place
+		own = agent && seat->copy->kind == COPY_FENCED ? own_account(g, base + 1, seat->copy, BY_FENCE) : NULL;
+		member_add(own ? own : &g->o->accounts[base], seat);
 		return;
 	}
 	if (known && match == IDENTITY_DIFFERENT) {
@@ -235,14 +253,14 @@ static void place(struct grouping *g, size_t base, struct seat *seat)
 	}
 	// A token that an agent's own login is known by stays there, even when the same person logs in to main: by time
 	// alone our last answer to the agent could look newer than that login, and must not take its place.
-	own = agent && !known ? own_account(g, base + 1, seat, true) : NULL;
+	own = agent && !known ? own_account(g, base + 1, seat->copy, BY_TOKEN) : NULL;
 	a = &g->o->accounts[base];
 	if (!own && (known || match == IDENTITY_SAME)) {
 		member_add(a, seat);
 		return;
 	}
 	if (!own && agent && match == IDENTITY_DIFFERENT)
-		own = own_account(g, base + 1, seat, false);
+		own = own_account(g, base + 1, seat->copy, BY_IDENTITY);
 	if (!own && agent && match == IDENTITY_DIFFERENT)
 		own = new_own_account(g, seat);
 	a = &g->o->accounts[base];
@@ -359,7 +377,7 @@ static void add_absent(struct grouping *g)
 		if (r->unreadable)
 			continue;
 		const struct store *was = store_by_path(g, r->main_store);
-		if (was && was->state == STORE_RETIRED)
+		if (was && was->state == STORE_RETIRED && !was->served)
 			a->main_trouble = "its main store was replaced by SQLite";
 		else if (was && (was->state == STORE_UNREADABLE || was->state == STORE_REFUSED))
 			a->main_trouble = "its main store cannot be read";

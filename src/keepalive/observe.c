@@ -127,6 +127,13 @@ static void report_accounts(struct observation *o)
 				p = problem_add(&o->problems, SEVERITY_WARNING, "copy_foreign", m->store->path,
 						a->record.profile,
 						xstrdup("this copy belongs to another identity: left alone"), NULL);
+			else if (m->state == COPY_STATE_FENCED && !m->write && !a->send && a->outcome != OUTCOME_BUSY)
+				p = problem_add(&o->problems, SEVERITY_ERROR, "copy_fenced", m->store->path,
+						a->record.profile,
+						xstrdup("OpenClaw gave this login up after a failed refresh"),
+						xstrdup(a->provider && a->provider->login_command
+								? a->provider->login_command
+								: "log in again"));
 			else if (m->state == COPY_DIVERGED)
 				p = problem_add(&o->problems, SEVERITY_ERROR, "copy_diverged", m->store->path,
 						a->record.profile,

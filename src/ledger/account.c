@@ -51,6 +51,7 @@ void account_record_free(struct account_record *record)
 	identity_free(&record->identity);
 	generation_free(&record->live);
 	free(record->superseded);
+	free(record->fences);
 	free(record->diverged);
 	free(record->main_store);
 	*record = (struct account_record){0};
@@ -88,6 +89,7 @@ void account_record_copy(struct account_record *to, const struct account_record 
 	copy.live = (struct generation){0};
 	generation_copy(&copy.live, &from->live);
 	tokens_copy(&copy.superseded, &copy.n_superseded, from->superseded, from->n_superseded);
+	tokens_copy(&copy.fences, &copy.n_fences, from->fences, from->n_fences);
 	tokens_copy(&copy.diverged, &copy.n_diverged, from->diverged, from->n_diverged);
 	account_record_free(to);
 	*to = copy;
@@ -111,20 +113,38 @@ void account_key(char ret[33], const char *state_dir, const char *provider, cons
 	ret[KEY_LENGTH] = '\0';
 }
 
-bool record_superseded(const struct account_record *record, struct fingerprint token)
-{
-	for (size_t i = 0; i < record->n_superseded; i++)
-		if (fingerprint_equal(record->superseded[i], token))
-			return true;
-	return false;
-}
-
 void record_supersede(struct account_record *record, struct fingerprint token)
 {
 	if (fingerprint_empty(token) || record_superseded(record, token))
 		return;
 	tokens_trim(record->superseded, &record->n_superseded, RECORD_SUPERSEDED_MAX - 1);
 	*array_add(&record->superseded, &record->n_superseded) = token;
+}
+
+static bool tokens_hold(const struct fingerprint *tokens, size_t n, struct fingerprint token)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fingerprint_equal(tokens[i], token))
+			return true;
+	return false;
+}
+
+bool record_superseded(const struct account_record *record, struct fingerprint token)
+{
+	return tokens_hold(record->superseded, record->n_superseded, token);
+}
+
+bool record_knows_fence(const struct account_record *record, struct fingerprint digest)
+{
+	return tokens_hold(record->fences, record->n_fences, digest);
+}
+
+void record_supersede_fence(struct account_record *record, struct fingerprint digest)
+{
+	if (fingerprint_empty(digest) || record_knows_fence(record, digest))
+		return;
+	tokens_trim(record->fences, &record->n_fences, RECORD_SUPERSEDED_MAX - 1);
+	*array_add(&record->fences, &record->n_fences) = digest;
 }
 
 // ---- JSON
@@ -167,6 +187,16 @@ static void tokens_read(const cJSON *object, const char *name, struct fingerprin
 		*array_add(ret, ret_n) = read_fingerprint(item, false, ok);
 }
 
+static void claim_read(const cJSON *object, const char *name, char ret[33], bool *ok)
+{
+	const char *text = json_text(object, name);
+
+	if (text && strlen(text) <= 32)
+		memcpy(ret, text, strlen(text) + 1);
+	else
+		*ok = false;
+}
+
 static void code_read(const cJSON *object, const char *name, char ret[64], bool *ok)
 {
 	const char *text = json_text(object, name);
@@ -201,6 +231,9 @@ static cJSON *record_to_json(struct account_record *record)
 	json_put_text(json, "dead_code", record->dead_code);
 	json_put_text(json, "main_store", record->main_store);
 	tokens_write(json, "superseded", record->superseded, record->n_superseded);
+	tokens_write(json, "fences", record->fences, record->n_fences);
+	json_put_text(json, "fence_claim", record->fence_claim);
+	json_put_integer(json, "fence_seen_ms", record->fence_seen_ms);
 	tokens_write(json, "diverged", record->diverged, record->n_diverged);
 	return json;
 }
@@ -233,6 +266,9 @@ static bool record_of_json(const cJSON *json, struct account_record *ret)
 	code_read(json, "dead_code", ret->dead_code, &ok);
 	ret->main_store = record_text(json, "main_store", true, &ok);
 	tokens_read(json, "superseded", &ret->superseded, &ret->n_superseded, &ok);
+	tokens_read(json, "fences", &ret->fences, &ret->n_fences, &ok);
+	claim_read(json, "fence_claim", ret->fence_claim, &ok);
+	ret->fence_seen_ms = read_integer(json, "fence_seen_ms", -EXACT_MAX, EXACT_MAX, &ok);
 	tokens_read(json, "diverged", &ret->diverged, &ret->n_diverged, &ok);
 	return ok;
 }
@@ -370,6 +406,7 @@ int account_record_save(struct ledger *ledger, struct account_record *record, in
 	if (r < 0)
 		return r;
 	tokens_trim(record->superseded, &record->n_superseded, RECORD_SUPERSEDED_MAX);
+	tokens_trim(record->fences, &record->n_fences, RECORD_SUPERSEDED_MAX);
 	tokens_trim(record->diverged, &record->n_diverged, RECORD_DIVERGED_MAX);
 	record->updated_ms = now_ms;
 	json = record_to_json(record);

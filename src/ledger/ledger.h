@@ -69,6 +69,10 @@ struct account_record {
 	struct issue_time anchor, anchor_before; // newest adopted generation, and the one before it; zero: none
 	struct fingerprint *superseded; // newest last, at most RECORD_SUPERSEDED_MAX
 	size_t n_superseded;
+	struct fingerprint *fences; // how OpenClaw's fences name the superseded tokens (fence_digest), likewise
+	size_t n_fences;
+	char fence_claim[33];       // the pending fence that stands there, and when we first saw it
+	int64_t fence_seen_ms;
 	struct fingerprint *diverged; // tokens neither later nor provably earlier: once diverged, always
 	size_t n_diverged;
 	int64_t lifetime_s;         // as last answered; 0 unknown
@@ -92,6 +96,9 @@ void account_key(char ret[33], const char *state_dir, const char *provider, cons
 		 const struct identity *own_login);
 bool record_superseded(const struct account_record *record, struct fingerprint token);
 void record_supersede(struct account_record *record, struct fingerprint token);
+// A fence that names a token this account has superseded.
+bool record_knows_fence(const struct account_record *record, struct fingerprint digest);
+void record_supersede_fence(struct account_record *record, struct fingerprint digest);
 
 struct account_records {
 	struct account_record *list;

@@ -15,7 +15,8 @@ bool report_copy_written(const struct result *result, const struct member *membe
 bool report_copy_planned(const struct report *report, const struct account *account, const struct result *result,
 			 const struct member *member)
 {
-	if (!report->dry_run || !result || member->fixed || member->copy->kind != COPY_OAUTH)
+	if (!report->dry_run || !result || member->fixed ||
+	    (member->copy->kind != COPY_OAUTH && member->copy->kind != COPY_FENCED))
 		return false;
 	return member->write || (account->send && member->state != COPY_DIVERGED);
 }

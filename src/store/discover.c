@@ -3,8 +3,9 @@
 // Find the stores, in steps:
 //  - the state directory;
 //  - candidates: main, agents/*, agents.list of openclaw.json, the configuration;
+//  - databases: the shared store, and those of the agents;
 //  - one store per target, with all the names it goes by;
-//  - retired, where SQLite took over;
+//  - JSON that a database replaced is retired;
 //  - read.
 // (facts: openclaw-json-store.md 1; openclaw-sqlite-store.md 1.4)
 #include "store/store.h"
@@ -19,7 +20,7 @@
 #include "config/config.h"
 #include "store/openclaw_config.h"
 #include "store/safe_path.h"
-#include "store/sqlite_guard.h"
+#include "store/openclaw_sqlite.h"
 
 #define STORE_FILE "auth-profiles.json"
 #define PATH_SHOWN 1024
@@ -357,73 +358,140 @@ static void add_store(struct stores *stores, const struct candidate *candidate,
 		add_name(store, name);
 }
 
+// ---- databases
+
+#define AGENT_DATABASE "openclaw-agent.sqlite"
+#define STATE_DATABASE "state/openclaw.sqlite"
+
+// A directory whose database was looked at, or the state directory's.
+struct database {
+	char *directory; // real path
+	enum sqlite_verdict verdict;
+};
+struct databases {
+	struct database *list;
+	size_t n;
+	enum sqlite_verdict shared;
+};
+
+static void databases_free(struct databases *databases)
+{
+	for (size_t i = 0; i < databases->n; i++)
+		free(databases->list[i].directory);
+	free(databases->list);
+}
+
+static void say_unreadable(const char *database, struct problems *problems)
+{
+	complain(problems, SEVERITY_ERROR, "store_retired", database,
+		 xstrdup(" is where OpenClaw keeps these credentials, or may be, and it cannot be read: neither it nor "
+			 "the JSON beside it is touched"),
+		 "look at its permissions; if its tables are of a newer OpenClaw, upgrade oauth-keepalive");
+}
+
+static void add_database_store(struct stores *stores, const char *path, enum store_role role, const char *agent)
+{
+	char *target = realpath(path, NULL);
+	struct store *store;
+
+	if (!target || find_target(stores, target)) {
+		free(target);
+		return;
+	}
+	store = array_add(&stores->list, &stores->n);
+	store->format = STORE_OPENCLAW_SQLITE;
+	store->role = role;
+	store->agent = xstrdup(agent);
+	store->path = xstrdup(path);
+	store->target = target;
+}
+
+static void add_agent_database(struct stores *stores, struct databases *databases, const char *lexical,
+			       enum store_role role, const char *agent, struct problems *problems)
+{
+	_cleanup_free_ char *directory = realpath(lexical, NULL), *path = path_join(lexical, AGENT_DATABASE);
+	struct database *database;
+
+	if (!directory)
+		return;
+	for (size_t i = 0; i < databases->n; i++)
+		if (string_equal(databases->list[i].directory, directory))
+			return;
+	database = array_add(&databases->list, &databases->n);
+	database->verdict = openclaw_sqlite_agent(directory);
+	if (database->verdict == SQLITE_UNREADABLE)
+		say_unreadable(path, problems);
+	else if (database->verdict == SQLITE_HOLDS)
+		add_database_store(stores, path, role, agent);
+	database->directory = TAKE_PTR(directory);
+}
+
+// From 2026.8.1 the main profiles are the shared row, where it says so; agents/main then is an agent like any other.
+static void add_databases(struct stores *stores, const struct candidates *candidates, struct databases *databases,
+			  struct problems *problems)
+{
+	struct sqlite_survey survey = {};
+
+	if (stores->state_dir) {
+		_cleanup_free_ char *path = path_join(stores->state_dir, STATE_DATABASE);
+		openclaw_sqlite_survey(stores->state_dir, &survey);
+		databases->shared = survey.verdict;
+		if (survey.verdict == SQLITE_UNREADABLE)
+			say_unreadable(path, problems);
+		else if (survey.verdict == SQLITE_HOLDS)
+			add_database_store(stores, path, ROLE_SHARED, NULL);
+	}
+	for (size_t i = 0; i < candidates->n; i++) {
+		const struct candidate *c = &candidates->list[i];
+		_cleanup_free_ char *directory = path_dirname(c->path);
+		bool main = c->role == ROLE_MAIN && databases->shared != SQLITE_HOLDS;
+		if (c->role != ROLE_EXTERNAL)
+			add_agent_database(stores, databases, directory, main ? ROLE_MAIN : ROLE_AGENT, c->agent,
+					   problems);
+	}
+	for (size_t i = 0; i < survey.n_agent_directories; i++) {
+		_cleanup_free_ char *above = path_dirname(survey.agent_directories[i]);
+		add_agent_database(stores, databases, survey.agent_directories[i], ROLE_AGENT, path_basename(above),
+				   problems);
+	}
+	sqlite_survey_free(&survey);
+}
+
 // ---- retired
 
-static void say_retired(const char *database, enum sqlite_verdict verdict,
-			struct problems *problems)
+static enum sqlite_verdict verdict_beside(const struct databases *databases, const char *store_name)
 {
-	const char *how = verdict == SQLITE_HOLDS ? "is" : "cannot be read, so it may be";
+	_cleanup_free_ char *directory = path_dirname(store_name);
 
-	complain(problems, SEVERITY_ERROR, "store_retired", database,
-		 xasprintf(" %s where OpenClaw keeps these credentials; the JSON beside it is left "
-			   "alone",
-			   how),
-		 "this version keeps JSON stores only; `openclaw doctor --fix` clears away what is "
-		 "left of them");
+	for (size_t i = 0; i < databases->n; i++)
+		if (string_equal(databases->list[i].directory, directory))
+			return databases->list[i].verdict;
+	return SQLITE_ABSENT;
 }
 
-static bool state_retired(const char *state_dir, struct problems *problems)
+// Nothing is ever written to a JSON store that SQLite replaced, nor is its token spent for its own sake.
+static void retire_store(struct store *store, const struct databases *databases, struct problems *problems)
 {
-	enum sqlite_verdict verdict = state_dir ? sqlite_guard_state(state_dir) : SQLITE_ABSENT;
-	_cleanup_free_ char *database = NULL;
+	enum sqlite_verdict verdict = store->role == ROLE_EXTERNAL ? SQLITE_ABSENT : databases->shared;
 
+	if (store->format != STORE_OPENCLAW_JSON)
+		return;
+	for (size_t i = 0; i < store->n_names && verdict == SQLITE_ABSENT; i++)
+		verdict = verdict_beside(databases, store->names[i]);
 	if (verdict == SQLITE_ABSENT)
-		return false;
-	database = path_join(state_dir, "state/openclaw.sqlite");
-	say_retired(database, verdict, problems);
-	return true;
-}
-
-// `path` is a store's; what counts is the directory it stands in.
-static bool directory_retired(const char *path, struct problems *problems)
-{
-	_cleanup_free_ char *lexical = path_dirname(path), *directory = realpath(lexical, NULL),
-			    *database = NULL;
-	enum sqlite_verdict verdict = directory ? sqlite_guard_agent(directory) : SQLITE_ABSENT;
-
-	if (verdict == SQLITE_ABSENT)
-		return false;
-	database = path_join(directory, "openclaw-agent.sqlite");
-	say_retired(database, verdict, problems);
-	return true;
-}
-
-static void retire_store(struct store *store, bool state, struct problems *problems)
-{
-	bool retired = state && store->role != ROLE_EXTERNAL;
-
-	for (size_t i = 0; i < store->n_names && !retired; i++)
-		retired = directory_retired(store->names[i], problems);
-	if (retired)
-		store->state = STORE_RETIRED;
-}
-
-// Also where no JSON is left: "no stores found" would be a poor answer to who asks why nothing is
-// refreshed.
-static void retire(struct stores *stores, const struct candidates *candidates,
-		   struct problems *problems)
-{
-	bool state = state_retired(stores->state_dir, problems);
-
-	for (size_t i = 0; i < candidates->n && !state; i++)
-		directory_retired(candidates->list[i].path, problems);
-	for (size_t i = 0; i < stores->n; i++)
-		retire_store(&stores->list[i], state, problems);
+		return;
+	store->state = STORE_RETIRED;
+	store->served = verdict == SQLITE_HOLDS;
+	if (store->served)
+		complain(problems, SEVERITY_WARNING, "store_retired", store->path,
+			 xstrdup(" is left over: OpenClaw keeps these credentials in SQLite now, and so do we"),
+			 "`openclaw doctor --fix` imports what is left and clears it away");
 }
 
 int discover_stores(const struct config *config, struct stores *ret, struct problems *problems)
 {
 	_cleanup_(candidates_free) struct candidates candidates = {};
+	_cleanup_(databases_free) struct databases databases = {};
 	_cleanup_free_ char *home = find_home();
 	struct stores stores = {};
 	int r = find_state_dir(config, home, &stores.state_dir);
@@ -435,9 +503,11 @@ int discover_stores(const struct config *config, struct stores *ret, struct prob
 		return 0;
 	}
 	find_candidates(stores.state_dir, home, config, &candidates, problems);
+	add_databases(&stores, &candidates, &databases, problems);
 	for (size_t i = 0; i < candidates.n; i++)
 		add_store(&stores, &candidates.list[i], problems);
-	retire(&stores, &candidates, problems);
+	for (size_t i = 0; i < stores.n; i++)
+		retire_store(&stores.list[i], &databases, problems);
 	for (size_t i = 0; i < stores.n; i++)
 		store_read(&stores.list[i], config, problems);
 	*ret = stores;

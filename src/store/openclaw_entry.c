@@ -318,7 +318,7 @@ static void read_tokens(const struct json_doc *doc, const struct entry *entry, s
 	if (!is_string_or_nothing(doc, entry->field[FIELD_ACCESS]) ||
 	    !is_string_or_nothing(doc, entry->field[FIELD_REFRESH]))
 		settle(copy, COPY_UNREADABLE, xstrdup("a token is not a string"));
-	else if (token_is_fence(&access) || token_is_fence(&refresh))
+	else if (fence_read(&access, &refresh, &copy->fence))
 		settle(copy, COPY_FENCED, NULL);
 	else if (is_reference(&access) || is_reference(&refresh))
 		settle(copy, COPY_SKIPPED,

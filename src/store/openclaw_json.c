@@ -1,43 +1,19 @@
 // SPDX-License-Identifier: MIT
 //
-// auth-profiles.json as a whole: the file, its shape, its profiles; and a write, which is: read and
-// scan again, find each change's profile, compare the refresh token that stands there, collect the
-// edits, one splice for all of them, one atomic replace, or none if nothing changed.
-//
-// The shape is checked strictly, because OpenClaw itself reads a wrong one silently as "no
-// profiles", which looks just like bad credentials (facts: openclaw-json-store.md 2).
+// auth-profiles.json: a file with the document of openclaw_profiles.h. A write reads it again, has the document edited,
+// and replaces the file at once, or not at all if nothing changed.
 #include "store/openclaw_json.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
-#include "base/clock.h"
 #include "store/json_scan.h"
-#include "store/openclaw_entry.h"
-#include "provider/provider.h"
+#include "store/openclaw_profiles.h"
 
-#define PATH_SHOWN 1024
-
-struct document {
-	struct secret text;
-	struct json_doc json;
-	uint32_t profiles; // node
-	mode_t mode;
-};
-
-static void document_free(struct document *document)
+static int load_text(const char *target, struct secret *ret, mode_t *ret_mode)
 {
-	json_doc_free(&document->json);
-	secret_free(&document->text);
-}
-#define _cleanup_document_ _cleanup_(document_free)
-
-static int load_text(const char *target, struct document *document)
-{
-	_cleanup_close_ int fd =
-		open(target, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	_cleanup_close_ int fd = open(target, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
 
 	if (fd < 0)
@@ -46,283 +22,33 @@ static int load_text(const char *target, struct document *document)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
-	document->mode = st.st_mode & 07777;
-	return secret_read(fd, JSON_SCAN_MAX, &document->text);
-}
-
-// ---- shape
-
-static bool is_object(const struct json_doc *doc, uint32_t node)
-{
-	return doc->nodes[node].type == JSON_OBJECT;
-}
-
-// Is this `profiles` a wrapper around another one? (A profile of that name has a type.)
-static bool wraps_profiles(const struct json_doc *doc, uint32_t profiles)
-{
-	uint32_t inner = json_member(doc, profiles, "profiles");
-
-	return inner && !json_member(doc, inner, "type") && !json_member(doc, inner, "mode");
-}
-
-// The profiles' node, or 0 with what is wrong: "`profiles` is an array".
-static uint32_t find_profiles(const struct json_doc *doc, char **ret_wrong)
-{
-	uint32_t profiles = json_member(doc, 0, "profiles");
-
-	if (!is_object(doc, 0)) {
-		*ret_wrong = xstrdup("the document is not an object");
-	} else if (profiles && !is_object(doc, profiles)) {
-		*ret_wrong = xasprintf("`profiles` is %s, not an object",
-				       doc->nodes[profiles].type == JSON_ARRAY ? "an array"
-									       : "a plain value");
-	} else if (profiles && wraps_profiles(doc, profiles)) {
-		*ret_wrong = xstrdup("the profiles are one level too deep, in `profiles.profiles`");
-	} else if (!profiles) {
-		json_for_each (doc, child, 0) {
-			_cleanup_secret_ struct secret key = json_key(doc, child);
-			_cleanup_free_ char *shown = NULL;
-
-			if (!json_member(doc, child, "profiles"))
-				continue;
-			shown = string_printable(key.text, 64);
-			*ret_wrong = xasprintf(
-				"the profiles are one level too deep, in `%s.profiles`", shown);
-			return 0;
-		}
-		*ret_wrong = xstrdup("there is no `profiles`");
-	} else {
-		return profiles;
-	}
-	return 0;
-}
-
-// ---- reading
-
-static void give_up(struct store *store, struct problems *problems, const char *code, char *what,
-		    const char *fix)
-{
-	_cleanup_free_ char *owned = what, *shown = string_printable(store->path, PATH_SHOWN);
-	struct problem *problem;
-
-	store->state = STORE_UNREADABLE;
-	problem = problem_add(problems, SEVERITY_ERROR, code, store->path, NULL,
-			      xasprintf("%s%s", shown, owned), xstrdup(fix));
-	problem->needs_person = true;
-}
-
-static void give_up_on_file(struct store *store, struct problems *problems, int error)
-{
-	if (error == -EFBIG)
-		give_up(store, problems, "store_unreadable", xstrdup(": larger than 32 MiB"),
-			"look at what fills it; a credential file has some kilobytes");
-	else
-		give_up(store, problems, "store_unreadable", xasprintf(": %s", strerror(-error)),
-			"make it a regular file that the user of this program can read");
-}
-
-static void give_up_on_text(struct store *store, struct problems *problems,
-			    const struct json_error *error)
-{
-	give_up(store, problems, "store_unreadable",
-		xasprintf(":%zu:%zu: %s", error->line, error->column, error->what),
-		"correct that place by hand; nothing is written to the file before");
-}
-
-static void give_up_on_shape(struct store *store, struct problems *problems, char *wrong)
-{
-	_cleanup_free_ char *owned = wrong;
-
-	give_up(store, problems, "store_wrong_shape", xasprintf(": %s", owned),
-		"OpenClaw reads it as an empty store; make it {\"version\": 1, \"profiles\": "
-		"{\"<provider>:<name>\": {…}}}");
+	*ret_mode = st.st_mode & 07777;
+	return secret_read(fd, JSON_SCAN_MAX, ret);
 }
 
 void openclaw_json_read(struct store *store, const struct config *config, struct problems *problems)
 {
-	_cleanup_document_ struct document document = {};
-	struct json_error error;
-	char *wrong = NULL;
-	int r = load_text(store->target, &document);
+	_cleanup_secret_ struct secret text = {};
+	int r = load_text(store->target, &text, &store->mode);
 
-	if (r == -ENOENT) {
+	if (r == -ENOENT)
 		store->state = STORE_MISSING;
-		return;
-	}
-	if (r < 0) {
-		give_up_on_file(store, problems, r);
-		return;
-	}
-	store->mode = document.mode;
-	r = json_scan(document.text.text, document.text.len, &document.json, &error);
-	if (r == -EBADMSG)
-		give_up_on_text(store, problems, &error);
 	else if (r < 0)
-		give_up_on_file(store, problems, r);
-	if (r < 0)
-		return;
-	document.profiles = find_profiles(&document.json, &wrong);
-	if (!document.profiles) {
-		give_up_on_shape(store, problems, wrong);
-		return;
-	}
-	store->state = STORE_OK;
-	json_for_each (&document.json, child, document.profiles) {
-		struct entry entry;
-
-		entry_read(&document.json, child, config,
-			   array_add(&store->copies, &store->n_copies), &entry);
-	}
-}
-
-// ---- writing
-
-static bool standing_equals(const struct json_doc *doc, uint32_t node, const struct secret *wanted)
-{
-	_cleanup_secret_ struct secret standing = {};
-
-	if (!wanted || secret_empty(wanted))
-		return true;
-	if (!node)
-		return false;
-	standing = json_node_string(doc, node);
-	return secret_equal(&standing, wanted);
-}
-
-static void edit_token(struct json_edits *edits, const struct json_doc *doc, uint32_t node,
-		       const struct secret *wanted)
-{
-	if (!standing_equals(doc, node, wanted))
-		json_edit_string(edits, doc, node, wanted);
-}
-
-static bool is_filled(const struct json_doc *doc, uint32_t node)
-{
-	_cleanup_secret_ struct secret text = {};
-
-	if (!node)
-		return false;
-	text = json_node_string(doc, node);
-	return !secret_empty(&text);
-}
-
-static void edit_identity_field(struct json_edits *edits, const struct json_doc *doc,
-				const struct entry *entry, enum entry_field field,
-				const char *value)
-{
-	_cleanup_secret_ struct secret text = {};
-
-	if (string_empty(value))
-		return;
-	secret_set_string(&text, value);
-	if (entry->field[field])
-		json_edit_string(edits, doc, entry->field[field], &text);
+		openclaw_give_up(store, problems, r);
 	else
-		json_edit_add_string(edits, doc, entry->object, entry_spelling(entry, field),
-				     &text);
+		openclaw_profiles_read(store, &text, config, problems);
 }
 
-// A copy without identity may receive one; one that has any keeps what it has. The user id is no
-// field of OpenClaw's, whose later versions would drop it.
-static void edit_identity(struct json_edits *edits, const struct json_doc *doc,
-			  const struct entry *entry, const struct identity *identity)
+int openclaw_json_write(const struct store *store, struct store_change *changes, size_t n, struct atomic_stage *stage)
 {
-	if (!identity || is_filled(doc, entry->field[FIELD_ACCOUNT]) ||
-	    is_filled(doc, entry->field[FIELD_USER]) || is_filled(doc, entry->field[FIELD_EMAIL]))
-		return;
-	edit_identity_field(edits, doc, entry, FIELD_ACCOUNT, identity->account_id);
-	edit_identity_field(edits, doc, entry, FIELD_EMAIL, identity->email);
-}
-
-static void edit_expires(struct json_edits *edits, const struct json_doc *doc,
-			 const struct entry *entry, const struct store_change *change)
-{
-	const struct provider *provider = provider_preset(change->provider);
-
-	if (change->expires_ms != 0)
-		entry_edit_expires(
-			edits, doc, entry,
-			store_expires_written(provider, change->expires_ms, clock_wall_ms()));
-}
-
-// Compare and swap one credential: its result, and the edits if that is STORE_WRITTEN.
-static enum store_result swap(const struct json_doc *doc, const struct entry *entry,
-			      const struct store_change *change, struct json_edits *edits)
-{
-	_cleanup_secret_ struct secret refresh = json_node_string(doc, entry->field[FIELD_REFRESH]);
-	_cleanup_(json_edits_free) struct json_edits wanted = {};
-
-	if (secret_empty(&refresh))
-		return STORE_GONE;
-	edit_token(&wanted, doc, entry->field[FIELD_REFRESH], change->refresh);
-	edit_token(&wanted, doc, entry->field[FIELD_ACCESS], change->access);
-	if (is_filled(doc, entry->field[FIELD_ID_TOKEN]))
-		edit_token(&wanted, doc, entry->field[FIELD_ID_TOKEN], change->id_token);
-	edit_identity(&wanted, doc, entry, change->identity);
-	// An expiry alone is no reason to write: formats and providers differ in it by their skew.
-	if (wanted.n == 0)
-		return STORE_UNCHANGED;
-	if (!change->may_overwrite(fingerprint_of(&refresh), change->arg))
-		return STORE_CONFLICT;
-	edit_expires(&wanted, doc, entry, change);
-	for (size_t i = 0; i < wanted.n; i++)
-		*array_add(&edits->list, &edits->n) = wanted.list[i];
-	free(wanted.list);
-	wanted = (struct json_edits){};
-	return STORE_WRITTEN;
-}
-
-static enum store_result apply_change(const struct document *document,
-				      const struct store_change *change, struct json_edits *edits)
-{
-	const struct json_doc *doc = &document->json;
-	uint32_t node = json_member(doc, document->profiles, change->profile);
-	enum store_result result = STORE_GONE;
-	struct copy standing = {};
-	struct entry entry = {};
-
-	if (!node)
-		return STORE_GONE;
-	entry_read(doc, node, NULL, &standing, &entry); // its true expiry does not matter here
-	if ((standing.kind == COPY_OAUTH || standing.kind == COPY_FENCED) &&
-	    string_equal(standing.credential.provider, change->provider))
-		result = swap(doc, &entry, change, edits);
-	credential_free(&standing.credential);
-	free(standing.reason);
-	return result;
-}
-
-static int load_document(const char *target, struct document *document)
-{
-	_cleanup_free_ char *wrong = NULL;
-	struct json_error error;
-	int r = load_text(target, document);
-
-	if (r < 0)
-		return r;
-	r = json_scan(document->text.text, document->text.len, &document->json, &error);
-	if (r < 0)
-		return r;
-	document->profiles = find_profiles(&document->json, &wrong);
-	return document->profiles ? 0 : -EBADMSG;
-}
-
-int openclaw_json_write(const struct store *store, struct store_change *changes, size_t n,
-			struct atomic_stage *stage)
-{
-	_cleanup_(json_edits_free) struct json_edits edits = {};
-	_cleanup_document_ struct document document = {};
-	_cleanup_secret_ struct secret result = {};
-	int r = load_document(store->target, &document);
+	_cleanup_secret_ struct secret text = {}, result = {};
+	mode_t mode;
+	int r = load_text(store->target, &text, &mode);
 
 	if (r < 0)
 		return r == -EFBIG ? -EBADMSG : r;
-	for (size_t i = 0; i < n; i++)
-		changes[i].result = apply_change(&document, &changes[i], &edits);
-	if (edits.n == 0)
-		return 0;
-	r = json_splice(&document.json, &edits, &result);
-	if (r < 0)
+	r = openclaw_profiles_edit(&text, changes, n, &result);
+	if (r < 0 || !result.text)
 		return r;
 	return stage ? atomic_commit(stage, result.text, result.len)
 		     : atomic_replace(store->target, result.text, result.len, 0);

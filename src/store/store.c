@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "provider/provider.h"
 #include "store/openclaw_json.h"
+#include "store/openclaw_sqlite.h"
 #include "store/safe_path.h"
 
 // What a store may grow by: the three tokens of a credential, at the largest we take.
@@ -59,7 +60,8 @@ const char *store_role_name(enum store_role role)
 
 const char *store_format_name(enum store_format format)
 {
-	static const char *const names[] = {[STORE_OPENCLAW_JSON] = "openclaw-json"};
+	static const char *const names[] = {[STORE_OPENCLAW_JSON] = "openclaw-json",
+					     [STORE_OPENCLAW_SQLITE] = "openclaw-sqlite"};
 
 	return names[format];
 }
@@ -159,6 +161,9 @@ void store_read(struct store *store, const struct config *config, struct problem
 	case STORE_OPENCLAW_JSON:
 		openclaw_json_read(store, config, problems);
 		break;
+	case STORE_OPENCLAW_SQLITE:
+		openclaw_sqlite_read(store, config, problems);
+		break;
 	}
 }
 
@@ -169,6 +174,9 @@ int store_stage(const struct store *store, struct atomic_stage *ret)
 
 	if (r < 0)
 		return r;
+	*ret = ATOMIC_STAGE_NONE;
+	if (store->format == STORE_OPENCLAW_SQLITE)
+		return openclaw_sqlite_prove(store);
 	if (stat(store->target, &st) < 0)
 		return -errno;
 	return atomic_stage(store->target, (size_t)st.st_size + GROWTH_MAX, ret);
@@ -184,6 +192,8 @@ int store_write(const struct store *store, struct store_change *changes, size_t 
 	switch (store->format) {
 	case STORE_OPENCLAW_JSON:
 		return openclaw_json_write(store, changes, n, stage);
+	case STORE_OPENCLAW_SQLITE:
+		return openclaw_sqlite_write(store, changes, n);
 	}
 	return -EINVAL;
 }

@@ -16,6 +16,9 @@
 // Formats: openclaw-json, OpenClaw's auth-profiles.json up to 2026.6.1 (facts: openclaw-json-store.md), in both
 // spellings: access/refresh/expires (ms) and access_token/refresh_token/expires_at (ISO 8601, or epoch seconds
 // or milliseconds). What was there is what is written back: spelling, type, unit.
+// openclaw-sqlite, its databases from 2026.6.5 on (facts: openclaw-sqlite-store.md): the same document in one row of an
+// agent's openclaw-agent.sqlite (main, agent) or of the state directory's state/openclaw.sqlite (shared). No lock file:
+// the database's own lock, taken within the write; names is empty.
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -25,14 +28,14 @@
 
 struct config;
 
-enum store_format { STORE_OPENCLAW_JSON };
+enum store_format { STORE_OPENCLAW_JSON, STORE_OPENCLAW_SQLITE };
 enum store_role { ROLE_MAIN, ROLE_AGENT, ROLE_EXTERNAL, ROLE_SHARED };
 enum store_state {
 	STORE_OK,
 	STORE_MISSING,    // no such file; not an error
 	STORE_UNREADABLE, // wrong shape, I/O error: reported, left alone, stops nobody else
 	STORE_REFUSED,    // not safe to use: owner, mode, a directory others can write
-	STORE_RETIRED,    // SQLite took its place: nothing in it is spent or written
+	STORE_RETIRED,    // SQLite took its place: nothing in it is written, nor spent for its sake
 };
 
 enum copy_kind {
@@ -47,6 +50,7 @@ enum copy_kind {
 struct copy {
 	enum copy_kind kind;
 	struct credential credential; // provider and profile always; the rest for COPY_OAUTH
+	struct fence fence;           // COPY_FENCED
 	char *reason;                 // COPY_SKIPPED, COPY_UNREADABLE; else NULL
 };
 
@@ -54,10 +58,11 @@ struct store {
 	enum store_format format;
 	enum store_role role;
 	enum store_state state;
+	bool served;   // STORE_RETIRED: the database that took its place is a store of ours
 	char *agent;   // agent id for main and agents, else NULL
 	char *path;    // the name shown to people: the first one found
 	char *target;  // its real path: what is read and replaced
-	char **names;  // every lexical name (real path of the directory + last component), sorted: each has a lock
+	char **names;  // (JSON) every lexical name (real path of the directory + last component), sorted: each has a lock
 	size_t n_names;
 	mode_t mode;
 	struct copy *copies; // for STORE_OK; what is left to see for STORE_RETIRED
@@ -66,7 +71,7 @@ struct store {
 
 struct stores {
 	char *state_dir; // OpenClaw's state directory, real path; NULL if there is none
-	struct store *list; // main first, then agents by name, then those of the configuration
+	struct store *list; // the shared one and the agents' databases, then JSON: main first, then agents by name, then those of the configuration
 	size_t n;
 };
 void stores_free(struct stores *stores);
@@ -91,6 +96,8 @@ struct store_change {
 	const struct identity *identity;  // a copy without identity may receive one; none ever loses one
 	// May a copy with this refresh token be overwritten? (Compare and swap.)
 	bool (*may_overwrite)(struct fingerprint standing, void *arg);
+	// May this fence be replaced? NULL: none may.
+	bool (*may_replace_fence)(const struct fence *standing, void *arg);
 	void *arg;
 	enum store_result {
 		STORE_UNCHANGED, // it holds exactly that already

@@ -12,29 +12,13 @@
 //    careful answer.
 //  - Underneath is a VFS that opens nothing for writing and deletes nothing, since `mode=ro` alone
 //    still opens the log with O_CREAT.
-#include "store/sqlite_guard.h"
+#include "store/sqlite_look.h"
 
 #include <errno.h>
-#include <sqlite3.h>
 #include <sys/stat.h>
 
 #define BUSY_TIMEOUT_MS 200
 #define LOOKS_MAX	3
-
-struct question {
-	const char *table; // SQL: is the table there?
-	const char *row;   // SQL: is there a row with credentials?
-};
-
-static const struct question agent_question = {
-	.table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'auth_profile_store'",
-	.row = "SELECT 1 FROM auth_profile_store LIMIT 1",
-};
-static const struct question state_question = {
-	.table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = "
-		 "'config_machine_state'",
-	.row = "SELECT 1 FROM config_machine_state WHERE state_key = 'authProfiles.store'",
-};
 
 #define VFS_NAME "oauth-keepalive-readonly"
 
@@ -72,18 +56,18 @@ static int register_vfs(void)
 	return sqlite3_vfs_register(&vfs, 0);
 }
 
-static void cleanup_database(sqlite3 **database)
+void cleanup_database(sqlite3 **database)
 {
 	sqlite3_close(*database);
 }
 
-static void cleanup_statement(sqlite3_stmt **statement)
+void cleanup_statement(sqlite3_stmt **statement)
 {
 	sqlite3_finalize(*statement);
 }
 
 // A file: URI for SQLite: what means something in a URI (and anything unusual) percent-encoded.
-static char *file_uri(const char *path, const char *query)
+char *sqlite_uri(const char *path, const char *query)
 {
 	static const char hex[] = "0123456789ABCDEF";
 	_cleanup_free_ char *encoded = xcalloc(strlen(path) * 3 + 1, 1);
@@ -101,36 +85,19 @@ static char *file_uri(const char *path, const char *query)
 	return xasprintf("file:%s?%s", encoded, query);
 }
 
-// 1: a row, 0: none, -1: it cannot be told.
-static int has_row(sqlite3 *database, const char *sql)
-{
-	_cleanup_(cleanup_statement) sqlite3_stmt *statement = NULL;
-	int r;
-
-	if (sqlite3_prepare_v2(database, sql, -1, &statement, NULL) != SQLITE_OK)
-		return -1;
-	r = sqlite3_step(statement);
-	return r == SQLITE_ROW ? 1 : r == SQLITE_DONE ? 0 : -1;
-}
-
-static enum sqlite_verdict ask(const char *path, const char *query, const struct question *question)
+static int look_once(const char *path, const char *query, sqlite_looker *looker, void *arg)
 {
 	const int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_PRIVATECACHE;
-	_cleanup_free_ char *uri = file_uri(path, query);
-	_cleanup_(cleanup_database) sqlite3 *database = NULL;
-	int r;
+	_cleanup_free_ char *uri = sqlite_uri(path, query);
+	_cleanup_database_ sqlite3 *database = NULL;
 
-	if (register_vfs() != SQLITE_OK)
-		return SQLITE_UNREADABLE;
-	if (sqlite3_open_v2(uri, &database, flags, VFS_NAME) != SQLITE_OK)
-		return SQLITE_UNREADABLE;
+	if (register_vfs() != SQLITE_OK || sqlite3_open_v2(uri, &database, flags, VFS_NAME) != SQLITE_OK)
+		return -EIO;
 	sqlite3_busy_timeout(database, BUSY_TIMEOUT_MS);
 	sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_db_config(database, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-	r = has_row(database, question->table);
-	if (r > 0)
-		r = has_row(database, question->row);
-	return r > 0 ? SQLITE_HOLDS : r == 0 ? SQLITE_ABSENT : SQLITE_UNREADABLE;
+	sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	return looker(database, arg);
 }
 
 // Is there a log or journal with something in it? One that cannot be looked at counts.
@@ -155,36 +122,34 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-static enum sqlite_verdict guard(const char *path, const struct question *question)
+int sqlite_look(const char *path, sqlite_looker *looker, void *arg)
 {
 	for (int i = 0; i < LOOKS_MAX; i++) {
-		enum sqlite_verdict verdict;
 		struct stat before, after;
+		int r;
 
 		if (stat(path, &before) < 0)
-			return errno == ENOENT || errno == ENOTDIR ? SQLITE_ABSENT
-								   : SQLITE_UNREADABLE;
+			return errno == ENOTDIR ? -ENOENT : -errno;
 		if (!S_ISREG(before.st_mode))
-			return SQLITE_UNREADABLE;
+			return -EINVAL;
 		if (!stands_alone(path))
-			return ask(path, "mode=ro&readonly_shm=1", question);
-		verdict = ask(path, "immutable=1", question);
+			return look_once(path, "mode=ro&readonly_shm=1", looker, arg);
+		r = look_once(path, "immutable=1", looker, arg);
 		if (stat(path, &after) == 0 && same_file(&before, &after) && stands_alone(path))
-			return verdict;
+			return r;
 	}
-	return SQLITE_UNREADABLE;
+	return -EBUSY;
 }
 
-enum sqlite_verdict sqlite_guard_agent(const char *agent_directory)
+int sqlite_has_table(sqlite3 *database, const char *table)
 {
-	_cleanup_free_ char *path = path_join(agent_directory, "openclaw-agent.sqlite");
+	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+	int r;
 
-	return guard(path, &agent_question);
-}
-
-enum sqlite_verdict sqlite_guard_state(const char *state_directory)
-{
-	_cleanup_free_ char *path = path_join(state_directory, "state/openclaw.sqlite");
-
-	return guard(path, &state_question);
+	if (sqlite3_prepare_v2(database, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1", -1, &statement,
+			       NULL) != SQLITE_OK)
+		return -EIO;
+	sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
+	r = sqlite3_step(statement);
+	return r == SQLITE_ROW ? 1 : r == SQLITE_DONE ? 0 : -EIO;
 }

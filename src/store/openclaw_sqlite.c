@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: MIT
+//
+// One row, one document. Reading looks without a trace (sqlite_look.h). Writing opens the file that is there, begins an
+// immediate transaction, reads the row again, has the document edited by compare-and-swap, and updates that one row.
+//
+// What a writer beside OpenClaw must not do (facts 1.3): change the journal mode, VACUUM, touch -wal or -shm, checkpoint
+// with a SQLite that has the WAL-reset bug (before 3.51.3: Debian 12's 3.40.1 has it). So automatic checkpoints are off,
+// also on close: OpenClaw's own connections do them. Tables or columns of another shape than the known one are not
+// written, whatever user_version says.
+#include "store/openclaw_sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "store/json_scan.h"
+#include "store/openclaw_profiles.h"
+#include "store/sqlite_look.h"
+
+#define BUSY_TIMEOUT_MS 5000
+#define ROOM_LEAST	(4u << 20) // a write-ahead log may grow by some pages for every change
+#define AGENTS_MAX	4096
+
+struct row {
+	const char *table;
+	const char *shape;  // compiles only if table and columns are what we know
+	const char *select; // the text
+	const char *update; // ?1 text, ?2 now in ms
+};
+
+static const struct row agent_row = {
+	.table = "auth_profile_store",
+	.shape = "SELECT store_key, store_json, updated_at FROM auth_profile_store LIMIT 0",
+	.select = "SELECT store_json FROM auth_profile_store WHERE store_key = 'primary'",
+	.update = "UPDATE auth_profile_store SET store_json = ?1, updated_at = ?2 WHERE store_key = 'primary'",
+};
+static const struct row shared_row = {
+	.table = "config_machine_state",
+	.shape = "SELECT state_key, value_json, updated_at_ms FROM config_machine_state LIMIT 0",
+	.select = "SELECT value_json FROM config_machine_state WHERE state_key = 'authProfiles.store'",
+	.update = "UPDATE config_machine_state SET value_json = ?1, updated_at_ms = ?2 "
+		  "WHERE state_key = 'authProfiles.store'",
+};
+
+static const struct row *row_of(const struct store *store)
+{
+	return store->role == ROLE_SHARED ? &shared_row : &agent_row;
+}
+
+static int error_of(sqlite3 *database)
+{
+	switch (sqlite3_errcode(database) & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return -EBUSY;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_READONLY:
+		return -EROFS;
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+	case SQLITE_CANTOPEN:
+		return -EACCES;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return -EBADMSG;
+	default:
+		return -EIO;
+	}
+}
+
+// The text a statement yields: 0, -ENODATA for no row, -EBADMSG if it is not a text of a bearable size.
+static int read_text(sqlite3 *database, const char *sql, struct secret *ret)
+{
+	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+	int r;
+
+	if (sqlite3_prepare_v2(database, sql, -1, &statement, NULL) != SQLITE_OK)
+		return error_of(database);
+	r = sqlite3_step(statement);
+	if (r == SQLITE_DONE)
+		return -ENODATA;
+	if (r != SQLITE_ROW)
+		return error_of(database);
+	if (sqlite3_column_type(statement, 0) != SQLITE_TEXT || sqlite3_column_bytes(statement, 0) > (int)JSON_SCAN_MAX)
+		return -EBADMSG;
+	secret_set(ret, (const char *)sqlite3_column_text(statement, 0), (size_t)sqlite3_column_bytes(statement, 0));
+	return 0;
+}
+
+static bool has_shape(sqlite3 *database, const struct row *row)
+{
+	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+
+	return sqlite3_prepare_v2(database, row->shape, -1, &statement, NULL) == SQLITE_OK;
+}
+
+// ---- which store is the truth
+
+static enum sqlite_verdict judge(sqlite3 *database, const struct row *row)
+{
+	_cleanup_secret_ struct secret text = {};
+	int r = sqlite_has_table(database, row->table);
+
+	if (r <= 0)
+		return r == 0 ? SQLITE_ABSENT : SQLITE_UNREADABLE;
+	if (!has_shape(database, row))
+		return SQLITE_UNREADABLE;
+	r = read_text(database, row->select, &text);
+	return r >= 0 ? SQLITE_HOLDS : r == -ENODATA ? SQLITE_ABSENT : SQLITE_UNREADABLE;
+}
+
+static int judge_agent(sqlite3 *database, void *arg)
+{
+	*(enum sqlite_verdict *)arg = judge(database, &agent_row);
+	return 0;
+}
+
+enum sqlite_verdict openclaw_sqlite_agent(const char *agent_directory)
+{
+	_cleanup_free_ char *path = path_join(agent_directory, "openclaw-agent.sqlite");
+	enum sqlite_verdict verdict = SQLITE_UNREADABLE;
+	int r = sqlite_look(path, judge_agent, &verdict);
+
+	return r == -ENOENT ? SQLITE_ABSENT : r < 0 ? SQLITE_UNREADABLE : verdict;
+}
+
+// {"location":"state-db"} or "legacy-main"; absent is legacy-main, anything else an error to OpenClaw, too.
+static int read_location(sqlite3 *database, bool *ret_state_db)
+{
+	_cleanup_secret_ struct secret text = {};
+	_cleanup_json_ cJSON *json = NULL;
+	const char *location;
+	int r = read_text(database, "SELECT value_json FROM config_machine_state WHERE state_key = 'auth.sharedStore'",
+			  &text);
+
+	*ret_state_db = false;
+	if (r == -ENODATA)
+		return 0;
+	if (r < 0)
+		return r;
+	json = json_parse(text.text, text.len);
+	location = json_text(json, "location");
+	*ret_state_db = string_equal(location, "state-db");
+	return *ret_state_db || string_equal(location, "legacy-main") ? 0 : -EBADMSG;
+}
+
+struct surveyor {
+	const char *state_directory;
+	struct sqlite_survey *survey;
+};
+
+static void drop_agents(struct sqlite_survey *survey)
+{
+	for (size_t i = 0; i < survey->n_agent_directories; i++)
+		free(survey->agent_directories[i]);
+	free(TAKE_PTR(survey->agent_directories));
+	survey->n_agent_directories = 0;
+}
+
+// Paths are relative to the state directory, or absolute. A registry of another shape registers nothing for us.
+static void list_agents(sqlite3 *database, const struct surveyor *surveyor)
+{
+	struct sqlite_survey *survey = surveyor->survey;
+	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+
+	if (sqlite_has_table(database, "agent_databases") <= 0 ||
+	    sqlite3_prepare_v2(database, "SELECT path FROM agent_databases", -1, &statement, NULL) != SQLITE_OK)
+		return;
+	while (survey->n_agent_directories < AGENTS_MAX && sqlite3_step(statement) == SQLITE_ROW) {
+		const char *path = (const char *)sqlite3_column_text(statement, 0);
+		if (string_empty(path) || !string_equal(path_basename(path), "openclaw-agent.sqlite"))
+			continue;
+		_cleanup_free_ char *full =
+			path[0] == '/' ? xstrdup(path) : path_join(surveyor->state_directory, path);
+		*array_add(&survey->agent_directories, &survey->n_agent_directories) = path_dirname(full);
+	}
+}
+
+static int survey_state(sqlite3 *database, void *arg)
+{
+	struct surveyor *surveyor = arg;
+	struct sqlite_survey *survey = surveyor->survey;
+	bool state_db;
+	int r;
+
+	drop_agents(survey);
+	survey->verdict = judge(database, &shared_row);
+	list_agents(database, surveyor);
+	if (sqlite_has_table(database, "config_machine_state") != 1)
+		return 0;
+	r = read_location(database, &state_db);
+	if (r < 0)
+		survey->verdict = SQLITE_UNREADABLE;
+	else if (!state_db && survey->verdict == SQLITE_HOLDS)
+		survey->verdict = SQLITE_ABSENT; // a row that nobody reads
+	return 0;
+}
+
+void openclaw_sqlite_survey(const char *state_directory, struct sqlite_survey *ret)
+{
+	_cleanup_free_ char *path = path_join(state_directory, "state/openclaw.sqlite");
+	struct sqlite_survey survey = { .verdict = SQLITE_UNREADABLE };
+	struct surveyor surveyor = { state_directory, &survey };
+	int r = sqlite_look(path, survey_state, &surveyor);
+
+	if (r < 0) {
+		drop_agents(&survey);
+		survey.verdict = r == -ENOENT ? SQLITE_ABSENT : SQLITE_UNREADABLE;
+	}
+	*ret = survey;
+}
+
+void sqlite_survey_free(struct sqlite_survey *survey)
+{
+	drop_agents(survey);
+}
+
+// ---- reading
+
+struct reader {
+	const struct row *row;
+	struct secret text;
+};
+
+static int read_row(sqlite3 *database, void *arg)
+{
+	struct reader *reader = arg;
+
+	return has_shape(database, reader->row) ? read_text(database, reader->row->select, &reader->text) : -EBADMSG;
+}
+
+void openclaw_sqlite_read(struct store *store, const struct config *config, struct problems *problems)
+{
+	struct reader reader = { .row = row_of(store) };
+	int r = sqlite_look(store->target, read_row, &reader);
+
+	if (r == -ENOENT || r == -ENODATA)
+		store->state = STORE_MISSING;
+	else if (r < 0)
+		openclaw_give_up(store, problems, r);
+	else
+		openclaw_profiles_read(store, &reader.text, config, problems);
+	secret_free(&reader.text);
+}
+
+// ---- writing
+
+// Another process may have put another file in this one's place (doctor, a restore): then what we hold is nobody's.
+static bool is_still_open_file(sqlite3 *database, const char *path)
+{
+	struct stat standing;
+	int has_moved = 1;
+
+	return sqlite3_file_control(database, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved) == SQLITE_OK && !has_moved &&
+	       stat(path, &standing) == 0;
+}
+
+static int run(sqlite3 *database, const char *sql)
+{
+	return sqlite3_exec(database, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : error_of(database);
+}
+
+static int open_for_writing(const struct store *store, sqlite3 **ret)
+{
+	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_NOFOLLOW;
+	sqlite3 *database = NULL;
+	int r = 0;
+
+	if (sqlite3_open_v2(store->target, &database, flags, NULL) != SQLITE_OK)
+		r = database ? error_of(database) : -ENOMEM;
+	if (r >= 0 && sqlite3_db_readonly(database, "main") != 0)
+		r = -EROFS;
+	if (r >= 0) {
+		sqlite3_busy_timeout(database, BUSY_TIMEOUT_MS);
+		sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+		sqlite3_db_config(database, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+		sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+		r = run(database, "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; BEGIN IMMEDIATE");
+	}
+	if (r >= 0 && !has_shape(database, row_of(store)))
+		r = -EBADMSG;
+	if (r < 0) {
+		sqlite3_close(database);
+		return r;
+	}
+	*ret = database;
+	return 0;
+}
+
+int openclaw_sqlite_prove(const struct store *store)
+{
+	_cleanup_database_ sqlite3 *database = NULL;
+	_cleanup_secret_ struct secret text = {};
+	struct statvfs room;
+	int r;
+
+	if (statvfs(store->target, &room) < 0)
+		return -errno;
+	if ((uint64_t)room.f_bavail * room.f_frsize < ROOM_LEAST)
+		return -ENOSPC;
+	r = open_for_writing(store, &database);
+	if (r < 0)
+		return r;
+	r = read_text(database, row_of(store)->select, &text);
+	run(database, "ROLLBACK");
+	return r;
+}
+
+static int update_row(sqlite3 *database, const struct row *row, const struct secret *text)
+{
+	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+
+	if (sqlite3_prepare_v2(database, row->update, -1, &statement, NULL) != SQLITE_OK)
+		return error_of(database);
+	sqlite3_bind_text(statement, 1, text->text, (int)text->len, SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 2, clock_wall_ms());
+	if (sqlite3_step(statement) != SQLITE_DONE)
+		return error_of(database);
+	return sqlite3_changes(database) == 1 ? 0 : -ESTALE;
+}
+
+static int swap_row(sqlite3 *database, const struct store *store, struct store_change *changes, size_t n)
+{
+	_cleanup_secret_ struct secret text = {}, result = {};
+	int r = read_text(database, row_of(store)->select, &text);
+
+	if (r >= 0)
+		r = openclaw_profiles_edit(&text, changes, n, &result);
+	if (r >= 0 && result.text)
+		r = update_row(database, row_of(store), &result);
+	if (r < 0 || !result.text) {
+		run(database, "ROLLBACK");
+		return r == -ENODATA ? -ESTALE : r;
+	}
+	r = run(database, "COMMIT");
+	if (r < 0)
+		run(database, "ROLLBACK");
+	return r;
+}
+
+int openclaw_sqlite_write(const struct store *store, struct store_change *changes, size_t n)
+{
+	_cleanup_database_ sqlite3 *database = NULL;
+	int r = open_for_writing(store, &database);
+
+	if (r >= 0)
+		r = swap_row(database, store, changes, n);
+	if (r >= 0 && !is_still_open_file(database, store->target))
+		r = -ESTALE; // written into a file that nobody will read: again, into the one that stands there
+	return r;
+}

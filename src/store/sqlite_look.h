@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+//
+// Look into a SQLite database that others have open, read-only, creating nothing: no -wal, no -shm, no journal. A WAL
+// database without its -wal file is opened immutable, and looked at again if it changed meanwhile.
+#ifndef STORE_SQLITE_LOOK_H
+#define STORE_SQLITE_LOOK_H
+
+#include <sqlite3.h>
+
+#include "base/util.h"
+
+void cleanup_database(sqlite3 **database);
+void cleanup_statement(sqlite3_stmt **statement);
+#define _cleanup_database_  _cleanup_(cleanup_database)
+#define _cleanup_statement_ _cleanup_(cleanup_statement)
+
+// Called with the open database, more than once if it changed under the look: start afresh each time. 0 or -errno.
+typedef int sqlite_looker(sqlite3 *database, void *arg);
+// What the looker said; -ENOENT if there is no such file, another -errno if it cannot be looked into.
+int sqlite_look(const char *path, sqlite_looker *looker, void *arg);
+int sqlite_has_table(sqlite3 *database, const char *table); // 1, 0 or -errno
+// `file:` URI of a path with a query; free it.
+char *sqlite_uri(const char *path, const char *query);
+
+#endif
