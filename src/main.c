@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "command/command.h"
+#include "store/openclaw_sqlite.h"
 
 static const struct command commands[] = {
 	{ "refresh", "refresh what is due, once, and write it to every copy",
@@ -83,7 +84,11 @@ static int show_version(bool verbose)
 {
 	printf("oauth-keepalive " VERSION "\n");
 	if (verbose)
-		printf("SQLite %s, cJSON %s, courier in " LIBEXECDIR "\n", sqlite3_libversion(), cJSON_Version());
+		printf("SQLite %s (%s), cJSON %s, courier in " LIBEXECDIR "\n", sqlite3_libversion(),
+		       openclaw_sqlite_is_sound(sqlite3_libversion_number())
+			       ? "without the WAL-reset bug"
+			       : "has the WAL-reset bug; it takes a checkpoint, and this program makes none",
+		       cJSON_Version());
 	return STATUS_DONE;
 }
 

@@ -138,24 +138,18 @@ static void sight_fences(struct account *a, const struct policy *policy)
 	}
 }
 
-// What stands fenced off: the live token (its outcome is unknown, and without us the login is lost), or one that the
-// ledger never had (only a person can go on). A superseded one is a superseded copy, and is repaired like any.
+// What stands fenced off: the live token (its outcome is unknown, and without us the login is lost), or in main one that
+// the ledger never had (only a person can go on). A superseded one is a superseded copy, and is repaired like any.
 enum fenced { FENCED_NOTHING, FENCED_LIVE, FENCED_STRANGER };
 
 static enum fenced what_is_fenced(const struct account *a)
 {
-	enum fenced fenced = FENCED_NOTHING;
-
-	for (size_t i = 0; i < a->n_members; i++) {
-		const struct member *m = &a->members[i];
-		if (!is_fence(m))
-			continue;
-		if (!account_knows_fence(a, &m->copy->fence))
-			return FENCED_STRANGER;
-		if (names_live(a, &m->copy->fence))
-			fenced = FENCED_LIVE;
-	}
-	return fenced;
+	if (is_fence(a->main) && !account_knows_fence(a, &a->main->copy->fence))
+		return FENCED_STRANGER;
+	for (size_t i = 0; i < a->n_members; i++)
+		if (is_fence(&a->members[i]) && names_live(a, &a->members[i].copy->fence))
+			return FENCED_LIVE;
+	return FENCED_NOTHING;
 }
 
 static bool is_diverged(const struct account *a, const struct member *m)
@@ -775,9 +769,13 @@ void decide(struct account *a, const struct config *config, const struct policy 
 	if (a->identity_conflict)
 		return object(a, DECISION_HOLD, OUTCOME_HELD, "identity_conflict",
 			      xstrdup("the same token stands under two identities"));
-	if (!a->recorded) {
+	if (!a->record.number) { // no token of it was ever seen
 		if (a->main_trouble)
 			return object(a, DECISION_HOLD, OUTCOME_HELD, "main_store", xstrdup(a->main_trouble));
+		sight_fences(a, policy);
+		if (any_young_fence(a, policy))
+			return object(a, DECISION_NONE, OUTCOME_BUSY, "in_flight",
+				      xstrdup("OpenClaw has its refresh in flight"));
 		if (is_fence(a->main))
 			return object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "fenced",
 				      xstrdup("OpenClaw fenced it off before we ever saw its tokens"));
@@ -826,7 +824,7 @@ void decide(struct account *a, const struct config *config, const struct policy 
 			      xstrdup("its main store holds a login that is neither newer nor older than the live one"));
 	}
 	enum fenced fenced = what_is_fenced(a);
-	if (fenced == FENCED_STRANGER && is_fence(a->main)) {
+	if (fenced == FENCED_STRANGER) {
 		for (size_t i = 0; i < a->n_members; i++)
 			a->members[i].write = false;
 		return object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "fenced",
@@ -840,11 +838,11 @@ void decide(struct account *a, const struct config *config, const struct policy 
 	}
 	if (a->live_settled && !unknown)
 		return object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "spent", xstrdup("its refresh token was spent before"));
-	if (fenced == FENCED_LIVE)
+	obstacle = provider_obstacle(a->provider, &a->main->copy->credential);
+	if (fenced == FENCED_LIVE && !obstacle)
 		return decide_fenced(a, unknown, config, policy);
 	if (unknown && fingerprint_equal(unknown->token, a->record.live.fingerprint))
 		return decide_unknown_outcome(a, unknown, config, policy);
-	obstacle = provider_obstacle(a->provider, is_login(a->main) ? &a->main->copy->credential : NULL);
 	if (obstacle && a->decision == DECISION_NONE && !account_has_writes(a))
 		return conclude(a, DECISION_SKIP, OUTCOME_SKIPPED, xstrdup(obstacle));
 	if (a->decision == DECISION_NONE && account_has_writes(a))

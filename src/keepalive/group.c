@@ -110,6 +110,11 @@ static struct seat *find_main(struct grouping *g, struct account *a, struct seat
 		a->main_trouble = "its main store was replaced by SQLite";
 		return NULL;
 	}
+	// It may hold any login, also one that was elsewhere before.
+	if (main && main->role == ROLE_SHARED && main->state != STORE_OK) {
+		a->main_trouble = "the shared store cannot be read, and may hold the same login";
+		return NULL;
+	}
 	for (size_t i = 0; i < n; i++)
 		if (seats[i]->store == main)
 			return seats[i];
@@ -145,6 +150,28 @@ static void place_retired(struct account *a, struct seat *seat)
 	     fingerprint_equal(token, a->main->copy->credential.fingerprint)))
 		a->main_trouble = "its login also stands in a store that SQLite replaced";
 	member_add_fixed(a, seat, COPY_RETIRED);
+}
+
+static bool any_database_holds(const struct grouping *g)
+{
+	for (size_t i = 0; i < g->o->stores.n; i++)
+		if (g->o->stores.list[i].format == STORE_OPENCLAW_SQLITE && g->o->stores.list[i].n_copies > 0)
+			return true;
+	return false;
+}
+
+// A login that stands nowhere but in JSON which OpenClaw reads no more: it has not imported it, or it is left over.
+static void judge_left_over(struct grouping *g, struct account *a)
+{
+	if (a->main || a->main_trouble || !a->n_members)
+		return;
+	for (size_t i = 0; i < a->n_members; i++)
+		if (a->members[i].state != COPY_RETIRED)
+			return;
+	if (a->recorded || !any_database_holds(g))
+		a->main_trouble = "OpenClaw keeps credentials in SQLite now and has not imported this login: run `openclaw doctor --fix`";
+	else
+		a->skip = xstrdup("left over in JSON that OpenClaw reads no more");
 }
 
 // The main store now holds somebody else than the record says: from now on the old login is an account of its own,
@@ -305,6 +332,7 @@ static void group_profile(struct grouping *g, struct seat **seats, size_t n)
 		else if (seats[i] != main)
 			place(g, base, seats[i]);
 	}
+	judge_left_over(g, &g->o->accounts[base]);
 }
 
 // Members of an own login: its main is where the ledger says, else the first.

@@ -363,7 +363,7 @@ static void add_store(struct stores *stores, const struct candidate *candidate,
 #define AGENT_DATABASE "openclaw-agent.sqlite"
 #define STATE_DATABASE "state/openclaw.sqlite"
 
-// A directory whose database was looked at, or the state directory's.
+// A directory whose database was looked at.
 struct database {
 	char *directory; // real path
 	enum sqlite_verdict verdict;
@@ -371,7 +371,7 @@ struct database {
 struct databases {
 	struct database *list;
 	size_t n;
-	enum sqlite_verdict shared;
+	struct sqlite_survey state;
 };
 
 static void databases_free(struct databases *databases)
@@ -379,16 +379,10 @@ static void databases_free(struct databases *databases)
 	for (size_t i = 0; i < databases->n; i++)
 		free(databases->list[i].directory);
 	free(databases->list);
+	sqlite_survey_free(&databases->state);
 }
 
-static void say_unreadable(const char *database, struct problems *problems)
-{
-	complain(problems, SEVERITY_ERROR, "store_retired", database,
-		 xstrdup(" is where OpenClaw keeps these credentials, or may be, and it cannot be read: neither it nor "
-			 "the JSON beside it is touched"),
-		 "look at its permissions; if its tables are of a newer OpenClaw, upgrade oauth-keepalive");
-}
-
+// One that cannot be judged is a store, too: what it may hold is not to be spent elsewhere. Reading it says what is wrong.
 static void add_database_store(struct stores *stores, const char *path, enum store_role role, const char *agent)
 {
 	char *target = realpath(path, NULL);
@@ -406,8 +400,13 @@ static void add_database_store(struct stores *stores, const char *path, enum sto
 	store->target = target;
 }
 
+static bool is_store(enum sqlite_verdict verdict)
+{
+	return verdict == SQLITE_HOLDS || verdict == SQLITE_UNREADABLE;
+}
+
 static void add_agent_database(struct stores *stores, struct databases *databases, const char *lexical,
-			       enum store_role role, const char *agent, struct problems *problems)
+			       enum store_role role, const char *agent)
 {
 	_cleanup_free_ char *directory = realpath(lexical, NULL), *path = path_join(lexical, AGENT_DATABASE);
 	struct database *database;
@@ -419,73 +418,62 @@ static void add_agent_database(struct stores *stores, struct databases *database
 			return;
 	database = array_add(&databases->list, &databases->n);
 	database->verdict = openclaw_sqlite_agent(directory);
-	if (database->verdict == SQLITE_UNREADABLE)
-		say_unreadable(path, problems);
-	else if (database->verdict == SQLITE_HOLDS)
+	if (is_store(database->verdict))
 		add_database_store(stores, path, role, agent);
 	database->directory = TAKE_PTR(directory);
 }
 
 // From 2026.8.1 the main profiles are the shared row, where it says so; agents/main then is an agent like any other.
-static void add_databases(struct stores *stores, const struct candidates *candidates, struct databases *databases,
-			  struct problems *problems)
+static void add_databases(struct stores *stores, const struct candidates *candidates, struct databases *databases)
 {
-	struct sqlite_survey survey = {};
+	struct sqlite_survey *state = &databases->state;
 
 	if (stores->state_dir) {
 		_cleanup_free_ char *path = path_join(stores->state_dir, STATE_DATABASE);
-		openclaw_sqlite_survey(stores->state_dir, &survey);
-		databases->shared = survey.verdict;
-		if (survey.verdict == SQLITE_UNREADABLE)
-			say_unreadable(path, problems);
-		else if (survey.verdict == SQLITE_HOLDS)
+		openclaw_sqlite_survey(stores->state_dir, state);
+		if (is_store(state->shared))
 			add_database_store(stores, path, ROLE_SHARED, NULL);
 	}
 	for (size_t i = 0; i < candidates->n; i++) {
 		const struct candidate *c = &candidates->list[i];
 		_cleanup_free_ char *directory = path_dirname(c->path);
-		bool main = c->role == ROLE_MAIN && databases->shared != SQLITE_HOLDS;
+		bool main = c->role == ROLE_MAIN && state->shared == SQLITE_ABSENT;
 		if (c->role != ROLE_EXTERNAL)
-			add_agent_database(stores, databases, directory, main ? ROLE_MAIN : ROLE_AGENT, c->agent,
-					   problems);
+			add_agent_database(stores, databases, directory, main ? ROLE_MAIN : ROLE_AGENT, c->agent);
 	}
-	for (size_t i = 0; i < survey.n_agent_directories; i++) {
-		_cleanup_free_ char *above = path_dirname(survey.agent_directories[i]);
-		add_agent_database(stores, databases, survey.agent_directories[i], ROLE_AGENT, path_basename(above),
-				   problems);
-	}
-	sqlite_survey_free(&survey);
+	for (size_t i = 0; i < state->n_agents; i++)
+		add_agent_database(stores, databases, state->agents[i].directory, ROLE_AGENT, state->agents[i].id);
 }
 
 // ---- retired
 
-static enum sqlite_verdict verdict_beside(const struct databases *databases, const char *store_name)
+static enum sqlite_verdict verdict_beside(const struct databases *databases, const struct store *store)
 {
-	_cleanup_free_ char *directory = path_dirname(store_name);
+	enum sqlite_verdict verdict = SQLITE_ABSENT;
 
-	for (size_t i = 0; i < databases->n; i++)
-		if (string_equal(databases->list[i].directory, directory))
-			return databases->list[i].verdict;
-	return SQLITE_ABSENT;
+	for (size_t n = 0; n < store->n_names; n++) {
+		_cleanup_free_ char *directory = path_dirname(store->names[n]);
+
+		for (size_t i = 0; i < databases->n; i++)
+			if (string_equal(databases->list[i].directory, directory) && databases->list[i].verdict > verdict)
+				verdict = databases->list[i].verdict;
+	}
+	return verdict;
 }
 
 // Nothing is ever written to a JSON store that SQLite replaced, nor is its token spent for its own sake.
 static void retire_store(struct store *store, const struct databases *databases, struct problems *problems)
 {
-	enum sqlite_verdict verdict = store->role == ROLE_EXTERNAL ? SQLITE_ABSENT : databases->shared;
+	enum sqlite_verdict shared = databases->state.shared, beside = verdict_beside(databases, store);
+	bool dead = databases->state.json_is_dead && store->role != ROLE_EXTERNAL;
 
-	if (store->format != STORE_OPENCLAW_JSON)
-		return;
-	for (size_t i = 0; i < store->n_names && verdict == SQLITE_ABSENT; i++)
-		verdict = verdict_beside(databases, store->names[i]);
-	if (verdict == SQLITE_ABSENT)
+	if (store->format != STORE_OPENCLAW_JSON || (!dead && beside == SQLITE_ABSENT))
 		return;
 	store->state = STORE_RETIRED;
-	store->served = verdict == SQLITE_HOLDS;
-	if (store->served)
-		complain(problems, SEVERITY_WARNING, "store_retired", store->path,
-			 xstrdup(" is left over: OpenClaw keeps these credentials in SQLite now, and so do we"),
-			 "`openclaw doctor --fix` imports what is left and clears it away");
+	store->served = beside != SQLITE_UNREADABLE && (!dead || shared != SQLITE_UNREADABLE);
+	complain(problems, SEVERITY_WARNING, "store_retired", store->path,
+		 xstrdup(": OpenClaw keeps credentials in SQLite now and reads this file no more, so it is left alone"),
+		 "`openclaw doctor --fix` imports what it has not yet, and clears it away");
 }
 
 int discover_stores(const struct config *config, struct stores *ret, struct problems *problems)
@@ -503,7 +491,7 @@ int discover_stores(const struct config *config, struct stores *ret, struct prob
 		return 0;
 	}
 	find_candidates(stores.state_dir, home, config, &candidates, problems);
-	add_databases(&stores, &candidates, &databases, problems);
+	add_databases(&stores, &candidates, &databases);
 	for (size_t i = 0; i < candidates.n; i++)
 		add_store(&stores, &candidates.list[i], problems);
 	for (size_t i = 0; i < stores.n; i++)

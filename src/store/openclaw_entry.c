@@ -384,6 +384,8 @@ void entry_read(const struct json_doc *doc, uint32_t node, const struct config *
 				 spellings[twice].snake));
 	else
 		read_tokens(doc, &entry, &copy);
+	if (copy.kind == COPY_FENCED) // which keeps it; the last resort sends it
+		copy.credential.client_id = node_filled(doc, entry.field[FIELD_CLIENT]);
 	if (copy.kind == COPY_OAUTH)
 		complete(doc, &entry, config, &copy.credential);
 	*ret = copy;

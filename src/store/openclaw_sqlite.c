@@ -51,28 +51,6 @@ static const struct row *row_of(const struct store *store)
 	return store->role == ROLE_SHARED ? &shared_row : &agent_row;
 }
 
-static int error_of(sqlite3 *database)
-{
-	switch (sqlite3_errcode(database) & 0xff) {
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return -EBUSY;
-	case SQLITE_FULL:
-		return -ENOSPC;
-	case SQLITE_READONLY:
-		return -EROFS;
-	case SQLITE_PERM:
-	case SQLITE_AUTH:
-	case SQLITE_CANTOPEN:
-		return -EACCES;
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-		return -EBADMSG;
-	default:
-		return -EIO;
-	}
-}
-
 // The text a statement yields: 0, -ENODATA for no row, -EBADMSG if it is not a text of a bearable size.
 static int read_text(sqlite3 *database, const char *sql, struct secret *ret)
 {
@@ -80,12 +58,12 @@ static int read_text(sqlite3 *database, const char *sql, struct secret *ret)
 	int r;
 
 	if (sqlite3_prepare_v2(database, sql, -1, &statement, NULL) != SQLITE_OK)
-		return error_of(database);
+		return sqlite_errno(database);
 	r = sqlite3_step(statement);
 	if (r == SQLITE_DONE)
 		return -ENODATA;
 	if (r != SQLITE_ROW)
-		return error_of(database);
+		return sqlite_errno(database);
 	if (sqlite3_column_type(statement, 0) != SQLITE_TEXT || sqlite3_column_bytes(statement, 0) > (int)JSON_SCAN_MAX)
 		return -EBADMSG;
 	secret_set(ret, (const char *)sqlite3_column_text(statement, 0), (size_t)sqlite3_column_bytes(statement, 0));
@@ -111,7 +89,7 @@ static enum sqlite_verdict judge(sqlite3 *database, const struct row *row)
 	if (!has_shape(database, row))
 		return SQLITE_UNREADABLE;
 	r = read_text(database, row->select, &text);
-	return r >= 0 ? SQLITE_HOLDS : r == -ENODATA ? SQLITE_ABSENT : SQLITE_UNREADABLE;
+	return r >= 0 ? SQLITE_HOLDS : r == -ENODATA ? SQLITE_VACANT : SQLITE_UNREADABLE;
 }
 
 static int judge_agent(sqlite3 *database, void *arg)
@@ -154,12 +132,14 @@ struct surveyor {
 	struct sqlite_survey *survey;
 };
 
-static void drop_agents(struct sqlite_survey *survey)
+void sqlite_survey_free(struct sqlite_survey *survey)
 {
-	for (size_t i = 0; i < survey->n_agent_directories; i++)
-		free(survey->agent_directories[i]);
-	free(TAKE_PTR(survey->agent_directories));
-	survey->n_agent_directories = 0;
+	for (size_t i = 0; i < survey->n_agents; i++) {
+		free(survey->agents[i].id);
+		free(survey->agents[i].directory);
+	}
+	free(survey->agents);
+	*survey = (struct sqlite_survey){};
 }
 
 // Paths are relative to the state directory, or absolute. A registry of another shape registers nothing for us.
@@ -169,55 +149,79 @@ static void list_agents(sqlite3 *database, const struct surveyor *surveyor)
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
 
 	if (sqlite_has_table(database, "agent_databases") <= 0 ||
-	    sqlite3_prepare_v2(database, "SELECT path FROM agent_databases", -1, &statement, NULL) != SQLITE_OK)
+	    sqlite3_prepare_v2(database, "SELECT agent_id, path FROM agent_databases", -1, &statement, NULL) != SQLITE_OK)
 		return;
-	while (survey->n_agent_directories < AGENTS_MAX && sqlite3_step(statement) == SQLITE_ROW) {
-		const char *path = (const char *)sqlite3_column_text(statement, 0);
-		if (string_empty(path) || !string_equal(path_basename(path), "openclaw-agent.sqlite"))
+	while (survey->n_agents < AGENTS_MAX && sqlite3_step(statement) == SQLITE_ROW) {
+		const char *id = (const char *)sqlite3_column_text(statement, 0);
+		const char *path = (const char *)sqlite3_column_text(statement, 1);
+		struct sqlite_agent *agent;
+
+		if (string_empty(id) || string_empty(path) || !string_equal(path_basename(path), "openclaw-agent.sqlite"))
 			continue;
 		_cleanup_free_ char *full =
 			path[0] == '/' ? xstrdup(path) : path_join(surveyor->state_directory, path);
-		*array_add(&survey->agent_directories, &survey->n_agent_directories) = path_dirname(full);
+		agent = array_add(&survey->agents, &survey->n_agents);
+		agent->id = xstrdup(id);
+		agent->directory = path_dirname(full);
 	}
+}
+
+// 2026.7 makes a table of its own for a shared store, and no release ever used it: not to be guessed at.
+static bool has_unreleased_shared_store(sqlite3 *database)
+{
+	_cleanup_secret_ struct secret text = {};
+
+	return sqlite_has_table(database, "auth_profile_stores") == 1 &&
+	       read_text(database, "SELECT store_key FROM auth_profile_stores WHERE store_key = 'shared'", &text) !=
+		       -ENODATA;
+}
+
+static enum sqlite_verdict judge_shared(sqlite3 *database)
+{
+	enum sqlite_verdict verdict = judge(database, &shared_row);
+	bool state_db;
+
+	if (has_unreleased_shared_store(database))
+		return SQLITE_UNREADABLE;
+	if (verdict == SQLITE_ABSENT || verdict == SQLITE_UNREADABLE)
+		return verdict;
+	if (read_location(database, &state_db) < 0)
+		return SQLITE_UNREADABLE;
+	return state_db ? verdict : SQLITE_ABSENT; // a row that nobody reads
 }
 
 static int survey_state(sqlite3 *database, void *arg)
 {
 	struct surveyor *surveyor = arg;
 	struct sqlite_survey *survey = surveyor->survey;
-	bool state_db;
-	int r;
 
-	drop_agents(survey);
-	survey->verdict = judge(database, &shared_row);
+	sqlite_survey_free(survey);
+	survey->shared = judge_shared(database);
+	survey->json_is_dead = sqlite_has_table(database, "config_machine_state") != 0;
 	list_agents(database, surveyor);
-	if (sqlite_has_table(database, "config_machine_state") != 1)
-		return 0;
-	r = read_location(database, &state_db);
-	if (r < 0)
-		survey->verdict = SQLITE_UNREADABLE;
-	else if (!state_db && survey->verdict == SQLITE_HOLDS)
-		survey->verdict = SQLITE_ABSENT; // a row that nobody reads
 	return 0;
 }
 
 void openclaw_sqlite_survey(const char *state_directory, struct sqlite_survey *ret)
 {
 	_cleanup_free_ char *path = path_join(state_directory, "state/openclaw.sqlite");
-	struct sqlite_survey survey = { .verdict = SQLITE_UNREADABLE };
+	struct sqlite_survey survey = {};
 	struct surveyor surveyor = { state_directory, &survey };
 	int r = sqlite_look(path, survey_state, &surveyor);
 
 	if (r < 0) {
-		drop_agents(&survey);
-		survey.verdict = r == -ENOENT ? SQLITE_ABSENT : SQLITE_UNREADABLE;
+		sqlite_survey_free(&survey);
+		survey.shared = r == -ENOENT ? SQLITE_ABSENT : SQLITE_UNREADABLE;
+		survey.json_is_dead = r != -ENOENT;
 	}
 	*ret = survey;
 }
 
-void sqlite_survey_free(struct sqlite_survey *survey)
+bool openclaw_sqlite_is_sound(int version)
 {
-	drop_agents(survey);
+	int branch = version / 1000;
+
+	return version >= 3051003 || (branch == 3050 && version >= 3050007) || (branch == 3044 && version >= 3044006);
 }
 
 // ---- reading
@@ -230,19 +234,65 @@ struct reader {
 static int read_row(sqlite3 *database, void *arg)
 {
 	struct reader *reader = arg;
+	int r = sqlite_has_table(database, reader->row->table);
 
-	return has_shape(database, reader->row) ? read_text(database, reader->row->select, &reader->text) : -EBADMSG;
+	if (r < 0)
+		return r;
+	return has_shape(database, reader->row) ? read_text(database, reader->row->select, &reader->text) : -EPROTO;
+}
+
+static bool is_main_elsewhere(sqlite3 *database)
+{
+	bool state_db;
+
+	return has_unreleased_shared_store(database) || read_location(database, &state_db) < 0 || !state_db;
+}
+
+static int read_shared_row(sqlite3 *database, void *arg)
+{
+	int r = read_row(database, arg);
+
+	return r >= 0 && is_main_elsewhere(database) ? -EPROTO : r;
+}
+
+static void say_unreadable(struct store *store, struct problems *problems, int error)
+{
+	static const struct {
+		int error;
+		const char *code, *what, *fix;
+	} words[] = {
+		{ EPROTO, "store_wrong_shape", "its tables are not of a shape that is known here: neither read nor written",
+		  "upgrade oauth-keepalive; OpenClaw itself is not affected" },
+		{ EBADMSG, "store_unreadable", "it is not a sound SQLite database, or its row no text",
+		  "let OpenClaw look at it: openclaw doctor --lint" },
+		{ EBUSY, "store_unreadable", "another process is at work in it and does not end",
+		  "run this again; if it stays so, see who has it open" },
+		{ EROFS, "store_unreadable", "a log was left behind in it that cannot be read without changing something",
+		  "run `openclaw models auth list`: it settles the log" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (error != -words[i].error)
+			continue;
+		_cleanup_free_ char *shown = string_printable(store->path, 1024);
+		store->state = STORE_UNREADABLE;
+		problem_add(problems, SEVERITY_ERROR, words[i].code, store->path, NULL,
+			    xasprintf("%s: %s", shown, words[i].what), xstrdup(words[i].fix))
+			->needs_person = true;
+		return;
+	}
+	openclaw_give_up(store, problems, error);
 }
 
 void openclaw_sqlite_read(struct store *store, const struct config *config, struct problems *problems)
 {
 	struct reader reader = { .row = row_of(store) };
-	int r = sqlite_look(store->target, read_row, &reader);
+	int r = sqlite_look(store->target, store->role == ROLE_SHARED ? read_shared_row : read_row, &reader);
 
 	if (r == -ENOENT || r == -ENODATA)
 		store->state = STORE_MISSING;
 	else if (r < 0)
-		openclaw_give_up(store, problems, r);
+		say_unreadable(store, problems, r);
 	else
 		openclaw_profiles_read(store, &reader.text, config, problems);
 	secret_free(&reader.text);
@@ -262,7 +312,7 @@ static bool is_still_open_file(sqlite3 *database, const char *path)
 
 static int run(sqlite3 *database, const char *sql)
 {
-	return sqlite3_exec(database, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : error_of(database);
+	return sqlite3_exec(database, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : sqlite_errno(database);
 }
 
 static int open_for_writing(const struct store *store, sqlite3 **ret)
@@ -272,7 +322,7 @@ static int open_for_writing(const struct store *store, sqlite3 **ret)
 	int r = 0;
 
 	if (sqlite3_open_v2(store->target, &database, flags, NULL) != SQLITE_OK)
-		r = database ? error_of(database) : -ENOMEM;
+		r = database ? sqlite_errno(database) : -ENOMEM;
 	if (r >= 0 && sqlite3_db_readonly(database, "main") != 0)
 		r = -EROFS;
 	if (r >= 0) {
@@ -316,11 +366,11 @@ static int update_row(sqlite3 *database, const struct row *row, const struct sec
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
 
 	if (sqlite3_prepare_v2(database, row->update, -1, &statement, NULL) != SQLITE_OK)
-		return error_of(database);
+		return sqlite_errno(database);
 	sqlite3_bind_text(statement, 1, text->text, (int)text->len, SQLITE_STATIC);
 	sqlite3_bind_int64(statement, 2, clock_wall_ms());
 	if (sqlite3_step(statement) != SQLITE_DONE)
-		return error_of(database);
+		return sqlite_errno(database);
 	return sqlite3_changes(database) == 1 ? 0 : -ESTALE;
 }
 

@@ -2,31 +2,39 @@
 //
 // The openclaw-sqlite format: OpenClaw's databases from 2026.6.5 on (facts: openclaw-sqlite-store.md).
 //
-// Which store is the truth is one question with one answer, openclaw_sqlite_survey: it looks at the state database and
-// at an agent's, and says what each holds. JSON beside a database that holds credentials is dead.
+// Which store is the truth is one question with one answer, openclaw_sqlite_survey: it looks at the state database, and
+// with openclaw_sqlite_agent at an agent's, and says what each holds. JSON beside a database of these is dead.
 #ifndef STORE_OPENCLAW_SQLITE_H
 #define STORE_OPENCLAW_SQLITE_H
 
 #include "store/store.h"
 
 enum sqlite_verdict {
-	SQLITE_ABSENT,     // no such database, or no credentials in it
+	SQLITE_ABSENT,     // no such database, or one in which no OpenClaw keeps credentials
+	SQLITE_VACANT,      // an OpenClaw that keeps credentials here made it, and there are none (yet): it ignores the JSON
 	SQLITE_HOLDS,      // it holds credentials, in the shape we know
 	SQLITE_UNREADABLE, // it is there and cannot be judged, or has another shape: as if it held them, and not to be written
 };
 
 // An agent directory's openclaw-agent.sqlite: a row in auth_profile_store.
 enum sqlite_verdict openclaw_sqlite_agent(const char *agent_directory);
-// The state directory's state/openclaw.sqlite: `authProfiles.store` in config_machine_state. The shared store is where
-// OpenClaw's main profiles are if `auth.sharedStore` says {"location":"state-db"}; with legacy-main, or without that
-// row, they are in agents/main. Also the directories of `agent_databases`, absolute, to be freed each and the list.
+
+// The state directory's state/openclaw.sqlite. The main profiles are its row `authProfiles.store` if `auth.sharedStore`
+// says {"location":"state-db"}; with legacy-main, or without that row, they are in agents/main's database, or still in
+// its JSON, and the verdict is SQLITE_ABSENT.
 struct sqlite_survey {
-	enum sqlite_verdict verdict;
-	char **agent_directories;
-	size_t n_agent_directories;
+	enum sqlite_verdict shared;
+	bool json_is_dead; // it is of 2026.8.1 or later, which never reads JSON, in no agent
+	struct sqlite_agent {
+		char *id, *directory; // of `agent_databases`; the directory is absolute
+	} *agents;
+	size_t n_agents;
 };
 void openclaw_sqlite_survey(const char *state_directory, struct sqlite_survey *ret);
 void sqlite_survey_free(struct sqlite_survey *survey);
+
+// Is this SQLite (sqlite3_libversion_number()) free of the WAL-reset bug? (sqlite.org/wal.html; OpenClaw asks the same.)
+bool openclaw_sqlite_is_sound(int version);
 
 // What store.c calls for a store of this format. The row is the shared one for ROLE_SHARED, else an agent's.
 void openclaw_sqlite_read(struct store *store, const struct config *config, struct problems *problems);

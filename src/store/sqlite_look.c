@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define BUSY_TIMEOUT_MS 200
 #define LOOKS_MAX	3
@@ -66,6 +67,30 @@ void cleanup_statement(sqlite3_stmt **statement)
 	sqlite3_finalize(*statement);
 }
 
+int sqlite_errno(sqlite3 *database)
+{
+	if (sqlite3_extended_errcode(database) == SQLITE_READONLY_DBMOVED)
+		return -ESTALE;
+	switch (sqlite3_errcode(database) & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return -EBUSY;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_READONLY:
+		return -EROFS;
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+	case SQLITE_CANTOPEN:
+		return -EACCES;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return -EBADMSG;
+	default:
+		return -EIO;
+	}
+}
+
 // A file: URI for SQLite: what means something in a URI (and anything unusual) percent-encoded.
 char *sqlite_uri(const char *path, const char *query)
 {
@@ -91,8 +116,10 @@ static int look_once(const char *path, const char *query, sqlite_looker *looker,
 	_cleanup_free_ char *uri = sqlite_uri(path, query);
 	_cleanup_database_ sqlite3 *database = NULL;
 
-	if (register_vfs() != SQLITE_OK || sqlite3_open_v2(uri, &database, flags, VFS_NAME) != SQLITE_OK)
+	if (register_vfs() != SQLITE_OK)
 		return -EIO;
+	if (sqlite3_open_v2(uri, &database, flags, VFS_NAME) != SQLITE_OK)
+		return database ? sqlite_errno(database) : -ENOMEM;
 	sqlite3_busy_timeout(database, BUSY_TIMEOUT_MS);
 	sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_db_config(database, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
@@ -132,8 +159,10 @@ int sqlite_look(const char *path, sqlite_looker *looker, void *arg)
 			return errno == ENOTDIR ? -ENOENT : -errno;
 		if (!S_ISREG(before.st_mode))
 			return -EINVAL;
-		if (!stands_alone(path))
-			return look_once(path, "mode=ro&readonly_shm=1", looker, arg);
+		if (!stands_alone(path)) {
+			r = look_once(path, "mode=ro&readonly_shm=1", looker, arg);
+			return r == -EACCES && access(path, R_OK) == 0 ? -EROFS : r; // SQLite would have to write
+		}
 		r = look_once(path, "immutable=1", looker, arg);
 		if (stat(path, &after) == 0 && same_file(&before, &after) && stands_alone(path))
 			return r;
@@ -148,8 +177,8 @@ int sqlite_has_table(sqlite3 *database, const char *table)
 
 	if (sqlite3_prepare_v2(database, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1", -1, &statement,
 			       NULL) != SQLITE_OK)
-		return -EIO;
+		return sqlite_errno(database);
 	sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
 	r = sqlite3_step(statement);
-	return r == SQLITE_ROW ? 1 : r == SQLITE_DONE ? 0 : -EIO;
+	return r == SQLITE_ROW ? 1 : r == SQLITE_DONE ? 0 : sqlite_errno(database);
 }

@@ -16,8 +16,10 @@ void cleanup_statement(sqlite3_stmt **statement);
 
 // Called with the open database, more than once if it changed under the look: start afresh each time. 0 or -errno.
 typedef int sqlite_looker(sqlite3 *database, void *arg);
-// What the looker said; -ENOENT if there is no such file, another -errno if it cannot be looked into.
+// What the looker said; -ENOENT if there is no such file, another -errno if it cannot be looked into: -EROFS if it could
+// be only by writing (a log or journal that was left behind), -EBADMSG if it is no sound database.
 int sqlite_look(const char *path, sqlite_looker *looker, void *arg);
+int sqlite_errno(sqlite3 *database); // of the last call, as -errno
 int sqlite_has_table(sqlite3 *database, const char *table); // 1, 0 or -errno
 // `file:` URI of a path with a query; free it.
 char *sqlite_uri(const char *path, const char *query);

@@ -512,33 +512,6 @@ static void test_credential_copy(void **state)
 	credential_free(&copy);
 }
 
-static void test_fence(void **state)
-{
-	static const struct {
-		const char *token;
-		bool fence;
-	} cases[] = {
-		{"openclaw-oauth-refresh-fence:v1:0123456789abcdef0123456789abcdef:refresh:00",
-		 true},
-		{"openclaw-oauth-refresh-fence:v1:0123456789abcdef0123456789abcdef:failed:access:0",
-		 true},
-		{"openclaw-oauth-refresh-fence:v9", true}, // a later form is no token either
-		{"openclaw-oauth-refresh-fence", false},
-		{"xopenclaw-oauth-refresh-fence:v1", false},
-		{"FAKE-REFRESH-1", false},
-		{"", false},
-		{NULL, false},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_cleanup_secret_ struct secret token = {0};
-
-		secret_set_string(&token, cases[i].token);
-		assert_int_equal(token_is_fence(&token), cases[i].fence);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -554,7 +527,6 @@ int main(void)
 		cmocka_unit_test(test_complete_odd_times),
 		cmocka_unit_test(test_complete_prefers_user_id),
 		cmocka_unit_test(test_credential_copy),
-		cmocka_unit_test(test_fence),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,11 +118,12 @@ static void make_database(const char *name, const char *sql)
 #define AGENT_DATABASE(rows)                                                                       \
 	"CREATE TABLE auth_profile_store (store_key TEXT PRIMARY KEY, store_json TEXT NOT NULL, "  \
 	"updated_at INTEGER);" rows
-#define AGENT_ROW "INSERT INTO auth_profile_store VALUES ('primary', '{}', 1);"
+#define AGENT_ROW "INSERT INTO auth_profile_store VALUES ('primary', '{\"version\":1,\"profiles\":{}}', 1);"
 #define STATE_DATABASE                                                                             \
 	"CREATE TABLE config_machine_state (state_key TEXT PRIMARY KEY, value_json TEXT, "         \
 	"updated_at_ms INTEGER);"                                                                  \
-	"INSERT INTO config_machine_state VALUES ('authProfiles.store', '{}', 1);"
+	"INSERT INTO config_machine_state VALUES ('auth.sharedStore', '{\"location\":\"state-db\"}', 1), "         \
+	"('authProfiles.store', '{\"version\":1,\"profiles\":{}}', 1);"
 
 // ---- asking
 
@@ -571,30 +572,57 @@ static void make_three_agents(void)
 		  "../../../../shared/auth-profiles.json");
 }
 
+static const struct store *store_named(const char *end)
+{
+	for (size_t i = 0; i < stores.n; i++)
+		if (string_ends(stores.list[i].path, end))
+			return &stores.list[i];
+	fail_msg("no store %s", end);
+	return NULL;
+}
+
 static void assert_states(enum store_state main_state, enum store_state a, enum store_state b)
 {
+	static const char *const names[] = {"main/agent/auth-profiles.json", "a/agent/auth-profiles.json",
+					    "b/agent/auth-profiles.json"};
 	const enum store_state states[] = {main_state, a, b};
 
 	discover();
-	assert_int_equal(stores.n, 3);
 	for (size_t i = 0; i < 3; i++) {
-		assert_int_equal(stores.list[i].state, states[i]);
-		assert_int_equal(stores.list[i].n_copies, 1); // shown, if retired
+		assert_int_equal(store_named(names[i])->state, states[i]);
+		assert_int_equal(store_named(names[i])->n_copies, 1); // shown, if retired
 	}
+}
+
+static void assert_database(const char *name, enum store_role role, const char *agent, enum store_state is)
+{
+	const struct store *store = store_named(name);
+
+	assert_int_equal(store->format, STORE_OPENCLAW_SQLITE);
+	assert_int_equal(store->role, role);
+	assert_int_equal(store->state, is);
+	assert_true(string_equal(store->agent, agent));
+	assert_int_equal(store->n_names, 0); // no lock files
 }
 
 static void test_retired_agent(void **state)
 {
 	(void)state;
 	make_three_agents();
-	make_database(".openclaw/agents/a/agent/openclaw-agent.sqlite", AGENT_DATABASE(""));
+	make_database(".openclaw/agents/a/agent/openclaw-agent.sqlite", "CREATE TABLE board (x)");
 	assert_states(STORE_OK, STORE_OK, STORE_OK);
+	assert_int_equal(stores.n, 3);
 	assert_no_problem();
+	// Nothing in it yet, but whoever made it reads no JSON.
+	make_database(".openclaw/agents/a/agent/openclaw-agent.sqlite", AGENT_DATABASE(""));
+	assert_states(STORE_OK, STORE_RETIRED, STORE_OK);
+	assert_int_equal(stores.n, 3);
+	assert_problem("store_retired", SEVERITY_WARNING, "a/agent/auth-profiles.json: OpenClaw keeps");
+	assert_non_null(strstr(problems.list->fix, "openclaw doctor --fix"));
 	make_database(".openclaw/agents/a/agent/openclaw-agent.sqlite", AGENT_ROW);
 	assert_states(STORE_OK, STORE_RETIRED, STORE_OK);
-	assert_problem("store_retired", SEVERITY_ERROR,
-		       "agents/a/agent/openclaw-agent.sqlite is where");
-	assert_non_null(strstr(problems.list->fix, "openclaw doctor --fix"));
+	assert_database("a/agent/openclaw-agent.sqlite", ROLE_AGENT, "a", STORE_OK);
+	assert_true(store_named("a/agent/auth-profiles.json")->served);
 }
 
 static void test_retired_by_any_name(void **state)
@@ -605,9 +633,6 @@ static void test_retired_by_any_name(void **state)
 	assert_states(STORE_OK, STORE_OK, STORE_RETIRED);
 	make(".openclaw/agents/b/agent/openclaw-agent.sqlite", "");
 	assert_states(STORE_OK, STORE_OK, STORE_OK);
-	make_database("shared/openclaw-agent.sqlite", AGENT_DATABASE(AGENT_ROW));
-	assert_states(STORE_OK, STORE_OK, STORE_RETIRED);
-	assert_problem("store_retired", SEVERITY_ERROR, "shared/openclaw-agent.sqlite is where");
 }
 
 static void test_retired_state(void **state)
@@ -619,16 +644,18 @@ static void test_retired_state(void **state)
 
 	(void)state;
 	make_three_agents();
+	make_database(".openclaw/agents/main/agent/openclaw-agent.sqlite", AGENT_DATABASE(AGENT_ROW));
 	make_database(".openclaw/state/openclaw.sqlite", STATE_DATABASE);
 	assert_states(STORE_RETIRED, STORE_RETIRED, STORE_RETIRED);
-	assert_problem("store_retired", SEVERITY_ERROR, ".openclaw/state/openclaw.sqlite is where");
+	assert_database("state/openclaw.sqlite", ROLE_SHARED, NULL, STORE_OK);
+	assert_ptr_equal(store_named("state/openclaw.sqlite"), stores.list);
+	assert_database("main/agent/openclaw-agent.sqlite", ROLE_AGENT, "main", STORE_OK);
 
 	config.stores = named;
 	config.n_stores = ARRAY_SIZE(named);
 	discover();
-	assert_int_equal(stores.n, 5);
-	assert_int_equal(stores.list[3].state, STORE_RETIRED);
-	assert_int_equal(stores.list[4].state, STORE_OK);
+	assert_int_equal(store_named("bob/auth-profiles.json")->state, STORE_RETIRED);
+	assert_int_equal(store_named("work/auth-profiles.json")->state, STORE_OK);
 }
 
 // What is wrong in a dead file concerns nobody.
@@ -638,8 +665,8 @@ static void test_retired_and_broken(void **state)
 	make(".openclaw/agents/main/agent/auth-profiles.json", "{");
 	make_database(".openclaw/state/openclaw.sqlite", STATE_DATABASE);
 	discover();
-	assert_int_equal(stores.list[0].state, STORE_RETIRED);
-	assert_problem("store_retired", SEVERITY_ERROR, "openclaw.sqlite is where");
+	assert_int_equal(store_named("auth-profiles.json")->state, STORE_RETIRED);
+	assert_problem("store_retired", SEVERITY_WARNING, "auth-profiles.json: OpenClaw keeps");
 }
 
 static void test_unreadable_database_retires(void **state)
@@ -649,17 +676,34 @@ static void test_unreadable_database_retires(void **state)
 	make(".openclaw/agents/main/agent/openclaw-agent.sqlite",
 	     "no database at all, but there it is, and nobody knows");
 	assert_states(STORE_RETIRED, STORE_OK, STORE_OK);
-	assert_problem("store_retired", SEVERITY_ERROR, "cannot be read");
+	assert_database("main/agent/openclaw-agent.sqlite", ROLE_MAIN, "main", STORE_UNREADABLE);
+	assert_false(store_named("main/agent/auth-profiles.json")->served);
 }
 
-// The JSON is gone, as after a migration: say why there is nothing to do.
+// A state database that cannot be judged may be where everything is.
+static void test_unreadable_state(void **state)
+{
+	(void)state;
+	make_three_agents();
+	make_database(".openclaw/agents/main/agent/openclaw-agent.sqlite", AGENT_DATABASE(AGENT_ROW));
+	make_database(".openclaw/state/openclaw.sqlite",
+		      STATE_DATABASE "ALTER TABLE config_machine_state RENAME COLUMN value_json TO value");
+	assert_states(STORE_RETIRED, STORE_RETIRED, STORE_RETIRED);
+	assert_database("state/openclaw.sqlite", ROLE_SHARED, NULL, STORE_UNREADABLE);
+	assert_database("main/agent/openclaw-agent.sqlite", ROLE_AGENT, "main", STORE_OK);
+	assert_false(store_named("main/agent/auth-profiles.json")->served);
+}
+
+// After a migration up to 2026.7: main is agents/main's database.
 static void test_migrated(void **state)
 {
 	(void)state;
 	make_database(".openclaw/agents/main/agent/openclaw-agent.sqlite",
 		      AGENT_DATABASE(AGENT_ROW));
-	assert_stores("");
-	assert_problem("store_retired", SEVERITY_ERROR, "openclaw-agent.sqlite is where");
+	discover();
+	assert_int_equal(stores.n, 1);
+	assert_database("main/agent/openclaw-agent.sqlite", ROLE_MAIN, "main", STORE_OK);
+	assert_no_problem();
 }
 
 #define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -688,6 +732,7 @@ int main(void)
 		test(test_retired_state),
 		test(test_retired_and_broken),
 		test(test_unreadable_database_retires),
+		test(test_unreadable_state),
 		test(test_migrated),
 	};
 
