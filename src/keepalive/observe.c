@@ -84,6 +84,14 @@ static void set_siblings(struct observation *o)
 	}
 }
 
+// Not while it is repaired, recovered or tried again.
+static bool fence_needs_person(const struct account *a, const struct member *m)
+{
+	if (m->write || a->outcome == OUTCOME_BUSY)
+		return false;
+	return !account_knows_fence(a, &m->copy->fence) || a->outcome == OUTCOME_NEEDS_LOGIN || a->outcome == OUTCOME_HELD;
+}
+
 static void report_accounts(struct observation *o)
 {
 	for (size_t i = 0; i < o->n_accounts; i++) {
@@ -127,14 +135,14 @@ static void report_accounts(struct observation *o)
 				p = problem_add(&o->problems, SEVERITY_WARNING, "copy_foreign", m->store->path,
 						a->record.profile,
 						xstrdup("this copy belongs to another identity: left alone"), NULL);
-			else if (m->state == COPY_STATE_FENCED && !m->write && !a->send && a->outcome != OUTCOME_BUSY)
+			else if (m->state == COPY_STATE_FENCED && fence_needs_person(a, m))
 				p = problem_add(&o->problems, SEVERITY_ERROR, "copy_fenced", m->store->path,
 						a->record.profile,
 						xstrdup("OpenClaw gave this login up after a failed refresh"),
 						xstrdup(a->provider && a->provider->login_command
 								? a->provider->login_command
 								: "log in again"));
-			else if (m->state == COPY_DIVERGED)
+			else if (m->state == COPY_DIVERGED && a->outcome != OUTCOME_BUSY) // else not judged yet
 				p = problem_add(&o->problems, SEVERITY_ERROR, "copy_diverged", m->store->path,
 						a->record.profile,
 						xstrdup("this copy's login is neither provably newer nor older than "

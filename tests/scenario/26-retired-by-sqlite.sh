@@ -1,44 +1,55 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # JSON stores that SQLite has replaced are neither spent nor written: their tokens are somebody else's by now.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/sqlite.sh"
 
 start_oidc
-database() { # FILE TABLE KEY-COLUMN KEY JSON
-	mkdir -p "$(dirname "$1")"
-	sqlite3 "$1" "PRAGMA journal_mode=WAL; CREATE TABLE IF NOT EXISTS $2 ($3 TEXT NOT NULL PRIMARY KEY,
-		${3/key/json} TEXT NOT NULL, updated_at INTEGER NOT NULL); INSERT INTO $2 VALUES ('$4', '$5', 1);" >/dev/null
-}
-retired() {
+given() {
 	mint alice left=30m
 	write_store "main a" xai:default=alice
-	before=$(sum "$(store main)")
+	main=$(sum "$(store main)") a=$(sum "$(store a)")
+}
+retired() {
+	expect_untouched "$(store main)" "$main"
+	expect_untouched "$(store a)" "$a"
+	expect_field "[.accounts[].copies[] | select(.store | endswith(\".json\")) | .state] | unique | join(\" \")" retired
+	expect_field '[.problems[] | select(.code == "store_retired")] | length' 2
+}
+
+# The login goes on in the databases.
+given
+write_database "main a" xai:default=alice
+keeper refresh -j
+expect_status 0
+expect_posts 1
+expect_generation alice "$(database main)" "$(database a)"
+retired
+
+fresh
+given
+write_database shared xai:default=alice
+keeper refresh -j
+expect_status 0
+expect_posts 1
+expect_generation alice shared
+retired
+
+# A database that cannot be judged is taken for one that holds them: nothing is sent.
+for file in state/openclaw.sqlite agents/main/agent/openclaw-agent.sqlite; do
+	fresh
+	given
+	mkdir -p "$STATE/state"
+	head -c 8192 /dev/urandom >"$STATE/$file"
+	chmod 600 "$STATE/$file"
 	every_file >"$T/files"
 	keeper refresh -j
 	expect_status 3
 	expect_posts 0
-	expect_untouched "$(store main)" "$before"
+	expect_untouched "$(store main)" "$main"
+	expect_untouched "$(store a)" "$a"
 	expect_field "[.accounts[].copies[] | select(.store == \"$(store main)\") | .state] | unique | join(\" \")" retired
 	expect_eq "files" "$(every_file)" "$(cat "$T/files")"
-}
-live='{"version":1,"profiles":{"xai:default":{"type":"oauth","provider":"xai"}}}'
-
-database "$STATE/agents/main/agent/openclaw-agent.sqlite" auth_profile_store store_key primary "$live"
-retired
-
-fresh
-state=$STATE/state/openclaw.sqlite
-mkdir -p "$STATE/state"
-sqlite3 "$state" "CREATE TABLE config_machine_state (state_key TEXT NOT NULL PRIMARY KEY, value_json TEXT NOT NULL,
-	updated_at_ms INTEGER NOT NULL); INSERT INTO config_machine_state VALUES ('auth.sharedStore',
-	'{\"location\":\"state-db\"}', 1), ('authProfiles.store', '$live', 1);"
-retired
-
-# A database that cannot be judged is taken for one that holds them.
-fresh
-mkdir -p "$STATE/agents/main/agent"
-head -c 8192 /dev/urandom >"$STATE/agents/main/agent/openclaw-agent.sqlite"
-retired
+done
 
 # One without credentials retires nothing.
 fresh
@@ -48,4 +59,4 @@ mint bob left=30m
 write_store main xai:default=bob
 keeper refresh -j
 expect_status 0
-expect_generation bob main
+expect_generation bob "$(store main)"
