@@ -6,7 +6,8 @@
 // What a writer beside OpenClaw must not do (facts 1.3): change the journal mode, VACUUM, touch -wal or -shm, checkpoint
 // with a SQLite that has the WAL-reset bug (before 3.51.3: Debian 12's 3.40.1 has it). So automatic checkpoints are off,
 // also on close: OpenClaw's own connections do them. Tables or columns of another shape than the known one are not
-// written, whatever user_version says.
+// written, whatever user_version says. (Not done is TRUSTED_SCHEMA off: SQLite 3.40 then calls the schema of 2026.9.6
+// malformed, for a CHECK with json_valid() in a table that is none of our business.)
 #include "store/openclaw_sqlite.h"
 
 #include <errno.h>
@@ -328,7 +329,6 @@ static int open_for_writing(const struct store *store, sqlite3 **ret)
 	if (r >= 0) {
 		sqlite3_busy_timeout(database, BUSY_TIMEOUT_MS);
 		sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-		sqlite3_db_config(database, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 		sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 		r = run(database, "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; BEGIN IMMEDIATE");
 	}

@@ -122,7 +122,6 @@ static int look_once(const char *path, const char *query, sqlite_looker *looker,
 		return database ? sqlite_errno(database) : -ENOMEM;
 	sqlite3_busy_timeout(database, BUSY_TIMEOUT_MS);
 	sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	sqlite3_db_config(database, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	return looker(database, arg);
 }

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# OpenClaw's own writers (usage statistics, another profile) against four refreshers, in the rows they share: nothing is
+# lost on either side, and the databases stay sound. OpenClaw's SQLite checkpoints here; ours, which may have the
+# WAL-reset bug, does not.
+. "$(dirname "$0")/sqlite-lib.sh"
+
+ROUNDS=${ROUNDS:-25}
+P=anthropic:default
+start_oidc
+mint alice left=5d lifetime=10d provider=anthropic
+write_store main $P=alice openrouter:default='{"type":"api_key","provider":"openrouter","key":"FAKE-KEY-000000000001"}'
+write_store work $P=alice openrouter:default='{"type":"api_key","provider":"openrouter","key":"FAKE-KEY-000000000002"}'
+migrated
+main=$(main_database)
+for writer in main.1 main.2 work.1; do
+	start_openclaw $writer save-usage profile=$P other=openrouter:default agent=${writer%.*} until="$T/end"
+done
+sleep 4 # they take a while to load
+
+for ((round = 1; round <= ROUNDS; round++)); do
+	for _ in 1 2 3 4; do start_keeper refresh --force --wait 30s -j; done
+	wait_keepers
+	expect_eq "round $round" "$statuses" "0 0 0 0"
+done
+touch "$T/end"
+for writer in main.1 main.2 work.1; do wait_openclaw $writer; done
+
+saved() { jq -s 'map(.saved) | add' "$@"; }
+expect_posts $((4 * ROUNDS))
+expect_eq "alice" "$(store_token "$main" $P)" "$(server_token alice)"
+expect_eq "alice's grant is alive" "$(control state | jq '.accounts.alice.alive')" true
+expect_eq "updates that OpenClaw gave up" "$(jq -s 'map(.failed) | add' "$T"/main.? "$T"/work.?)" 0
+expect_eq "main's other profile" "$(document "$main" | jq -r '.profiles["openrouter:default"].displayName')" "$(saved "$T"/main.?)"
+expect_eq "work's other profile" "$(document work | jq -r '.profiles["openrouter:default"].displayName')" "$(saved "$T"/work.?)"
+openclaw read
+expect_eq "main's usage statistics" "$(saw ".usage[\"$P\"].errorCount")" "$(saved "$T"/main.?)"
+openclaw read agent=work
+expect_eq "work's usage statistics" "$(saw ".usage[\"$P\"].errorCount")" "$(saved "$T"/work.?)"
+echo "# $OPENCLAW: $((4 * ROUNDS)) refreshes beside $(saved "$T"/main.? "$T"/work.?) updates"
+[ "$(saved "$T"/main.? "$T"/work.?)" -gt 100 ] || fail "OpenClaw's writers came no further"
+expect_intact
