@@ -341,6 +341,25 @@ static int foreign_owner(const char *path, const char *line, char **ret_message,
 	return -EEXIST;
 }
 
+static bool owner_is(const char *line, const char *uuid)
+{
+	return line && string_starts(line, uuid) && (line[36] == ' ' || line[36] == '\0');
+}
+
+// Of several first runs at once another one has made the ledger since we looked: it is ours, too.
+static bool made_meanwhile(const struct ledger *ledger, const char *line)
+{
+	_cleanup_free_ char *message = NULL, *fix = NULL;
+	struct ledger now;
+	bool ours;
+
+	if (ledger->exists || ledger_open(ledger->directory, &now, &message, &fix) < 0)
+		return false;
+	ours = now.exists && owner_is(line, now.uuid);
+	ledger_free(&now);
+	return ours;
+}
+
 int ledger_check_owner(const struct ledger *ledger, const char *state_dir, char **ret_message,
 		       char **ret_fix)
 {
@@ -358,8 +377,7 @@ int ledger_check_owner(const struct ledger *ledger, const char *state_dir, char 
 	r = read_owner(path, &line);
 	if (r == -ENOENT)
 		return 0;
-	if (ledger->exists && line && string_starts(line, ledger->uuid) &&
-	    (line[36] == ' ' || line[36] == '\0'))
+	if ((ledger->exists && owner_is(line, ledger->uuid)) || made_meanwhile(ledger, line))
 		return 0;
 	return foreign_owner(path, line, ret_message, ret_fix);
 }

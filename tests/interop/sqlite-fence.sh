@@ -63,19 +63,20 @@ expect_eq "and sends nothing" "$(saw '.sent | length')" 0
 expect_intact
 
 # Its refresh is in flight: we wait for it, and adopt what comes.
-mint alice left=-1m provider=anthropic
+mint alice left=-1m lifetime=10d provider=anthropic
 document "$main" | jq -c --slurpfile login "$T/logins/alice.json" ".profiles[\"$P\"] += \$login[0]" | put_document "$main"
-control delay "{\"ms\": 2500}" >/dev/null 2>&1 || true
 reset_posts
+control delay '{"answers": 1, "ms": 4000}' >/dev/null
+locked_or_fenced() { [ "$(fences)" -gt 0 ] || find "$STATE/locks/oauth-refresh" -name '*.lock' 2>/dev/null | grep -q .; }
 start_openclaw refreshing refresh profile=$P
-wait_until test "$(posts)" != x
-for _ in {1..100}; do
-	is_later_than 2026.9.4 && [ "$(fences)" -gt 0 ] && break
+for _ in {1..300}; do
+	locked_or_fenced && break
 	sleep 0.05
 done
 keeper refresh --wait 20s -j
 expect_status 0
 wait_openclaw refreshing
+expect_eq "OpenClaw's refresh" "$(jq .ok "$T/refreshing")" true
 expect_posts 1
 expect_eq "alice" "$(store_token "$main" $P)" "$(server_token alice)"
 expect_eq "alice's grant is alive" "$(control state | jq '.accounts.alice.alive')" true

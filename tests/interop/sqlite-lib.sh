@@ -66,7 +66,11 @@ cli() {
 
 migrated() {
 	cli doctor --fix --non-interactive || die "doctor --fix: $(tail -5 "$T/cli.err" "$cli_out")"
-	[ "$(find "$STATE/agents" -name auth-profiles.json | wc -l)" = 0 ] || die "doctor --fix left JSON stores: $(tail -20 "$cli_out")"
+	local left
+	# 2026.7 leaves a copy of main's login where it is, beside a database without it, and reads it no more.
+	for left in $(find "$STATE/agents" -name auth-profiles.json); do
+		[ -e "$(dirname "$left")/openclaw-agent.sqlite" ] || die "doctor --fix left $left: $(tail -20 "$cli_out")"
+	done
 }
 
 # Which store its main profiles are in.

@@ -64,10 +64,10 @@ done
 expect_posts 4
 
 # What OpenClaw refreshes itself is adopted, and goes on from there.
-mint alice left=-1m provider=anthropic
+mint alice left=-1m lifetime=10d provider=anthropic
 document "$main" | jq -c --slurpfile login "$T/logins/alice.json" '.profiles["anthropic:default"] += $login[0]' | put_document "$main"
 openclaw refresh profile=anthropic:default
-expect_eq "OpenClaw's own refresh" "$(saw '.sent | length')" 1
+expect_eq "OpenClaw's own refresh" "$(saw '"\(.ok) \(.sent | length)"')" "true 1"
 expect_posts 5
 keeper refresh -j
 expect_status 0

@@ -59,7 +59,7 @@ put_document() {
 	local file
 	file=$(database "$1")
 	mkdir -p "$(dirname "$file")"
-	schema "$1" | sql "$file" >/dev/null
+	[ -e "$file" ] || schema "$1" | sql "$file" >/dev/null
 	cat >"$T/document"
 	if [ "$1" = shared ]; then
 		sql "$file" "INSERT INTO config_machine_state VALUES ('auth.sharedStore', '{\"location\":\"state-db\"}', 1)
