@@ -80,23 +80,31 @@ static bool has_shape(sqlite3 *database, const struct row *row)
 
 // ---- which store is the truth
 
-static enum sqlite_verdict judge(sqlite3 *database, const struct row *row)
+// What cannot be judged for good is a verdict; what may pass is an error, and looked at again.
+static int judge(sqlite3 *database, const struct row *row, enum sqlite_verdict *ret)
 {
 	_cleanup_secret_ struct secret text = {};
 	int r = sqlite_has_table(database, row->table);
 
-	if (r <= 0)
-		return r == 0 ? SQLITE_ABSENT : SQLITE_UNREADABLE;
+	if (r < 0)
+		return r;
+	*ret = SQLITE_ABSENT;
+	if (r == 0)
+		return 0;
+	*ret = SQLITE_UNREADABLE;
 	if (!has_shape(database, row))
-		return SQLITE_UNREADABLE;
+		return 0;
 	r = read_text(database, row->select, &text);
-	return r >= 0 ? SQLITE_HOLDS : r == -ENODATA ? SQLITE_VACANT : SQLITE_UNREADABLE;
+	if (r < 0 && r != -ENODATA && r != -EBADMSG)
+		return r;
+	if (r != -EBADMSG)
+		*ret = r == -ENODATA ? SQLITE_VACANT : SQLITE_HOLDS;
+	return 0;
 }
 
 static int judge_agent(sqlite3 *database, void *arg)
 {
-	*(enum sqlite_verdict *)arg = judge(database, &agent_row);
-	return 0;
+	return judge(database, &agent_row, arg);
 }
 
 enum sqlite_verdict openclaw_sqlite_agent(const char *agent_directory)
@@ -177,18 +185,20 @@ static bool has_unreleased_shared_store(sqlite3 *database)
 		       -ENODATA;
 }
 
-static enum sqlite_verdict judge_shared(sqlite3 *database)
+static int judge_shared(sqlite3 *database, enum sqlite_verdict *ret)
 {
-	enum sqlite_verdict verdict = judge(database, &shared_row);
-	bool state_db;
+	bool state_db = true;
+	int r = judge(database, &shared_row, ret);
 
-	if (has_unreleased_shared_store(database))
-		return SQLITE_UNREADABLE;
-	if (verdict == SQLITE_ABSENT || verdict == SQLITE_UNREADABLE)
-		return verdict;
-	if (read_location(database, &state_db) < 0)
-		return SQLITE_UNREADABLE;
-	return state_db ? verdict : SQLITE_ABSENT; // a row that nobody reads
+	if (r >= 0 && (*ret == SQLITE_HOLDS || *ret == SQLITE_VACANT))
+		r = read_location(database, &state_db);
+	if (r < 0 && r != -EBADMSG)
+		return r;
+	if (r == -EBADMSG || has_unreleased_shared_store(database))
+		*ret = SQLITE_UNREADABLE;
+	else if (!state_db)
+		*ret = SQLITE_ABSENT; // a row that nobody reads
+	return 0;
 }
 
 static int survey_state(sqlite3 *database, void *arg)
@@ -196,8 +206,12 @@ static int survey_state(sqlite3 *database, void *arg)
 	struct surveyor *surveyor = arg;
 	struct sqlite_survey *survey = surveyor->survey;
 
+	int r;
+
 	sqlite_survey_free(survey);
-	survey->shared = judge_shared(database);
+	r = judge_shared(database, &survey->shared);
+	if (r < 0)
+		return r;
 	survey->json_is_dead = sqlite_has_table(database, "config_machine_state") != 0;
 	list_agents(database, surveyor);
 	return 0;

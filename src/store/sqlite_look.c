@@ -16,10 +16,12 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#define BUSY_TIMEOUT_MS 200
-#define LOOKS_MAX	3
+#define BUSY_TIMEOUT_MS 50
+#define LOOKS_MAX	10
+#define LOOK_PAUSE_NS	(10 * 1000 * 1000)
 
 #define VFS_NAME "oauth-keepalive-readonly"
 
@@ -148,25 +150,39 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+// What may be over at the next look: others come and go, and the last one to close takes the log away with it.
+static bool may_pass(int r)
+{
+	return r == -EROFS || r == -EACCES || r == -EBUSY || r == -EIO;
+}
+
 int sqlite_look(const char *path, sqlite_looker *looker, void *arg)
 {
+	int r = -EBUSY;
+
 	for (int i = 0; i < LOOKS_MAX; i++) {
 		struct stat before, after;
-		int r;
 
+		if (i > 0)
+			nanosleep(&(struct timespec){ .tv_nsec = LOOK_PAUSE_NS }, NULL);
 		if (stat(path, &before) < 0)
 			return errno == ENOTDIR ? -ENOENT : -errno;
 		if (!S_ISREG(before.st_mode))
 			return -EINVAL;
 		if (!stands_alone(path)) {
 			r = look_once(path, "mode=ro&readonly_shm=1", looker, arg);
-			return r == -EACCES && access(path, R_OK) == 0 ? -EROFS : r; // SQLite would have to write
+			if (r == -EACCES && access(path, R_OK) == 0)
+				r = -EROFS; // SQLite would have to write
+			if (!may_pass(r))
+				return r;
+			continue;
 		}
 		r = look_once(path, "immutable=1", looker, arg);
 		if (stat(path, &after) == 0 && same_file(&before, &after) && stands_alone(path))
 			return r;
+		r = -EBUSY;
 	}
-	return -EBUSY;
+	return r;
 }
 
 int sqlite_has_table(sqlite3 *database, const char *table)

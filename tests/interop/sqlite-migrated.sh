@@ -24,7 +24,7 @@ everything >"$T/before"
 keeper preview -j
 expect_status 0
 expect_eq "files after a preview" "$(everything)" "$(cat "$T/before")"
-cli models status --json || fail "models status ended with $?" "$(cat "$T/cli.err")"
+cli models status --json --agent main || fail "models status ended with $?" "$(cat "$T/cli.err")"
 expect_eq "profiles" "$(field "$ours")" "$(jq -r "$theirs" "$cli_out")"
 expect_field '[.accounts[].outcome] | unique | inside(["planned", "unchanged"])' true
 expect_posts 0
