@@ -24,7 +24,7 @@ struct document {
 	struct secret text;
 	struct json_doc json;
 	uint32_t profiles; // node
-	mode_t mode;
+	struct stat st; // of the file it was read from
 };
 
 static void document_free(struct document *document)
@@ -46,7 +46,7 @@ static int load_text(const char *target, struct document *document)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
-	document->mode = st.st_mode & 07777;
+	document->st = st;
 	return secret_read(fd, JSON_SCAN_MAX, &document->text);
 }
 
@@ -153,7 +153,7 @@ void openclaw_json_read(struct store *store, const struct config *config, struct
 		give_up_on_file(store, problems, r);
 		return;
 	}
-	store->mode = document.mode;
+	store->mode = document.st.st_mode & 07777;
 	r = json_scan(document.text.text, document.text.len, &document.json, &error);
 	if (r == -EBADMSG)
 		give_up_on_text(store, problems, &error);
@@ -313,6 +313,7 @@ int openclaw_json_write(const struct store *store, struct store_change *changes,
 	_cleanup_(json_edits_free) struct json_edits edits = {};
 	_cleanup_document_ struct document document = {};
 	_cleanup_secret_ struct secret result = {};
+	_cleanup_stage_ struct atomic_stage own = ATOMIC_STAGE_NONE;
 	int r = load_document(store->target, &document);
 
 	if (r < 0)
@@ -324,6 +325,12 @@ int openclaw_json_write(const struct store *store, struct store_change *changes,
 	r = json_splice(&document.json, &edits, &result);
 	if (r < 0)
 		return r;
-	return stage ? atomic_commit(stage, result.text, result.len)
-		     : atomic_replace(store->target, result.text, result.len, 0);
+	if (!stage) {
+		r = atomic_stage(store->target, result.len, &own);
+		stage = &own;
+	}
+	if (r < 0)
+		return r;
+	atomic_expect(stage, &document.st);
+	return atomic_commit(stage, result.text, result.len);
 }
