@@ -3,6 +3,8 @@
 // Allocation that does not fail, strings fit for a terminal, whole reads and writes, paths.
 
 #include <errno.h>
+#include <sys/stat.h>
+#include <limits.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -264,6 +266,28 @@ const char *path_basename(const char *path)
 
 	return slash ? slash + 1 : path;
 }
+
+// The kernel knows the name of what it has opened. Without /proc, the C library walks.
+char *path_real(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
+	char link[32], real[PATH_MAX];
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0)
+		return NULL;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, real, sizeof(real));
+	if (n <= 0 || n == sizeof(real) || real[0] != '/')
+		return realpath(path, NULL);
+	if (fstat(fd, &st) < 0 || st.st_nlink == 0) { // removed meanwhile: the name says so, and is none
+		errno = ENOENT;
+		return NULL;
+	}
+	return xstrndup(real, (size_t)n);
+}
+
 
 char *path_expand(const char *path, const char *home)
 {

@@ -115,7 +115,7 @@ static char *find_default_state_dir(const char *home)
 
 	for (size_t i = 0; home && i < ARRAY_SIZE(names); i++) {
 		_cleanup_free_ char *path = path_join(home, names[i]);
-		char *real = realpath(path, NULL);
+		char *real = path_real(path);
 
 		if (real)
 			return real;
@@ -139,7 +139,7 @@ static int find_state_dir(const struct config *config, const char *home, char **
 		return -errno;
 	if (!S_ISDIR(st.st_mode))
 		return -ENOTDIR;
-	*ret = realpath(path, NULL);
+	*ret = path_real(path);
 	return *ret ? 0 : -errno;
 }
 
@@ -289,7 +289,7 @@ static void add_name(struct store *store, const char *name)
 static char *lexical_name(const char *path)
 {
 	_cleanup_free_ char *directory = path_dirname(path);
-	_cleanup_free_ char *real = realpath(directory, NULL);
+	_cleanup_free_ char *real = path_real(directory);
 
 	return real ? path_join(real, path_basename(path)) : NULL;
 }
@@ -329,7 +329,7 @@ static void say_unresolved(const struct candidate *candidate, int error, struct 
 static void add_store(struct stores *stores, const struct candidate *candidate,
 		      struct problems *problems)
 {
-	_cleanup_free_ char *target = realpath(candidate->path, NULL), *name = NULL;
+	_cleanup_free_ char *target = path_real(candidate->path), *name = NULL;
 	struct store *store;
 
 	if (!target) {
@@ -387,7 +387,7 @@ static bool state_retired(const char *state_dir, struct problems *problems)
 // `path` is a store's; what counts is the directory it stands in.
 static bool directory_retired(const char *path, struct problems *problems)
 {
-	_cleanup_free_ char *lexical = path_dirname(path), *directory = realpath(lexical, NULL),
+	_cleanup_free_ char *lexical = path_dirname(path), *directory = path_real(lexical),
 			    *database = NULL;
 	enum sqlite_verdict verdict = directory ? sqlite_guard_agent(directory) : SQLITE_ABSENT;
 

@@ -107,7 +107,7 @@ static int refuse_ancestor_owner(const char *path, const struct stat *st, struct
 
 static int check_real(const char *path, struct verdict *ret)
 {
-	_cleanup_free_ char *real = realpath(path, NULL);
+	_cleanup_free_ char *real = path_real(path);
 	if (!real)
 		return -errno;
 	return string_equal(real, path) ? 0 : refuse_link(path, real, ret);

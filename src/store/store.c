@@ -81,7 +81,7 @@ int64_t store_expires_written(const struct provider *provider, int64_t true_expi
 // Is the store still the file it was when found?
 static int check_target(const struct store *store)
 {
-	_cleanup_free_ char *target = realpath(store->path, NULL);
+	_cleanup_free_ char *target = path_real(store->path);
 
 	if (!target)
 		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? -ESTALE : -errno;
