@@ -244,9 +244,16 @@ int fsync_parent(const char *path)
 
 char *path_join(const char *directory, const char *name)
 {
-	if (!*directory)
-		return xstrdup(name);
-	return xasprintf("%s%s%s", directory, string_ends(directory, "/") ? "" : "/", name);
+	size_t n = strlen(directory), m = strlen(name);
+	bool slash = n > 0 && directory[n - 1] != '/';
+	char *path = xcalloc(n + slash + m + 1, 1);
+
+	// By hand: a look joins several paths for every store, and printf costs ten times as much.
+	memcpy(path, directory, n);
+	if (slash)
+		path[n] = '/';
+	memcpy(path + n + slash, name, m);
+	return path;
 }
 
 char *path_dirname(const char *path)

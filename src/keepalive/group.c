@@ -375,7 +375,7 @@ static void find_shared_tokens(struct grouping *g)
 		for (size_t k = 0; k < i; k++) {
 			const struct credential *x = &g->seats[i].copy->credential, *y = &g->seats[k].copy->credential;
 			const struct provider *px, *py;
-			if (!fingerprint_equal(x->fingerprint, y->fingerprint))
+			if (string_equal(x->provider, y->provider) || !fingerprint_equal(x->fingerprint, y->fingerprint))
 				continue;
 			px = config_provider(g->config, x->provider);
 			py = config_provider(g->config, y->provider);
