@@ -309,3 +309,23 @@ char *path_expand(const char *path, const char *home)
 	}
 	return xstrdup(path);
 }
+
+// user_namespaces(7)
+static bool root_is_mapped(void)
+{
+	unsigned long inside, outside, count;
+	bool mapped = false;
+	FILE *map = fopen("/proc/self/uid_map", "re");
+
+	if (!map)
+		return true;
+	while (!mapped && fscanf(map, "%lu %lu %lu", &inside, &outside, &count) == 3)
+		mapped = inside == 0;
+	fclose(map);
+	return mapped;
+}
+
+bool uid_is_root(uid_t uid)
+{
+	return uid == 0 || (uid == 65534 && geteuid() != 65534 && !root_is_mapped());
+}

@@ -83,4 +83,8 @@ char *path_real(const char *path);
 // "~" and "~/x" and a leading "$HOME" become `home`; anything else is copied.
 char *path_expand(const char *path, const char *home);
 
+// Is this uid, as stat shows it, root's? In a user namespace that does not map uid 0 (a systemd user unit's sandbox)
+// everything of root's shows as the overflow uid, and nobody can tell more.
+bool uid_is_root(uid_t uid);
+
 #endif

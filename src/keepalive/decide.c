@@ -175,6 +175,7 @@ static void adopt(struct account *a, const struct credential *c, const struct po
 		r->anchor_before = r->anchor;
 		r->anchor = copy_issued(a, c, policy);
 		a->live_settled = false;
+		r->grant_expires_ms = 0; // a login, or a refresh by somebody else: nobody has told us
 		r->dead_code[0] = '\0';
 		r->ended_ms = 0;
 	}
@@ -320,6 +321,8 @@ static void take_tokens(struct account *a, const struct receipt *receipt, const 
 		r->lifetime_s = answer->lifetime_s;
 	if (answer->grant_lifetime_s)
 		r->grant_expires_ms = receipt->received_ms + answer->grant_lifetime_s * SECOND_MS;
+	else if (a->provider->grant_lifetime_s && !r->grant_expires_ms)
+		r->grant_expires_ms = r->first_seen_ms + a->provider->grant_lifetime_s * SECOND_MS;
 	identity_complete(&r->identity, &answer->identity);
 	r->refreshed_ms = receipt->received_ms;
 	a->live_settled = false;

@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 
+#define GRANT_WARNING_S (3 * DAY_S) // Claude Code warns as early
+
 static bool holds_key(const struct holdings *h, const char *key)
 {
 	for (size_t i = 0; h && i < h->n_keys; i++)
@@ -84,7 +86,7 @@ static void set_siblings(struct observation *o)
 	}
 }
 
-static void report_accounts(struct observation *o)
+static void report_accounts(struct observation *o, const struct policy *policy)
 {
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		struct account *a = &o->accounts[i];
@@ -100,6 +102,13 @@ static void report_accounts(struct observation *o)
 			problem_add(&o->problems, SEVERITY_WARNING, "expiry_unknown", NULL, a->record.profile,
 				    xstrdup("nobody says when the access token expires; it is not refreshed by itself"),
 				    xstrdup("set `lifetime` for its provider, or run `oauth-keepalive refresh --force`"));
+		if (a->record.grant_expires_ms && !a->skip && !a->record.dead_code[0] &&
+		    a->record.grant_expires_ms - policy->now_ms < GRANT_WARNING_S * SECOND_MS) {
+			_cleanup_free_ char *when = time_format(a->record.grant_expires_ms);
+			problem_add(&o->problems, SEVERITY_WARNING, "login_ends_soon", NULL, a->record.profile,
+				    xasprintf("this login itself ends at %s; refreshing does not extend it", when),
+				    a->provider->login_command ? xstrdup(a->provider->login_command) : NULL);
+		}
 		if (a->clock_wrong)
 			problem_add(&o->problems, SEVERITY_ERROR, "clock", NULL, NULL,
 				    xstrdup("the system clock is behind the ledger or this program's build: nothing is "
@@ -224,7 +233,7 @@ int observe(const struct config *config, const struct policy *policy, const stru
 		set_siblings(ret);
 		decide_each(ret, config, &ours);
 	}
-	report_accounts(ret);
+	report_accounts(ret, policy);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "report/report.h"
 
 enum colour { PLAIN, GREEN, YELLOW, RED, DIM };
@@ -161,6 +162,7 @@ void report_problems(const struct report *report, FILE *out)
 {
 	static const char *const words[] = { "note", "warning", "error" };
 	static const enum colour colours[] = { DIM, YELLOW, RED };
+	static const enum log_level levels[] = { LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
 	const struct problems *problems = &report->cycle->now.problems;
 
 	for (size_t i = 0; i < problems->n; i++) {
@@ -170,11 +172,11 @@ void report_problems(const struct report *report, FILE *out)
 		_cleanup_free_ char *profile = p->profile ? string_printable(p->profile, 120) : NULL;
 		if (p->severity == SEVERITY_INFO && report->quiet)
 			continue;
-		fprintf(out, "%s%s%s [%s]%s%s%s%s: %s\n", paint(out, colours[p->severity]), words[p->severity],
-			paint(out, PLAIN), p->code, store ? " " : "", store ? store : "", profile ? " " : "",
+		fprintf(out, "%s%s%s%s [%s]%s%s%s%s: %s\n", log_journal_prefix(levels[p->severity]),
+			paint(out, colours[p->severity]), words[p->severity], paint(out, PLAIN), p->code, store ? " " : "", store ? store : "", profile ? " " : "",
 			profile ? profile : "", p->message);
 		if (p->fix)
-			fprintf(out, "    fix: %s\n", p->fix);
+			fprintf(out, "%s    fix: %s\n", log_journal_prefix(levels[p->severity]), p->fix);
 	}
 }
 
@@ -205,11 +207,13 @@ static void print_summary(const struct report *report, FILE *out)
 	fputc('\n', out);
 }
 
-// Under -q only what is wrong.
+// Under -q only what is wrong, and what a run has done: for the journal, a line for every refresh and no other.
 static bool account_is_shown(const struct report *report, const struct result *result)
 {
 	if (report->quiet)
-		return outcome_colour(result->outcome) == RED || result->copies_pending;
+		return outcome_colour(result->outcome) == RED || result->copies_pending ||
+		       (!report->dry_run && outcome_colour(result->outcome) == GREEN &&
+			result->outcome != OUTCOME_UNCHANGED);
 	return result->outcome != OUTCOME_SKIPPED || report->verbose || string_equal(report->command, "status");
 }
 

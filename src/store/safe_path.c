@@ -135,7 +135,7 @@ static int check_ancestor(const char *path, struct verdict *ret)
 		return -errno;
 	if (!S_ISDIR(st.st_mode))
 		return -ENOTDIR; // it changed since it was resolved
-	if (st.st_uid != 0 && st.st_uid != geteuid())
+	if (!uid_is_root(st.st_uid) && st.st_uid != geteuid())
 		return refuse_ancestor_owner(path, &st, ret);
 	if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX))
 		return refuse_writable(path, &st, "others", "o-w", ret);
