@@ -52,7 +52,7 @@ int issue_compare(struct issue_time a, struct issue_time b)
 
 static bool plausible(const struct account *a, int64_t expires_ms, const struct policy *policy)
 {
-	return !a->lifetime_s || expires_ms - policy->now_ms <= (a->lifetime_s + IMPLAUSIBLE_S) * SECOND_MS;
+	return a->clock_wrong || !a->lifetime_s || expires_ms - policy->now_ms <= (a->lifetime_s + IMPLAUSIBLE_S) * SECOND_MS;
 }
 
 static struct issue_time issued(const struct account *a, int64_t issued_ms, int64_t expires_ms,
@@ -137,6 +137,16 @@ static void list_add(struct fingerprint **list, size_t *n, struct fingerprint to
 		if (fingerprint_equal((*list)[i], token))
 			return;
 	*array_add(list, n) = token;
+}
+
+static void list_remove(struct fingerprint *list, size_t *n, struct fingerprint token)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < *n; i++)
+		if (!fingerprint_equal(list[i], token))
+			list[kept++] = list[i];
+	*n = kept;
 }
 
 // ---- adoption
@@ -236,7 +246,8 @@ static void adopt_named(struct account *a, const struct policy *policy)
 	for (size_t i = 0; policy->adopt_store && i < a->n_members; i++) {
 		struct member *m = &a->members[i];
 		if (m->copy->kind != COPY_OAUTH || !store_is_named(m->store, policy->adopt_store) ||
-		    m->state == COPY_FOREIGN || m->state == COPY_RETIRED || fingerprint_equal(m->copy->credential.fingerprint, a->record.live.fingerprint))
+		    m->state == COPY_FOREIGN || m->state == COPY_RETIRED || m->settled ||
+		    account_knows(a, m->copy->credential.fingerprint)) // it is live already, or was spent
 			continue;
 		m->fixed = false;
 		adopt_member(a, m, policy);
@@ -245,7 +256,7 @@ static void adopt_named(struct account *a, const struct policy *policy)
 
 static void follow_sibling(struct account *a, const struct policy *policy)
 {
-	if (!a->sibling || account_knows(a, a->sibling->fingerprint))
+	if (!a->sibling || a->record.ended_ms || account_knows(a, a->sibling->fingerprint))
 		return;
 	struct credential c = {
 		.access = a->sibling->access,
@@ -283,7 +294,7 @@ void record_failure(struct account_record *record, const char *code, int status,
 		delay_s = left_s / 4;
 	if (delay_s < MINUTE_S)
 		delay_s = MINUTE_S;
-	if (retry_after_s > delay_s)
+	if (retry_after_s >= 0)
 		delay_s = retry_after_s;
 	if (delay_s > 6 * HOUR_S)
 		delay_s = 6 * HOUR_S;
@@ -300,7 +311,7 @@ static void take_tokens(struct account *a, const struct receipt *receipt, const 
 	struct generation *live = &r->live;
 	bool rotated = !secret_empty(&answer->refresh) && !secret_equal(&answer->refresh, &live->refresh);
 
-	if (secret_equal(&answer->access, &live->access))
+	if (!rotated && secret_equal(&answer->access, &live->access))
 		return; // an earlier run came this far
 	if (rotated)
 		record_supersede(r, live->fingerprint);
@@ -372,7 +383,9 @@ static bool recover(struct account *a, const struct receipt *receipt, const stru
 	switch (answer.kind) {
 	case ANSWER_TOKENS:
 		if (identity_compare(&a->record.identity, &answer.identity) == IDENTITY_DIFFERENT) {
-			a->stranger_answer = true;
+			a->stranger_answer |= live;
+			list_remove(a->settle, &a->n_settle, receipt->token); // the receipt keeps what came
+			list_remove(a->close, &a->n_close, receipt->token);
 			break;
 		}
 		a->decision = DECISION_RECOVER;
@@ -397,7 +410,9 @@ static bool recover(struct account *a, const struct receipt *receipt, const stru
 	case ANSWER_REJECTED:
 	case ANSWER_NOT_SPENT:
 		settled = once;
-		if (once)
+		if (!live)
+			list_add(&a->close, &a->n_close, receipt->token); // of no interest any more
+		else if (once)
 			not_spent(a, receipt, &answer, policy);
 		break;
 	case ANSWER_UNKNOWN:
@@ -478,7 +493,8 @@ static void judge_members(struct account *a)
 			m->state = COPY_SUPERSEDED;
 		else
 			m->state = COPY_DIVERGED;
-		m->write = m->state == COPY_SUPERSEDED;
+		m->write = m->state == COPY_SUPERSEDED &&
+			   identity_compare(&a->record.identity, &c->identity) != IDENTITY_DIFFERENT;
 	}
 }
 
@@ -514,7 +530,8 @@ void reckon_expiry(struct account *a, const struct config *config, const struct 
 	int64_t most_s = a->lifetime_s * 4 / 5;
 	a->timer_too_slow = a->lifetime_s && floor_s > most_s;
 	a->margin_too_long = a->lifetime_s && !a->timer_too_slow && a->margin_s > most_s;
-	if (a->lifetime_s && a->margin_s > most_s)
+	// A configured margin is taken as it is, but not one that would refresh at every run.
+	if (a->lifetime_s && (a->timer_too_slow || a->margin_s >= a->lifetime_s))
 		a->margin_s = most_s;
 }
 
@@ -544,7 +561,7 @@ static void decide_unknown_outcome(struct account *a, const struct receipt *unkn
 				   const struct policy *policy)
 {
 	int64_t last_resort_s = RUNTIME_MARGIN_S + config->timer_period_s + config->deadline_s;
-	int64_t left_s = (a->expires_ms - policy->at_ms) / SECOND_MS;
+	int64_t left_s = (a->expires_ms - policy->now_ms) / SECOND_MS; // --at hastens nothing that is a last resort
 	bool window = a->provider->reuse_window_s &&
 		      policy->now_ms - unknown->sent_ms < a->provider->reuse_window_s * SECOND_MS;
 
@@ -553,7 +570,8 @@ static void decide_unknown_outcome(struct account *a, const struct receipt *unkn
 		       xstrdup("the refresh token was sent twice and no usable answer came"));
 		return;
 	}
-	if (!policy->offline && (policy->force || window || (a->expires_ms && left_s < last_resort_s))) {
+	bool now = a->expires_ms && left_s < last_resort_s;
+	if (!policy->offline && (policy->force || (!a->clock_wrong && (window || now)))) {
 		a->send = a->resend = true;
 		conclude(a, DECISION_REFRESH, OUTCOME_PLANNED,
 			 xstrdup("the answer to the last refresh was lost; sending once more as the last resort"));
@@ -569,17 +587,15 @@ static void decide_due(struct account *a, const struct policy *policy)
 	char *time = describe_time(a, policy);
 	bool due = !a->expiry_unknown && a->expires_ms - policy->at_ms <= a->margin_s * SECOND_MS;
 
-	if (clock_is_wrong(a, policy)) {
-		a->clock_wrong = true;
+	if (a->clock_wrong)
 		due = false;
-	}
 	if (!due && !policy->force) {
 		enum outcome idle = a->clock_wrong ? OUTCOME_FAILED : OUTCOME_UNCHANGED;
 		conclude(a, a->decision, a->decision == DECISION_NONE ? idle : OUTCOME_PLANNED, time);
 		a->code = a->clock_wrong ? "clock" : NULL;
 	} else if (policy->offline) {
 		conclude(a, a->decision, a->decision == DECISION_NONE ? OUTCOME_UNCHANGED : OUTCOME_PLANNED, time);
-	} else if (!policy->force && a->record.not_before_ms > policy->at_ms) {
+	} else if (!policy->force && a->record.not_before_ms > policy->now_ms) {
 		_cleanup_free_ char *until = time_format(a->record.not_before_ms);
 		bool person = a->record.rejections >= REJECTIONS_MAX;
 		object(a, person ? DECISION_HOLD : a->decision, person ? OUTCOME_HELD : OUTCOME_FAILED,
@@ -592,7 +608,7 @@ static void decide_due(struct account *a, const struct policy *policy)
 	}
 }
 
-static void begin_record(struct account *a, const struct policy *policy)
+static void begin_record(struct account *a, const struct config *config, const struct policy *policy)
 {
 	struct account_record *r = &a->record;
 
@@ -600,6 +616,7 @@ static void begin_record(struct account *a, const struct policy *policy)
 	identity_complete(&r->identity, &a->main->copy->credential.identity);
 	r->number = 1;
 	r->first_seen_ms = policy->now_ms;
+	reckon_expiry(a, config, policy); // the lifetime says which expiry is plausible
 	r->anchor = copy_issued(a, &a->main->copy->credential, policy);
 	a->record_changed = true;
 }
@@ -621,9 +638,7 @@ static void note_main_and_identity(struct account *a)
 		    identity_compare(&r->identity, &m->copy->credential.identity) != IDENTITY_DIFFERENT)
 			identity_complete(&r->identity, &m->copy->credential.identity);
 	}
-	if (!string_equal(before.account_id, r->identity.account_id) ||
-	    !string_equal(before.user_id, r->identity.user_id) || !string_equal(before.email, r->identity.email))
-		a->record_changed = true;
+	a->record_changed |= !identity_equal(&before, &r->identity);
 	identity_free(&before);
 }
 
@@ -636,7 +651,7 @@ static void end_account(struct account *a, const struct policy *policy)
 		r->ended_ms = policy->now_ms;
 		a->record_changed = true;
 	}
-	if (policy->now_ms - r->ended_ms > ENDED_KEEP_S * SECOND_MS && !secret_empty(&r->live.refresh)) {
+	if (!recovering && policy->now_ms - r->ended_ms > ENDED_KEEP_S * SECOND_MS && !secret_empty(&r->live.refresh)) {
 		record_supersede(r, r->live.fingerprint);
 		generation_free(&r->live);
 		a->record_changed = true;
@@ -644,7 +659,7 @@ static void end_account(struct account *a, const struct policy *policy)
 	judge_members(a);
 	// Nothing is resurrected. Only a rotation under way is still delivered to whoever held the spent token.
 	for (size_t i = 0; i < a->n_members; i++)
-		if (!recovering || &a->members[i] == a->main)
+		if (!recovering || r->dead_code[0] || &a->members[i] == a->main)
 			a->members[i].write = false;
 	if (a->n_members)
 		object(a, recovering ? DECISION_RECOVER : DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "logged_out",
@@ -658,41 +673,91 @@ static bool remains_ended(const struct account *a)
 	return logged_out(a) || (a->record.ended_ms && !is_fresh(a, a->main));
 }
 
+static void write_nothing(struct account *a)
+{
+	for (size_t i = 0; i < a->n_members; i++)
+		a->members[i].write = false;
+}
+
+// What keeps hands off before anything is looked at. True if that is the decision.
+static bool hands_off(struct account *a, const struct policy *policy)
+{
+	const char *code = NULL, *reason = NULL;
+
+	if (a->record.unreadable)
+		code = "ledger_unreadable", reason = "its record in the ledger cannot be read";
+	else if (a->skip)
+		conclude(a, DECISION_SKIP, OUTCOME_SKIPPED, xstrdup(a->skip));
+	else if (policy->barred)
+		code = "barred", reason = policy->barred;
+	else if (a->shared_token)
+		code = "shared_token", reason = "the same token stands under two providers";
+	else if (a->identity_conflict)
+		code = "identity_conflict", reason = "the same token stands under two identities";
+	else if (!a->recorded && a->main_trouble)
+		code = "main_store", reason = a->main_trouble;
+	else if (!a->recorded && !is_login(a->main))
+		object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "logged_out", xstrdup("its main store is logged out"));
+	else
+		return false;
+	if (code)
+		object(a, DECISION_HOLD, OUTCOME_HELD, code, xstrdup(reason));
+	return true;
+}
+
+// What stands in the way of sending, now that it is known what is live. True if that is the decision.
+static bool cannot_send(struct account *a)
+{
+	if (a->main->state == COPY_DIVERGED || a->main->state == COPY_STATE_FENCED)
+		object(a, DECISION_HOLD, OUTCOME_HELD, "diverged",
+		       xstrdup("its main store holds a login that is neither newer nor older than the live one"));
+	else if (a->record.dead_code[0])
+		object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, a->record.dead_code,
+		       xasprintf("the refresh token is dead (%s)", a->record.dead_code));
+	else if (a->live_settled)
+		object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "spent", xstrdup("its refresh token was spent before"));
+	else
+		return false;
+	write_nothing(a);
+	return true;
+}
+
+// The live generation stands: mirror it, send it, or wait.
+static void decide_live(struct account *a, const struct receipt *unknown, const struct config *config,
+			const struct policy *policy)
+{
+	const char *obstacle = provider_obstacle(a->provider, is_login(a->main) ? &a->main->copy->credential : NULL);
+
+	if (unknown && fingerprint_equal(unknown->token, a->record.live.fingerprint))
+		return decide_unknown_outcome(a, unknown, config, policy);
+	if (a->decision == DECISION_NONE && account_has_writes(a))
+		a->decision = DECISION_MIRROR;
+	if (obstacle && a->decision == DECISION_NONE)
+		conclude(a, DECISION_SKIP, OUTCOME_SKIPPED, xstrdup(obstacle));
+	else if (a->decision == DECISION_RECOVER || obstacle) // one step at a time: the next run looks whether it is due
+		conclude(a, a->decision, OUTCOME_PLANNED, describe_time(a, policy));
+	else
+		decide_due(a, policy);
+}
+
 void decide(struct account *a, const struct config *config, const struct policy *policy)
 {
 	const struct receipt *unknown;
-	const char *obstacle;
 
 	a->decision = DECISION_NONE;
 	a->code = NULL;
-	if (a->record.unreadable)
-		return object(a, DECISION_HOLD, OUTCOME_HELD, "ledger_unreadable", xstrdup("its record in the ledger cannot be read"));
-	if (a->skip)
-		return conclude(a, DECISION_SKIP, OUTCOME_SKIPPED, xstrdup(a->skip));
-	if (policy->barred)
-		return object(a, DECISION_HOLD, OUTCOME_HELD, "barred", xstrdup(policy->barred));
-	if (a->shared_token)
-		return object(a, DECISION_HOLD, OUTCOME_HELD, "shared_token",
-			      xstrdup("the same token stands under two providers"));
-	if (a->identity_conflict)
-		return object(a, DECISION_HOLD, OUTCOME_HELD, "identity_conflict",
-			      xstrdup("the same token stands under two identities"));
-	if (!a->recorded) {
-		if (a->main_trouble)
-			return object(a, DECISION_HOLD, OUTCOME_HELD, "main_store", xstrdup(a->main_trouble));
-		if (!is_login(a->main))
-			return object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "logged_out",
-				      xstrdup("its main store is logged out"));
-		begin_record(a, policy);
-	}
+	a->clock_wrong = clock_is_wrong(a, policy);
+	if (hands_off(a, policy))
+		return;
+	if (!a->recorded)
+		begin_record(a, config, policy);
 	reckon_expiry(a, config, policy);
 	adopt_named(a, policy);
 	follow_sibling(a, policy);
 	adopt_newer_than_live(a, policy);
 	if (others_at_work(a)) {
 		judge_members(a);
-		for (size_t i = 0; i < a->n_members; i++)
-			a->members[i].write = false;
+		write_nothing(a);
 		return object(a, DECISION_NONE, OUTCOME_BUSY, "in_flight", xstrdup("another run has its refresh in flight"));
 	}
 	unknown = judge_receipts(a, policy);
@@ -701,40 +766,19 @@ void decide(struct account *a, const struct config *config, const struct policy 
 			      xstrdup("the provider answered for another identity; the answer is kept in its receipt"));
 	if (a->main_trouble) {
 		judge_members(a);
+		if (a->record.ended_ms || a->record.dead_code[0])
+			write_nothing(a);
 		return object(a, DECISION_HOLD, OUTCOME_HELD, "main_store", xstrdup(a->main_trouble));
 	}
 	if (remains_ended(a))
 		return end_account(a, policy);
 	adopt_newer_access(a, policy);
 	judge_fresh(a, policy);
+	if (a->record.ended_ms) // what stood in main was no new login
+		return end_account(a, policy);
 	note_main_and_identity(a);
 	judge_members(a);
 	reckon_expiry(a, config, policy);
-
-	if (a->main->state == COPY_DIVERGED || a->main->state == COPY_STATE_FENCED) {
-		for (size_t i = 0; i < a->n_members; i++)
-			a->members[i].write = false;
-		return object(a, DECISION_HOLD, OUTCOME_HELD, "diverged",
-			      xstrdup("its main store holds a login that is neither newer nor older than the live one"));
-	}
-	if (a->record.dead_code[0]) {
-		for (size_t i = 0; i < a->n_members; i++)
-			a->members[i].write = false;
-		return object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, a->record.dead_code,
-			      xasprintf("the refresh token is dead (%s)", a->record.dead_code));
-	}
-	if (a->live_settled && !unknown)
-		return object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "spent", xstrdup("its refresh token was spent before"));
-	if (unknown && fingerprint_equal(unknown->token, a->record.live.fingerprint))
-		return decide_unknown_outcome(a, unknown, config, policy);
-	obstacle = provider_obstacle(a->provider, is_login(a->main) ? &a->main->copy->credential : NULL);
-	if (obstacle && a->decision == DECISION_NONE && !account_has_writes(a))
-		return conclude(a, DECISION_SKIP, OUTCOME_SKIPPED, xstrdup(obstacle));
-	if (a->decision == DECISION_NONE && account_has_writes(a))
-		a->decision = DECISION_MIRROR;
-	if (a->decision == DECISION_RECOVER || obstacle) { // one step at a time: the next run looks whether it is due
-		char *time = describe_time(a, policy);
-		return conclude(a, a->decision, a->decision == DECISION_NONE ? OUTCOME_UNCHANGED : OUTCOME_PLANNED, time);
-	}
-	decide_due(a, policy);
+	if (!cannot_send(a))
+		decide_live(a, unknown, config, policy);
 }

@@ -63,8 +63,16 @@ static struct account *account_add(struct grouping *g, const char *provider, con
 
 static void take_record(struct account *a, struct account_record *record)
 {
-	account_record_free(&a->record);
+	struct account_record named = a->record;
+
+	a->record = (struct account_record){ 0 };
 	account_record_copy(&a->record, record);
+	if (record->unreadable) { // it cannot say whose it is; who asked for it can
+		a->record.state_dir = TAKE_PTR(named.state_dir);
+		a->record.provider = TAKE_PTR(named.provider);
+		a->record.profile = TAKE_PTR(named.profile);
+	}
+	account_record_free(&named);
 	a->recorded = true;
 }
 
@@ -97,11 +105,23 @@ static void member_add_fixed(struct account *a, struct seat *seat, enum copy_sta
 	m->state = state;
 }
 
+static bool has_bad_entry(const struct store *store, const char *profile)
+{
+	for (size_t i = 0; store && store->state == STORE_OK && i < store->n_copies; i++)
+		if (store->copies[i].kind == COPY_UNREADABLE && string_equal(store->copies[i].credential.profile, profile))
+			return true;
+	return false;
+}
+
 // The main copy: in OpenClaw's main store; else where the ledger says main was; else the first.
 static struct seat *find_main(struct grouping *g, struct account *a, struct seat **seats, size_t n)
 {
 	const struct store *main = main_store(g), *was = store_by_path(g, a->record.main_store);
 
+	if (has_bad_entry(main, a->record.profile) || has_bad_entry(was, a->record.profile)) {
+		a->main_trouble = "its entry in the main store cannot be read";
+		return NULL;
+	}
 	if (main && main->state == STORE_RETIRED) {
 		a->main_trouble = "its main store was replaced by SQLite";
 		return NULL;
@@ -207,11 +227,40 @@ static struct account *new_own_account(struct grouping *g, const struct seat *se
 {
 	const struct credential *c = &seat->copy->credential;
 	struct account *a = account_add(g, c->provider, c->profile);
+	struct account_record *record;
 
 	a->record.own_login = true;
 	identity_copy(&a->record.identity, &c->identity);
 	account_key(a->record.key, a->record.state_dir, c->provider, c->profile, &c->identity);
+	record = find_record(g, a->record.key); // unreadable, or of somebody who had no personal id yet
+	if (record)
+		take_record(a, record);
 	return a;
+}
+
+// The account's own token under another identity: something is corrupt, and nothing is done until a person has looked.
+static void member_add_contradiction(struct account *a, struct seat *seat)
+{
+	a->identity_conflict = true;
+	member_add_fixed(a, seat, COPY_DIVERGED);
+}
+
+// Before anybody is let in by identity, it is completed from all who are known by their token: who is SAME and who is
+// DIFFERENT must not depend on the order of the stores.
+static void complete_from_known(struct account *a, struct seat **seats, size_t n)
+{
+	struct identity before = { 0 };
+
+	identity_copy(&before, &a->record.identity);
+	for (size_t i = 0; i < n; i++) {
+		const struct credential *c = &seats[i]->copy->credential;
+		bool main_token = a->main && fingerprint_equal(a->main->copy->credential.fingerprint, c->fingerprint);
+		if (seats[i]->store->state == STORE_OK && (main_token || account_knows(a, c->fingerprint)) &&
+		    identity_compare(&a->record.identity, &c->identity) != IDENTITY_DIFFERENT)
+			identity_complete(&a->record.identity, &c->identity);
+	}
+	a->record_changed |= a->recorded && !identity_equal(&before, &a->record.identity);
+	identity_free(&before);
 }
 
 // Where does a copy that is not main belong? `base` is an index, since accounts are added meanwhile.
@@ -229,14 +278,17 @@ static void place(struct grouping *g, size_t base, struct seat *seat)
 		return;
 	}
 	if (known && match == IDENTITY_DIFFERENT) {
-		a->identity_conflict = true;
-		member_add_fixed(a, seat, COPY_DIVERGED);
+		member_add_contradiction(a, seat);
 		return;
 	}
 	// A token that an agent's own login is known by stays there, even when the same person logs in to main: by time
 	// alone our last answer to the agent could look newer than that login, and must not take its place.
 	own = agent && !known ? own_account(g, base + 1, seat, true) : NULL;
 	a = &g->o->accounts[base];
+	if (own && identity_compare(&own->record.identity, &c->identity) == IDENTITY_DIFFERENT) {
+		member_add_contradiction(own, seat);
+		return;
+	}
 	if (!own && (known || match == IDENTITY_SAME)) {
 		member_add(a, seat);
 		return;
@@ -278,9 +330,12 @@ static void group_profile(struct grouping *g, struct seat **seats, size_t n)
 	if (main) {
 		member_add(a, main);
 		a->main = &a->members[0];
-		if (main->copy->kind == COPY_OAUTH)
+		a->identity_conflict = identity_compare(&a->record.identity, &main->copy->credential.identity) ==
+				       IDENTITY_DIFFERENT;
+		if (!a->recorded && main->copy->kind == COPY_OAUTH)
 			identity_complete(&a->record.identity, &main->copy->credential.identity);
 	}
+	complete_from_known(a, seats, n);
 	for (size_t i = 0; i < n; i++) {
 		if (seats[i] != main && seats[i]->store->state == STORE_RETIRED)
 			place_retired(&g->o->accounts[base], seats[i]);
@@ -310,19 +365,20 @@ static void settle_main(struct account *a)
 static void add_skipped(struct grouping *g, struct seat *seat)
 {
 	const struct copy *copy = seat->copy;
+	const char *why = copy->reason ? copy->reason : "api_key or token profile: nothing to refresh";
 	struct account *a = NULL;
 	enum copy_state state = copy->kind == COPY_UNREADABLE ? COPY_STATE_UNREADABLE : COPY_STATE_STATIC;
 
 	for (size_t i = 0; i < g->o->n_accounts && !a; i++) {
 		struct account *other = &g->o->accounts[i];
 		if (string_equal(other->record.profile, copy->credential.profile) &&
-		    (other->skip ? string_equal(other->skip, copy->reason) : copy->kind == COPY_UNREADABLE))
+		    (other->skip ? string_equal(other->skip, why) : copy->kind == COPY_UNREADABLE))
 			a = other;
 	}
 	if (!a) {
 		a = account_add(g, copy->credential.provider ? copy->credential.provider : "",
 				copy->credential.profile);
-		a->skip = xstrdup(copy->reason ? copy->reason : "api_key or token profile: nothing to refresh");
+		a->skip = xstrdup(why);
 	}
 	member_add_fixed(a, seat, state);
 }
@@ -363,6 +419,8 @@ static void add_absent(struct grouping *g)
 			a->main_trouble = "its main store was replaced by SQLite";
 		else if (was && (was->state == STORE_UNREADABLE || was->state == STORE_REFUSED))
 			a->main_trouble = "its main store cannot be read";
+		else if (has_bad_entry(was, r->profile))
+			a->main_trouble = "its entry in the main store cannot be read";
 		else if (!was || was->state != STORE_OK)
 			a->skip = xstrdup("no store holds it any more");
 	}
