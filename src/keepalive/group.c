@@ -204,6 +204,14 @@ static const struct account_record *record_of_own_login(struct grouping *g, cons
 	return NULL;
 }
 
+static bool holds_token(const struct account *a, struct fingerprint token)
+{
+	for (size_t i = 0; i < a->n_members; i++)
+		if (fingerprint_equal(a->members[i].copy->credential.fingerprint, token))
+			return true;
+	return account_knows(a, token);
+}
+
 // The account, among those from index `first` on, that this agent's copy belongs to, if any has its identity or token.
 static struct account *own_account(struct grouping *g, size_t first, const struct seat *seat, bool by_token)
 {
@@ -212,8 +220,10 @@ static struct account *own_account(struct grouping *g, size_t first, const struc
 	for (size_t i = first; i < g->o->n_accounts; i++) {
 		struct account *a = &g->o->accounts[i];
 		if (record ? string_equal(a->record.key, record->key)
-			   : !by_token && a->record.own_login &&
-				     identity_compare(&a->record.identity, &seat->copy->credential.identity) == IDENTITY_SAME)
+			   : a->record.own_login && (by_token ? holds_token(a, seat->copy->credential.fingerprint)
+							      : identity_compare(&a->record.identity,
+										 &seat->copy->credential.identity) ==
+									IDENTITY_SAME))
 			return a;
 	}
 	if (!record)
@@ -251,6 +261,8 @@ static void complete_from_known(struct account *a, struct seat **seats, size_t n
 {
 	struct identity before = { 0 };
 
+	if (a->record.unreadable)
+		return;
 	identity_copy(&before, &a->record.identity);
 	for (size_t i = 0; i < n; i++) {
 		const struct credential *c = &seats[i]->copy->credential;
@@ -273,7 +285,7 @@ static void place(struct grouping *g, size_t base, struct seat *seat)
 	bool main_token = a->main && fingerprint_equal(a->main->copy->credential.fingerprint, c->fingerprint);
 	bool known = main_token || account_knows(a, c->fingerprint);
 
-	if (seat->copy->kind != COPY_OAUTH) { // blanked or fenced: nothing to tell it by but its place
+	if (a->record.unreadable || seat->copy->kind != COPY_OAUTH) { // nothing to tell it by but its place
 		member_add(a, seat);
 		return;
 	}
@@ -336,11 +348,17 @@ static void group_profile(struct grouping *g, struct seat **seats, size_t n)
 			identity_complete(&a->record.identity, &main->copy->credential.identity);
 	}
 	complete_from_known(a, seats, n);
-	for (size_t i = 0; i < n; i++) {
-		if (seats[i] != main && seats[i]->store->state == STORE_RETIRED)
-			place_retired(&g->o->accounts[base], seats[i]);
-		else if (seats[i] != main)
-			place(g, base, seats[i]);
+	// Who says whose it is comes first; the rest can then be told by an equal token.
+	for (int named = 1; named >= 0; named--) {
+		for (size_t i = 0; i < n; i++) {
+			if (seats[i] == main || seats[i]->placed ||
+			    identity_empty(&seats[i]->copy->credential.identity) == named)
+				continue;
+			if (seats[i]->store->state == STORE_RETIRED)
+				place_retired(&g->o->accounts[base], seats[i]);
+			else
+				place(g, base, seats[i]);
+		}
 	}
 }
 
@@ -359,7 +377,7 @@ static void settle_main(struct account *a)
 		a->members[0] = a->members[at];
 		a->members[at] = first;
 	}
-	a->main = &a->members[0];
+	a->main = a->members[0].fixed ? NULL : &a->members[0];
 }
 
 static void add_skipped(struct grouping *g, struct seat *seat)
@@ -410,7 +428,7 @@ static void add_absent(struct grouping *g)
 			seen |= string_equal(g->o->accounts[k].record.key, r->key);
 		if (seen)
 			continue;
-		struct account *a = account_add(g, r->provider, r->profile);
+		struct account *a = account_add(g, r->unreadable ? "" : r->provider, r->unreadable ? "" : r->profile);
 		take_record(a, r);
 		if (r->unreadable)
 			continue;
@@ -501,10 +519,10 @@ void group_accounts(struct observation *observation, const struct config *config
 				*array_add(&same, &n) = &g.seats[k];
 		group_profile(&g, same, n);
 	}
+	add_absent(&g);
 	for (size_t i = 0; i < g.n_seats; i++)
 		if (!g.seats[i].placed)
 			add_skipped(&g, &g.seats[i]);
-	add_absent(&g);
 	skip_what_is_not_ours(&g);
 	find_shared_tokens(&g);
 	for (size_t i = 0; i < observation->n_accounts; i++) {

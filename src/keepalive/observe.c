@@ -96,7 +96,7 @@ static void report_accounts(struct observation *o, const struct policy *policy)
 				    xstrdup("shorten the timer and set `timer_period` in oauth-keepalive.conf"));
 		if (a->margin_too_long)
 			problem_add(&o->problems, SEVERITY_WARNING, "margin_too_long", NULL, a->record.profile,
-				    xstrdup("the margin is over 80 % of the token's lifetime; 80 % is used"),
+				    xstrdup("the margin is over 80 % of the token's lifetime: it is refreshed almost always"),
 				    xstrdup("choose a shorter `margin` in oauth-keepalive.conf"));
 		if (a->expiry_unknown && !a->skip)
 			problem_add(&o->problems, SEVERITY_WARNING, "expiry_unknown", NULL, a->record.profile,
