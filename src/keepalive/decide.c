@@ -292,10 +292,10 @@ void record_failure(struct account_record *record, const char *code, int status,
 		delay_s *= 2;
 	if (delay_s > left_s / 4)
 		delay_s = left_s / 4;
-	if (delay_s < MINUTE_S)
-		delay_s = MINUTE_S;
 	if (retry_after_s >= 0)
 		delay_s = retry_after_s;
+	if (delay_s < MINUTE_S)
+		delay_s = MINUTE_S;
 	if (delay_s > 6 * HOUR_S)
 		delay_s = 6 * HOUR_S;
 	record->failures++;
@@ -311,8 +311,9 @@ static void take_tokens(struct account *a, const struct receipt *receipt, const 
 	struct generation *live = &r->live;
 	bool rotated = !secret_empty(&answer->refresh) && !secret_equal(&answer->refresh, &live->refresh);
 
-	if (!rotated && secret_equal(&answer->access, &live->access))
-		return; // an earlier run came this far
+	// An earlier run came this far. (A provider may also give the same tokens again, with a later expiry.)
+	if (!rotated && secret_equal(&answer->access, &live->access) && r->refreshed_ms == receipt->received_ms)
+		return;
 	if (rotated)
 		record_supersede(r, live->fingerprint);
 	secret_copy(&live->access, &answer->access);

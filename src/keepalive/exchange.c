@@ -280,7 +280,7 @@ void exchange_timeouts(struct run *run)
 		struct grant *g = &run->grants[i];
 		if (g->stage != GRANT_EXCHANGING || clock_boot_ms() < g->hold_until_ms)
 			continue;
-		g->locks.held = false;
+		lock_set_leave(&g->locks);
 		grant_conclude(run, g, OUTCOME_HELD, "unknown_outcome", xstrdup("the courier does not answer"));
 	}
 }

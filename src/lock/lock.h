@@ -68,6 +68,8 @@ int lock_set_acquire(struct lock_set *set, struct process_id owner, const struct
 bool lock_set_still_ours(const struct lock_set *set);
 int lock_set_restamp(struct lock_set *set, struct process_id owner);
 void lock_set_release(struct lock_set *set);
+// Forget them; the files stay, for whom they name still lives.
+void lock_set_leave(struct lock_set *set);
 void lock_set_free(struct lock_set *set); // releases too
 
 // Who holds the lock file `path` (for status, and for "is any store locked by somebody alive?"): 0 with the owner

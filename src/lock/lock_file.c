@@ -176,6 +176,11 @@ static void let_go(struct lock_file *file)
 	file->owner = (struct process_id){0};
 }
 
+void lock_file_leave(struct lock_file *file)
+{
+	let_go(file);
+}
+
 // The draft has become the lock.
 static void hold(struct lock_file *file, struct draft *draft, struct process_id owner)
 {

@@ -109,6 +109,13 @@ void lock_set_release(struct lock_set *set)
 	set->held = false;
 }
 
+void lock_set_leave(struct lock_set *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		lock_file_leave(&set->files[i]);
+	set->held = false;
+}
+
 void lock_set_free(struct lock_set *set)
 {
 	lock_set_release(set);

@@ -252,7 +252,8 @@ static enum store_result swap(const struct json_doc *doc, const struct entry *en
 	_cleanup_secret_ struct secret refresh = json_node_string(doc, entry->field[FIELD_REFRESH]);
 	_cleanup_(json_edits_free) struct json_edits wanted = {};
 
-	if (secret_empty(&refresh))
+	// A fence without its other half: an edit of what is not there would refuse the whole write.
+	if (secret_empty(&refresh) || !entry->field[FIELD_ACCESS])
 		return STORE_GONE;
 	edit_token(&wanted, doc, entry->field[FIELD_REFRESH], change->refresh);
 	edit_token(&wanted, doc, entry->field[FIELD_ACCESS], change->access);
