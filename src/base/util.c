@@ -329,3 +329,27 @@ bool uid_is_root(uid_t uid)
 {
 	return uid == 0 || (uid == 65534 && geteuid() != 65534 && !root_is_mapped());
 }
+
+static bool is_plain_word(const char *s)
+{
+	return s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/"
+			   "._-+=:,@%")] == 0;
+}
+
+// For a shell: in single quotes unless it is harmless without.
+
+char *shell_quoted(const char *path)
+{
+	_cleanup_free_ char *text = string_printable(path, PATH_MAX);
+	if (is_plain_word(text))
+		return TAKE_PTR(text);
+	char *out = xcalloc(4 * strlen(text) + 3, 1), *to = out;
+	*to++ = '\'';
+	for (const char *from = text; *from; from++)
+		if (*from == '\'')
+			to = stpcpy(to, "'\\''");
+		else
+			*to++ = *from;
+	*to = '\'';
+	return out;
+}

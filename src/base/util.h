@@ -78,6 +78,8 @@ int fsync_parent(const char *path);              // fsync the directory that hol
 char *path_join(const char *directory, const char *name);
 char *path_dirname(const char *path);            // "/a/b" -> "/a", "b" -> "."
 const char *path_basename(const char *path);
+// `path` as one word for a shell, printable: for the commands that messages suggest. Free it.
+char *shell_quoted(const char *path);
 // realpath(3) in three system calls instead of one per component; NULL with errno. Free it.
 char *path_real(const char *path);
 // "~" and "~/x" and a leading "$HOME" become `home`; anything else is copied.

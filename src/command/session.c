@@ -101,14 +101,6 @@ void session_close(struct session *session)
 	*session = (struct session){ 0 };
 }
 
-static int nothing_matches(const struct invocation *invocation)
-{
-	_cleanup_free_ char *name = string_printable(invocation->accounts[0], 120);
-
-	log_error("no account matches %s%s", name, invocation->n_accounts > 1 ? " or the others named" : "");
-	return STATUS_USAGE;
-}
-
 int session_finish(const struct invocation *invocation, const struct session *session, struct cycle *cycle, int r,
 		   bool dry_run)
 {
@@ -129,12 +121,15 @@ int session_finish(const struct invocation *invocation, const struct session *se
 		log_error("%s: there is no such state directory", named ? named : "?");
 		return STATUS_USAGE;
 	}
+	if (r == -ESRCH) {
+		_cleanup_free_ char *name = string_printable(cycle->unmatched, 120);
+		log_error("no account matches %s", name);
+		return STATUS_USAGE;
+	}
 	if (r < 0) {
 		log_error("the stores cannot be read: %s", strerror(-r));
 		return STATUS_FAILED;
 	}
-	if (invocation->n_accounts && !cycle->n_results)
-		return nothing_matches(invocation);
 	status = report_exit_status(&report);
 	if (session->barred && status == STATUS_DONE)
 		status = STATUS_PERSON;

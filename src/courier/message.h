@@ -22,6 +22,8 @@
 //
 // A HOLD with the id of an earlier one replaces it: say it again once the lock files have been taken over.
 //
+// HOLD may name no lock files: then it guards the receipt alone, until a HOLD of the same id names them.
+//
 // The courier ends when the keeper has gone and nothing is left to guard. With a receipt on which it still waits,
 // or which holds an answer nobody has settled (the file still has a name), it stays, so that the lock files that
 // carry its pid keep the runtime away until the next run takes over: until the lock files are replaced, the

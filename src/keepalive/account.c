@@ -49,6 +49,13 @@ bool account_has_writes(const struct account *account)
 	return false;
 }
 
+bool accounts_connected(const struct account *a, const struct account *b)
+{
+	return fingerprint_equal(a->record.live.fingerprint, b->record.live.fingerprint) ||
+	       (a->renamed_from[0] && string_equal(a->renamed_from, b->record.key)) ||
+	       (b->renamed_from[0] && string_equal(b->renamed_from, a->record.key));
+}
+
 bool store_is_named(const struct store *store, const char *name)
 {
 	return string_equal(store->path, name) || string_equal(store->target, name) || string_equal(store->agent, name);

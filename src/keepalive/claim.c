@@ -18,7 +18,6 @@ static void try_later(struct run *run, struct grant *g, const char *code, char *
 {
 	int64_t now = clock_boot_ms();
 
-	lock_set_free(&g->locks);
 	if (now >= g->wait_until_ms) {
 		grant_conclude(run, g, OUTCOME_BUSY, code, message);
 		return;
@@ -101,9 +100,11 @@ static void note_results(struct run *run, const struct grant *g, struct observat
 		if (!a || !result)
 			continue;
 		result->decision = a->decision;
-		result->outcome = a->outcome;
 		free(result->reason);
 		result->reason = xstrdup(a->reason);
+		result_conclude(result, a->outcome, NULL, 0, NULL);
+		if (a->code)
+			result_explain(result, a);
 	}
 }
 
@@ -190,7 +191,7 @@ static bool prove_writable(struct run *run, struct grant *g, struct observation 
 }
 
 // An answer of a killed run: from now on our courier answers for the lock files, whatever happens to us.
-static void hold_answer(struct run *run, struct grant *g, struct fingerprint token)
+static int hold_answer(struct run *run, struct grant *g, struct fingerprint token)
 {
 	struct courier_request request = {
 		.id = g->id,
@@ -198,13 +199,16 @@ static void hold_answer(struct run *run, struct grant *g, struct fingerprint tok
 		.locks = &g->locks,
 		.hold_until_boot_ms = g->hold_until_ms,
 	};
+	int r = 0;
 
-	if (receipt_reopen(run->ledger, token, true, &g->receipt_fd) < 0)
-		return;
+	if (g->receipt_fd < 0)
+		r = receipt_reopen(run->ledger, token, true, &g->receipt_fd);
+	if (r < 0)
+		return r;
 	g->token = token;
+	g->guards = true;
 	request.receipt_fd = g->receipt_fd;
-	if (courier_hold(&run->courier, &request) < 0)
-		log_debug("the courier cannot hold the receipt");
+	return courier_hold(&run->courier, &request);
 }
 
 // Everything is locked and looked at: go on.
@@ -215,10 +219,10 @@ static void proceed(struct run *run, struct grant *g, struct observation *o)
 	int r;
 
 	note_results(run, g, o);
-	if (answered && !a && run->courier.fd >= 0)
-		hold_answer(run, g, answered->token);
+	if (answered && !a && run->courier.fd >= 0 && (r = hold_answer(run, g, answered->token)) < 0)
+		log_debug("the courier cannot hold the receipt: %s", strerror(-r));
 	r = persist_all(run, g, o);
-	if (r < 0 && !answered)
+	if (r < 0 && (a || !answered))
 		return give_up(run, g, "ledger_not_writable", r, "the ledger cannot be written, so nothing was sent");
 	if (!a) {
 		g->stage = GRANT_WRITING;
@@ -255,6 +259,10 @@ static void claim_locked(struct run *run, struct grant *g, struct observation *o
 	}
 	if (!needs_refresh_locks(g, o))
 		return proceed(run, g, o);
+	g->hold_until_ms = clock_boot_ms() + HOLD_LIMIT_S * SECOND_MS;
+	// First the receipt is handed over, only then the lock files come to name our courier.
+	if (answered && !a && (r = hold_answer(run, g, answered->token)) < 0)
+		return give_up(run, g, "courier", r, "the courier cannot hold the receipt");
 	r = take_refresh_locks(g, o, owner, answered ? &answered->courier : NULL);
 	if (r == -EBUSY)
 		return try_later(run, g, "lock_busy", describe_busy(&g->locks));
@@ -262,8 +270,7 @@ static void claim_locked(struct run *run, struct grant *g, struct observation *o
 		return grant_conclude(run, g, OUTCOME_HELD, "lock_directory", xstrdup("the lock directory is not safe"));
 	if (r < 0)
 		return give_up(run, g, "lock", r, "the refresh lock cannot be taken");
-	g->hold_until_ms = clock_boot_ms() + HOLD_LIMIT_S * SECOND_MS;
-	if (store_is_locked(g, o, &store))
+	if (a && store_is_locked(g, o, &store))
 		return try_later(run, g, "store_busy", xasprintf("%s is locked by another process", store));
 
 	struct observation again;

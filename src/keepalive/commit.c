@@ -61,6 +61,7 @@ int store_prove(struct run *run, const struct store *store)
 		staged = array_add(&run->staged, &run->n_staged);
 		staged->target = xstrdup(store->target);
 	}
+	atomic_abort(&staged->stage);
 	staged->stage = stage;
 	return 0;
 }
@@ -225,8 +226,10 @@ static void note_outcome(struct run *run, const struct grant *g, const struct ac
 		return;
 	result->outcome = outcome_of(g, a, result);
 	if (result->outcome != OUTCOME_FAILED && result->outcome != OUTCOME_HELD &&
-	    result->outcome != OUTCOME_NEEDS_LOGIN)
+	    result->outcome != OUTCOME_NEEDS_LOGIN) {
+		result_conclude(result, result->outcome, NULL, 0, NULL);
 		return;
+	}
 	free(result->reason);
 	result->reason = xstrdup(a->reason);
 	if (a->decision != DECISION_NONE)
@@ -253,17 +256,30 @@ static bool grant_written(const struct grant *g, struct observation *o)
 	return true;
 }
 
+// Another account may still be waiting for what this receipt says.
+static bool is_live_elsewhere(const struct observation *o, struct fingerprint token, const struct account *but)
+{
+	for (size_t i = 0; i < o->n_accounts; i++)
+		if (&o->accounts[i] != but && fingerprint_equal(o->accounts[i].record.live.fingerprint, token) &&
+		    !o->accounts[i].record.dead_code[0])
+			return true;
+	return false;
+}
+
 // The ledger has it, every copy that could be written is: nothing hangs on the receipts any more.
 static void close_receipts(struct run *run, const struct grant *g, struct observation *o)
 {
 	for (size_t i = 0; g->saved && i < g->n_keys; i++) {
 		struct account *a = observation_account(o, g->keys[i]);
-		for (size_t k = 0; a && k < a->n_close; k++)
+		for (size_t k = 0; a && k < a->n_close; k++) {
+			if (is_live_elsewhere(o, a->close[k], a))
+				continue;
 			receipt_settle(run->ledger, a->close[k],
 				       a->record.dead_code[0] &&
 						       fingerprint_equal(a->close[k], a->record.live.fingerprint)
 					       ? "dead"
 					       : "superseded");
+		}
 	}
 }
 
@@ -321,10 +337,13 @@ void write_round(struct run *run)
 			continue;
 		if (!g->try_at_ms && g->wait_until_ms < now + STORE_PATIENCE_MS)
 			g->wait_until_ms = now + STORE_PATIENCE_MS;
+		if (g->hold_until_ms && g->wait_until_ms > g->hold_until_ms)
+			g->wait_until_ms = g->hold_until_ms;
 		if (!grant_written(g, &o) && (!g->try_at_ms || now < g->wait_until_ms))
 			continue;
 		note_pending(run, g, &o);
 		close_receipts(run, g, &o);
+		g->guards = !g->saved;
 		grant_release(g);
 	}
 	write_stores(run, &o);

@@ -61,6 +61,22 @@ bool selection_matches(const struct selection *selection, const struct account *
 	return selection->n == 0;
 }
 
+// A pattern that matches nothing is a mistake, also beside others that do.
+static int check_patterns(struct cycle *cycle, const struct selection *selection)
+{
+	for (size_t i = 0; i < selection->n; i++) {
+		struct selection one = { &selection->patterns[i], 1 };
+		bool matched = false;
+		for (size_t k = 0; k < cycle->now.n_accounts; k++)
+			matched |= selection_matches(&one, &cycle->now.accounts[k]);
+		if (matched)
+			continue;
+		cycle->unmatched = selection->patterns[i];
+		return -ESRCH;
+	}
+	return 0;
+}
+
 static void results_from(struct cycle *cycle, const struct observation *o, const struct selection *selection)
 {
 	for (size_t i = 0; i < o->n_accounts; i++) {
@@ -99,22 +115,19 @@ int cycle_preview(const struct config *config, const struct policy *policy, cons
 	struct cycle cycle = { 0 };
 	int r = observe(config, policy, ledger, NULL, &cycle.now);
 
-	if (r < 0)
+	if (r >= 0)
+		r = check_patterns(&cycle, selection);
+	if (r < 0) {
+		ret->unmatched = cycle.unmatched;
+		cycle_free(&cycle);
 		return r;
+	}
 	results_from(&cycle, &cycle.now, selection);
 	*ret = cycle;
 	return 0;
 }
 
 // ---- grants
-
-// Two accounts that must go together: one token, or one record that makes room for the other.
-static bool connected(const struct account *a, const struct account *b)
-{
-	return fingerprint_equal(a->record.live.fingerprint, b->record.live.fingerprint) ||
-	       (a->renamed_from[0] && string_equal(a->renamed_from, b->record.key)) ||
-	       (b->renamed_from[0] && string_equal(b->renamed_from, a->record.key));
-}
 
 static bool grant_has(const struct grant *g, const char *key)
 {
@@ -141,7 +154,7 @@ bool grant_complete(struct grant *g, const struct observation *o)
 			if (!a->record.key[0] || a->skip || grant_has(g, a->record.key))
 				continue;
 			for (size_t k = 0; k < o->n_accounts; k++)
-				joins |= grant_has(g, o->accounts[k].record.key) && connected(a, &o->accounts[k]);
+				joins |= grant_has(g, o->accounts[k].record.key) && accounts_connected(a, &o->accounts[k]);
 			if (joins)
 				*array_add(&g->keys, &g->n_keys) = xstrdup(a->record.key);
 			grew |= joins;
@@ -177,6 +190,8 @@ static void collect_grants(struct run *run, const struct observation *o)
 
 void grant_release(struct grant *g)
 {
+	if (g->guards)
+		lock_set_leave(&g->locks);
 	lock_set_free(&g->locks);
 	for (size_t i = 0; i < g->n_account_locks; i++)
 		cleanup_close(&g->account_locks[i]);
@@ -354,8 +369,13 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 
 	if (r >= 0)
 		r = observe(config, &run.policy, ledger, NULL, &cycle.now);
-	if (r < 0)
+	if (r >= 0)
+		r = check_patterns(&cycle, selection);
+	if (r < 0) {
+		ret->unmatched = cycle.unmatched;
+		cycle_free(&cycle);
 		return r;
+	}
 	results_from(&cycle, &cycle.now, selection);
 	collect_grants(&run, &cycle.now);
 	if (run.n_grants) {

@@ -20,6 +20,7 @@
 #define ENDED_KEEP_S      (7 * DAY_S)
 #define CLOCK_TOLERANCE_S MINUTE_S
 #define REJECTIONS_MAX    3
+#define COURIER_STUCK_S   120 // longer than any courier holds (HOLD_LIMIT_S)
 #define DIVERGED_MAX      64
 
 static void conclude(struct account *a, enum decision decision, enum outcome outcome, char *reason)
@@ -240,6 +241,17 @@ static void adopt_newer_than_live(struct account *a, const struct policy *policy
 		adopt_member(a, m, policy);
 }
 
+// The live token is dead: whatever login stands in main takes its place, unless its own time of issue says it is older.
+// (By expiry alone a login that lives shorter would look older.)
+static void adopt_after_death(struct account *a, const struct policy *policy)
+{
+	if (!a->record.dead_code[0] || logged_out(a) || !is_fresh(a, a->main) || others_at_work(a))
+		return;
+	const struct credential *c = &a->main->copy->credential;
+	if (!c->issued_ms || !a->record.live.issued_ms || c->issued_ms > a->record.live.issued_ms)
+		adopt_member(a, a->main, policy);
+}
+
 // `sync --adopt STORE`: a person has judged.
 static void adopt_named(struct account *a, const struct policy *policy)
 {
@@ -276,7 +288,8 @@ static void adopt_newer_access(struct account *a, const struct policy *policy)
 		struct member *m = &a->members[i];
 		if (is_login(m) && fingerprint_equal(m->copy->credential.fingerprint, a->record.live.fingerprint) &&
 		    !secret_equal(&m->copy->credential.access, &a->record.live.access) &&
-		    issue_compare(copy_issued(a, &m->copy->credential, policy), live_issued(a, policy)) > 0)
+		    !secret_empty(&m->copy->credential.access) &&
+		    (secret_empty(&a->record.live.access) || issue_compare(copy_issued(a, &m->copy->credential, policy), live_issued(a, policy)) > 0))
 			adopt_member(a, m, policy);
 	}
 }
@@ -515,7 +528,9 @@ void reckon_expiry(struct account *a, const struct config *config, const struct 
 	if (!a->lifetime_s)
 		a->lifetime_s = a->provider->lifetime_s;
 	a->expires_ms = live->expires_ms;
-	if (a->expires_ms && !plausible(a, a->expires_ms, policy))
+	if (secret_empty(&live->access) && !secret_empty(&live->refresh)) // there is nothing that could live
+		a->expires_ms = policy->now_ms;
+	else if (a->expires_ms && !plausible(a, a->expires_ms, policy))
 		a->expires_ms = has_jwt && jwt.expires_ms && plausible(a, jwt.expires_ms, policy) ? jwt.expires_ms
 												    : policy->now_ms;
 	a->expiry_unknown = !a->expires_ms;
@@ -596,11 +611,14 @@ static void decide_due(struct account *a, const struct policy *policy)
 		a->code = a->clock_wrong ? "clock" : NULL;
 	} else if (policy->offline) {
 		conclude(a, a->decision, a->decision == DECISION_NONE ? OUTCOME_UNCHANGED : OUTCOME_PLANNED, time);
+	} else if (!policy->force && a->record.rejections >= REJECTIONS_MAX) {
+		object(a, DECISION_HOLD, OUTCOME_HELD, a->record.error_code,
+		       xasprintf("%s; refused %d times (%s): log in again, or try with --force", time, a->record.rejections,
+				 a->record.error_code));
+		free(time);
 	} else if (!policy->force && a->record.not_before_ms > policy->now_ms) {
 		_cleanup_free_ char *until = time_format(a->record.not_before_ms);
-		bool person = a->record.rejections >= REJECTIONS_MAX;
-		object(a, person ? DECISION_HOLD : a->decision, person ? OUTCOME_HELD : OUTCOME_FAILED,
-		       a->record.error_code,
+		object(a, a->decision, OUTCOME_FAILED, a->record.error_code,
 		       xasprintf("%s; last attempt failed (%s), next one after %s", time, a->record.error_code, until));
 		free(time);
 	} else {
@@ -680,6 +698,15 @@ static void write_nothing(struct account *a)
 		a->members[i].write = false;
 }
 
+static bool courier_is_stuck(const struct account *a, const struct policy *policy)
+{
+	for (size_t i = 0; i < a->n_receipts; i++)
+		if (a->receipts[i]->held && a->receipts[i]->state == RECEIPT_SENDING &&
+		    policy->now_ms - a->receipts[i]->sent_ms > COURIER_STUCK_S * SECOND_MS)
+			return true;
+	return false;
+}
+
 // What keeps hands off before anything is looked at. True if that is the decision.
 static bool hands_off(struct account *a, const struct policy *policy)
 {
@@ -756,9 +783,13 @@ void decide(struct account *a, const struct config *config, const struct policy 
 	adopt_named(a, policy);
 	follow_sibling(a, policy);
 	adopt_newer_than_live(a, policy);
+	adopt_after_death(a, policy);
 	if (others_at_work(a)) {
 		judge_members(a);
 		write_nothing(a);
+		if (courier_is_stuck(a, policy))
+			return object(a, DECISION_HOLD, OUTCOME_HELD, "unknown_outcome",
+				      xstrdup("a courier of an earlier run hangs with its refresh in flight"));
 		return object(a, DECISION_NONE, OUTCOME_BUSY, "in_flight", xstrdup("another run has its refresh in flight"));
 	}
 	unknown = judge_receipts(a, policy);

@@ -142,6 +142,9 @@ static struct seat *find_main(struct grouping *g, struct account *a, struct seat
 			if (seats[i]->store == was)
 				return seats[i];
 		return NULL; // gone from there: logged out
+	} else if (!was && string_ends(a->record.main_store, "/agents/main/agent/auth-profiles.json") && !main) {
+		a->main_trouble = "its main store is missing";
+		return NULL;
 	}
 	for (size_t i = 0; i < n; i++)
 		if (seats[i]->store->role != ROLE_EXTERNAL && seats[i]->store->state == STORE_OK &&
@@ -397,6 +400,9 @@ static void add_skipped(struct grouping *g, struct seat *seat)
 		a = account_add(g, copy->credential.provider ? copy->credential.provider : "",
 				copy->credential.profile);
 		a->skip = xstrdup(why);
+		char nobody[] = "(skipped)"; // a key of its own, which no record has
+		account_key(a->record.key, a->record.state_dir, a->record.provider, a->record.profile,
+			    &(struct identity){ .user_id = nobody });
 	}
 	member_add_fixed(a, seat, state);
 }
@@ -444,24 +450,42 @@ static void add_absent(struct grouping *g)
 	}
 }
 
-// An equal token under two providers is somebody's mistake: sent for neither.
+static void mark_shared(struct grouping *g, const struct credential *x, const struct credential *y)
+{
+	for (size_t i = 0; i < g->o->n_accounts; i++) {
+		struct account *a = &g->o->accounts[i];
+		if (!string_equal(a->record.profile, x->profile) && !string_equal(a->record.profile, y->profile))
+			continue;
+		a->shared_token = true;
+		if (!a->skip)
+			problem_add(&g->o->problems, SEVERITY_ERROR, "shared_token", NULL, a->record.profile,
+				    xasprintf("its refresh token also stands under %s, which is another provider's, "
+					      "unknown or excluded: sent for neither",
+					      string_equal(a->record.profile, x->profile) ? y->profile : x->profile),
+				    xstrdup("give each its own login, or correct the provider or `exclude`"))
+				->needs_person = true;
+	}
+}
+
+// An equal token under two providers is somebody's mistake, and under a profile that must not be touched it cannot be
+// kept in step: sent for neither.
 static void find_shared_tokens(struct grouping *g)
 {
 	for (size_t i = 0; i < g->n_seats; i++) {
 		for (size_t k = 0; k < i; k++) {
 			const struct credential *x = &g->seats[i].copy->credential, *y = &g->seats[k].copy->credential;
 			const struct provider *px, *py;
-			if (string_equal(x->provider, y->provider) || !fingerprint_equal(x->fingerprint, y->fingerprint))
+			if (string_equal(x->provider, y->provider) && string_equal(x->profile, y->profile))
+				continue;
+			if (!fingerprint_equal(x->fingerprint, y->fingerprint))
 				continue;
 			px = config_provider(g->config, x->provider);
 			py = config_provider(g->config, y->provider);
-			if (!px || !py || provider_same_family(px, py))
+			if (px && py && provider_same_family(px, py) &&
+			    config_excludes(g->config, x->provider, x->profile) ==
+				    config_excludes(g->config, y->provider, y->profile))
 				continue;
-			for (size_t j = 0; j < g->o->n_accounts; j++) {
-				struct account *a = &g->o->accounts[j];
-				a->shared_token |= string_equal(a->record.profile, x->profile) ||
-						   string_equal(a->record.profile, y->profile);
-			}
+			mark_shared(g, x, y);
 		}
 	}
 }
@@ -470,12 +494,11 @@ static void find_receipts(struct grouping *g, struct account *a)
 {
 	for (size_t i = 0; i < g->o->receipts.n; i++) {
 		const struct receipt *r = &g->o->receipts.list[i];
-		bool ours = fingerprint_equal(r->token, a->record.live.fingerprint);
+		bool first = !a->recorded && a->main; // its token is about to be the live one
+		bool ours = account_knows(a, r->token) ||
+			    (first && fingerprint_equal(r->token, a->main->copy->credential.fingerprint));
 		for (size_t k = 0; k < r->n_accounts; k++)
 			ours |= string_equal(r->accounts[k], a->record.key);
-		for (size_t k = 0; k < a->n_members; k++)
-			ours |= !a->members[k].fixed &&
-				fingerprint_equal(r->token, a->members[k].copy->credential.fingerprint);
 		if (ours)
 			*array_add(&a->receipts, &a->n_receipts) = r;
 	}

@@ -77,6 +77,29 @@ static bool find_followers(struct observation *o)
 	return o->n_followers > 0;
 }
 
+// A grant is refreshed for all its names or for none: one that is held, or whose store cannot be read, would be left
+// with the spent token.
+static void hold_together(struct observation *o)
+{
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		struct account *a = &o->accounts[i];
+		for (size_t k = 0; a->send && k < o->n_accounts; k++) {
+			const struct account *other = &o->accounts[k];
+			if (other == a || other->skip || !accounts_connected(a, other) ||
+			    (other->outcome != OUTCOME_HELD && other->outcome != OUTCOME_NEEDS_LOGIN &&
+			     other->outcome != OUTCOME_BUSY))
+				continue;
+			a->send = a->resend = false;
+			a->decision = DECISION_HOLD;
+			a->outcome = OUTCOME_HELD;
+			a->code = "other_name";
+			free(a->reason);
+			a->reason = xasprintf("%s shares its refresh token and cannot be refreshed: %s", other->record.profile,
+					      other->reason ? other->reason : "held");
+		}
+	}
+}
+
 static void set_siblings(struct observation *o)
 {
 	for (size_t i = 0; i < o->n_followers; i++) {
@@ -84,6 +107,13 @@ static void set_siblings(struct observation *o)
 		if (a)
 			a->sibling = &o->followers[i].ahead;
 	}
+}
+
+static char *adopt_command(const struct account *a, const struct member *m)
+{
+	_cleanup_free_ char *store = shell_quoted(m->store->path), *profile = shell_quoted(a->record.profile);
+
+	return xasprintf("oauth-keepalive sync --adopt %s %s", store, profile);
 }
 
 static void report_accounts(struct observation *o, const struct policy *policy)
@@ -131,7 +161,7 @@ static void report_accounts(struct observation *o, const struct policy *policy)
 						a->record.profile,
 						xstrdup("it cannot be proven that this copy belongs to the account: "
 							"it is neither written nor sent"),
-						xasprintf("oauth-keepalive sync --adopt '%s'", m->store->path));
+						adopt_command(a, m));
 			else if (m->state == COPY_FOREIGN)
 				p = problem_add(&o->problems, SEVERITY_WARNING, "copy_foreign", m->store->path,
 						a->record.profile,
@@ -141,7 +171,7 @@ static void report_accounts(struct observation *o, const struct policy *policy)
 						a->record.profile,
 						xstrdup("this copy's login is neither provably newer nor older than "
 							"the live one: neither written nor sent"),
-						xasprintf("oauth-keepalive sync --adopt '%s'", m->store->path));
+						adopt_command(a, m));
 			else if (m->state == COPY_STATE_UNREADABLE)
 				p = problem_add(&o->problems, SEVERITY_ERROR, "credential_unreadable", m->store->path,
 						a->record.profile,
@@ -219,19 +249,28 @@ int observe(const struct config *config, const struct policy *policy, const stru
 	}
 	apply_holdings(&o.receipts, holdings);
 	*ret = o;
-	if (!ret->stores.state_dir)
+	if (!ret->stores.state_dir) {
+		if (config->n_stores)
+			problem_add(&ret->problems, SEVERITY_ERROR, "no_state_dir", NULL, NULL,
+				    xstrdup("stores are configured, but there is no OpenClaw state directory whose locks "
+					    "would guard them"),
+				    xstrdup("name it: `state_dir` in oauth-keepalive.conf, or --state-dir"))
+				->needs_person = true;
 		return 0;
+	}
 	bar_what_is_unsafe(ret, ledger);
 	struct policy ours = *policy;
 	if (ret->barred)
 		ours.barred = ret->barred;
 	group(ret, config, ledger, holdings);
 	decide_each(ret, config, &ours);
+	hold_together(ret);
 	if (find_followers(ret)) {
 		accounts_free(ret);
 		group(ret, config, ledger, holdings);
 		set_siblings(ret);
 		decide_each(ret, config, &ours);
+		hold_together(ret);
 	}
 	report_accounts(ret, policy);
 	return 0;

@@ -66,6 +66,9 @@ int lock_set_acquire(struct lock_set *set, struct process_id owner,
 		int r = lock_file_take(&set->files[i], owner, takeover, &set->busy_owner);
 
 		if (r < 0) {
+			// What was taken over from a courier guards an answer: never let it go unguarded.
+			if (takeover)
+				lock_set_leave(set);
 			lock_set_release(set);
 			if (r == -EBUSY)
 				set->busy_path = xstrdup(set->files[i].path);

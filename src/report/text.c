@@ -167,6 +167,8 @@ void report_problems(const struct report *report, FILE *out)
 
 	for (size_t i = 0; i < problems->n; i++) {
 		const struct problem *p = &problems->list[i];
+		_cleanup_free_ char *message = string_printable(p->message, 2000);
+		_cleanup_free_ char *fix = p->fix ? string_printable(p->fix, 2000) : NULL;
 		bool named = p->store && string_starts(p->message, p->store); // the message says where by itself
 		_cleanup_free_ char *store = p->store && !named ? shown_path(p->store) : NULL;
 		_cleanup_free_ char *profile = p->profile ? string_printable(p->profile, 120) : NULL;
@@ -174,9 +176,9 @@ void report_problems(const struct report *report, FILE *out)
 			continue;
 		fprintf(out, "%s%s%s%s [%s]%s%s%s%s: %s\n", log_journal_prefix(levels[p->severity]),
 			paint(out, colours[p->severity]), words[p->severity], paint(out, PLAIN), p->code, store ? " " : "", store ? store : "", profile ? " " : "",
-			profile ? profile : "", p->message);
-		if (p->fix)
-			fprintf(out, "%s    fix: %s\n", log_journal_prefix(levels[p->severity]), p->fix);
+			profile ? profile : "", message);
+		if (fix)
+			fprintf(out, "%s    fix: %s\n", log_journal_prefix(levels[p->severity]), fix);
 	}
 }
 

@@ -56,10 +56,10 @@ tls-as-it-should-be   | @right@                              | 0 refreshed - 1  
 # ---- rejected
 403-html              | {"status": 403, $html}               | 1 failed http_403 1         | $unspent 1 | 2
 404                   | {"status": 404, $html}               | 1 failed http_404 1         | $unspent 1 | 2
-301                   | {"status": 301, "headers": {"Location": "http://localhost:@port@/elsewhere"}} | 1 failed http_301 1 | $unspent 1 | 2
-303                   | {"status": 303, "headers": {"Location": "/elsewhere"}} | 1 failed http_303 1 | $unspent 1 | 2
-307-other-host        | {"status": 307, "headers": {"Location": "http://localhost:@port@/elsewhere"}} | 1 failed http_307 1 | $unspent 1 | 2
-308-same-host         | {"status": 308, "headers": {"Location": "/elsewhere"}} | 1 failed http_308 1 | $unspent 1 | 2
+301                   | {"status": 301, "headers": {"Location": "http://localhost:@port@/elsewhere"}} | 3 held unknown_outcome 1 | $unknown 1 | 2
+303                   | {"status": 303, "headers": {"Location": "/elsewhere"}} | 3 held unknown_outcome 1 | $unknown 1 | 2
+307-other-host        | {"status": 307, "headers": {"Location": "http://localhost:@port@/elsewhere"}} | 3 held unknown_outcome 1 | $unknown 1 | 2
+308-same-host         | {"status": 308, "headers": {"Location": "/elsewhere"}} | 3 held unknown_outcome 1 | $unknown 1 | 2
 invalid_client        | {"status": 401, "body": {"error": "invalid_client"}} | 1 failed invalid_client 1 | $unspent 1 | 2
 invalid_scope         | {"status": 400, "body": {"error": "invalid_scope"}}  | 1 failed invalid_scope 1  | $unspent 1 | 2
 unauthorized_client   | {"status": 400, "body": {"error": "unauthorized_client"}} | 1 failed unauthorized_client 1 | $unspent 1 | 2

@@ -697,7 +697,8 @@ static const struct scene back_off[] = {
 	{"live=1=1h failures=2 wait=-1s main:1", "refresh/planned send"},
 	{"live=1=1h failures=2 rejections=2 wait=10m main:1", "none/failed"},
 	{"live=1=1h failures=3 rejections=3 wait=10m main:1", "hold/held"}, // after three a person
-	{"live=1=1h failures=3 rejections=3 wait=-1s main:1", "refresh/planned send"},
+	{"live=1=1h failures=3 rejections=3 wait=-1s main:1", "hold/held"},
+	{"live=1=1h failures=3 rejections=3 wait=-1s main:1 force", "refresh/planned send"},
 	{"live=1 failures=3 rejections=3 wait=10m main:1", "none/unchanged"},
 	{"live=1=1h sup=0 failures=2 wait=10m main:1 agent:0", "mirror/failed write=agent"},
 	// a new login, or a copy that shows a peer was luckier, ends it
