@@ -49,9 +49,18 @@ bool account_has_writes(const struct account *account)
 	return false;
 }
 
+static bool share_receipt(const struct account *a, const struct account *b)
+{
+	for (size_t i = 0; i < a->n_receipts; i++)
+		for (size_t k = 0; k < b->n_receipts; k++)
+			if (a->receipts[i] == b->receipts[k])
+				return true;
+	return false;
+}
+
 bool accounts_connected(const struct account *a, const struct account *b)
 {
-	return fingerprint_equal(a->record.live.fingerprint, b->record.live.fingerprint) ||
+	return share_receipt(a, b) || fingerprint_equal(a->record.live.fingerprint, b->record.live.fingerprint) ||
 	       (a->renamed_from[0] && string_equal(a->renamed_from, b->record.key)) ||
 	       (b->renamed_from[0] && string_equal(b->renamed_from, a->record.key));
 }

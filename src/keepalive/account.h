@@ -133,7 +133,7 @@ void account_free(struct account *account);
 // Work for this run: anything to send, to write or to record.
 bool account_has_work(const struct account *account);
 bool account_has_writes(const struct account *account);
-// Do they share a live token, or make room for one another in the ledger? Then they are one grant.
+// Do they share a live token or an open receipt, or make room for one another in the ledger? Then they are one grant.
 bool accounts_connected(const struct account *a, const struct account *b);
 // As a person names a store: by its path, its real path, or its agent.
 bool store_is_named(const struct store *store, const char *name);

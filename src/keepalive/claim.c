@@ -82,16 +82,6 @@ static const struct receipt *answered_receipt(const struct grant *g, struct obse
 	return NULL;
 }
 
-static bool needs_refresh_locks(const struct grant *g, struct observation *o)
-{
-	for (size_t i = 0; i < g->n_keys; i++) {
-		struct account *a = observation_account(o, g->keys[i]);
-		if (a && (a->send || account_has_writes(a) || a->n_receipts))
-			return true;
-	}
-	return false;
-}
-
 static void note_results(struct run *run, const struct grant *g, struct observation *o)
 {
 	for (size_t i = 0; i < g->n_keys; i++) {
@@ -157,14 +147,8 @@ static int persist_all(struct run *run, struct grant *g, struct observation *o)
 
 	if (r >= 0)
 		r = ledger_claim_owner(run->ledger, o->stores.state_dir);
-	// A record that moves to another key is saved there before its old place is taken.
-	for (int moved = 1; r >= 0 && moved >= 0; moved--) {
-		for (size_t i = 0; r >= 0 && i < g->n_keys; i++) {
-			struct account *a = observation_account(o, g->keys[i]);
-			if (a && (a->renamed_from[0] != '\0') == moved)
-				r = account_persist(run, a);
-		}
-	}
+	if (r >= 0)
+		r = grant_persist(run, g, o);
 	g->saved = r >= 0;
 	return r;
 }
@@ -257,8 +241,6 @@ static void claim_locked(struct run *run, struct grant *g, struct observation *o
 			give_up(run, g, "courier", r, "the courier takes no request");
 		return;
 	}
-	if (!needs_refresh_locks(g, o))
-		return proceed(run, g, o);
 	g->hold_until_ms = clock_boot_ms() + HOLD_LIMIT_S * SECOND_MS;
 	// First the receipt is handed over, only then the lock files come to name our courier.
 	if (answered && !a && (r = hold_answer(run, g, answered->token)) < 0)

@@ -35,6 +35,28 @@ int account_persist(struct run *run, struct account *a)
 	return r;
 }
 
+// In which order the accounts of a grant are saved: a record that moves to another key before its old place is taken,
+// and who follows another name's generation after that one's.
+static int turn_of(const struct account *a)
+{
+	return a->renamed_from[0] ? 0 : a->sibling ? 2 : 1;
+}
+
+int grant_persist(struct run *run, const struct grant *g, struct observation *o)
+{
+	int result = 0;
+
+	for (int turn = 0; turn <= 2; turn++) {
+		for (size_t i = 0; i < g->n_keys; i++) {
+			struct account *a = observation_account(o, g->keys[i]);
+			int r = a && turn_of(a) == turn ? account_persist(run, a) : 0;
+			if (r < 0)
+				result = r;
+		}
+	}
+	return result;
+}
+
 // ---- proofs
 
 static struct staged *find_staged(struct run *run, const char *target)
@@ -60,6 +82,7 @@ int store_prove(struct run *run, const struct store *store)
 	if (!staged) {
 		staged = array_add(&run->staged, &run->n_staged);
 		staged->target = xstrdup(store->target);
+		staged->stage = ATOMIC_STAGE_NONE;
 	}
 	atomic_abort(&staged->stage);
 	staged->stage = stage;
@@ -283,6 +306,17 @@ static void close_receipts(struct run *run, const struct grant *g, struct observ
 	}
 }
 
+// Locks guard a main store that still holds a spent token for as long as they may; other copies are not worth that.
+static int64_t patience(const struct grant *g, struct observation *o)
+{
+	for (size_t i = 0; g->wait_until_ms && i < g->n_keys; i++) {
+		const struct account *a = observation_account(o, g->keys[i]);
+		if (a && a->main && a->main->write)
+			return g->hold_until_ms;
+	}
+	return g->wait_until_ms;
+}
+
 static void note_pending(struct run *run, const struct grant *g, struct observation *o)
 {
 	for (size_t i = 0; i < g->n_keys; i++) {
@@ -302,17 +336,15 @@ static void note_pending(struct run *run, const struct grant *g, struct observat
 
 static void persist_grant(struct run *run, struct grant *g, struct observation *o)
 {
-	g->saved = true;
+	int r = grant_persist(run, g, o);
+
+	g->saved = r >= 0;
+	if (r < 0)
+		log_error("the ledger cannot be written: %s", strerror(-r));
 	for (size_t i = 0; i < g->n_keys; i++) {
-		struct account *a = observation_account(o, g->keys[i]);
-		if (!a)
-			continue;
-		int r = account_persist(run, a);
-		if (r < 0) {
-			log_error("%s: the ledger cannot be written: %s", a->record.profile, strerror(-r));
-			g->saved = false;
-		}
-		note_outcome(run, g, a);
+		const struct account *a = observation_account(o, g->keys[i]);
+		if (a)
+			note_outcome(run, g, a);
 	}
 }
 
@@ -339,7 +371,7 @@ void write_round(struct run *run)
 			g->wait_until_ms = now + STORE_PATIENCE_MS;
 		if (g->hold_until_ms && g->wait_until_ms > g->hold_until_ms)
 			g->wait_until_ms = g->hold_until_ms;
-		if (!grant_written(g, &o) && (!g->try_at_ms || now < g->wait_until_ms))
+		if (!grant_written(g, &o) && (!g->try_at_ms || now < patience(g, &o)))
 			continue;
 		note_pending(run, g, &o);
 		close_receipts(run, g, &o);

@@ -169,10 +169,14 @@ static void retire_live(struct account *a)
 	if (!a->record.dead_code[0])
 		displace_live(a, "a newer login took its place");
 	record_supersede(&a->record, old);
-	list_add(&a->settle, &a->n_settle, old);
+	// With a receipt, the mark waits until every name that the receipt speaks of has been served.
+	bool open = false;
 	for (size_t i = 0; i < a->n_receipts; i++)
-		if (fingerprint_equal(a->receipts[i]->token, old) && a->receipts[i]->state != RECEIPT_CLAIMED)
-			list_add(&a->close, &a->n_close, old);
+		open |= fingerprint_equal(a->receipts[i]->token, old) && a->receipts[i]->state != RECEIPT_CLAIMED;
+	if (open)
+		list_add(&a->close, &a->n_close, old);
+	else
+		list_add(&a->settle, &a->n_settle, old);
 }
 
 static void adopt(struct account *a, const struct credential *c, const struct policy *policy)

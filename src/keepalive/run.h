@@ -80,6 +80,7 @@ void exchange_timeouts(struct run *run);
 
 // commit.c
 int account_persist(struct run *run, struct account *a);
+int grant_persist(struct run *run, const struct grant *g, struct observation *o); // all its accounts, in order
 int store_prove(struct run *run, const struct store *store);
 void staged_abort(struct run *run);
 void write_round(struct run *run);

@@ -337,6 +337,10 @@ static void add_store(struct stores *stores, const struct candidate *candidate,
 		return;
 	}
 	name = lexical_name(candidate->path);
+	if (!name) { // a store is not written under fewer locks than it has names
+		say_unresolved(candidate, errno, problems);
+		return;
+	}
 	store = find_target(stores, target);
 	if (!store) {
 		store = array_add(&stores->list, &stores->n);
@@ -353,8 +357,7 @@ static void add_store(struct stores *stores, const struct candidate *candidate,
 		free(store->agent);
 		store->agent = xstrdup(candidate->agent);
 	}
-	if (name)
-		add_name(store, name);
+	add_name(store, name);
 }
 
 // ---- retired
@@ -389,11 +392,15 @@ static bool directory_retired(const char *path, struct problems *problems)
 {
 	_cleanup_free_ char *lexical = path_dirname(path), *directory = path_real(lexical),
 			    *database = NULL;
-	enum sqlite_verdict verdict = directory ? sqlite_guard_agent(directory) : SQLITE_ABSENT;
+	// No descriptor or no memory left to look is no proof that there is none.
+	bool absent = errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EACCES;
+	enum sqlite_verdict verdict = directory ? sqlite_guard_agent(directory)
+				      : absent	? SQLITE_ABSENT
+						: SQLITE_UNREADABLE;
 
 	if (verdict == SQLITE_ABSENT)
 		return false;
-	database = path_join(directory, "openclaw-agent.sqlite");
+	database = path_join(directory ? directory : lexical, "openclaw-agent.sqlite");
 	say_retired(database, verdict, problems);
 	return true;
 }

@@ -834,9 +834,9 @@ static const struct scene receipts[] = {
 	 "login/needs_login dead=invalid_grant close=2"},
 	// … but a peer was faster: it is adopted, although our own answers are later
 	{"live=4 anchor=1 main:4 agent:3 receipt=4:answered=dead",
-	 "adopt/planned live=3 #+1 sup+4 anchor=3 before=1 settle=4 close=4 write=main"},
+	 "adopt/planned live=3 #+1 sup+4 anchor=3 before=1 close=4 write=main"},
 	{"live=2 main:2 agent:3 receipt=2:answered=dead",
-	 "adopt/planned live=3 #+1 sup+2 anchor=3 before=2 displaced=2 settle=2 close=2 "
+	 "adopt/planned live=3 #+1 sup+2 anchor=3 before=2 displaced=2 close=2 "
 	 "write=main"},
 	// not spent: again, but later
 	{"live=2 main:2 receipt=2:answered=rejected",
@@ -863,10 +863,10 @@ static const struct scene receipts[] = {
 	{"live=5 sup=2 main:5 receipt=2:answered=500", "none/unchanged close=2"},
 	// a login that is newer than live goes before an old answer
 	{"live=2 main:5 agent:2 receipt=2:answered=3",
-	 "recover/planned live=5 #+1 sup+2 anchor=5 before=2 displaced=2,3 settle=2 close=2 "
+	 "recover/planned live=5 #+1 sup+2 anchor=5 before=2 displaced=2,3 close=2 "
 	 "write=agent"},
 	{"live=2 main:5 agent:2 receipt=2:sending",
-	 "adopt/planned live=5 #+1 sup+2 anchor=5 before=2 displaced=2 settle=2 close=2 "
+	 "adopt/planned live=5 #+1 sup+2 anchor=5 before=2 displaced=2 close=2 "
 	 "write=agent"},
 	{"live=2 main:5 receipt=2:claimed",
 	 "adopt/planned live=5 #+1 sup+2 anchor=5 before=2 displaced=2 settle=2 drop=2"},
@@ -969,10 +969,10 @@ static const struct scene other_rules[] = {
 	{"live=2 settled sibling=3 main:2",
 	 "adopt/planned live=3 #+1 sup+2 anchor=3 before=2 displaced=2 settle=2 write=main"},
 	{"live=2=1h sibling=3 main:2 receipt=2:answered=3",
-	 "recover/planned live=3 #+1 sup+2 anchor=3 before=* displaced=2 settle=2 close=2 "
+	 "recover/planned live=3 #+1 sup+2 anchor=3 before=* displaced=2 close=2 "
 	 "write=main"},
 	{"live=2 sibling=3 main:2 receipt=2:sending",
-	 "adopt/planned live=3 #+1 sup+2 anchor=3 before=2 displaced=2 settle=2 close=2 "
+	 "adopt/planned live=3 #+1 sup+2 anchor=3 before=2 displaced=2 close=2 "
 	 "write=main"},
 	// an obstacle bars sending, nothing else
 	{"live=2=1h noclient main:2", "skip/skipped"},
