@@ -39,7 +39,8 @@ void log_setup(const char *program, enum log_level max)
 
 const char *log_journal_prefix(enum log_level level)
 {
-	static const char *const prefixes[] = {"<0>", "<1>", "<2>", "<3>", "<4>", "<5>", "<6>", "<7>"};
+	static const char *const prefixes[] = {"<0>", "<1>", "<2>", "<3>",
+					       "<4>", "<5>", "<6>", "<7>"};
 
 	return to_journal ? prefixes[level] : "";
 }

@@ -288,13 +288,13 @@ char *path_real(const char *path)
 	n = readlink(link, real, sizeof(real));
 	if (n <= 0 || n == sizeof(real) || real[0] != '/')
 		return realpath(path, NULL);
-	if (fstat(fd, &st) < 0 || st.st_nlink == 0) { // removed meanwhile: the name says so, and is none
+	if (fstat(fd, &st) < 0 ||
+	    st.st_nlink == 0) { // removed meanwhile: the name says so, and is none
 		errno = ENOENT;
 		return NULL;
 	}
 	return xstrndup(real, (size_t)n);
 }
-
 
 char *path_expand(const char *path, const char *home)
 {

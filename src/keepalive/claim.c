@@ -109,7 +109,8 @@ static int take_refresh_locks(struct grant *g, struct observation *o, struct pro
 	for (size_t i = 0; i < g->n_keys; i++) {
 		const struct account *a = observation_account(o, g->keys[i]);
 		if (a)
-			lock_set_add_refresh(&g->locks, o->stores.state_dir, a->record.provider, a->record.profile);
+			lock_set_add_refresh(&g->locks, o->stores.state_dir, a->record.provider,
+					     a->record.profile);
 	}
 	return lock_set_acquire(&g->locks, owner, takeover);
 }
@@ -164,9 +165,11 @@ static bool prove_writable(struct run *run, struct grant *g, struct observation 
 				continue;
 			r = store_prove(run, m->store);
 			if (r < 0) {
-				grant_conclude(run, g, OUTCOME_FAILED, "store_not_writable",
-					       xasprintf("%s could not be written, so nothing was sent: %s", m->store->path,
-							 strerror(-r)));
+				grant_conclude(
+					run, g, OUTCOME_FAILED, "store_not_writable",
+					xasprintf(
+						"%s could not be written, so nothing was sent: %s",
+						m->store->path, strerror(-r)));
 				return false;
 			}
 		}
@@ -203,11 +206,13 @@ static void proceed(struct run *run, struct grant *g, struct observation *o)
 	int r;
 
 	note_results(run, g, o);
-	if (answered && !a && run->courier.fd >= 0 && (r = hold_answer(run, g, answered->token)) < 0)
+	if (answered && !a && run->courier.fd >= 0 &&
+	    (r = hold_answer(run, g, answered->token)) < 0)
 		log_debug("the courier cannot hold the receipt: %s", strerror(-r));
 	r = persist_all(run, g, o);
 	if (r < 0 && (a || !answered))
-		return give_up(run, g, "ledger_not_writable", r, "the ledger cannot be written, so nothing was sent");
+		return give_up(run, g, "ledger_not_writable", r,
+			       "the ledger cannot be written, so nothing was sent");
 	if (!a) {
 		g->stage = GRANT_WRITING;
 		g->try_at_ms = 0;
@@ -232,7 +237,8 @@ static void claim_locked(struct run *run, struct grant *g, struct observation *o
 
 	if (courier_needed(g, o)) {
 		if (run->courier.fd < 0 && (r = courier_start(&run->courier)) < 0)
-			return give_up(run, g, "courier", r, "oauth-keepalive-courier cannot be started");
+			return give_up(run, g, "courier", r,
+				       "oauth-keepalive-courier cannot be started");
 		owner = run->courier.process;
 	}
 	if (a && !a->provider->token_url && !g->endpoint) {
@@ -249,11 +255,13 @@ static void claim_locked(struct run *run, struct grant *g, struct observation *o
 	if (r == -EBUSY)
 		return try_later(run, g, "lock_busy", describe_busy(&g->locks));
 	if (r == -EPERM)
-		return grant_conclude(run, g, OUTCOME_HELD, "lock_directory", xstrdup("the lock directory is not safe"));
+		return grant_conclude(run, g, OUTCOME_HELD, "lock_directory",
+				      xstrdup("the lock directory is not safe"));
 	if (r < 0)
 		return give_up(run, g, "lock", r, "the refresh lock cannot be taken");
 	if (a && store_is_locked(g, o, &store))
-		return try_later(run, g, "store_busy", xasprintf("%s is locked by another process", store));
+		return try_later(run, g, "store_busy",
+				 xasprintf("%s is locked by another process", store));
 
 	struct observation again;
 	bool busy;
@@ -265,7 +273,8 @@ static void claim_locked(struct run *run, struct grant *g, struct observation *o
 	} else if (!grant_has_work(g, &again, &busy) || busy) {
 		note_results(run, g, &again);
 		if (busy)
-			try_later(run, g, "in_flight", xstrdup("another run has its refresh in flight"));
+			try_later(run, g, "in_flight",
+				  xstrdup("another run has its refresh in flight"));
 		else
 			grant_release(g);
 	} else if (courier_needed(g, &again) && owner.pid == run->self.pid) {
@@ -289,9 +298,11 @@ void grant_claim(struct run *run, struct grant *g)
 	if (!g->account_locks) {
 		r = lock_accounts(run, g);
 		if (r == -EBUSY)
-			return try_later(run, g, "account_busy", xstrdup("another run works on this account"));
+			return try_later(run, g, "account_busy",
+					 xstrdup("another run works on this account"));
 		if (r < 0)
-			return give_up(run, g, "ledger_not_writable", r, "the account's lock cannot be taken");
+			return give_up(run, g, "ledger_not_writable", r,
+				       "the account's lock cannot be taken");
 	}
 	r = run_look(run, &o);
 	if (r < 0)
@@ -301,7 +312,8 @@ void grant_claim(struct run *run, struct grant *g)
 	} else if (!grant_has_work(g, &o, &busy)) {
 		note_results(run, g, &o);
 		if (busy)
-			try_later(run, g, "in_flight", xstrdup("another run has its refresh in flight"));
+			try_later(run, g, "in_flight",
+				  xstrdup("another run has its refresh in flight"));
 		else
 			grant_release(g);
 	} else if (busy) {

@@ -24,8 +24,8 @@ int account_persist(struct run *run, struct account *a)
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < a->n_displaced; i++)
-		r = displaced_keep(run->ledger, a->record.key, &a->displaced[i].credential, a->displaced[i].store,
-				   a->displaced[i].why, now);
+		r = displaced_keep(run->ledger, a->record.key, &a->displaced[i].credential,
+				   a->displaced[i].store, a->displaced[i].why, now);
 	if (r >= 0 && a->record_changed)
 		r = account_record_save(run->ledger, &a->record, now);
 	for (size_t i = 0; r >= 0 && i < a->n_settle; i++)
@@ -116,7 +116,8 @@ static bool may_overwrite(struct fingerprint standing, void *arg)
 {
 	const struct swap *swap = arg;
 
-	return account_knows(swap->account, standing) || receipt_is_settled(swap->run->ledger, standing);
+	return account_knows(swap->account, standing) ||
+	       receipt_is_settled(swap->run->ledger, standing);
 }
 
 static void note_written(struct run *run, const struct account *a, const struct store *store)
@@ -127,7 +128,8 @@ static void note_written(struct run *run, const struct account *a, const struct 
 		*array_add(&result->written, &result->n_written) = xstrdup(store->path);
 }
 
-static int write_under_lock(struct run *run, const struct store *store, const struct pending *pending, size_t n)
+static int write_under_lock(struct run *run, const struct store *store,
+			    const struct pending *pending, size_t n)
 {
 	struct staged *staged = find_staged(run, store->target);
 	struct store_change *changes = xcalloc(n, sizeof(*changes));
@@ -137,13 +139,14 @@ static int write_under_lock(struct run *run, const struct store *store, const st
 
 	for (size_t i = 0; i < n; i++) {
 		const struct account_record *record = &pending[i].account->record;
-		swaps[i] = (struct swap){ run, pending[i].account };
+		swaps[i] = (struct swap){run, pending[i].account};
 		changes[i] = (struct store_change){
 			.profile = record->profile,
 			.provider = record->provider,
 			.access = &record->live.access,
 			.refresh = &record->live.refresh,
-			.id_token = secret_empty(&record->live.id_token) ? NULL : &record->live.id_token,
+			.id_token = secret_empty(&record->live.id_token) ? NULL
+									 : &record->live.id_token,
 			.expires_ms = record->live.expires_ms,
 			.identity = &record->identity,
 			.may_overwrite = may_overwrite,
@@ -159,7 +162,7 @@ static int write_under_lock(struct run *run, const struct store *store, const st
 		written |= changes[i].result == STORE_WRITTEN;
 	}
 	if (written) {
-		nanosleep(&(struct timespec){ .tv_nsec = READER_STAT_TIME_NS }, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = READER_STAT_TIME_NS}, NULL);
 		store_settle_mtime(store);
 	}
 	free(changes);
@@ -167,7 +170,8 @@ static int write_under_lock(struct run *run, const struct store *store, const st
 	return r;
 }
 
-static int write_store(struct run *run, const struct store *store, const struct pending *pending, size_t n)
+static int write_store(struct run *run, const struct store *store, const struct pending *pending,
+		       size_t n)
 {
 	struct lock_set set = LOCK_SET_NONE;
 	int r;
@@ -204,7 +208,7 @@ static void write_stores(struct run *run, struct observation *o)
 			for (size_t k = 0; g->stage == GRANT_WRITING && k < g->n_keys; k++) {
 				struct account *a = observation_account(o, g->keys[k]);
 				if (a && wants_write(a, store))
-					*array_add(&pending, &n) = (struct pending){ g, a };
+					*array_add(&pending, &n) = (struct pending){g, a};
 			}
 		}
 		if (!n)
@@ -219,7 +223,8 @@ static void write_stores(struct run *run, struct observation *o)
 // ---- outcome
 
 // What this look adds to the result. Later rounds find less and less to do; the first word stays.
-static enum outcome outcome_of(const struct grant *g, const struct account *a, const struct result *result)
+static enum outcome outcome_of(const struct grant *g, const struct account *a,
+			       const struct result *result)
 {
 	bool undecided = result->outcome == OUTCOME_PLANNED || result->outcome == OUTCOME_UNCHANGED;
 
@@ -227,8 +232,8 @@ static enum outcome outcome_of(const struct grant *g, const struct account *a, c
 		return g->exchanged ? OUTCOME_REFRESHED : OUTCOME_RECOVERED;
 	if (g->exchanged && a->send) // with --force, or at the last resort: not in this run
 		return a->resend ? OUTCOME_HELD : OUTCOME_FAILED;
-	if (a->outcome == OUTCOME_HELD || a->outcome == OUTCOME_NEEDS_LOGIN || a->outcome == OUTCOME_FAILED ||
-	    a->outcome == OUTCOME_SKIPPED)
+	if (a->outcome == OUTCOME_HELD || a->outcome == OUTCOME_NEEDS_LOGIN ||
+	    a->outcome == OUTCOME_FAILED || a->outcome == OUTCOME_SKIPPED)
 		return a->outcome;
 	if (!undecided)
 		return result->outcome;
@@ -280,10 +285,12 @@ static bool grant_written(const struct grant *g, struct observation *o)
 }
 
 // Another account may still be waiting for what this receipt says.
-static bool is_live_elsewhere(const struct observation *o, struct fingerprint token, const struct account *but)
+static bool is_live_elsewhere(const struct observation *o, struct fingerprint token,
+			      const struct account *but)
 {
 	for (size_t i = 0; i < o->n_accounts; i++)
-		if (&o->accounts[i] != but && fingerprint_equal(o->accounts[i].record.live.fingerprint, token) &&
+		if (&o->accounts[i] != but &&
+		    fingerprint_equal(o->accounts[i].record.live.fingerprint, token) &&
 		    !o->accounts[i].record.dead_code[0])
 			return true;
 	return false;
@@ -299,7 +306,8 @@ static void close_receipts(struct run *run, const struct grant *g, struct observ
 				continue;
 			receipt_settle(run->ledger, a->close[k],
 				       a->record.dead_code[0] &&
-						       fingerprint_equal(a->close[k], a->record.live.fingerprint)
+						       fingerprint_equal(a->close[k],
+									 a->record.live.fingerprint)
 					       ? "dead"
 					       : "superseded");
 		}
@@ -357,7 +365,8 @@ void write_round(struct run *run)
 		for (size_t i = 0; i < run->n_grants; i++)
 			if (run->grants[i].stage == GRANT_WRITING)
 				grant_conclude(run, &run->grants[i], OUTCOME_FAILED, "stores",
-					       xstrdup("the stores cannot be read; finished by the next run"));
+					       xstrdup("the stores cannot be read; finished by the "
+						       "next run"));
 		return;
 	}
 	for (size_t i = 0; i < run->n_grants; i++)

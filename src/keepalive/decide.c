@@ -16,12 +16,12 @@
 #include "base/clock.h"
 
 #define RUNTIME_MARGIN_S  (5 * MINUTE_S) // OpenClaw refreshes by itself from here on
-#define IMPLAUSIBLE_S     (10 * MINUTE_S)
-#define ENDED_KEEP_S      (7 * DAY_S)
+#define IMPLAUSIBLE_S	  (10 * MINUTE_S)
+#define ENDED_KEEP_S	  (7 * DAY_S)
 #define CLOCK_TOLERANCE_S MINUTE_S
-#define REJECTIONS_MAX    3
-#define COURIER_STUCK_S   120 // longer than any courier holds (HOLD_LIMIT_S)
-#define DIVERGED_MAX      64
+#define REJECTIONS_MAX	  3
+#define COURIER_STUCK_S	  120 // longer than any courier holds (HOLD_LIMIT_S)
+#define DIVERGED_MAX	  64
 
 static void conclude(struct account *a, enum decision decision, enum outcome outcome, char *reason)
 {
@@ -32,7 +32,8 @@ static void conclude(struct account *a, enum decision decision, enum outcome out
 }
 
 // Not a good end: a code for programs, a reason for people.
-static void object(struct account *a, enum decision decision, enum outcome outcome, const char *code, char *reason)
+static void object(struct account *a, enum decision decision, enum outcome outcome,
+		   const char *code, char *reason)
 {
 	conclude(a, decision, outcome, reason);
 	a->code = code;
@@ -53,7 +54,8 @@ int issue_compare(struct issue_time a, struct issue_time b)
 
 static bool plausible(const struct account *a, int64_t expires_ms, const struct policy *policy)
 {
-	return a->clock_wrong || !a->lifetime_s || expires_ms - policy->now_ms <= (a->lifetime_s + IMPLAUSIBLE_S) * SECOND_MS;
+	return a->clock_wrong || !a->lifetime_s ||
+	       expires_ms - policy->now_ms <= (a->lifetime_s + IMPLAUSIBLE_S) * SECOND_MS;
 }
 
 static struct issue_time issued(const struct account *a, int64_t issued_ms, int64_t expires_ms,
@@ -65,7 +67,8 @@ static struct issue_time issued(const struct account *a, int64_t issued_ms, int6
 	};
 }
 
-static struct issue_time copy_issued(const struct account *a, const struct credential *c, const struct policy *policy)
+static struct issue_time copy_issued(const struct account *a, const struct credential *c,
+				     const struct policy *policy)
 {
 	return issued(a, c->issued_ms, c->expires_ms, policy);
 }
@@ -79,7 +82,8 @@ static struct issue_time live_issued(const struct account *a, const struct polic
 
 bool account_knows(const struct account *account, struct fingerprint token)
 {
-	return fingerprint_equal(token, account->record.live.fingerprint) || record_superseded(&account->record, token);
+	return fingerprint_equal(token, account->record.live.fingerprint) ||
+	       record_superseded(&account->record, token);
 }
 
 static bool is_login(const struct member *m)
@@ -105,7 +109,8 @@ static bool logged_out(const struct account *a)
 	return !a->main || a->main->copy->kind == COPY_BLANK;
 }
 
-static void displace(struct account *a, const struct credential *credential, const char *store, const char *why)
+static void displace(struct account *a, const struct credential *credential, const char *store,
+		     const char *why)
 {
 	struct displaced *d = array_add(&a->displaced, &a->n_displaced);
 
@@ -172,7 +177,8 @@ static void retire_live(struct account *a)
 	// With a receipt, the mark waits until every name that the receipt speaks of has been served.
 	bool open = false;
 	for (size_t i = 0; i < a->n_receipts; i++)
-		open |= fingerprint_equal(a->receipts[i]->token, old) && a->receipts[i]->state != RECEIPT_CLAIMED;
+		open |= fingerprint_equal(a->receipts[i]->token, old) &&
+			a->receipts[i]->state != RECEIPT_CLAIMED;
 	if (open)
 		list_add(&a->close, &a->n_close, old);
 	else
@@ -190,7 +196,8 @@ static void adopt(struct account *a, const struct credential *c, const struct po
 		r->anchor_before = r->anchor;
 		r->anchor = copy_issued(a, c, policy);
 		a->live_settled = false;
-		r->grant_expires_ms = 0; // a login, or a refresh by somebody else: nobody has told us
+		r->grant_expires_ms =
+			0; // a login, or a refresh by somebody else: nobody has told us
 		r->dead_code[0] = '\0';
 		r->ended_ms = 0;
 	}
@@ -210,7 +217,8 @@ static void adopt_member(struct account *a, struct member *m, const struct polic
 }
 
 // The latest of the unknown tokens that is later than `than`; NULL if there is none.
-static struct member *latest_fresh(struct account *a, struct issue_time than, const struct policy *policy)
+static struct member *latest_fresh(struct account *a, struct issue_time than,
+				   const struct policy *policy)
 {
 	struct member *best = NULL;
 
@@ -229,7 +237,8 @@ static struct member *latest_fresh(struct account *a, struct issue_time than, co
 static bool others_at_work(const struct account *a)
 {
 	for (size_t i = 0; i < a->n_receipts; i++)
-		if (a->receipts[i]->held && !(a->claimed && a->receipts[i]->state == RECEIPT_ANSWERED))
+		if (a->receipts[i]->held &&
+		    !(a->claimed && a->receipts[i]->state == RECEIPT_ANSWERED))
 			return true;
 	return false;
 }
@@ -263,7 +272,8 @@ static void adopt_named(struct account *a, const struct policy *policy)
 		struct member *m = &a->members[i];
 		if (m->copy->kind != COPY_OAUTH || !store_is_named(m->store, policy->adopt_store) ||
 		    m->state == COPY_FOREIGN || m->state == COPY_RETIRED || m->settled ||
-		    account_knows(a, m->copy->credential.fingerprint)) // it is live already, or was spent
+		    account_knows(
+			    a, m->copy->credential.fingerprint)) // it is live already, or was spent
 			continue;
 		m->fixed = false;
 		adopt_member(a, m, policy);
@@ -290,17 +300,22 @@ static void adopt_newer_access(struct account *a, const struct policy *policy)
 {
 	for (size_t i = 0; i < a->n_members; i++) {
 		struct member *m = &a->members[i];
-		if (is_login(m) && fingerprint_equal(m->copy->credential.fingerprint, a->record.live.fingerprint) &&
+		if (is_login(m) &&
+		    fingerprint_equal(m->copy->credential.fingerprint,
+				      a->record.live.fingerprint) &&
 		    !secret_equal(&m->copy->credential.access, &a->record.live.access) &&
 		    !secret_empty(&m->copy->credential.access) &&
-		    (secret_empty(&a->record.live.access) || issue_compare(copy_issued(a, &m->copy->credential, policy), live_issued(a, policy)) > 0))
+		    (secret_empty(&a->record.live.access) ||
+		     issue_compare(copy_issued(a, &m->copy->credential, policy),
+				   live_issued(a, policy)) > 0))
 			adopt_member(a, m, policy);
 	}
 }
 
 // ---- receipts
 
-void record_failure(struct account_record *record, const char *code, int status, int64_t retry_after_s, int64_t now_ms)
+void record_failure(struct account_record *record, const char *code, int status,
+		    int64_t retry_after_s, int64_t now_ms)
 {
 	int64_t left_s = (record->live.expires_ms - now_ms) / SECOND_MS;
 	int64_t delay_s = 5 * MINUTE_S;
@@ -322,14 +337,17 @@ void record_failure(struct account_record *record, const char *code, int status,
 }
 
 // The answer's tokens become the live generation, if the token they were given for still is.
-static void take_tokens(struct account *a, const struct receipt *receipt, const struct answer *answer)
+static void take_tokens(struct account *a, const struct receipt *receipt,
+			const struct answer *answer)
 {
 	struct account_record *r = &a->record;
 	struct generation *live = &r->live;
-	bool rotated = !secret_empty(&answer->refresh) && !secret_equal(&answer->refresh, &live->refresh);
+	bool rotated =
+		!secret_empty(&answer->refresh) && !secret_equal(&answer->refresh, &live->refresh);
 
 	// An earlier run came this far. (A provider may also give the same tokens again, with a later expiry.)
-	if (!rotated && secret_equal(&answer->access, &live->access) && r->refreshed_ms == receipt->received_ms)
+	if (!rotated && secret_equal(&answer->access, &live->access) &&
+	    r->refreshed_ms == receipt->received_ms)
 		return;
 	if (rotated)
 		record_supersede(r, live->fingerprint);
@@ -340,7 +358,7 @@ static void take_tokens(struct account *a, const struct receipt *receipt, const 
 		secret_copy(&live->id_token, &answer->id_token);
 	live->fingerprint = fingerprint_of(&live->refresh);
 	live->expires_ms = answer_expires_ms(a->provider, answer, receipt->received_ms);
-	struct jwt jwt = { 0 };
+	struct jwt jwt = {0};
 	live->issued_ms = jwt_read(&live->access, &jwt) == 0 ? jwt.issued_ms : 0;
 	jwt_free(&jwt);
 	live->at_ms = receipt->received_ms;
@@ -361,7 +379,8 @@ static void take_tokens(struct account *a, const struct receipt *receipt, const 
 }
 
 // An answer to a token that is live no more: known already, or kept for whoever misses it.
-static void keep_answer(struct account *a, const struct receipt *receipt, const struct answer *answer)
+static void keep_answer(struct account *a, const struct receipt *receipt,
+			const struct answer *answer)
 {
 	struct credential c = {
 		.provider = a->record.provider,
@@ -385,14 +404,15 @@ static void not_spent(struct account *a, const struct receipt *receipt, const st
 	list_add(&a->drop, &a->n_drop, receipt->token);
 	if (answer->kind == ANSWER_REJECTED)
 		a->record.rejections++;
-	record_failure(&a->record, answer->code, answer->status, answer->retry_after_s, policy->now_ms);
+	record_failure(&a->record, answer->code, answer->status, answer->retry_after_s,
+		       policy->now_ms);
 	a->record_changed = true;
 }
 
 // What an answered receipt says. Returns false if it says nothing that can be relied on: unknown outcome.
 static bool recover(struct account *a, const struct receipt *receipt, const struct policy *policy)
 {
-	struct answer answer = { 0 };
+	struct answer answer = {0};
 	bool live = fingerprint_equal(receipt->token, a->record.live.fingerprint);
 	bool once = receipt->sends <= 1 || !a->provider->rotates;
 	bool settled = true; // the receipt says what became of the token
@@ -402,7 +422,8 @@ static bool recover(struct account *a, const struct receipt *receipt, const stru
 	case ANSWER_TOKENS:
 		if (identity_compare(&a->record.identity, &answer.identity) == IDENTITY_DIFFERENT) {
 			a->stranger_answer |= live;
-			list_remove(a->settle, &a->n_settle, receipt->token); // the receipt keeps what came
+			list_remove(a->settle, &a->n_settle,
+				    receipt->token); // the receipt keeps what came
 			list_remove(a->close, &a->n_close, receipt->token);
 			break;
 		}
@@ -419,7 +440,8 @@ static bool recover(struct account *a, const struct receipt *receipt, const stru
 		break;
 	case ANSWER_DEAD:
 		if (live && !a->record.dead_code[0]) {
-			snprintf(a->record.dead_code, sizeof(a->record.dead_code), "%s", answer.code);
+			snprintf(a->record.dead_code, sizeof(a->record.dead_code), "%s",
+				 answer.code);
 			a->record.error_status = answer.status;
 			a->record_changed = true;
 		}
@@ -482,10 +504,12 @@ static void judge_fresh(struct account *a, const struct policy *policy)
 		if (!before.issued_ms && !before.expires_ms)
 			before = a->record.anchor;
 		if (issue_compare(copy_issued(a, &m->copy->credential, policy), before) < 0) {
-			displace(a, &m->copy->credential, m->store->path, "older than the live login");
+			displace(a, &m->copy->credential, m->store->path,
+				 "older than the live login");
 			record_supersede(&a->record, m->copy->credential.fingerprint);
 		} else if (a->record.n_diverged < DIVERGED_MAX) {
-			*array_add(&a->record.diverged, &a->record.n_diverged) = m->copy->credential.fingerprint;
+			*array_add(&a->record.diverged, &a->record.n_diverged) =
+				m->copy->credential.fingerprint;
 		}
 		a->record_changed = true;
 	}
@@ -504,15 +528,17 @@ static void judge_members(struct account *a)
 		else if (m->copy->kind == COPY_FENCED)
 			m->state = COPY_STATE_FENCED;
 		else if (fingerprint_equal(c->fingerprint, a->record.live.fingerprint))
-			m->state = !secret_equal(&c->access, &a->record.live.access) ? COPY_SUPERSEDED
-				   : m->adopted				     ? COPY_NEWER
-									     : COPY_CURRENT;
+			m->state = !secret_equal(&c->access, &a->record.live.access)
+					   ? COPY_SUPERSEDED
+				   : m->adopted ? COPY_NEWER
+						: COPY_CURRENT;
 		else if (m->settled || account_knows(a, c->fingerprint))
 			m->state = COPY_SUPERSEDED;
 		else
 			m->state = COPY_DIVERGED;
-		m->write = m->state == COPY_SUPERSEDED &&
-			   identity_compare(&a->record.identity, &c->identity) != IDENTITY_DIFFERENT;
+		m->write =
+			m->state == COPY_SUPERSEDED &&
+			identity_compare(&a->record.identity, &c->identity) != IDENTITY_DIFFERENT;
 	}
 }
 
@@ -521,9 +547,10 @@ static void judge_members(struct account *a)
 void reckon_expiry(struct account *a, const struct config *config, const struct policy *policy)
 {
 	const struct generation *live = &a->record.live;
-	int64_t floor_s = RUNTIME_MARGIN_S + config->timer_period_s + config->timer_jitter_s + MINUTE_S;
+	int64_t floor_s =
+		RUNTIME_MARGIN_S + config->timer_period_s + config->timer_jitter_s + MINUTE_S;
 	struct margin margin = config->margin;
-	struct jwt jwt = { 0 };
+	struct jwt jwt = {0};
 	bool has_jwt = jwt_read(&live->access, &jwt) == 0;
 
 	a->lifetime_s = a->record.lifetime_s;
@@ -532,19 +559,21 @@ void reckon_expiry(struct account *a, const struct config *config, const struct 
 	if (!a->lifetime_s)
 		a->lifetime_s = a->provider->lifetime_s;
 	a->expires_ms = live->expires_ms;
-	if (secret_empty(&live->access) && !secret_empty(&live->refresh)) // there is nothing that could live
+	if (secret_empty(&live->access) &&
+	    !secret_empty(&live->refresh)) // there is nothing that could live
 		a->expires_ms = policy->now_ms;
 	else if (a->expires_ms && !plausible(a, a->expires_ms, policy))
-		a->expires_ms = has_jwt && jwt.expires_ms && plausible(a, jwt.expires_ms, policy) ? jwt.expires_ms
-												    : policy->now_ms;
+		a->expires_ms = has_jwt && jwt.expires_ms && plausible(a, jwt.expires_ms, policy)
+					? jwt.expires_ms
+					: policy->now_ms;
 	a->expiry_unknown = !a->expires_ms;
 	jwt_free(&jwt);
 
 	if (a->provider->margin.seconds || a->provider->margin.percent)
 		margin = a->provider->margin;
-	a->margin_s = margin.seconds		      ? margin.seconds
-		      : margin.percent		      ? a->lifetime_s * margin.percent / 100
-						      : a->lifetime_s / 3;
+	a->margin_s = margin.seconds   ? margin.seconds
+		      : margin.percent ? a->lifetime_s * margin.percent / 100
+				       : a->lifetime_s / 3;
 	if (a->margin_s < floor_s)
 		a->margin_s = floor_s;
 	int64_t most_s = a->lifetime_s * 4 / 5;
@@ -577,11 +606,12 @@ static char *describe_time(const struct account *a, const struct policy *policy)
 
 // ---- the last step: is there anything to send?
 
-static void decide_unknown_outcome(struct account *a, const struct receipt *unknown, const struct config *config,
-				   const struct policy *policy)
+static void decide_unknown_outcome(struct account *a, const struct receipt *unknown,
+				   const struct config *config, const struct policy *policy)
 {
 	int64_t last_resort_s = RUNTIME_MARGIN_S + config->timer_period_s + config->deadline_s;
-	int64_t left_s = (a->expires_ms - policy->now_ms) / SECOND_MS; // --at hastens nothing that is a last resort
+	int64_t left_s = (a->expires_ms - policy->now_ms) /
+			 SECOND_MS; // --at hastens nothing that is a last resort
 	bool window = a->provider->reuse_window_s &&
 		      policy->now_ms - unknown->sent_ms < a->provider->reuse_window_s * SECOND_MS;
 
@@ -594,12 +624,15 @@ static void decide_unknown_outcome(struct account *a, const struct receipt *unkn
 	if (!policy->offline && (policy->force || (!a->clock_wrong && (window || now)))) {
 		a->send = a->resend = true;
 		conclude(a, DECISION_REFRESH, OUTCOME_PLANNED,
-			 xstrdup("the answer to the last refresh was lost; sending once more as the last resort"));
+			 xstrdup("the answer to the last refresh was lost; sending once more as "
+				 "the last resort"));
 		return;
 	}
 	_cleanup_free_ char *last = duration_format(last_resort_s);
 	object(a, DECISION_HOLD, OUTCOME_HELD, "unknown_outcome",
-	       xasprintf("the answer to the last refresh was lost; sent once more when less than %s is left", last));
+	       xasprintf("the answer to the last refresh was lost; sent once more when less than "
+			 "%s is left",
+			 last));
 }
 
 static void decide_due(struct account *a, const struct policy *policy)
@@ -611,19 +644,22 @@ static void decide_due(struct account *a, const struct policy *policy)
 		due = false;
 	if (!due && !policy->force) {
 		enum outcome idle = a->clock_wrong ? OUTCOME_FAILED : OUTCOME_UNCHANGED;
-		conclude(a, a->decision, a->decision == DECISION_NONE ? idle : OUTCOME_PLANNED, time);
+		conclude(a, a->decision, a->decision == DECISION_NONE ? idle : OUTCOME_PLANNED,
+			 time);
 		a->code = a->clock_wrong ? "clock" : NULL;
 	} else if (policy->offline) {
-		conclude(a, a->decision, a->decision == DECISION_NONE ? OUTCOME_UNCHANGED : OUTCOME_PLANNED, time);
+		conclude(a, a->decision,
+			 a->decision == DECISION_NONE ? OUTCOME_UNCHANGED : OUTCOME_PLANNED, time);
 	} else if (!policy->force && a->record.rejections >= REJECTIONS_MAX) {
 		object(a, DECISION_HOLD, OUTCOME_HELD, a->record.error_code,
-		       xasprintf("%s; refused %d times (%s): log in again, or try with --force", time, a->record.rejections,
-				 a->record.error_code));
+		       xasprintf("%s; refused %d times (%s): log in again, or try with --force",
+				 time, a->record.rejections, a->record.error_code));
 		free(time);
 	} else if (!policy->force && a->record.not_before_ms > policy->now_ms) {
 		_cleanup_free_ char *until = time_format(a->record.not_before_ms);
 		object(a, a->decision, OUTCOME_FAILED, a->record.error_code,
-		       xasprintf("%s; last attempt failed (%s), next one after %s", time, a->record.error_code, until));
+		       xasprintf("%s; last attempt failed (%s), next one after %s", time,
+				 a->record.error_code, until));
 		free(time);
 	} else {
 		a->send = true;
@@ -631,7 +667,8 @@ static void decide_due(struct account *a, const struct policy *policy)
 	}
 }
 
-static void begin_record(struct account *a, const struct config *config, const struct policy *policy)
+static void begin_record(struct account *a, const struct config *config,
+			 const struct policy *policy)
 {
 	struct account_record *r = &a->record;
 
@@ -647,7 +684,7 @@ static void begin_record(struct account *a, const struct config *config, const s
 static void note_main_and_identity(struct account *a)
 {
 	struct account_record *r = &a->record;
-	struct identity before = { 0 };
+	struct identity before = {0};
 
 	if (a->main && !string_equal(r->main_store, a->main->store->path)) {
 		free(r->main_store);
@@ -658,7 +695,8 @@ static void note_main_and_identity(struct account *a)
 	for (size_t i = 0; i < a->n_members; i++) {
 		const struct member *m = &a->members[i];
 		if (is_login(m) && account_knows(a, m->copy->credential.fingerprint) &&
-		    identity_compare(&r->identity, &m->copy->credential.identity) != IDENTITY_DIFFERENT)
+		    identity_compare(&r->identity, &m->copy->credential.identity) !=
+			    IDENTITY_DIFFERENT)
 			identity_complete(&r->identity, &m->copy->credential.identity);
 	}
 	a->record_changed |= !identity_equal(&before, &r->identity);
@@ -674,7 +712,8 @@ static void end_account(struct account *a, const struct policy *policy)
 		r->ended_ms = policy->now_ms;
 		a->record_changed = true;
 	}
-	if (!recovering && policy->now_ms - r->ended_ms > ENDED_KEEP_S * SECOND_MS && !secret_empty(&r->live.refresh)) {
+	if (!recovering && policy->now_ms - r->ended_ms > ENDED_KEEP_S * SECOND_MS &&
+	    !secret_empty(&r->live.refresh)) {
 		record_supersede(r, r->live.fingerprint);
 		generation_free(&r->live);
 		a->record_changed = true;
@@ -685,10 +724,11 @@ static void end_account(struct account *a, const struct policy *policy)
 		if (!recovering || r->dead_code[0] || &a->members[i] == a->main)
 			a->members[i].write = false;
 	if (a->n_members)
-		object(a, recovering ? DECISION_RECOVER : DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "logged_out",
-		       xstrdup("logged out of its main store"));
+		object(a, recovering ? DECISION_RECOVER : DECISION_LOGIN, OUTCOME_NEEDS_LOGIN,
+		       "logged_out", xstrdup("logged out of its main store"));
 	else
-		conclude(a, DECISION_SKIP, OUTCOME_SKIPPED, xstrdup("logged out; no store holds it any more"));
+		conclude(a, DECISION_SKIP, OUTCOME_SKIPPED,
+			 xstrdup("logged out; no store holds it any more"));
 }
 
 static bool remains_ended(const struct account *a)
@@ -729,7 +769,8 @@ static bool hands_off(struct account *a, const struct policy *policy)
 	else if (!a->recorded && a->main_trouble)
 		code = "main_store", reason = a->main_trouble;
 	else if (!a->recorded && !is_login(a->main))
-		object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "logged_out", xstrdup("its main store is logged out"));
+		object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "logged_out",
+		       xstrdup("its main store is logged out"));
 	else
 		return false;
 	if (code)
@@ -742,12 +783,14 @@ static bool cannot_send(struct account *a)
 {
 	if (a->main->state == COPY_DIVERGED || a->main->state == COPY_STATE_FENCED)
 		object(a, DECISION_HOLD, OUTCOME_HELD, "diverged",
-		       xstrdup("its main store holds a login that is neither newer nor older than the live one"));
+		       xstrdup("its main store holds a login that is neither newer nor older than "
+			       "the live one"));
 	else if (a->record.dead_code[0])
 		object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, a->record.dead_code,
 		       xasprintf("the refresh token is dead (%s)", a->record.dead_code));
 	else if (a->live_settled)
-		object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "spent", xstrdup("its refresh token was spent before"));
+		object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "spent",
+		       xstrdup("its refresh token was spent before"));
 	else
 		return false;
 	write_nothing(a);
@@ -755,10 +798,11 @@ static bool cannot_send(struct account *a)
 }
 
 // The live generation stands: mirror it, send it, or wait.
-static void decide_live(struct account *a, const struct receipt *unknown, const struct config *config,
-			const struct policy *policy)
+static void decide_live(struct account *a, const struct receipt *unknown,
+			const struct config *config, const struct policy *policy)
 {
-	const char *obstacle = provider_obstacle(a->provider, is_login(a->main) ? &a->main->copy->credential : NULL);
+	const char *obstacle = provider_obstacle(
+		a->provider, is_login(a->main) ? &a->main->copy->credential : NULL);
 
 	if (unknown && fingerprint_equal(unknown->token, a->record.live.fingerprint))
 		return decide_unknown_outcome(a, unknown, config, policy);
@@ -766,7 +810,8 @@ static void decide_live(struct account *a, const struct receipt *unknown, const 
 		a->decision = DECISION_MIRROR;
 	if (obstacle && a->decision == DECISION_NONE)
 		conclude(a, DECISION_SKIP, OUTCOME_SKIPPED, xstrdup(obstacle));
-	else if (a->decision == DECISION_RECOVER || obstacle) // one step at a time: the next run looks whether it is due
+	else if (a->decision == DECISION_RECOVER ||
+		 obstacle) // one step at a time: the next run looks whether it is due
 		conclude(a, a->decision, OUTCOME_PLANNED, describe_time(a, policy));
 	else
 		decide_due(a, policy);
@@ -793,18 +838,22 @@ void decide(struct account *a, const struct config *config, const struct policy 
 		write_nothing(a);
 		if (courier_is_stuck(a, policy))
 			return object(a, DECISION_HOLD, OUTCOME_HELD, "unknown_outcome",
-				      xstrdup("a courier of an earlier run hangs with its refresh in flight"));
-		return object(a, DECISION_NONE, OUTCOME_BUSY, "in_flight", xstrdup("another run has its refresh in flight"));
+				      xstrdup("a courier of an earlier run hangs with its refresh "
+					      "in flight"));
+		return object(a, DECISION_NONE, OUTCOME_BUSY, "in_flight",
+			      xstrdup("another run has its refresh in flight"));
 	}
 	unknown = judge_receipts(a, policy);
 	if (a->stranger_answer)
 		return object(a, DECISION_HOLD, OUTCOME_HELD, "identity_mismatch",
-			      xstrdup("the provider answered for another identity; the answer is kept in its receipt"));
+			      xstrdup("the provider answered for another identity; the answer is "
+				      "kept in its receipt"));
 	if (a->main_trouble) {
 		judge_members(a);
 		if (a->record.ended_ms || a->record.dead_code[0])
 			write_nothing(a);
-		return object(a, DECISION_HOLD, OUTCOME_HELD, "main_store", xstrdup(a->main_trouble));
+		return object(a, DECISION_HOLD, OUTCOME_HELD, "main_store",
+			      xstrdup(a->main_trouble));
 	}
 	if (remains_ended(a))
 		return end_account(a, policy);

@@ -65,7 +65,7 @@ static void take_record(struct account *a, struct account_record *record)
 {
 	struct account_record named = a->record;
 
-	a->record = (struct account_record){ 0 };
+	a->record = (struct account_record){0};
 	account_record_copy(&a->record, record);
 	if (record->unreadable) { // it cannot say whose it is; who asked for it can
 		a->record.state_dir = TAKE_PTR(named.state_dir);
@@ -108,7 +108,8 @@ static void member_add_fixed(struct account *a, struct seat *seat, enum copy_sta
 static bool has_bad_entry(const struct store *store, const char *profile)
 {
 	for (size_t i = 0; store && store->state == STORE_OK && i < store->n_copies; i++)
-		if (store->copies[i].kind == COPY_UNREADABLE && string_equal(store->copies[i].credential.profile, profile))
+		if (store->copies[i].kind == COPY_UNREADABLE &&
+		    string_equal(store->copies[i].credential.profile, profile))
 			return true;
 	return false;
 }
@@ -131,18 +132,23 @@ static struct seat *find_main(struct grouping *g, struct account *a, struct seat
 			return seats[i];
 	if (!a->recorded) {
 		if (main && (main->state == STORE_UNREADABLE || main->state == STORE_REFUSED))
-			a->main_trouble = "the main store cannot be read, and may hold the same login";
-	} else if (was && was->state != STORE_OK && (was->role == ROLE_MAIN || was->state != STORE_MISSING)) {
-		a->main_trouble = was->state == STORE_MISSING	? "its main store is missing"
-				  : was->state == STORE_RETIRED ? "its main store was replaced by SQLite"
-								: "its main store cannot be read";
+			a->main_trouble =
+				"the main store cannot be read, and may hold the same login";
+	} else if (was && was->state != STORE_OK &&
+		   (was->role == ROLE_MAIN || was->state != STORE_MISSING)) {
+		a->main_trouble = was->state == STORE_MISSING ? "its main store is missing"
+				  : was->state == STORE_RETIRED
+					  ? "its main store was replaced by SQLite"
+					  : "its main store cannot be read";
 		return NULL;
 	} else if (was && was->state == STORE_OK) {
 		for (size_t i = 0; i < n; i++)
 			if (seats[i]->store == was)
 				return seats[i];
 		return NULL; // gone from there: logged out
-	} else if (!was && string_ends(a->record.main_store, "/agents/main/agent/auth-profiles.json") && !main) {
+	} else if (!was &&
+		   string_ends(a->record.main_store, "/agents/main/agent/auth-profiles.json") &&
+		   !main) {
 		a->main_trouble = "its main store is missing";
 		return NULL;
 	}
@@ -159,9 +165,8 @@ static void place_retired(struct account *a, struct seat *seat)
 {
 	struct fingerprint token = seat->copy->credential.fingerprint;
 
-	if (!a->main_trouble &&
-	    (!a->main || account_knows(a, token) ||
-	     fingerprint_equal(token, a->main->copy->credential.fingerprint)))
+	if (!a->main_trouble && (!a->main || account_knows(a, token) ||
+				 fingerprint_equal(token, a->main->copy->credential.fingerprint)))
 		a->main_trouble = "its login also stands in a store that SQLite replaced";
 	member_add_fixed(a, seat, COPY_RETIRED);
 }
@@ -190,14 +195,17 @@ static void split_account(struct grouping *g, size_t base)
 	memcpy(a->record.key, old->renamed_from, sizeof(a->record.key));
 }
 
-static const struct account_record *record_of_own_login(struct grouping *g, const struct seat *seat, bool by_token)
+static const struct account_record *record_of_own_login(struct grouping *g, const struct seat *seat,
+							bool by_token)
 {
 	const struct credential *c = &seat->copy->credential;
 
 	for (size_t i = 0; i < g->o->records.n; i++) {
 		struct account_record *r = &g->o->records.list[i];
-		if (r->unreadable || !r->own_login || !string_equal(r->state_dir, g->o->stores.state_dir) ||
-		    !string_equal(r->provider, c->provider) || !string_equal(r->profile, c->profile))
+		if (r->unreadable || !r->own_login ||
+		    !string_equal(r->state_dir, g->o->stores.state_dir) ||
+		    !string_equal(r->provider, c->provider) ||
+		    !string_equal(r->profile, c->profile))
 			continue;
 		if (by_token ? fingerprint_equal(r->live.fingerprint, c->fingerprint) ||
 				       record_superseded(r, c->fingerprint)
@@ -216,17 +224,20 @@ static bool holds_token(const struct account *a, struct fingerprint token)
 }
 
 // The account, among those from index `first` on, that this agent's copy belongs to, if any has its identity or token.
-static struct account *own_account(struct grouping *g, size_t first, const struct seat *seat, bool by_token)
+static struct account *own_account(struct grouping *g, size_t first, const struct seat *seat,
+				   bool by_token)
 {
 	const struct account_record *record = record_of_own_login(g, seat, by_token);
 
 	for (size_t i = first; i < g->o->n_accounts; i++) {
 		struct account *a = &g->o->accounts[i];
 		if (record ? string_equal(a->record.key, record->key)
-			   : a->record.own_login && (by_token ? holds_token(a, seat->copy->credential.fingerprint)
-							      : identity_compare(&a->record.identity,
-										 &seat->copy->credential.identity) ==
-									IDENTITY_SAME))
+			   : a->record.own_login &&
+				     (by_token ? holds_token(a, seat->copy->credential.fingerprint)
+					       : identity_compare(
+							 &a->record.identity,
+							 &seat->copy->credential.identity) ==
+							 IDENTITY_SAME))
 			return a;
 	}
 	if (!record)
@@ -245,7 +256,8 @@ static struct account *new_own_account(struct grouping *g, const struct seat *se
 	a->record.own_login = true;
 	identity_copy(&a->record.identity, &c->identity);
 	account_key(a->record.key, a->record.state_dir, c->provider, c->profile, &c->identity);
-	record = find_record(g, a->record.key); // unreadable, or of somebody who had no personal id yet
+	record = find_record(
+		g, a->record.key); // unreadable, or of somebody who had no personal id yet
 	if (record)
 		take_record(a, record);
 	return a;
@@ -262,15 +274,18 @@ static void member_add_contradiction(struct account *a, struct seat *seat)
 // DIFFERENT must not depend on the order of the stores.
 static void complete_from_known(struct account *a, struct seat **seats, size_t n)
 {
-	struct identity before = { 0 };
+	struct identity before = {0};
 
 	if (a->record.unreadable)
 		return;
 	identity_copy(&before, &a->record.identity);
 	for (size_t i = 0; i < n; i++) {
 		const struct credential *c = &seats[i]->copy->credential;
-		bool main_token = a->main && fingerprint_equal(a->main->copy->credential.fingerprint, c->fingerprint);
-		if (seats[i]->store->state == STORE_OK && (main_token || account_knows(a, c->fingerprint)) &&
+		bool main_token =
+			a->main &&
+			fingerprint_equal(a->main->copy->credential.fingerprint, c->fingerprint);
+		if (seats[i]->store->state == STORE_OK &&
+		    (main_token || account_knows(a, c->fingerprint)) &&
 		    identity_compare(&a->record.identity, &c->identity) != IDENTITY_DIFFERENT)
 			identity_complete(&a->record.identity, &c->identity);
 	}
@@ -285,10 +300,12 @@ static void place(struct grouping *g, size_t base, struct seat *seat)
 	const struct credential *c = &seat->copy->credential;
 	bool agent = seat->store->role == ROLE_AGENT || seat->store->role == ROLE_MAIN;
 	enum identity_match match = identity_compare(&a->record.identity, &c->identity);
-	bool main_token = a->main && fingerprint_equal(a->main->copy->credential.fingerprint, c->fingerprint);
+	bool main_token =
+		a->main && fingerprint_equal(a->main->copy->credential.fingerprint, c->fingerprint);
 	bool known = main_token || account_knows(a, c->fingerprint);
 
-	if (a->record.unreadable || seat->copy->kind != COPY_OAUTH) { // nothing to tell it by but its place
+	if (a->record.unreadable ||
+	    seat->copy->kind != COPY_OAUTH) { // nothing to tell it by but its place
 		member_add(a, seat);
 		return;
 	}
@@ -318,7 +335,8 @@ static void place(struct grouping *g, size_t base, struct seat *seat)
 	else if (match == IDENTITY_DIFFERENT)
 		member_add_fixed(a, seat, COPY_FOREIGN);
 	else if (agent && identity_empty(&a->record.identity) && identity_empty(&c->identity))
-		member_add(a, seat); // OpenClaw's own rule: nobody says whose it is, the place says it
+		member_add(a,
+			   seat); // OpenClaw's own rule: nobody says whose it is, the place says it
 	else
 		member_add_fixed(a, seat, COPY_UNPROVEN);
 }
@@ -337,7 +355,8 @@ static void group_profile(struct grouping *g, struct seat **seats, size_t n)
 		take_record(a, record);
 	main = find_main(g, a, seats, n);
 	if (main && record && !record->unreadable && main->copy->kind == COPY_OAUTH &&
-	    identity_compare(&record->identity, &main->copy->credential.identity) == IDENTITY_DIFFERENT &&
+	    identity_compare(&record->identity, &main->copy->credential.identity) ==
+		    IDENTITY_DIFFERENT &&
 	    !account_knows(a, main->copy->credential.fingerprint)) {
 		split_account(g, base);
 		a = &g->o->accounts[base];
@@ -345,8 +364,9 @@ static void group_profile(struct grouping *g, struct seat **seats, size_t n)
 	if (main) {
 		member_add(a, main);
 		a->main = &a->members[0];
-		a->identity_conflict = identity_compare(&a->record.identity, &main->copy->credential.identity) ==
-				       IDENTITY_DIFFERENT;
+		a->identity_conflict =
+			identity_compare(&a->record.identity, &main->copy->credential.identity) ==
+			IDENTITY_DIFFERENT;
 		if (!a->recorded && main->copy->kind == COPY_OAUTH)
 			identity_complete(&a->record.identity, &main->copy->credential.identity);
 	}
@@ -374,7 +394,8 @@ static void settle_main(struct account *a)
 		return;
 	if (a->record.own_login) {
 		for (size_t i = 0; i < a->n_members; i++)
-			if (!a->members[i].fixed && string_equal(a->members[i].store->path, a->record.main_store))
+			if (!a->members[i].fixed &&
+			    string_equal(a->members[i].store->path, a->record.main_store))
 				at = i;
 		struct member first = a->members[0];
 		a->members[0] = a->members[at];
@@ -386,9 +407,11 @@ static void settle_main(struct account *a)
 static void add_skipped(struct grouping *g, struct seat *seat)
 {
 	const struct copy *copy = seat->copy;
-	const char *why = copy->reason ? copy->reason : "api_key or token profile: nothing to refresh";
+	const char *why =
+		copy->reason ? copy->reason : "api_key or token profile: nothing to refresh";
 	struct account *a = NULL;
-	enum copy_state state = copy->kind == COPY_UNREADABLE ? COPY_STATE_UNREADABLE : COPY_STATE_STATIC;
+	enum copy_state state =
+		copy->kind == COPY_UNREADABLE ? COPY_STATE_UNREADABLE : COPY_STATE_STATIC;
 
 	for (size_t i = 0; i < g->o->n_accounts && !a; i++) {
 		struct account *other = &g->o->accounts[i];
@@ -401,8 +424,8 @@ static void add_skipped(struct grouping *g, struct seat *seat)
 				copy->credential.profile);
 		a->skip = xstrdup(why);
 		char nobody[] = "(skipped)"; // a key of its own, which no record has
-		account_key(a->record.key, a->record.state_dir, a->record.provider, a->record.profile,
-			    &(struct identity){ .user_id = nobody });
+		account_key(a->record.key, a->record.state_dir, a->record.provider,
+			    a->record.profile, &(struct identity){.user_id = nobody});
 	}
 	member_add_fixed(a, seat, state);
 }
@@ -416,7 +439,8 @@ static void skip_what_is_not_ours(struct grouping *g)
 		if (config_excludes(g->config, a->record.provider, a->record.profile))
 			a->skip = xstrdup("excluded by the configuration");
 		else if (!a->provider)
-			a->skip = xstrdup("unknown provider; describe it under `providers` in oauth-keepalive.conf");
+			a->skip = xstrdup("unknown provider; describe it under `providers` in "
+					  "oauth-keepalive.conf");
 		else if (a->provider->no_refresh)
 			a->skip = xstrdup(a->provider->no_refresh);
 	}
@@ -434,7 +458,8 @@ static void add_absent(struct grouping *g)
 			seen |= string_equal(g->o->accounts[k].record.key, r->key);
 		if (seen)
 			continue;
-		struct account *a = account_add(g, r->unreadable ? "" : r->provider, r->unreadable ? "" : r->profile);
+		struct account *a = account_add(g, r->unreadable ? "" : r->provider,
+						r->unreadable ? "" : r->profile);
 		take_record(a, r);
 		if (r->unreadable)
 			continue;
@@ -454,15 +479,21 @@ static void mark_shared(struct grouping *g, const struct credential *x, const st
 {
 	for (size_t i = 0; i < g->o->n_accounts; i++) {
 		struct account *a = &g->o->accounts[i];
-		if (!string_equal(a->record.profile, x->profile) && !string_equal(a->record.profile, y->profile))
+		if (!string_equal(a->record.profile, x->profile) &&
+		    !string_equal(a->record.profile, y->profile))
 			continue;
 		a->shared_token = true;
 		if (!a->skip)
-			problem_add(&g->o->problems, SEVERITY_ERROR, "shared_token", NULL, a->record.profile,
-				    xasprintf("its refresh token also stands under %s, which is another provider's, "
+			problem_add(&g->o->problems, SEVERITY_ERROR, "shared_token", NULL,
+				    a->record.profile,
+				    xasprintf("its refresh token also stands under %s, which is "
+					      "another provider's, "
 					      "unknown or excluded: sent for neither",
-					      string_equal(a->record.profile, x->profile) ? y->profile : x->profile),
-				    xstrdup("give each its own login, or correct the provider or `exclude`"))
+					      string_equal(a->record.profile, x->profile)
+						      ? y->profile
+						      : x->profile),
+				    xstrdup("give each its own login, or correct the provider or "
+					    "`exclude`"))
 				->needs_person = true;
 	}
 }
@@ -473,9 +504,11 @@ static void find_shared_tokens(struct grouping *g)
 {
 	for (size_t i = 0; i < g->n_seats; i++) {
 		for (size_t k = 0; k < i; k++) {
-			const struct credential *x = &g->seats[i].copy->credential, *y = &g->seats[k].copy->credential;
+			const struct credential *x = &g->seats[i].copy->credential,
+						*y = &g->seats[k].copy->credential;
 			const struct provider *px, *py;
-			if (string_equal(x->provider, y->provider) && string_equal(x->profile, y->profile))
+			if (string_equal(x->provider, y->provider) &&
+			    string_equal(x->profile, y->profile))
 				continue;
 			if (!fingerprint_equal(x->fingerprint, y->fingerprint))
 				continue;
@@ -496,7 +529,8 @@ static void find_receipts(struct grouping *g, struct account *a)
 		const struct receipt *r = &g->o->receipts.list[i];
 		bool first = !a->recorded && a->main; // its token is about to be the live one
 		bool ours = account_knows(a, r->token) ||
-			    (first && fingerprint_equal(r->token, a->main->copy->credential.fingerprint));
+			    (first &&
+			     fingerprint_equal(r->token, a->main->copy->credential.fingerprint));
 		for (size_t k = 0; k < r->n_accounts; k++)
 			ours |= string_equal(r->accounts[k], a->record.key);
 		if (ours)
@@ -509,9 +543,11 @@ static void look_up_marks(struct grouping *g, struct account *a)
 	for (size_t i = 0; i < a->n_members; i++) {
 		struct member *m = &a->members[i];
 		struct fingerprint token = m->copy->credential.fingerprint;
-		if (m->copy->kind != COPY_OAUTH || fingerprint_equal(token, a->record.live.fingerprint))
+		if (m->copy->kind != COPY_OAUTH ||
+		    fingerprint_equal(token, a->record.live.fingerprint))
 			continue;
-		if (i > 0 && fingerprint_equal(token, a->members[i - 1].copy->credential.fingerprint))
+		if (i > 0 &&
+		    fingerprint_equal(token, a->members[i - 1].copy->credential.fingerprint))
 			m->settled = a->members[i - 1].settled;
 		else
 			m->settled = receipt_is_settled(g->ledger, token);
@@ -522,15 +558,17 @@ static void look_up_marks(struct grouping *g, struct account *a)
 		a->live_settled = a->main->settled;
 }
 
-void group_accounts(struct observation *observation, const struct config *config, const struct ledger *ledger)
+void group_accounts(struct observation *observation, const struct config *config,
+		    const struct ledger *ledger)
 {
-	struct grouping g = { observation, config, ledger, NULL, 0 };
+	struct grouping g = {observation, config, ledger, NULL, 0};
 
 	for (size_t i = 0; i < observation->stores.n; i++) {
 		const struct store *store = &observation->stores.list[i];
 		bool readable = store->state == STORE_OK || store->state == STORE_RETIRED;
 		for (size_t k = 0; readable && k < store->n_copies; k++)
-			*array_add(&g.seats, &g.n_seats) = (struct seat){ .store = store, .copy = &store->copies[k] };
+			*array_add(&g.seats, &g.n_seats) =
+				(struct seat){.store = store, .copy = &store->copies[k]};
 	}
 	for (size_t i = 0; i < g.n_seats; i++) {
 		_cleanup_free_ struct seat **same = NULL;
@@ -538,7 +576,8 @@ void group_accounts(struct observation *observation, const struct config *config
 		if (g.seats[i].placed || !is_account_copy(g.seats[i].copy))
 			continue;
 		for (size_t k = i; k < g.n_seats; k++)
-			if (is_account_copy(g.seats[k].copy) && same_profile(&g.seats[i], &g.seats[k]))
+			if (is_account_copy(g.seats[k].copy) &&
+			    same_profile(&g.seats[i], &g.seats[k]))
 				*array_add(&same, &n) = &g.seats[k];
 		group_profile(&g, same, n);
 	}

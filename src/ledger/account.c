@@ -104,7 +104,8 @@ void account_key(char ret[33], const char *state_dir, const char *provider, cons
 	cJSON_AddItemToArray(array, cJSON_CreateString(provider));
 	cJSON_AddItemToArray(array, cJSON_CreateString(profile));
 	if (own_login) {
-		const char *const ids[] = {own_login->user_id, own_login->email, own_login->account_id};
+		const char *const ids[] = {own_login->user_id, own_login->email,
+					   own_login->account_id};
 		for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
 			cJSON_AddItemToArray(array, cJSON_CreateString(ids[i] ? ids[i] : ""));
 	}

@@ -213,9 +213,9 @@ static bool is_as_expected(const struct atomic_stage *stage)
 
 	if (!stage->expects)
 		return true;
-	return lstat(stage->target, &now) == 0 && now.st_dev == was->st_dev && now.st_ino == was->st_ino &&
-	       now.st_size == was->st_size && same_time(now.st_mtim, was->st_mtim) &&
-	       same_time(now.st_ctim, was->st_ctim);
+	return lstat(stage->target, &now) == 0 && now.st_dev == was->st_dev &&
+	       now.st_ino == was->st_ino && now.st_size == was->st_size &&
+	       same_time(now.st_mtim, was->st_mtim) && same_time(now.st_ctim, was->st_ctim);
 }
 
 // close can report what an earlier write met (NFS, quota), so it comes before the rename.

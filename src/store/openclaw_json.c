@@ -24,7 +24,7 @@ struct document {
 	struct secret text;
 	struct json_doc json;
 	uint32_t profiles; // node
-	struct stat st; // of the file it was read from
+	struct stat st;	   // of the file it was read from
 };
 
 static void document_free(struct document *document)

@@ -353,8 +353,9 @@ static const struct scene splits[] = {
 	{"rec=1/mail.alice@main main=2/user.alice",
 	 "base<alice> main*"}, // no id in common: not another
 	{"rec=1/alice@main main=2", "base<alice> main*"},
-	{"rec=2,1/alice@main main=1/bob", "base<alice> conflict main*"}, // a known token is no other login
-	{"rec=1/alice@main main=blank", "base<alice> main*"},	// logged out
+	{"rec=2,1/alice@main main=1/bob",
+	 "base<alice> conflict main*"},			      // a known token is no other login
+	{"rec=1/alice@main main=blank", "base<alice> main*"}, // logged out
 };
 
 static const struct scene mains[] = {
@@ -596,11 +597,11 @@ static void test_receipts_find_their_accounts(void **state)
 	(void)state;
 	account_key(key, STATE_DIR, "xai", "xai:default", NULL);
 	look(&o, "rec=3/alice@main main=2/alice a=5/bob b=6");
-	give_receipt(&o, 9, key);	      // by name
-	give_receipt(&o, 3, NULL);	      // the live token
-	give_receipt(&o, 2, NULL);	      // what main shows: another account's, as far as we know
-	give_receipt(&o, 5, NULL);	      // bob's
-	give_receipt(&o, 6, NULL);	      // unproven
+	give_receipt(&o, 9, key);  // by name
+	give_receipt(&o, 3, NULL); // the live token
+	give_receipt(&o, 2, NULL); // what main shows: another account's, as far as we know
+	give_receipt(&o, 5, NULL); // bob's
+	give_receipt(&o, 6, NULL); // unproven
 	give_receipt(&o, 8, "somebody else"); // nobody's here
 	group(&o);
 	assert_int_equal(o.n_accounts, 2);
