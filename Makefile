@@ -98,6 +98,8 @@ lint:
 format:
 	clang-format -i $$(git ls-files '*.c')
 
+include $(wildcard tests/*/*.mk)
+
 # ---- installation
 
 install: all
