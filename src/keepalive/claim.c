@@ -99,7 +99,7 @@ static void note_results(struct run *run, const struct grant *g, struct observat
 }
 
 static int take_refresh_locks(struct grant *g, struct observation *o, struct process_id owner,
-			      const struct process_id *takeover)
+			      const struct receipt *answered)
 {
 	_cleanup_free_ char *message = NULL, *fix = NULL;
 	int r = lock_directory_check(o->stores.state_dir, true, &message, &fix);
@@ -112,7 +112,8 @@ static int take_refresh_locks(struct grant *g, struct observation *o, struct pro
 			lock_set_add_refresh(&g->locks, o->stores.state_dir, a->record.provider,
 					     a->record.profile);
 	}
-	return lock_set_acquire(&g->locks, owner, takeover);
+	return lock_set_acquire_from(&g->locks, owner, answered ? answered->couriers : NULL,
+				     answered ? answered->n_couriers : 0);
 }
 
 // 2026.4.5 has no refresh lock: it refreshes under the store's. A live one of anybody is waited for.
@@ -195,6 +196,8 @@ static int hold_answer(struct run *run, struct grant *g, struct fingerprint toke
 	g->token = token;
 	g->guards = true;
 	request.receipt_fd = g->receipt_fd;
+	if (!g->locks.held && (r = receipt_note_courier(g->receipt_fd, run->courier.process)) < 0)
+		log_debug("the receipt cannot name its guard: %s", strerror(-r));
 	return courier_hold(&run->courier, &request);
 }
 
@@ -251,7 +254,7 @@ static void claim_locked(struct run *run, struct grant *g, struct observation *o
 	// First the receipt is handed over, only then the lock files come to name our courier.
 	if (answered && !a && (r = hold_answer(run, g, answered->token)) < 0)
 		return give_up(run, g, "courier", r, "the courier cannot hold the receipt");
-	r = take_refresh_locks(g, o, owner, answered ? &answered->courier : NULL);
+	r = take_refresh_locks(g, o, owner, answered);
 	if (r == -EBUSY)
 		return try_later(run, g, "lock_busy", describe_busy(&g->locks));
 	if (r == -EPERM)

@@ -65,6 +65,9 @@ void lock_set_add_store(struct lock_set *set, const char *store_name);
 // courier of a keeper that died; then nothing is unlinked on error, the files stay with `owner`. Dead locks are reclaimed (rules in lock/stale.h). 0, -EBUSY, or -errno; on error
 // nothing is held.
 int lock_set_acquire(struct lock_set *set, struct process_id owner, const struct process_id *takeover);
+// The same with several: every courier that ever guarded the answer.
+int lock_set_acquire_from(struct lock_set *set, struct process_id owner, const struct process_id *takeover,
+			  size_t n_takeover);
 bool lock_set_still_ours(const struct lock_set *set);
 int lock_set_restamp(struct lock_set *set, struct process_id owner);
 void lock_set_release(struct lock_set *set);

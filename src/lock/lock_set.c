@@ -55,6 +55,12 @@ static void forget_busy(struct lock_set *set)
 int lock_set_acquire(struct lock_set *set, struct process_id owner,
 		     const struct process_id *takeover)
 {
+	return lock_set_acquire_from(set, owner, takeover, takeover ? 1 : 0);
+}
+
+int lock_set_acquire_from(struct lock_set *set, struct process_id owner,
+			  const struct process_id *takeover, size_t n_takeover)
+{
 	if (set->held)
 		return -EALREADY;
 	if (owner.pid <= 0)
@@ -63,11 +69,12 @@ int lock_set_acquire(struct lock_set *set, struct process_id owner,
 	if (set->n > 1)
 		qsort(set->files, set->n, sizeof(*set->files), compare_paths);
 	for (size_t i = 0; i < set->n; i++) {
-		int r = lock_file_take(&set->files[i], owner, takeover, &set->busy_owner);
+		int r = lock_file_take(&set->files[i], owner, takeover, n_takeover,
+				       &set->busy_owner);
 
 		if (r < 0) {
 			// What was taken over from a courier guards an answer: never let it go unguarded.
-			if (takeover)
+			if (n_takeover)
 				lock_set_leave(set);
 			lock_set_release(set);
 			if (r == -EBUSY)
