@@ -112,6 +112,8 @@ static int take_refresh_locks(struct grant *g, struct observation *o, struct pro
 			lock_set_add_refresh(&g->locks, o->stores.state_dir, a->record.provider,
 					     a->record.profile);
 	}
+	for (size_t i = 0; i < g->locks.n; i++)
+		atomic_sweep(g->locks.files[i].path); // drafts of runs that were killed
 	return lock_set_acquire_from(&g->locks, owner, answered ? answered->couriers : NULL,
 				     answered ? answered->n_couriers : 0);
 }

@@ -178,6 +178,8 @@ static int write_store(struct run *run, const struct store *store, const struct 
 
 	for (size_t i = 0; i < store->n_names; i++)
 		lock_set_add_store(&set, store->names[i]);
+	for (size_t i = 0; i < set.n; i++)
+		atomic_sweep(set.files[i].path); // drafts of runs that were killed
 	r = lock_set_acquire(&set, run->self, NULL);
 	if (r >= 0)
 		r = write_under_lock(run, store, pending, n);
