@@ -92,11 +92,13 @@ scenario: all
 	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive tests/scenario/run $(ONLY)
 
 lint:
-	$(Q)clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
-	$(Q)shellcheck -x tests/*.sh tests/scenario/*.sh tests/scenario/run .ci/run
+	$(Q)clang-format --dry-run --Werror $$(git ls-files '*.c')
+	$(Q)shellcheck -x -P SCRIPTDIR -S warning -e SC2119,SC2178,SC1007 tests/*.sh tests/scenario/*.sh tests/scenario/run .ci/run
 
 format:
-	clang-format -i $$(git ls-files '*.c' '*.h')
+	clang-format -i $$(git ls-files '*.c')
+
+include $(wildcard tests/*/*.mk)
 
 # ---- installation
 
@@ -109,9 +111,11 @@ install: all
 	$(INSTALL) -m 644 man/oauth-keepalive.conf.5 $(DESTDIR)$(MANDIR)/man5/
 	$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE etc/oauth-keepalive.conf docs/schema.json $(DESTDIR)$(DOCDIR)/
 	for unit in $(notdir $(wildcard systemd/system/*)); do \
-		sed 's|@BINDIR@|$(BINDIR)|g' systemd/system/$$unit >$(DESTDIR)$(UNITDIR)/system/$$unit || exit 1; done
+		sed 's|@BINDIR@|$(BINDIR)|g' systemd/system/$$unit | \
+		$(INSTALL) -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/system/$$unit || exit 1; done
 	for unit in $(notdir $(wildcard systemd/user/*)); do \
-		sed 's|@BINDIR@|$(BINDIR)|g' systemd/user/$$unit >$(DESTDIR)$(UNITDIR)/user/$$unit || exit 1; done
+		sed 's|@BINDIR@|$(BINDIR)|g' systemd/user/$$unit | \
+		$(INSTALL) -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/user/$$unit || exit 1; done
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/oauth-keepalive $(DESTDIR)$(MANDIR)/man1/oauth-keepalive.1 \

@@ -13,13 +13,13 @@
 #include "store/openclaw_sqlite.h"
 
 static const struct command commands[] = {
-	{ "refresh", "refresh what is due, once, and write it to every copy",
-	  OPTION_FORCE | OPTION_AT | OPTION_WAIT | OPTION_DRY_RUN, command_refresh },
-	{ "preview", "show what refresh would do; no lock, no write, no network", OPTION_AT | OPTION_CHECK | OPTION_FORCE,
-	  command_preview },
-	{ "status", "show every account and its copies", OPTION_WATCH, command_status },
-	{ "sync", "make every copy the live generation; never the network", OPTION_WAIT | OPTION_DRY_RUN | OPTION_ADOPT,
-	  command_sync },
+	{"refresh", "refresh what is due, once, and write it to every copy",
+	 OPTION_FORCE | OPTION_AT | OPTION_WAIT | OPTION_DRY_RUN, command_refresh},
+	{"preview", "show what refresh would do; no lock, no write, no network",
+	 OPTION_AT | OPTION_CHECK | OPTION_FORCE, command_preview},
+	{"status", "show every account and its copies", OPTION_WATCH, command_status},
+	{"sync", "make every copy the live generation; never the network",
+	 OPTION_WAIT | OPTION_DRY_RUN | OPTION_ADOPT, command_sync},
 };
 
 enum {
@@ -36,22 +36,22 @@ enum {
 };
 
 static const struct option options[] = {
-	{ "config", required_argument, NULL, 'c' },
-	{ "state-dir", required_argument, NULL, LONG_STATE_DIR },
-	{ "ledger-dir", required_argument, NULL, LONG_LEDGER_DIR },
-	{ "json", no_argument, NULL, 'j' },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "quiet", no_argument, NULL, 'q' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-	{ "force", no_argument, NULL, LONG_FORCE },
-	{ "at", required_argument, NULL, LONG_AT },
-	{ "wait", required_argument, NULL, LONG_WAIT },
-	{ "dry-run", no_argument, NULL, LONG_DRY_RUN },
-	{ "check", no_argument, NULL, LONG_CHECK },
-	{ "watch", no_argument, NULL, LONG_WATCH },
-	{ "adopt", required_argument, NULL, LONG_ADOPT },
-	{ 0 },
+	{"config", required_argument, NULL, 'c'},
+	{"state-dir", required_argument, NULL, LONG_STATE_DIR},
+	{"ledger-dir", required_argument, NULL, LONG_LEDGER_DIR},
+	{"json", no_argument, NULL, 'j'},
+	{"verbose", no_argument, NULL, 'v'},
+	{"quiet", no_argument, NULL, 'q'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{"force", no_argument, NULL, LONG_FORCE},
+	{"at", required_argument, NULL, LONG_AT},
+	{"wait", required_argument, NULL, LONG_WAIT},
+	{"dry-run", no_argument, NULL, LONG_DRY_RUN},
+	{"check", no_argument, NULL, LONG_CHECK},
+	{"watch", no_argument, NULL, LONG_WATCH},
+	{"adopt", required_argument, NULL, LONG_ADOPT},
+	{0},
 };
 
 static int show_help(void)
@@ -73,7 +73,8 @@ static int show_help(void)
 	       "           --wait DURATION (for locks, default 10s), --dry-run (as preview)\n"
 	       "  preview: --at WHEN, --check (exit status 5 if work is due), --force\n"
 	       "  status:  --watch\n"
-	       "  sync:    --adopt STORE (take that store's copy as the right one), --wait, --dry-run\n\n"
+	       "  sync:    --adopt STORE (take that store's copy as the right one), --wait, "
+	       "--dry-run\n\n"
 	       "ACCOUNT is a profile id, provider/profile-id, or a shell pattern; none means all.\n"
 	       "Exit status: 0 done, 1 failed but will be tried again, 2 usage or configuration,\n"
 	       "3 a person is needed, 4 busy, 5 work is due (preview --check).\n");
@@ -84,10 +85,12 @@ static int show_version(bool verbose)
 {
 	printf("oauth-keepalive " VERSION "\n");
 	if (verbose)
-		printf("SQLite %s (%s), cJSON %s, courier in " LIBEXECDIR "\n", sqlite3_libversion(),
+		printf("SQLite %s (%s), cJSON %s, courier in " LIBEXECDIR "\n",
+		       sqlite3_libversion(),
 		       openclaw_sqlite_is_sound(sqlite3_libversion_number())
 			       ? "without the WAL-reset bug"
-			       : "has the WAL-reset bug; it takes a checkpoint, and this program makes none",
+			       : "has the WAL-reset bug; it takes a checkpoint, and this program "
+				 "makes none",
 		       cJSON_Version());
 	return STATUS_DONE;
 }
@@ -151,7 +154,7 @@ static const struct command *find_command(const char *name)
 
 int main(int argc, char **argv)
 {
-	struct invocation invocation = { 0 };
+	struct invocation invocation = {0};
 	bool help = false, version = false;
 	int option;
 

@@ -37,6 +37,14 @@ void log_setup(const char *program, enum log_level max)
 	to_journal = stderr_is_journal();
 }
 
+const char *log_journal_prefix(enum log_level level)
+{
+	static const char *const prefixes[] = {"<0>", "<1>", "<2>", "<3>",
+					       "<4>", "<5>", "<6>", "<7>"};
+
+	return to_journal ? prefixes[level] : "";
+}
+
 void log_set_sink(void (*sink)(enum log_level level, const char *line))
 {
 	log_sink = sink;

@@ -78,7 +78,15 @@ int fsync_parent(const char *path);              // fsync the directory that hol
 char *path_join(const char *directory, const char *name);
 char *path_dirname(const char *path);            // "/a/b" -> "/a", "b" -> "."
 const char *path_basename(const char *path);
+// `path` as one word for a shell, printable: for the commands that messages suggest. Free it.
+char *shell_quoted(const char *path);
+// realpath(3) in three system calls instead of one per component; NULL with errno. Free it.
+char *path_real(const char *path);
 // "~" and "~/x" and a leading "$HOME" become `home`; anything else is copied.
 char *path_expand(const char *path, const char *home);
+
+// Is this uid, as stat shows it, root's? In a user namespace that does not map uid 0 (a systemd user unit's sandbox)
+// everything of root's shows as the overflow uid, and nobody can tell more.
+bool uid_is_root(uid_t uid);
 
 #endif

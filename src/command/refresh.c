@@ -9,8 +9,8 @@
 
 static int run_cycle(const struct invocation *invocation, bool offline)
 {
-	_cleanup_session_ struct session session = { 0 };
-	struct cycle cycle = { 0 };
+	_cleanup_session_ struct session session = {0};
+	struct cycle cycle = {0};
 	bool dry_run = invocation->given & OPTION_DRY_RUN;
 	int status = session_open(invocation, &session), r, interrupted;
 
@@ -18,9 +18,11 @@ static int run_cycle(const struct invocation *invocation, bool offline)
 		return status;
 	session.policy.offline = offline;
 	if (dry_run)
-		r = cycle_preview(&session.config, &session.policy, &session.ledger, &session.selection, &cycle);
+		r = cycle_preview(&session.config, &session.policy, &session.ledger,
+				  &session.selection, &cycle);
 	else
-		r = cycle_run(&session.config, &session.policy, &session.ledger, &session.selection, session.wait_s, &cycle);
+		r = cycle_run(&session.config, &session.policy, &session.ledger, &session.selection,
+			      session.wait_s, &cycle);
 	status = session_finish(invocation, &session, &cycle, r, dry_run);
 	interrupted = cycle.interrupted;
 	cycle_free(&cycle);
@@ -39,9 +41,9 @@ int command_refresh(const struct invocation *invocation)
 // --adopt with a name that is no store's must not turn into a plain sync.
 static bool adopt_names_a_store(const struct invocation *invocation, int *ret_status)
 {
-	_cleanup_session_ struct session session = { 0 };
-	struct stores stores = { 0 };
-	struct problems unsaid = { 0 };
+	_cleanup_session_ struct session session = {0};
+	struct stores stores = {0};
+	struct problems unsaid = {0};
 	bool found = false;
 
 	*ret_status = session_open(invocation, &session);
@@ -54,7 +56,9 @@ static bool adopt_names_a_store(const struct invocation *invocation, int *ret_st
 	problems_free(&unsaid);
 	if (!found) {
 		_cleanup_free_ char *name = string_printable(invocation->adopt, 200);
-		log_error("--adopt %s: no store has this path or agent id (see oauth-keepalive status -v)", name);
+		log_error("--adopt %s: no store has this path or agent id (see oauth-keepalive "
+			  "status -v)",
+			  name);
 		*ret_status = STATUS_USAGE;
 	}
 	return found;

@@ -37,7 +37,8 @@ static int open_ledger(struct session *s)
 	else
 		r = ledger_default_directory(&directory);
 	if (r < 0) {
-		log_error("no home directory is known for this user: name the ledger with --ledger-dir");
+		log_error("no home directory is known for this user: name the ledger with "
+			  "--ledger-dir");
 		return STATUS_USAGE;
 	}
 	r = ledger_open(directory, &s->ledger, &message, &fix);
@@ -46,7 +47,7 @@ static int open_ledger(struct session *s)
 		if (fix)
 			log_error("fix: %s", fix);
 		s->barred = xasprintf("the ledger %s cannot be used", directory);
-		s->ledger = (struct ledger){ .directory = TAKE_PTR(directory) };
+		s->ledger = (struct ledger){.directory = TAKE_PTR(directory)};
 	}
 	return 0;
 }
@@ -61,7 +62,8 @@ static int read_policy(const struct invocation *i, struct session *s)
 	s->adopt = i->adopt ? realpath(i->adopt, NULL) : NULL;
 	policy->adopt_store = s->adopt ? s->adopt : i->adopt;
 	if (i->at && time_parse_when(i->at, policy->now_ms, &policy->at_ms) < 0)
-		return usage_error("--at", i->at, "a moment like +2h, 02:30 or 2026-11-20T22:00:00Z");
+		return usage_error("--at", i->at,
+				   "a moment like +2h, 02:30 or 2026-11-20T22:00:00Z");
 	s->wait_s = WAIT_DEFAULT_S;
 	if (i->wait && duration_parse(i->wait, &s->wait_s) < 0)
 		return usage_error("--wait", i->wait, "a duration like 10s, 2m or 0");
@@ -70,7 +72,7 @@ static int read_policy(const struct invocation *i, struct session *s)
 
 int session_open(const struct invocation *invocation, struct session *ret)
 {
-	struct session s = { 0 };
+	struct session s = {0};
 	_cleanup_free_ char *error = NULL;
 	int status;
 
@@ -80,7 +82,7 @@ int session_open(const struct invocation *invocation, struct session *ret)
 	}
 	override(&s.config.state_dir, invocation->state_dir);
 	override(&s.config.ledger_dir, invocation->ledger_dir);
-	s.selection = (struct selection){ invocation->accounts, invocation->n_accounts };
+	s.selection = (struct selection){invocation->accounts, invocation->n_accounts};
 	status = open_ledger(&s);
 	if (status == 0)
 		status = read_policy(invocation, &s);
@@ -98,19 +100,11 @@ void session_close(struct session *session)
 	ledger_free(&session->ledger);
 	free(session->barred);
 	free(session->adopt);
-	*session = (struct session){ 0 };
+	*session = (struct session){0};
 }
 
-static int nothing_matches(const struct invocation *invocation)
-{
-	_cleanup_free_ char *name = string_printable(invocation->accounts[0], 120);
-
-	log_error("no account matches %s%s", name, invocation->n_accounts > 1 ? " or the others named" : "");
-	return STATUS_USAGE;
-}
-
-int session_finish(const struct invocation *invocation, const struct session *session, struct cycle *cycle, int r,
-		   bool dry_run)
+int session_finish(const struct invocation *invocation, const struct session *session,
+		   struct cycle *cycle, int r, bool dry_run)
 {
 	struct report report = {
 		.command = invocation->command->name,
@@ -125,16 +119,20 @@ int session_finish(const struct invocation *invocation, const struct session *se
 	int status;
 
 	if (r == -ENOENT) {
-		const char *named = session->config.state_dir ? session->config.state_dir : getenv("OPENCLAW_STATE_DIR");
+		const char *named = session->config.state_dir ? session->config.state_dir
+							      : getenv("OPENCLAW_STATE_DIR");
 		log_error("%s: there is no such state directory", named ? named : "?");
+		return STATUS_USAGE;
+	}
+	if (r == -ESRCH) {
+		_cleanup_free_ char *name = string_printable(cycle->unmatched, 120);
+		log_error("no account matches %s", name);
 		return STATUS_USAGE;
 	}
 	if (r < 0) {
 		log_error("the stores cannot be read: %s", strerror(-r));
 		return STATUS_FAILED;
 	}
-	if (invocation->n_accounts && !cycle->n_results)
-		return nothing_matches(invocation);
 	status = report_exit_status(&report);
 	if (session->barred && status == STATUS_DONE)
 		status = STATUS_PERSON;

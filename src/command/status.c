@@ -10,13 +10,14 @@
 
 static int show_once(const struct invocation *invocation)
 {
-	_cleanup_session_ struct session session = { 0 };
-	struct cycle cycle = { 0 };
+	_cleanup_session_ struct session session = {0};
+	struct cycle cycle = {0};
 	int status = session_open(invocation, &session), r;
 
 	if (status)
 		return status;
-	r = cycle_preview(&session.config, &session.policy, &session.ledger, &session.selection, &cycle);
+	r = cycle_preview(&session.config, &session.policy, &session.ledger, &session.selection,
+			  &cycle);
 	status = session_finish(invocation, &session, &cycle, r, true);
 	cycle_free(&cycle);
 	return status;

@@ -296,7 +296,7 @@ static int check_file(int fd, const char *name, char **ret_error)
 	}
 	if (!S_ISREG(st.st_mode))
 		*ret_error = xasprintf("%s: is not a regular file; name one", name);
-	else if (st.st_uid != geteuid() && st.st_uid != 0)
+	else if (st.st_uid != geteuid() && !uid_is_root(st.st_uid))
 		*ret_error = xasprintf("%s: belongs to another user (uid %u), who could turn your "
 				       "tokens elsewhere; "
 				       "chown %u %s",

@@ -43,8 +43,6 @@ void errand_conclude(struct errand *errand, enum courier_result result, const ch
 // NULL if the request may go, else the code of what forbids it.
 static const char *find_obstacle(const struct errand *errand)
 {
-	if (guard_keeper_gone())
-		return "keeper_gone";
 	if (!guard_all_locks_ours(&errand->request))
 		return "lock_lost";
 	if (clock_boot_ms() >= errand->deadline_ms ||
@@ -72,10 +70,12 @@ static int on_ready(void *data, char *remote_ip, char *local_ip, int remote_port
 	if (errand->released || errand->refusal) // once, whatever libcurl thinks
 		return CURL_PREREQFUNC_ABORT;
 	if (errand->type == COURIER_SEND) {
-		errand->refusal = find_obstacle(errand);
+		errand->refusal = guard_keeper_gone() ? "keeper_gone" : find_obstacle(errand);
 		if (!errand->refusal)
 			errand->refusal = raise_count(errand);
-		if (!errand->refusal) // the disk may have taken its time
+		// The disk may have taken its time. But a keeper that went since then is no reason
+		// any more: not to send would leave an outcome that nobody can know.
+		if (!errand->refusal)
 			errand->refusal = find_obstacle(errand);
 		if (errand->refusal)
 			return CURL_PREREQFUNC_ABORT;

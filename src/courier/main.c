@@ -175,8 +175,11 @@ static void say_results(struct service *service)
 
 static bool is_guarded(const struct errand *errand)
 {
+	// A HOLD that names no lock files yet is said before they are taken over, so that they never
+	// name a courier that has nothing to stay for.
 	return errand->kept && clock_boot_ms() < errand->request.hold_until_ms &&
-	       guard_receipt_open(errand->fd) && guard_any_lock_ours(&errand->request);
+	       guard_receipt_open(errand->fd) &&
+	       (errand->request.n_locks == 0 || guard_any_lock_ours(&errand->request));
 }
 
 // Something is under way, or (when the keeper has gone) guarded.

@@ -22,6 +22,8 @@
 //
 // A HOLD with the id of an earlier one replaces it: say it again once the lock files have been taken over.
 //
+// HOLD may name no lock files: then it guards the receipt alone, until a HOLD of the same id names them.
+//
 // The courier ends when the keeper has gone and nothing is left to guard. With a receipt on which it still waits,
 // or which holds an answer nobody has settled (the file still has a name), it stays, so that the lock files that
 // carry its pid keep the runtime away until the next run takes over: until the lock files are replaced, the
@@ -31,32 +33,34 @@
 
 #include "base/util.h"
 
-#define COURIER_FD            3
-#define COURIER_PROTOCOL      1
-#define COURIER_REQUEST_MAX   (1u << 20)
-#define COURIER_ANSWER_MAX    (1u << 20)
+#define COURIER_FD	    3
+#define COURIER_PROTOCOL    1
+#define COURIER_REQUEST_MAX (1u << 20)
+#define COURIER_ANSWER_MAX  (1u << 20)
 
 enum courier_type { COURIER_SEND = 1, COURIER_GET, COURIER_HOLD, COURIER_DONE };
 enum courier_result {
 	COURIER_ANSWERED = 1, // the receipt (SEND) or the answer memfd (GET) holds an HTTP answer
 	COURIER_NOT_SENT,     // provably: resolve, connect, TLS, lock no longer ours, keeper gone
 	COURIER_NO_ANSWER,    // it may have been sent: unknown outcome
-	COURIER_NOT_SAVED,    // an answer came and the receipt could not be written: it is in the attached memfd
+	COURIER_NOT_SAVED, // an answer came and the receipt could not be written: it is in the attached memfd
 };
 
+// Codes in DONE. NOT_SENT: "request" "dns" "connect" "proxy" "tls" "timeout" "lock_lost" "keeper_gone" "late" "receipt";
+// NO_ANSWER: "timeout" "cut" "receipt"; ANSWERED: "" "cut". `text` is for people: libcurl's words, never a byte of
+// request or answer.
 struct courier_message {
 	uint32_t protocol;
-	uint32_t type;   // enum courier_type
+	uint32_t type; // enum courier_type
 	uint32_t id;
 	uint32_t result; // enum courier_result, in DONE
-	char code[32];   // in DONE. NOT_SENT: "request" "dns" "connect" "proxy" "tls" "timeout" "lock_lost"
-			 // "keeper_gone" "late" "receipt"; NO_ANSWER: "timeout" "cut" "receipt"; ANSWERED: "" "cut";
-			 // NOT_SAVED: "receipt"
-	char text[160];  // in DONE: for people; libcurl's words, never a byte of request or answer
+	char code[32];
+	char text[160];
 };
 
 // One message with up to two descriptors. 0, -EPIPE when the other side is gone, -EAGAIN, -EBADMSG.
-int courier_message_send(int fd, const struct courier_message *message, const int *fds, size_t n_fds);
+int courier_message_send(int fd, const struct courier_message *message, const int *fds,
+			 size_t n_fds);
 // Unexpected descriptors are closed; ret_fds are -1 where there was none. MSG_CMSG_CLOEXEC.
 int courier_message_receive(int fd, struct courier_message *ret, int ret_fds[2]);
 

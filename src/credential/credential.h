@@ -24,6 +24,7 @@ enum identity_match {
 
 void identity_free(struct identity *identity);
 void identity_copy(struct identity *to, const struct identity *from);
+bool identity_equal(const struct identity *a, const struct identity *b); // as spelt
 bool identity_empty(const struct identity *identity);
 enum identity_match identity_compare(const struct identity *a, const struct identity *b); // symmetric
 // Fill in what `identity` lacks from `more`; what it has stays.

@@ -43,25 +43,26 @@ static bool read_half(const struct secret *token, const char *kind, struct fence
 
 bool fence_read(const struct secret *access, const struct secret *refresh, struct fence *ret)
 {
-	struct fence a = { 0 }, r = { 0 };
+	struct fence a = {0}, r = {0};
 
 	if (!token_is_fence(access) && !token_is_fence(refresh))
 		return false;
-	if (!read_half(access, "access", &a) || !read_half(refresh, "refresh", &r) || a.failed != r.failed ||
-	    !string_equal(a.claim, r.claim))
-		r = (struct fence){ .failed = true };
+	if (!read_half(access, "access", &a) || !read_half(refresh, "refresh", &r) ||
+	    a.failed != r.failed || !string_equal(a.claim, r.claim))
+		r = (struct fence){.failed = true};
 	if (ret)
 		*ret = r;
 	return true;
 }
 
-struct fingerprint fence_digest(const char *profile, const char *provider, const struct secret *refresh)
+struct fingerprint fence_digest(const char *profile, const char *provider,
+				const struct secret *refresh)
 {
 	_cleanup_json_ cJSON *array = cJSON_CreateArray();
-	_cleanup_secret_ struct secret text = { 0 };
+	_cleanup_secret_ struct secret text = {0};
 
 	if (secret_empty(refresh))
-		return (struct fingerprint){ 0 };
+		return (struct fingerprint){0};
 	cJSON_AddItemToArray(array, cJSON_CreateString("openclaw.oauth-refresh-generation"));
 	cJSON_AddItemToArray(array, cJSON_CreateNumber(1));
 	cJSON_AddItemToArray(array, cJSON_CreateString(profile));

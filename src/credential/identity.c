@@ -91,6 +91,12 @@ void identity_copy(struct identity *to, const struct identity *from)
 	*to = copy;
 }
 
+bool identity_equal(const struct identity *a, const struct identity *b)
+{
+	return string_equal(a->account_id, b->account_id) && string_equal(a->user_id, b->user_id) &&
+	       string_equal(a->email, b->email);
+}
+
 bool identity_empty(const struct identity *identity)
 {
 	return !is_known(identity->account_id) && !is_known(identity->user_id) &&

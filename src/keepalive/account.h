@@ -126,13 +126,15 @@ struct account {
 	struct fingerprint *close;  // receipts to settle once every copy is written
 	size_t n_close;
 	int64_t margin_s, lifetime_s, expires_ms; // lifetime, expires: 0 unknown; the expiry as it is reckoned with
-	bool timer_too_slow, margin_too_long, expiry_unknown, clock_wrong;
+	bool timer_too_slow, margin_too_long, margin_short, expiry_unknown, clock_wrong;
 };
 
 void account_free(struct account *account);
 // Work for this run: anything to send, to write or to record.
 bool account_has_work(const struct account *account);
 bool account_has_writes(const struct account *account);
+// Do they share a live token or an open receipt, or make room for one another in the ledger? Then they are one grant.
+bool accounts_connected(const struct account *a, const struct account *b);
 // As a person names a store: by its path, its real path, or its agent.
 bool store_is_named(const struct store *store, const char *name);
 // Does the account hold this token as live or superseded? The compare in every compare-and-swap.

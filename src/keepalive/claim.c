@@ -18,7 +18,6 @@ static void try_later(struct run *run, struct grant *g, const char *code, char *
 {
 	int64_t now = clock_boot_ms();
 
-	lock_set_free(&g->locks);
 	if (now >= g->wait_until_ms) {
 		grant_conclude(run, g, OUTCOME_BUSY, code, message);
 		return;
@@ -83,16 +82,6 @@ static const struct receipt *answered_receipt(const struct grant *g, struct obse
 	return NULL;
 }
 
-static bool needs_refresh_locks(const struct grant *g, struct observation *o)
-{
-	for (size_t i = 0; i < g->n_keys; i++) {
-		struct account *a = observation_account(o, g->keys[i]);
-		if (a && (a->send || account_has_writes(a) || a->n_receipts))
-			return true;
-	}
-	return false;
-}
-
 static void note_results(struct run *run, const struct grant *g, struct observation *o)
 {
 	for (size_t i = 0; i < g->n_keys; i++) {
@@ -101,14 +90,16 @@ static void note_results(struct run *run, const struct grant *g, struct observat
 		if (!a || !result)
 			continue;
 		result->decision = a->decision;
-		result->outcome = a->outcome;
 		free(result->reason);
 		result->reason = xstrdup(a->reason);
+		result_conclude(result, a->outcome, NULL, 0, NULL);
+		if (a->code)
+			result_explain(result, a);
 	}
 }
 
 static int take_refresh_locks(struct grant *g, struct observation *o, struct process_id owner,
-			      const struct process_id *takeover)
+			      const struct receipt *answered)
 {
 	_cleanup_free_ char *message = NULL, *fix = NULL;
 	int r = lock_directory_check(o->stores.state_dir, true, &message, &fix);
@@ -118,9 +109,13 @@ static int take_refresh_locks(struct grant *g, struct observation *o, struct pro
 	for (size_t i = 0; i < g->n_keys; i++) {
 		const struct account *a = observation_account(o, g->keys[i]);
 		if (a)
-			lock_set_add_refresh(&g->locks, o->stores.state_dir, a->record.provider, a->record.profile);
+			lock_set_add_refresh(&g->locks, o->stores.state_dir, a->record.provider,
+					     a->record.profile);
 	}
-	return lock_set_acquire(&g->locks, owner, takeover);
+	for (size_t i = 0; i < g->locks.n; i++)
+		atomic_sweep(g->locks.files[i].path); // drafts of runs that were killed
+	return lock_set_acquire_from(&g->locks, owner, answered ? answered->couriers : NULL,
+				     answered ? answered->n_couriers : 0);
 }
 
 // 2026.4.5 has no refresh lock: it refreshes under the store's. A live one of anybody is waited for.
@@ -156,14 +151,8 @@ static int persist_all(struct run *run, struct grant *g, struct observation *o)
 
 	if (r >= 0)
 		r = ledger_claim_owner(run->ledger, o->stores.state_dir);
-	// A record that moves to another key is saved there before its old place is taken.
-	for (int moved = 1; r >= 0 && moved >= 0; moved--) {
-		for (size_t i = 0; r >= 0 && i < g->n_keys; i++) {
-			struct account *a = observation_account(o, g->keys[i]);
-			if (a && (a->renamed_from[0] != '\0') == moved)
-				r = account_persist(run, a);
-		}
-	}
+	if (r >= 0)
+		r = grant_persist(run, g, o);
 	g->saved = r >= 0;
 	return r;
 }
@@ -179,9 +168,11 @@ static bool prove_writable(struct run *run, struct grant *g, struct observation 
 				continue;
 			r = store_prove(run, m->store);
 			if (r < 0) {
-				grant_conclude(run, g, OUTCOME_FAILED, "store_not_writable",
-					       xasprintf("%s could not be written, so nothing was sent: %s", m->store->path,
-							 strerror(-r)));
+				grant_conclude(
+					run, g, OUTCOME_FAILED, "store_not_writable",
+					xasprintf(
+						"%s could not be written, so nothing was sent: %s",
+						m->store->path, strerror(-r)));
 				return false;
 			}
 		}
@@ -190,7 +181,7 @@ static bool prove_writable(struct run *run, struct grant *g, struct observation 
 }
 
 // An answer of a killed run: from now on our courier answers for the lock files, whatever happens to us.
-static void hold_answer(struct run *run, struct grant *g, struct fingerprint token)
+static int hold_answer(struct run *run, struct grant *g, struct fingerprint token)
 {
 	struct courier_request request = {
 		.id = g->id,
@@ -198,13 +189,18 @@ static void hold_answer(struct run *run, struct grant *g, struct fingerprint tok
 		.locks = &g->locks,
 		.hold_until_boot_ms = g->hold_until_ms,
 	};
+	int r = 0;
 
-	if (receipt_reopen(run->ledger, token, true, &g->receipt_fd) < 0)
-		return;
+	if (g->receipt_fd < 0)
+		r = receipt_reopen(run->ledger, token, true, &g->receipt_fd);
+	if (r < 0)
+		return r;
 	g->token = token;
+	g->guards = true;
 	request.receipt_fd = g->receipt_fd;
-	if (courier_hold(&run->courier, &request) < 0)
-		log_debug("the courier cannot hold the receipt");
+	if (!g->locks.held && (r = receipt_note_courier(g->receipt_fd, run->courier.process)) < 0)
+		log_debug("the receipt cannot name its guard: %s", strerror(-r));
+	return courier_hold(&run->courier, &request);
 }
 
 // Everything is locked and looked at: go on.
@@ -215,11 +211,13 @@ static void proceed(struct run *run, struct grant *g, struct observation *o)
 	int r;
 
 	note_results(run, g, o);
-	if (answered && !a && run->courier.fd >= 0)
-		hold_answer(run, g, answered->token);
+	if (answered && !a && run->courier.fd >= 0 &&
+	    (r = hold_answer(run, g, answered->token)) < 0)
+		log_debug("the courier cannot hold the receipt: %s", strerror(-r));
 	r = persist_all(run, g, o);
-	if (r < 0 && !answered)
-		return give_up(run, g, "ledger_not_writable", r, "the ledger cannot be written, so nothing was sent");
+	if (r < 0 && (a || !answered))
+		return give_up(run, g, "ledger_not_writable", r,
+			       "the ledger cannot be written, so nothing was sent");
 	if (!a) {
 		g->stage = GRANT_WRITING;
 		g->try_at_ms = 0;
@@ -244,7 +242,8 @@ static void claim_locked(struct run *run, struct grant *g, struct observation *o
 
 	if (courier_needed(g, o)) {
 		if (run->courier.fd < 0 && (r = courier_start(&run->courier)) < 0)
-			return give_up(run, g, "courier", r, "oauth-keepalive-courier cannot be started");
+			return give_up(run, g, "courier", r,
+				       "oauth-keepalive-courier cannot be started");
 		owner = run->courier.process;
 	}
 	if (a && !a->provider->token_url && !g->endpoint) {
@@ -253,18 +252,21 @@ static void claim_locked(struct run *run, struct grant *g, struct observation *o
 			give_up(run, g, "courier", r, "the courier takes no request");
 		return;
 	}
-	if (!needs_refresh_locks(g, o))
-		return proceed(run, g, o);
-	r = take_refresh_locks(g, o, owner, answered ? &answered->courier : NULL);
+	g->hold_until_ms = clock_boot_ms() + HOLD_LIMIT_S * SECOND_MS;
+	// First the receipt is handed over, only then the lock files come to name our courier.
+	if (answered && !a && (r = hold_answer(run, g, answered->token)) < 0)
+		return give_up(run, g, "courier", r, "the courier cannot hold the receipt");
+	r = take_refresh_locks(g, o, owner, answered);
 	if (r == -EBUSY)
 		return try_later(run, g, "lock_busy", describe_busy(&g->locks));
 	if (r == -EPERM)
-		return grant_conclude(run, g, OUTCOME_HELD, "lock_directory", xstrdup("the lock directory is not safe"));
+		return grant_conclude(run, g, OUTCOME_HELD, "lock_directory",
+				      xstrdup("the lock directory is not safe"));
 	if (r < 0)
 		return give_up(run, g, "lock", r, "the refresh lock cannot be taken");
-	g->hold_until_ms = clock_boot_ms() + HOLD_LIMIT_S * SECOND_MS;
-	if (store_is_locked(g, o, &store))
-		return try_later(run, g, "store_busy", xasprintf("%s is locked by another process", store));
+	if (a && store_is_locked(g, o, &store))
+		return try_later(run, g, "store_busy",
+				 xasprintf("%s is locked by another process", store));
 
 	struct observation again;
 	bool busy;
@@ -276,7 +278,8 @@ static void claim_locked(struct run *run, struct grant *g, struct observation *o
 	} else if (!grant_has_work(g, &again, &busy) || busy) {
 		note_results(run, g, &again);
 		if (busy)
-			try_later(run, g, "in_flight", xstrdup("another run has its refresh in flight"));
+			try_later(run, g, "in_flight",
+				  xstrdup("another run has its refresh in flight"));
 		else
 			grant_release(g);
 	} else if (courier_needed(g, &again) && owner.pid == run->self.pid) {
@@ -300,9 +303,11 @@ void grant_claim(struct run *run, struct grant *g)
 	if (!g->account_locks) {
 		r = lock_accounts(run, g);
 		if (r == -EBUSY)
-			return try_later(run, g, "account_busy", xstrdup("another run works on this account"));
+			return try_later(run, g, "account_busy",
+					 xstrdup("another run works on this account"));
 		if (r < 0)
-			return give_up(run, g, "ledger_not_writable", r, "the account's lock cannot be taken");
+			return give_up(run, g, "ledger_not_writable", r,
+				       "the account's lock cannot be taken");
 	}
 	r = run_look(run, &o);
 	if (r < 0)
@@ -312,7 +317,8 @@ void grant_claim(struct run *run, struct grant *g)
 	} else if (!grant_has_work(g, &o, &busy)) {
 		note_results(run, g, &o);
 		if (busy)
-			try_later(run, g, "in_flight", xstrdup("another run has its refresh in flight"));
+			try_later(run, g, "in_flight",
+				  xstrdup("another run has its refresh in flight"));
 		else
 			grant_release(g);
 	} else if (busy) {

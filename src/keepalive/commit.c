@@ -24,8 +24,8 @@ int account_persist(struct run *run, struct account *a)
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < a->n_displaced; i++)
-		r = displaced_keep(run->ledger, a->record.key, &a->displaced[i].credential, a->displaced[i].store,
-				   a->displaced[i].why, now);
+		r = displaced_keep(run->ledger, a->record.key, &a->displaced[i].credential,
+				   a->displaced[i].store, a->displaced[i].why, now);
 	if (r >= 0 && a->record_changed)
 		r = account_record_save(run->ledger, &a->record, now);
 	for (size_t i = 0; r >= 0 && i < a->n_settle; i++)
@@ -33,6 +33,28 @@ int account_persist(struct run *run, struct account *a)
 	for (size_t i = 0; r >= 0 && i < a->n_drop; i++)
 		r = receipt_remove(run->ledger, a->drop[i]);
 	return r;
+}
+
+// In which order the accounts of a grant are saved: a record that moves to another key before its old place is taken,
+// and who follows another name's generation after that one's.
+static int turn_of(const struct account *a)
+{
+	return a->renamed_from[0] ? 0 : a->sibling ? 2 : 1;
+}
+
+int grant_persist(struct run *run, const struct grant *g, struct observation *o)
+{
+	int result = 0;
+
+	for (int turn = 0; turn <= 2; turn++) {
+		for (size_t i = 0; i < g->n_keys; i++) {
+			struct account *a = observation_account(o, g->keys[i]);
+			int r = a && turn_of(a) == turn ? account_persist(run, a) : 0;
+			if (r < 0)
+				result = r;
+		}
+	}
+	return result;
 }
 
 // ---- proofs
@@ -60,7 +82,9 @@ int store_prove(struct run *run, const struct store *store)
 	if (!staged) {
 		staged = array_add(&run->staged, &run->n_staged);
 		staged->target = xstrdup(store->target);
+		staged->stage = ATOMIC_STAGE_NONE;
 	}
+	atomic_abort(&staged->stage);
 	staged->stage = stage;
 	return 0;
 }
@@ -92,7 +116,8 @@ static bool may_overwrite(struct fingerprint standing, void *arg)
 {
 	const struct swap *swap = arg;
 
-	return account_knows(swap->account, standing) || receipt_is_settled(swap->run->ledger, standing);
+	return account_knows(swap->account, standing) ||
+	       receipt_is_settled(swap->run->ledger, standing);
 }
 
 static bool may_replace_fence(const struct fence *standing, void *arg)
@@ -101,7 +126,8 @@ static bool may_replace_fence(const struct fence *standing, void *arg)
 
 	// A pending one is replaced only if it is the one that was found aged.
 	return account_knows_fence(swap->account, standing) &&
-	       (standing->failed || string_equal(standing->claim, swap->account->record.fence_claim));
+	       (standing->failed ||
+		string_equal(standing->claim, swap->account->record.fence_claim));
 }
 
 static void note_written(struct run *run, const struct account *a, const struct store *store)
@@ -112,10 +138,12 @@ static void note_written(struct run *run, const struct account *a, const struct 
 		return;
 	*array_add(&result->written, &result->n_written) = xstrdup(store->path);
 	for (size_t i = 0; i < a->n_members; i++)
-		result->unfenced |= a->members[i].store == store && a->members[i].copy->kind == COPY_FENCED;
+		result->unfenced |=
+			a->members[i].store == store && a->members[i].copy->kind == COPY_FENCED;
 }
 
-static int write_under_lock(struct run *run, const struct store *store, const struct pending *pending, size_t n)
+static int write_under_lock(struct run *run, const struct store *store,
+			    const struct pending *pending, size_t n)
 {
 	struct staged *staged = find_staged(run, store->target);
 	struct store_change *changes = xcalloc(n, sizeof(*changes));
@@ -125,13 +153,14 @@ static int write_under_lock(struct run *run, const struct store *store, const st
 
 	for (size_t i = 0; i < n; i++) {
 		const struct account_record *record = &pending[i].account->record;
-		swaps[i] = (struct swap){ run, pending[i].account };
+		swaps[i] = (struct swap){run, pending[i].account};
 		changes[i] = (struct store_change){
 			.profile = record->profile,
 			.provider = record->provider,
 			.access = &record->live.access,
 			.refresh = &record->live.refresh,
-			.id_token = secret_empty(&record->live.id_token) ? NULL : &record->live.id_token,
+			.id_token = secret_empty(&record->live.id_token) ? NULL
+									 : &record->live.id_token,
 			.expires_ms = record->live.expires_ms,
 			.identity = &record->identity,
 			.may_overwrite = may_overwrite,
@@ -148,7 +177,7 @@ static int write_under_lock(struct run *run, const struct store *store, const st
 		written |= changes[i].result == STORE_WRITTEN;
 	}
 	if (written && store->format == STORE_OPENCLAW_JSON) {
-		nanosleep(&(struct timespec){ .tv_nsec = READER_STAT_TIME_NS }, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = READER_STAT_TIME_NS}, NULL);
 		store_settle_mtime(store);
 	}
 	free(changes);
@@ -156,13 +185,16 @@ static int write_under_lock(struct run *run, const struct store *store, const st
 	return r;
 }
 
-static int write_store(struct run *run, const struct store *store, const struct pending *pending, size_t n)
+static int write_store(struct run *run, const struct store *store, const struct pending *pending,
+		       size_t n)
 {
 	struct lock_set set = LOCK_SET_NONE;
 	int r;
 
 	for (size_t i = 0; i < store->n_names; i++)
 		lock_set_add_store(&set, store->names[i]);
+	for (size_t i = 0; i < set.n; i++)
+		atomic_sweep(set.files[i].path); // drafts of runs that were killed
 	r = lock_set_acquire(&set, run->self, NULL);
 	if (r >= 0)
 		r = write_under_lock(run, store, pending, n);
@@ -193,7 +225,7 @@ static void write_stores(struct run *run, struct observation *o)
 			for (size_t k = 0; g->stage == GRANT_WRITING && k < g->n_keys; k++) {
 				struct account *a = observation_account(o, g->keys[k]);
 				if (a && wants_write(a, store))
-					*array_add(&pending, &n) = (struct pending){ g, a };
+					*array_add(&pending, &n) = (struct pending){g, a};
 			}
 		}
 		if (!n)
@@ -208,7 +240,8 @@ static void write_stores(struct run *run, struct observation *o)
 // ---- outcome
 
 // What this look adds to the result. Later rounds find less and less to do; the first word stays.
-static enum outcome outcome_of(const struct grant *g, const struct account *a, const struct result *result)
+static enum outcome outcome_of(const struct grant *g, const struct account *a,
+			       const struct result *result)
 {
 	bool undecided = result->outcome == OUTCOME_PLANNED || result->outcome == OUTCOME_UNCHANGED;
 
@@ -216,8 +249,8 @@ static enum outcome outcome_of(const struct grant *g, const struct account *a, c
 		return g->exchanged ? OUTCOME_REFRESHED : OUTCOME_RECOVERED;
 	if (g->exchanged && a->send) // with --force, or at the last resort: not in this run
 		return a->resend ? OUTCOME_HELD : OUTCOME_FAILED;
-	if (a->outcome == OUTCOME_HELD || a->outcome == OUTCOME_NEEDS_LOGIN || a->outcome == OUTCOME_FAILED ||
-	    a->outcome == OUTCOME_SKIPPED)
+	if (a->outcome == OUTCOME_HELD || a->outcome == OUTCOME_NEEDS_LOGIN ||
+	    a->outcome == OUTCOME_FAILED || a->outcome == OUTCOME_SKIPPED)
 		return a->outcome;
 	if (!undecided)
 		return result->outcome;
@@ -238,8 +271,10 @@ static void note_outcome(struct run *run, const struct grant *g, const struct ac
 		return;
 	result->outcome = outcome_of(g, a, result);
 	if (result->outcome != OUTCOME_FAILED && result->outcome != OUTCOME_HELD &&
-	    result->outcome != OUTCOME_NEEDS_LOGIN)
+	    result->outcome != OUTCOME_NEEDS_LOGIN) {
+		result_conclude(result, result->outcome, NULL, 0, NULL);
 		return;
+	}
 	free(result->reason);
 	result->reason = xstrdup(a->reason);
 	if (a->decision != DECISION_NONE)
@@ -266,18 +301,45 @@ static bool grant_written(const struct grant *g, struct observation *o)
 	return true;
 }
 
+// Another account may still be waiting for what this receipt says.
+static bool is_live_elsewhere(const struct observation *o, struct fingerprint token,
+			      const struct account *but)
+{
+	for (size_t i = 0; i < o->n_accounts; i++)
+		if (&o->accounts[i] != but &&
+		    fingerprint_equal(o->accounts[i].record.live.fingerprint, token) &&
+		    !o->accounts[i].record.dead_code[0])
+			return true;
+	return false;
+}
+
 // The ledger has it, every copy that could be written is: nothing hangs on the receipts any more.
 static void close_receipts(struct run *run, const struct grant *g, struct observation *o)
 {
 	for (size_t i = 0; g->saved && i < g->n_keys; i++) {
 		struct account *a = observation_account(o, g->keys[i]);
-		for (size_t k = 0; a && k < a->n_close; k++)
+		for (size_t k = 0; a && k < a->n_close; k++) {
+			if (is_live_elsewhere(o, a->close[k], a))
+				continue;
 			receipt_settle(run->ledger, a->close[k],
 				       a->record.dead_code[0] &&
-						       fingerprint_equal(a->close[k], a->record.live.fingerprint)
+						       fingerprint_equal(a->close[k],
+									 a->record.live.fingerprint)
 					       ? "dead"
 					       : "superseded");
+		}
 	}
+}
+
+// Locks guard a main store that still holds a spent token for as long as they may; other copies are not worth that.
+static int64_t patience(const struct grant *g, struct observation *o)
+{
+	for (size_t i = 0; g->wait_until_ms && i < g->n_keys; i++) {
+		const struct account *a = observation_account(o, g->keys[i]);
+		if (a && a->main && a->main->write)
+			return g->hold_until_ms;
+	}
+	return g->wait_until_ms;
 }
 
 static void note_pending(struct run *run, const struct grant *g, struct observation *o)
@@ -299,17 +361,15 @@ static void note_pending(struct run *run, const struct grant *g, struct observat
 
 static void persist_grant(struct run *run, struct grant *g, struct observation *o)
 {
-	g->saved = true;
+	int r = grant_persist(run, g, o);
+
+	g->saved = r >= 0;
+	if (r < 0)
+		log_error("the ledger cannot be written: %s", strerror(-r));
 	for (size_t i = 0; i < g->n_keys; i++) {
-		struct account *a = observation_account(o, g->keys[i]);
-		if (!a)
-			continue;
-		int r = account_persist(run, a);
-		if (r < 0) {
-			log_error("%s: the ledger cannot be written: %s", a->record.profile, strerror(-r));
-			g->saved = false;
-		}
-		note_outcome(run, g, a);
+		const struct account *a = observation_account(o, g->keys[i]);
+		if (a)
+			note_outcome(run, g, a);
 	}
 }
 
@@ -322,7 +382,8 @@ void write_round(struct run *run)
 		for (size_t i = 0; i < run->n_grants; i++)
 			if (run->grants[i].stage == GRANT_WRITING)
 				grant_conclude(run, &run->grants[i], OUTCOME_FAILED, "stores",
-					       xstrdup("the stores cannot be read; finished by the next run"));
+					       xstrdup("the stores cannot be read; finished by the "
+						       "next run"));
 		return;
 	}
 	for (size_t i = 0; i < run->n_grants; i++)
@@ -334,10 +395,13 @@ void write_round(struct run *run)
 			continue;
 		if (!g->try_at_ms && g->wait_until_ms < now + STORE_PATIENCE_MS)
 			g->wait_until_ms = now + STORE_PATIENCE_MS;
-		if (!grant_written(g, &o) && (!g->try_at_ms || now < g->wait_until_ms))
+		if (g->hold_until_ms && g->wait_until_ms > g->hold_until_ms)
+			g->wait_until_ms = g->hold_until_ms;
+		if (!grant_written(g, &o) && (!g->try_at_ms || now < patience(g, &o)))
 			continue;
 		note_pending(run, g, &o);
 		close_receipts(run, g, &o);
+		g->guards = !g->saved;
 		grant_release(g);
 	}
 	write_stores(run, &o);

@@ -33,7 +33,8 @@ struct result *run_result(struct run *run, const char *key)
 	return (struct result *)cycle_result(run->cycle, key);
 }
 
-void result_conclude(struct result *result, enum outcome outcome, const char *code, int status, char *message)
+void result_conclude(struct result *result, enum outcome outcome, const char *code, int status,
+		     char *message)
 {
 	result->outcome = outcome;
 	snprintf(result->error_code, sizeof(result->error_code), "%s", code ? code : "");
@@ -44,15 +45,18 @@ void result_conclude(struct result *result, enum outcome outcome, const char *co
 
 void result_explain(struct result *result, const struct account *a)
 {
-	bool provider_said = string_equal(a->code, a->record.error_code) || string_equal(a->code, a->record.dead_code);
+	bool provider_said = string_equal(a->code, a->record.error_code) ||
+			     string_equal(a->code, a->record.dead_code);
 
-	result_conclude(result, result->outcome, a->code, provider_said ? a->record.error_status : 0, xstrdup(a->reason));
+	result_conclude(result, result->outcome, a->code,
+			provider_said ? a->record.error_status : 0, xstrdup(a->reason));
 	result->retry_at_ms = result->outcome == OUTCOME_FAILED ? a->record.not_before_ms : 0;
 }
 
 bool selection_matches(const struct selection *selection, const struct account *account)
 {
-	_cleanup_free_ char *full = xasprintf("%s/%s", account->record.provider, account->record.profile);
+	_cleanup_free_ char *full =
+		xasprintf("%s/%s", account->record.provider, account->record.profile);
 
 	for (size_t i = 0; i < selection->n; i++)
 		if (fnmatch(selection->patterns[i], account->record.profile, 0) == 0 ||
@@ -61,7 +65,24 @@ bool selection_matches(const struct selection *selection, const struct account *
 	return selection->n == 0;
 }
 
-static void results_from(struct cycle *cycle, const struct observation *o, const struct selection *selection)
+// A pattern that matches nothing is a mistake, also beside others that do.
+static int check_patterns(struct cycle *cycle, const struct selection *selection)
+{
+	for (size_t i = 0; i < selection->n; i++) {
+		struct selection one = {&selection->patterns[i], 1};
+		bool matched = false;
+		for (size_t k = 0; k < cycle->now.n_accounts; k++)
+			matched |= selection_matches(&one, &cycle->now.accounts[k]);
+		if (matched)
+			continue;
+		cycle->unmatched = selection->patterns[i];
+		return -ESRCH;
+	}
+	return 0;
+}
+
+static void results_from(struct cycle *cycle, const struct observation *o,
+			 const struct selection *selection)
 {
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		const struct account *a = &o->accounts[i];
@@ -90,31 +111,28 @@ void cycle_free(struct cycle *cycle)
 	}
 	free(cycle->results);
 	observation_free(&cycle->now);
-	*cycle = (struct cycle){ 0 };
+	*cycle = (struct cycle){0};
 }
 
-int cycle_preview(const struct config *config, const struct policy *policy, const struct ledger *ledger,
-		  const struct selection *selection, struct cycle *ret)
+int cycle_preview(const struct config *config, const struct policy *policy,
+		  const struct ledger *ledger, const struct selection *selection, struct cycle *ret)
 {
-	struct cycle cycle = { 0 };
+	struct cycle cycle = {0};
 	int r = observe(config, policy, ledger, NULL, &cycle.now);
 
-	if (r < 0)
+	if (r >= 0)
+		r = check_patterns(&cycle, selection);
+	if (r < 0) {
+		ret->unmatched = cycle.unmatched;
+		cycle_free(&cycle);
 		return r;
+	}
 	results_from(&cycle, &cycle.now, selection);
 	*ret = cycle;
 	return 0;
 }
 
 // ---- grants
-
-// Two accounts that must go together: one token, or one record that makes room for the other.
-static bool connected(const struct account *a, const struct account *b)
-{
-	return fingerprint_equal(a->record.live.fingerprint, b->record.live.fingerprint) ||
-	       (a->renamed_from[0] && string_equal(a->renamed_from, b->record.key)) ||
-	       (b->renamed_from[0] && string_equal(b->renamed_from, a->record.key));
-}
 
 static bool grant_has(const struct grant *g, const char *key)
 {
@@ -141,7 +159,8 @@ bool grant_complete(struct grant *g, const struct observation *o)
 			if (!a->record.key[0] || a->skip || grant_has(g, a->record.key))
 				continue;
 			for (size_t k = 0; k < o->n_accounts; k++)
-				joins |= grant_has(g, o->accounts[k].record.key) && connected(a, &o->accounts[k]);
+				joins |= grant_has(g, o->accounts[k].record.key) &&
+					 accounts_connected(a, &o->accounts[k]);
 			if (joins)
 				*array_add(&g->keys, &g->n_keys) = xstrdup(a->record.key);
 			grew |= joins;
@@ -159,7 +178,8 @@ static void collect_grants(struct run *run, const struct observation *o)
 		const struct account *a = &o->accounts[i];
 		bool taken = false;
 		struct grant *g;
-		if (!run_result(run, a->record.key) || (!account_has_work(a) && a->outcome != OUTCOME_BUSY))
+		if (!run_result(run, a->record.key) ||
+		    (!account_has_work(a) && a->outcome != OUTCOME_BUSY))
 			continue;
 		for (size_t k = 0; k < run->n_grants; k++)
 			taken |= grant_has(&run->grants[k], a->record.key);
@@ -177,6 +197,8 @@ static void collect_grants(struct run *run, const struct observation *o)
 
 void grant_release(struct grant *g)
 {
+	if (g->guards)
+		lock_set_leave(&g->locks);
 	lock_set_free(&g->locks);
 	for (size_t i = 0; i < g->n_account_locks; i++)
 		cleanup_close(&g->account_locks[i]);
@@ -184,12 +206,13 @@ void grant_release(struct grant *g)
 	g->n_account_locks = 0;
 	cleanup_close(&g->receipt_fd);
 	cleanup_close(&g->discovery_fd);
-	g->token = (struct fingerprint){ 0 };
+	g->token = (struct fingerprint){0};
 	g->stage = GRANT_DONE;
 	qsort(g->keys, g->n_keys, sizeof(*g->keys), compare_keys);
 }
 
-void grant_conclude(struct run *run, struct grant *g, enum outcome outcome, const char *code, char *message)
+void grant_conclude(struct run *run, struct grant *g, enum outcome outcome, const char *code,
+		    char *message)
 {
 	for (size_t i = 0; i < g->n_keys; i++) {
 		struct result *result = run_result(run, g->keys[i]);
@@ -220,7 +243,7 @@ int run_look(struct run *run, struct observation *ret)
 {
 	_cleanup_free_ char **keys = NULL;
 	_cleanup_free_ struct fingerprint *tokens = NULL;
-	struct holdings holdings = { .rescued = run->rescued, .n_rescued = run->n_rescued };
+	struct holdings holdings = {.rescued = run->rescued, .n_rescued = run->n_rescued};
 	int64_t ahead = run->policy.at_ms - run->policy.now_ms;
 
 	run->policy.now_ms = clock_wall_ms();
@@ -241,7 +264,7 @@ int run_look(struct run *run, struct observation *ret)
 
 static int hold_signals(sigset_t *ret_before)
 {
-	static const int held[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP };
+	static const int held[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP};
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -262,7 +285,8 @@ static void interrupt(struct run *run, int signal_fd)
 		return;
 	run->cycle->interrupted = (int)info.ssi_signo;
 	for (size_t i = 0; i < run->n_grants; i++)
-		if (run->grants[i].stage == GRANT_WAITING || run->grants[i].stage == GRANT_DISCOVERING)
+		if (run->grants[i].stage == GRANT_WAITING ||
+		    run->grants[i].stage == GRANT_DISCOVERING)
 			grant_conclude(run, &run->grants[i], OUTCOME_FAILED, "interrupted",
 				       xstrdup("interrupted before anything was sent"));
 }
@@ -302,7 +326,8 @@ static void step(struct run *run)
 	exchange_events(run);
 	exchange_timeouts(run);
 	for (size_t i = 0; i < run->n_grants; i++)
-		write |= run->grants[i].stage == GRANT_WRITING && run->grants[i].try_at_ms <= clock_boot_ms();
+		write |= run->grants[i].stage == GRANT_WRITING &&
+			 run->grants[i].try_at_ms <= clock_boot_ms();
 	if (write)
 		write_round(run);
 }
@@ -315,8 +340,8 @@ static void run_loop(struct run *run)
 
 	while ((timeout = next_timeout(run)) >= 0) {
 		struct pollfd fds[2] = {
-			{ .fd = signal_fd, .events = POLLIN },
-			{ .fd = run->courier.fd, .events = POLLIN },
+			{.fd = signal_fd, .events = POLLIN},
+			{.fd = run->courier.fd, .events = POLLIN},
 		};
 		// Answers that come together are written together.
 		if (any_in(run, GRANT_EXCHANGING) && any_in(run, GRANT_WRITING) && timeout < 20)
@@ -334,10 +359,13 @@ static void note_unfenced(struct cycle *cycle)
 {
 	for (size_t i = 0; i < cycle->n_results; i++)
 		if (cycle->results[i].unfenced)
-			problem_add(&cycle->now.problems, SEVERITY_INFO, "gateway_notice", NULL, NULL,
-				    xstrdup("a login that OpenClaw had given up works again; a running gateway does not "
+			problem_add(&cycle->now.problems, SEVERITY_INFO, "gateway_notice", NULL,
+				    NULL,
+				    xstrdup("a login that OpenClaw had given up works again; a "
+					    "running gateway does not "
 					    "know yet"),
-				    xstrdup("openclaw gateway call models.authRefresh --params '{\"operation\":\"update\"}'"));
+				    xstrdup("openclaw gateway call models.authRefresh --params "
+					    "'{\"operation\":\"update\"}'"));
 }
 
 static void sweep(struct run *run)
@@ -351,7 +379,7 @@ static void sweep(struct run *run)
 int cycle_run(const struct config *config, const struct policy *policy, struct ledger *ledger,
 	      const struct selection *selection, int64_t wait_s, struct cycle *ret)
 {
-	struct cycle cycle = { 0 };
+	struct cycle cycle = {0};
 	struct run run = {
 		.config = config,
 		.policy = *policy,
@@ -365,8 +393,13 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 
 	if (r >= 0)
 		r = observe(config, &run.policy, ledger, NULL, &cycle.now);
-	if (r < 0)
+	if (r >= 0)
+		r = check_patterns(&cycle, selection);
+	if (r < 0) {
+		ret->unmatched = cycle.unmatched;
+		cycle_free(&cycle);
 		return r;
+	}
 	results_from(&cycle, &cycle.now, selection);
 	collect_grants(&run, &cycle.now);
 	if (run.n_grants) {

@@ -44,6 +44,7 @@ struct cycle {
 	struct observation now; // the last look
 	struct result *results; // of the accounts selected
 	size_t n_results;
+	const char *unmatched; // -ESRCH: the pattern that no account matches; nothing was done
 	int interrupted; // the signal that cut the run short, 0
 };
 
@@ -54,7 +55,7 @@ struct selection {
 };
 bool selection_matches(const struct selection *selection, const struct account *account);
 
-// Look only. 0 or what observe says.
+// Look only. 0, what observe says, or -ESRCH: a pattern matches no account.
 int cycle_preview(const struct config *config, const struct policy *policy, const struct ledger *ledger,
 		  const struct selection *selection, struct cycle *ret);
 // The whole. `wait_s`: how long to wait for a lock. Returns what observe says; everything else is in the results.

@@ -16,12 +16,14 @@
 #include "base/clock.h"
 
 #define RUNTIME_MARGIN_S  (5 * MINUTE_S) // OpenClaw refreshes by itself from here on
-#define IMPLAUSIBLE_S     (10 * MINUTE_S)
-#define ENDED_KEEP_S      (7 * DAY_S)
+#define DOCTOR_MARGIN_S	  DAY_S		 // … and its `doctor --fix` from here on
+#define IMPLAUSIBLE_S	  (10 * MINUTE_S)
+#define ENDED_KEEP_S	  (7 * DAY_S)
 #define CLOCK_TOLERANCE_S MINUTE_S
-#define REJECTIONS_MAX    3
-#define FENCE_AGED_S      (10 * MINUTE_S) // OpenClaw's own request takes 2 minutes at most
-#define DIVERGED_MAX      64
+#define REJECTIONS_MAX	  3
+#define FENCE_AGED_S	  (10 * MINUTE_S) // OpenClaw's own request takes 2 minutes at most
+#define COURIER_STUCK_S	  120		  // longer than any courier holds (HOLD_LIMIT_S)
+#define DIVERGED_MAX	  64
 
 static void conclude(struct account *a, enum decision decision, enum outcome outcome, char *reason)
 {
@@ -32,7 +34,8 @@ static void conclude(struct account *a, enum decision decision, enum outcome out
 }
 
 // Not a good end: a code for programs, a reason for people.
-static void object(struct account *a, enum decision decision, enum outcome outcome, const char *code, char *reason)
+static void object(struct account *a, enum decision decision, enum outcome outcome,
+		   const char *code, char *reason)
 {
 	conclude(a, decision, outcome, reason);
 	a->code = code;
@@ -53,7 +56,8 @@ int issue_compare(struct issue_time a, struct issue_time b)
 
 static bool plausible(const struct account *a, int64_t expires_ms, const struct policy *policy)
 {
-	return !a->lifetime_s || expires_ms - policy->now_ms <= (a->lifetime_s + IMPLAUSIBLE_S) * SECOND_MS;
+	return a->clock_wrong || !a->lifetime_s ||
+	       expires_ms - policy->now_ms <= (a->lifetime_s + IMPLAUSIBLE_S) * SECOND_MS;
 }
 
 static struct issue_time issued(const struct account *a, int64_t issued_ms, int64_t expires_ms,
@@ -65,7 +69,8 @@ static struct issue_time issued(const struct account *a, int64_t issued_ms, int6
 	};
 }
 
-static struct issue_time copy_issued(const struct account *a, const struct credential *c, const struct policy *policy)
+static struct issue_time copy_issued(const struct account *a, const struct credential *c,
+				     const struct policy *policy)
 {
 	return issued(a, c->issued_ms, c->expires_ms, policy);
 }
@@ -79,7 +84,8 @@ static struct issue_time live_issued(const struct account *a, const struct polic
 
 bool account_knows(const struct account *account, struct fingerprint token)
 {
-	return fingerprint_equal(token, account->record.live.fingerprint) || record_superseded(&account->record, token);
+	return fingerprint_equal(token, account->record.live.fingerprint) ||
+	       record_superseded(&account->record, token);
 }
 
 static bool is_login(const struct member *m)
@@ -103,7 +109,8 @@ static bool names_live(const struct account *a, const struct fence *fence)
 {
 	const struct account_record *r = &a->record;
 
-	return fingerprint_equal(fence->digest, fence_digest(r->profile, r->provider, &r->live.refresh));
+	return fingerprint_equal(fence->digest,
+				 fence_digest(r->profile, r->provider, &r->live.refresh));
 }
 
 bool account_knows_fence(const struct account *account, const struct fence *fence)
@@ -112,16 +119,19 @@ bool account_knows_fence(const struct account *account, const struct fence *fenc
 }
 
 // Its maker may still be at work: until it is 10 minutes old by our own first sighting.
-static bool fence_is_young(const struct account *a, const struct fence *fence, const struct policy *policy)
+static bool fence_is_young(const struct account *a, const struct fence *fence,
+			   const struct policy *policy)
 {
-	return !fence->failed && (!string_equal(fence->claim, a->record.fence_claim) ||
-				  policy->now_ms - a->record.fence_seen_ms < FENCE_AGED_S * SECOND_MS);
+	return !fence->failed &&
+	       (!string_equal(fence->claim, a->record.fence_claim) ||
+		policy->now_ms - a->record.fence_seen_ms < FENCE_AGED_S * SECOND_MS);
 }
 
 static bool any_young_fence(const struct account *a, const struct policy *policy)
 {
 	for (size_t i = 0; i < a->n_members; i++)
-		if (is_fence(&a->members[i]) && fence_is_young(a, &a->members[i].copy->fence, policy))
+		if (is_fence(&a->members[i]) &&
+		    fence_is_young(a, &a->members[i].copy->fence, policy))
 			return true;
 	return false;
 }
@@ -130,7 +140,8 @@ static void sight_fences(struct account *a, const struct policy *policy)
 {
 	for (size_t i = 0; i < a->n_members; i++) {
 		const struct fence *fence = &a->members[i].copy->fence;
-		if (!is_fence(&a->members[i]) || fence->failed || string_equal(fence->claim, a->record.fence_claim))
+		if (!is_fence(&a->members[i]) || fence->failed ||
+		    string_equal(fence->claim, a->record.fence_claim))
 			continue;
 		memcpy(a->record.fence_claim, fence->claim, sizeof(a->record.fence_claim));
 		a->record.fence_seen_ms = policy->now_ms;
@@ -138,18 +149,13 @@ static void sight_fences(struct account *a, const struct policy *policy)
 	}
 }
 
-// What stands fenced off: the live token (its outcome is unknown, and without us the login is lost), or in main one that
-// the ledger never had (only a person can go on). A superseded one is a superseded copy, and is repaired like any.
-enum fenced { FENCED_NOTHING, FENCED_LIVE, FENCED_STRANGER };
-
-static enum fenced what_is_fenced(const struct account *a)
+// The live token stands fenced off: its outcome is unknown, and without us the login is lost.
+static bool live_is_fenced(const struct account *a)
 {
-	if (is_fence(a->main) && !account_knows_fence(a, &a->main->copy->fence))
-		return FENCED_STRANGER;
 	for (size_t i = 0; i < a->n_members; i++)
 		if (is_fence(&a->members[i]) && names_live(a, &a->members[i].copy->fence))
-			return FENCED_LIVE;
-	return FENCED_NOTHING;
+			return true;
+	return false;
 }
 
 static bool is_diverged(const struct account *a, const struct member *m)
@@ -165,7 +171,8 @@ static bool logged_out(const struct account *a)
 	return !a->main || a->main->copy->kind == COPY_BLANK;
 }
 
-static void displace(struct account *a, const struct credential *credential, const char *store, const char *why)
+static void displace(struct account *a, const struct credential *credential, const char *store,
+		     const char *why)
 {
 	struct displaced *d = array_add(&a->displaced, &a->n_displaced);
 
@@ -200,6 +207,16 @@ static void list_add(struct fingerprint **list, size_t *n, struct fingerprint to
 	*array_add(list, n) = token;
 }
 
+static void list_remove(struct fingerprint *list, size_t *n, struct fingerprint token)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < *n; i++)
+		if (!fingerprint_equal(list[i], token))
+			list[kept++] = list[i];
+	*n = kept;
+}
+
 // ---- adoption
 
 static void forgive(struct account_record *r)
@@ -225,10 +242,15 @@ static void retire_live(struct account *a)
 	if (!a->record.dead_code[0])
 		displace_live(a, "a newer login took its place");
 	supersede_live(&a->record);
-	list_add(&a->settle, &a->n_settle, old);
+	// With a receipt, the mark waits until every name that the receipt speaks of has been served.
+	bool open = false;
 	for (size_t i = 0; i < a->n_receipts; i++)
-		if (fingerprint_equal(a->receipts[i]->token, old) && a->receipts[i]->state != RECEIPT_CLAIMED)
-			list_add(&a->close, &a->n_close, old);
+		open |= fingerprint_equal(a->receipts[i]->token, old) &&
+			a->receipts[i]->state != RECEIPT_CLAIMED;
+	if (open)
+		list_add(&a->close, &a->n_close, old);
+	else
+		list_add(&a->settle, &a->n_settle, old);
 }
 
 static void adopt(struct account *a, const struct credential *c, const struct policy *policy)
@@ -242,6 +264,8 @@ static void adopt(struct account *a, const struct credential *c, const struct po
 		r->anchor_before = r->anchor;
 		r->anchor = copy_issued(a, c, policy);
 		a->live_settled = false;
+		r->grant_expires_ms =
+			0; // a login, or a refresh by somebody else: nobody has told us
 		r->dead_code[0] = '\0';
 		r->ended_ms = 0;
 	}
@@ -261,7 +285,8 @@ static void adopt_member(struct account *a, struct member *m, const struct polic
 }
 
 // The latest of the unknown tokens that is later than `than`; NULL if there is none.
-static struct member *latest_fresh(struct account *a, struct issue_time than, const struct policy *policy)
+static struct member *latest_fresh(struct account *a, struct issue_time than,
+				   const struct policy *policy)
 {
 	struct member *best = NULL;
 
@@ -280,7 +305,8 @@ static struct member *latest_fresh(struct account *a, struct issue_time than, co
 static bool others_at_work(const struct account *a)
 {
 	for (size_t i = 0; i < a->n_receipts; i++)
-		if (a->receipts[i]->held && !(a->claimed && a->receipts[i]->state == RECEIPT_ANSWERED))
+		if (a->receipts[i]->held &&
+		    !(a->claimed && a->receipts[i]->state == RECEIPT_ANSWERED))
 			return true;
 	return false;
 }
@@ -289,11 +315,23 @@ static void adopt_newer_than_live(struct account *a, const struct policy *policy
 {
 	struct member *m;
 
-	if (logged_out(a) || others_at_work(a) || any_young_fence(a, policy) || (a->record.ended_ms && !is_fresh(a, a->main)))
+	if (logged_out(a) || others_at_work(a) || any_young_fence(a, policy) ||
+	    (a->record.ended_ms && !is_fresh(a, a->main)))
 		return;
 	m = latest_fresh(a, live_issued(a, policy), policy);
 	if (m)
 		adopt_member(a, m, policy);
+}
+
+// The live token is dead: whatever login stands in main takes its place, unless its own time of issue says it is older.
+// (By expiry alone a login that lives shorter would look older.)
+static void adopt_after_death(struct account *a, const struct policy *policy)
+{
+	if (!a->record.dead_code[0] || logged_out(a) || !is_fresh(a, a->main) || others_at_work(a))
+		return;
+	const struct credential *c = &a->main->copy->credential;
+	if (!c->issued_ms || !a->record.live.issued_ms || c->issued_ms > a->record.live.issued_ms)
+		adopt_member(a, a->main, policy);
 }
 
 // `sync --adopt STORE`: a person has judged.
@@ -302,7 +340,9 @@ static void adopt_named(struct account *a, const struct policy *policy)
 	for (size_t i = 0; policy->adopt_store && i < a->n_members; i++) {
 		struct member *m = &a->members[i];
 		if (m->copy->kind != COPY_OAUTH || !store_is_named(m->store, policy->adopt_store) ||
-		    m->state == COPY_FOREIGN || m->state == COPY_RETIRED || fingerprint_equal(m->copy->credential.fingerprint, a->record.live.fingerprint))
+		    m->state == COPY_FOREIGN || m->state == COPY_RETIRED || m->settled ||
+		    account_knows(
+			    a, m->copy->credential.fingerprint)) // it is live already, or was spent
 			continue;
 		m->fixed = false;
 		adopt_member(a, m, policy);
@@ -311,7 +351,7 @@ static void adopt_named(struct account *a, const struct policy *policy)
 
 static void follow_sibling(struct account *a, const struct policy *policy)
 {
-	if (!a->sibling || account_knows(a, a->sibling->fingerprint))
+	if (!a->sibling || a->record.ended_ms || account_knows(a, a->sibling->fingerprint))
 		return;
 	struct credential c = {
 		.access = a->sibling->access,
@@ -329,16 +369,22 @@ static void adopt_newer_access(struct account *a, const struct policy *policy)
 {
 	for (size_t i = 0; i < a->n_members; i++) {
 		struct member *m = &a->members[i];
-		if (is_login(m) && fingerprint_equal(m->copy->credential.fingerprint, a->record.live.fingerprint) &&
+		if (is_login(m) &&
+		    fingerprint_equal(m->copy->credential.fingerprint,
+				      a->record.live.fingerprint) &&
 		    !secret_equal(&m->copy->credential.access, &a->record.live.access) &&
-		    issue_compare(copy_issued(a, &m->copy->credential, policy), live_issued(a, policy)) > 0)
+		    !secret_empty(&m->copy->credential.access) &&
+		    (secret_empty(&a->record.live.access) ||
+		     issue_compare(copy_issued(a, &m->copy->credential, policy),
+				   live_issued(a, policy)) > 0))
 			adopt_member(a, m, policy);
 	}
 }
 
 // ---- receipts
 
-void record_failure(struct account_record *record, const char *code, int status, int64_t retry_after_s, int64_t now_ms)
+void record_failure(struct account_record *record, const char *code, int status,
+		    int64_t retry_after_s, int64_t now_ms)
 {
 	int64_t left_s = (record->live.expires_ms - now_ms) / SECOND_MS;
 	int64_t delay_s = 5 * MINUTE_S;
@@ -347,10 +393,10 @@ void record_failure(struct account_record *record, const char *code, int status,
 		delay_s *= 2;
 	if (delay_s > left_s / 4)
 		delay_s = left_s / 4;
+	if (retry_after_s >= 0)
+		delay_s = retry_after_s;
 	if (delay_s < MINUTE_S)
 		delay_s = MINUTE_S;
-	if (retry_after_s > delay_s)
-		delay_s = retry_after_s;
 	if (delay_s > 6 * HOUR_S)
 		delay_s = 6 * HOUR_S;
 	record->failures++;
@@ -360,14 +406,18 @@ void record_failure(struct account_record *record, const char *code, int status,
 }
 
 // The answer's tokens become the live generation, if the token they were given for still is.
-static void take_tokens(struct account *a, const struct receipt *receipt, const struct answer *answer)
+static void take_tokens(struct account *a, const struct receipt *receipt,
+			const struct answer *answer)
 {
 	struct account_record *r = &a->record;
 	struct generation *live = &r->live;
-	bool rotated = !secret_empty(&answer->refresh) && !secret_equal(&answer->refresh, &live->refresh);
+	bool rotated =
+		!secret_empty(&answer->refresh) && !secret_equal(&answer->refresh, &live->refresh);
 
-	if (secret_equal(&answer->access, &live->access))
-		return; // an earlier run came this far
+	// An earlier run came this far. (A provider may also give the same tokens again, with a later expiry.)
+	if (!rotated && secret_equal(&answer->access, &live->access) &&
+	    r->refreshed_ms == receipt->received_ms)
+		return;
 	if (rotated)
 		supersede_live(r);
 	secret_copy(&live->access, &answer->access);
@@ -377,7 +427,7 @@ static void take_tokens(struct account *a, const struct receipt *receipt, const 
 		secret_copy(&live->id_token, &answer->id_token);
 	live->fingerprint = fingerprint_of(&live->refresh);
 	live->expires_ms = answer_expires_ms(a->provider, answer, receipt->received_ms);
-	struct jwt jwt = { 0 };
+	struct jwt jwt = {0};
 	live->issued_ms = jwt_read(&live->access, &jwt) == 0 ? jwt.issued_ms : 0;
 	jwt_free(&jwt);
 	live->at_ms = receipt->received_ms;
@@ -387,6 +437,8 @@ static void take_tokens(struct account *a, const struct receipt *receipt, const 
 		r->lifetime_s = answer->lifetime_s;
 	if (answer->grant_lifetime_s)
 		r->grant_expires_ms = receipt->received_ms + answer->grant_lifetime_s * SECOND_MS;
+	else if (a->provider->grant_lifetime_s && !r->grant_expires_ms)
+		r->grant_expires_ms = r->first_seen_ms + a->provider->grant_lifetime_s * SECOND_MS;
 	identity_complete(&r->identity, &answer->identity);
 	r->refreshed_ms = receipt->received_ms;
 	a->live_settled = false;
@@ -396,7 +448,8 @@ static void take_tokens(struct account *a, const struct receipt *receipt, const 
 }
 
 // An answer to a token that is live no more: known already, or kept for whoever misses it.
-static void keep_answer(struct account *a, const struct receipt *receipt, const struct answer *answer)
+static void keep_answer(struct account *a, const struct receipt *receipt,
+			const struct answer *answer)
 {
 	struct credential c = {
 		.provider = a->record.provider,
@@ -420,14 +473,15 @@ static void not_spent(struct account *a, const struct receipt *receipt, const st
 	list_add(&a->drop, &a->n_drop, receipt->token);
 	if (answer->kind == ANSWER_REJECTED)
 		a->record.rejections++;
-	record_failure(&a->record, answer->code, answer->status, answer->retry_after_s, policy->now_ms);
+	record_failure(&a->record, answer->code, answer->status, answer->retry_after_s,
+		       policy->now_ms);
 	a->record_changed = true;
 }
 
 // What an answered receipt says. Returns false if it says nothing that can be relied on: unknown outcome.
 static bool recover(struct account *a, const struct receipt *receipt, const struct policy *policy)
 {
-	struct answer answer = { 0 };
+	struct answer answer = {0};
 	bool live = fingerprint_equal(receipt->token, a->record.live.fingerprint);
 	bool once = receipt->sends <= 1 || !a->provider->rotates;
 	bool settled = true; // the receipt says what became of the token
@@ -436,7 +490,10 @@ static bool recover(struct account *a, const struct receipt *receipt, const stru
 	switch (answer.kind) {
 	case ANSWER_TOKENS:
 		if (identity_compare(&a->record.identity, &answer.identity) == IDENTITY_DIFFERENT) {
-			a->stranger_answer = true;
+			a->stranger_answer |= live;
+			list_remove(a->settle, &a->n_settle,
+				    receipt->token); // the receipt keeps what came
+			list_remove(a->close, &a->n_close, receipt->token);
 			break;
 		}
 		a->decision = DECISION_RECOVER;
@@ -452,7 +509,8 @@ static bool recover(struct account *a, const struct receipt *receipt, const stru
 		break;
 	case ANSWER_DEAD:
 		if (live && !a->record.dead_code[0]) {
-			snprintf(a->record.dead_code, sizeof(a->record.dead_code), "%s", answer.code);
+			snprintf(a->record.dead_code, sizeof(a->record.dead_code), "%s",
+				 answer.code);
 			a->record.error_status = answer.status;
 			a->record_changed = true;
 		}
@@ -461,7 +519,9 @@ static bool recover(struct account *a, const struct receipt *receipt, const stru
 	case ANSWER_REJECTED:
 	case ANSWER_NOT_SPENT:
 		settled = once;
-		if (once)
+		if (!live)
+			list_add(&a->close, &a->n_close, receipt->token); // of no interest any more
+		else if (once)
 			not_spent(a, receipt, &answer, policy);
 		break;
 	case ANSWER_UNKNOWN:
@@ -513,15 +573,28 @@ static void judge_fresh(struct account *a, const struct policy *policy)
 		if (!before.issued_ms && !before.expires_ms)
 			before = a->record.anchor;
 		if (issue_compare(copy_issued(a, &m->copy->credential, policy), before) < 0) {
-			displace(a, &m->copy->credential, m->store->path, "older than the live login");
+			displace(a, &m->copy->credential, m->store->path,
+				 "older than the live login");
 			record_supersede(&a->record, m->copy->credential.fingerprint);
-			record_supersede_fence(&a->record, fence_digest(a->record.profile, a->record.provider,
-									&m->copy->credential.refresh));
+			record_supersede_fence(&a->record,
+					       fence_digest(a->record.profile, a->record.provider,
+							    &m->copy->credential.refresh));
 		} else if (a->record.n_diverged < DIVERGED_MAX) {
-			*array_add(&a->record.diverged, &a->record.n_diverged) = m->copy->credential.fingerprint;
+			*array_add(&a->record.diverged, &a->record.n_diverged) =
+				m->copy->credential.fingerprint;
 		}
 		a->record_changed = true;
 	}
+}
+
+// A fence that names a superseded token is a superseded copy. One that names the live token is, too, once an answer has
+// shown it to be good: the answer of a provider that does not rotate.
+static bool is_repaired_fence(const struct account *a, const struct member *m,
+			      const struct policy *policy)
+{
+	return is_fence(m) && !fence_is_young(a, &m->copy->fence, policy) &&
+	       (record_knows_fence(&a->record, m->copy->fence.digest) ||
+		(a->decision == DECISION_RECOVER && names_live(a, &m->copy->fence)));
 }
 
 static void judge_members(struct account *a, const struct policy *policy)
@@ -537,27 +610,49 @@ static void judge_members(struct account *a, const struct policy *policy)
 		else if (m->copy->kind == COPY_FENCED)
 			m->state = COPY_STATE_FENCED;
 		else if (fingerprint_equal(c->fingerprint, a->record.live.fingerprint))
-			m->state = !secret_equal(&c->access, &a->record.live.access) ? COPY_SUPERSEDED
-				   : m->adopted				     ? COPY_NEWER
-									     : COPY_CURRENT;
+			m->state = !secret_equal(&c->access, &a->record.live.access)
+					   ? COPY_SUPERSEDED
+				   : m->adopted ? COPY_NEWER
+						: COPY_CURRENT;
 		else if (m->settled || account_knows(a, c->fingerprint))
 			m->state = COPY_SUPERSEDED;
 		else
 			m->state = COPY_DIVERGED;
-		m->write = m->state == COPY_SUPERSEDED ||
-			   (is_fence(m) && record_knows_fence(&a->record, m->copy->fence.digest) &&
-			    !fence_is_young(a, &m->copy->fence, policy));
+		m->write =
+			(m->state == COPY_SUPERSEDED || is_repaired_fence(a, m, policy)) &&
+			identity_compare(&a->record.identity, &c->identity) != IDENTITY_DIFFERENT;
 	}
 }
 
 // ---- time
 
+// Needs the lifetime.
+static void reckon_margin(struct account *a, const struct config *config)
+{
+	int64_t ours_s = config->timer_period_s + config->timer_jitter_s + MINUTE_S;
+	int64_t floor_s = RUNTIME_MARGIN_S + ours_s, doctor_s = DOCTOR_MARGIN_S + ours_s;
+	int64_t most_s = a->lifetime_s * 4 / 5;
+	struct margin margin = config->margin;
+
+	if (a->provider->margin.seconds || a->provider->margin.percent)
+		margin = a->provider->margin;
+	a->margin_s = margin.seconds   ? margin.seconds
+		      : margin.percent ? a->lifetime_s * margin.percent / 100
+				       : a->lifetime_s / 3;
+	if (a->margin_s < floor_s)
+		a->margin_s = floor_s;
+	a->timer_too_slow = a->lifetime_s && floor_s > most_s;
+	a->margin_too_long = a->lifetime_s && !a->timer_too_slow && a->margin_s > most_s;
+	a->margin_short = a->margin_s < doctor_s && doctor_s <= most_s;
+	// A configured margin is taken as it is, but not one that would refresh at every run.
+	if (a->lifetime_s && (a->timer_too_slow || a->margin_s >= a->lifetime_s))
+		a->margin_s = most_s;
+}
+
 void reckon_expiry(struct account *a, const struct config *config, const struct policy *policy)
 {
 	const struct generation *live = &a->record.live;
-	int64_t floor_s = RUNTIME_MARGIN_S + config->timer_period_s + config->timer_jitter_s + MINUTE_S;
-	struct margin margin = config->margin;
-	struct jwt jwt = { 0 };
+	struct jwt jwt = {0};
 	bool has_jwt = jwt_read(&live->access, &jwt) == 0;
 
 	a->lifetime_s = a->record.lifetime_s;
@@ -566,24 +661,16 @@ void reckon_expiry(struct account *a, const struct config *config, const struct 
 	if (!a->lifetime_s)
 		a->lifetime_s = a->provider->lifetime_s;
 	a->expires_ms = live->expires_ms;
-	if (a->expires_ms && !plausible(a, a->expires_ms, policy))
-		a->expires_ms = has_jwt && jwt.expires_ms && plausible(a, jwt.expires_ms, policy) ? jwt.expires_ms
-												    : policy->now_ms;
+	if (secret_empty(&live->access) &&
+	    !secret_empty(&live->refresh)) // there is nothing that could live
+		a->expires_ms = policy->now_ms;
+	else if (a->expires_ms && !plausible(a, a->expires_ms, policy))
+		a->expires_ms = has_jwt && jwt.expires_ms && plausible(a, jwt.expires_ms, policy)
+					? jwt.expires_ms
+					: policy->now_ms;
 	a->expiry_unknown = !a->expires_ms;
 	jwt_free(&jwt);
-
-	if (a->provider->margin.seconds || a->provider->margin.percent)
-		margin = a->provider->margin;
-	a->margin_s = margin.seconds		      ? margin.seconds
-		      : margin.percent		      ? a->lifetime_s * margin.percent / 100
-						      : a->lifetime_s / 3;
-	if (a->margin_s < floor_s)
-		a->margin_s = floor_s;
-	int64_t most_s = a->lifetime_s * 4 / 5;
-	a->timer_too_slow = a->lifetime_s && floor_s > most_s;
-	a->margin_too_long = a->lifetime_s && !a->timer_too_slow && a->margin_s > most_s;
-	if (a->lifetime_s && a->margin_s > most_s)
-		a->margin_s = most_s;
+	reckon_margin(a, config);
 }
 
 static bool clock_is_wrong(const struct account *a, const struct policy *policy)
@@ -608,11 +695,12 @@ static char *describe_time(const struct account *a, const struct policy *policy)
 
 // ---- the last step: is there anything to send?
 
-static void decide_unknown_outcome(struct account *a, const struct receipt *unknown, const struct config *config,
-				   const struct policy *policy)
+static void decide_unknown_outcome(struct account *a, const struct receipt *unknown,
+				   const struct config *config, const struct policy *policy)
 {
 	int64_t last_resort_s = RUNTIME_MARGIN_S + config->timer_period_s + config->deadline_s;
-	int64_t left_s = (a->expires_ms - policy->at_ms) / SECOND_MS;
+	int64_t left_s = (a->expires_ms - policy->now_ms) /
+			 SECOND_MS; // --at hastens nothing that is a last resort
 	bool window = a->provider->reuse_window_s &&
 		      policy->now_ms - unknown->sent_ms < a->provider->reuse_window_s * SECOND_MS;
 
@@ -621,38 +709,46 @@ static void decide_unknown_outcome(struct account *a, const struct receipt *unkn
 		       xstrdup("the refresh token was sent twice and no usable answer came"));
 		return;
 	}
-	if (!policy->offline && (policy->force || window || (a->expires_ms && left_s < last_resort_s))) {
+	bool now = a->expires_ms && left_s < last_resort_s;
+	if (!policy->offline && (policy->force || (!a->clock_wrong && (window || now)))) {
 		a->send = a->resend = true;
 		conclude(a, DECISION_REFRESH, OUTCOME_PLANNED,
-			 xstrdup("the answer to the last refresh was lost; sending once more as the last resort"));
+			 xstrdup("the answer to the last refresh was lost; sending once more as "
+				 "the last resort"));
 		return;
 	}
 	_cleanup_free_ char *last = duration_format(last_resort_s);
 	object(a, DECISION_HOLD, OUTCOME_HELD, "unknown_outcome",
-	       xasprintf("the answer to the last refresh was lost; sent once more when less than %s is left", last));
+	       xasprintf("the answer to the last refresh was lost; sent once more when less than "
+			 "%s is left",
+			 last));
 }
 
 // OpenClaw's own refresh of the live token failed, so its outcome is unknown; but as it has thrown the token away, the
 // login is lost unless ours still works: the last resort, at once.
-static void decide_fenced(struct account *a, const struct receipt *unknown, const struct config *config,
-			  const struct policy *policy)
+static void decide_fenced(struct account *a, const struct receipt *unknown,
+			  const struct config *config, const struct policy *policy)
 {
 	if (unknown && unknown->sends >= 2) {
 		decide_unknown_outcome(a, unknown, config, policy);
 	} else if (!config->fence_recover) {
 		object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "fenced",
-		       xstrdup("OpenClaw fenced it off after a failed refresh (`fence` is \"report\")"));
+		       xstrdup("OpenClaw fenced it off after a failed refresh (`fence` is "
+			       "\"report\")"));
 	} else if (policy->offline) {
 		object(a, DECISION_HOLD, OUTCOME_HELD, "fenced",
-		       xstrdup("OpenClaw fenced it off after a failed refresh; `refresh` would send the ledger's token"));
-	} else if (a->record.not_before_ms > policy->at_ms && !policy->force) {
+		       xstrdup("OpenClaw fenced it off after a failed refresh; `refresh` would "
+			       "send the ledger's token"));
+	} else if (a->record.not_before_ms > policy->now_ms && !policy->force) {
 		object(a, DECISION_NONE, OUTCOME_FAILED, a->record.error_code,
-		       xstrdup("OpenClaw fenced it off; the last attempt to recover it failed and will be repeated"));
+		       xstrdup("OpenClaw fenced it off; the last attempt to recover it failed and "
+			       "will be repeated"));
 	} else {
 		a->send = true;
 		a->resend = unknown != NULL;
 		conclude(a, DECISION_REFRESH, OUTCOME_PLANNED,
-			 xstrdup("OpenClaw fenced it off after a failed refresh; sending the ledger's token as the last resort"));
+			 xstrdup("OpenClaw fenced it off after a failed refresh; sending the "
+				 "ledger's token as the last resort"));
 	}
 }
 
@@ -661,22 +757,26 @@ static void decide_due(struct account *a, const struct policy *policy)
 	char *time = describe_time(a, policy);
 	bool due = !a->expiry_unknown && a->expires_ms - policy->at_ms <= a->margin_s * SECOND_MS;
 
-	if (clock_is_wrong(a, policy)) {
-		a->clock_wrong = true;
+	if (a->clock_wrong)
 		due = false;
-	}
 	if (!due && !policy->force) {
 		enum outcome idle = a->clock_wrong ? OUTCOME_FAILED : OUTCOME_UNCHANGED;
-		conclude(a, a->decision, a->decision == DECISION_NONE ? idle : OUTCOME_PLANNED, time);
+		conclude(a, a->decision, a->decision == DECISION_NONE ? idle : OUTCOME_PLANNED,
+			 time);
 		a->code = a->clock_wrong ? "clock" : NULL;
 	} else if (policy->offline) {
-		conclude(a, a->decision, a->decision == DECISION_NONE ? OUTCOME_UNCHANGED : OUTCOME_PLANNED, time);
-	} else if (!policy->force && a->record.not_before_ms > policy->at_ms) {
+		conclude(a, a->decision,
+			 a->decision == DECISION_NONE ? OUTCOME_UNCHANGED : OUTCOME_PLANNED, time);
+	} else if (!policy->force && a->record.rejections >= REJECTIONS_MAX) {
+		object(a, DECISION_HOLD, OUTCOME_HELD, a->record.error_code,
+		       xasprintf("%s; refused %d times (%s): log in again, or try with --force",
+				 time, a->record.rejections, a->record.error_code));
+		free(time);
+	} else if (!policy->force && a->record.not_before_ms > policy->now_ms) {
 		_cleanup_free_ char *until = time_format(a->record.not_before_ms);
-		bool person = a->record.rejections >= REJECTIONS_MAX;
-		object(a, person ? DECISION_HOLD : a->decision, person ? OUTCOME_HELD : OUTCOME_FAILED,
-		       a->record.error_code,
-		       xasprintf("%s; last attempt failed (%s), next one after %s", time, a->record.error_code, until));
+		object(a, a->decision, OUTCOME_FAILED, a->record.error_code,
+		       xasprintf("%s; last attempt failed (%s), next one after %s", time,
+				 a->record.error_code, until));
 		free(time);
 	} else {
 		a->send = true;
@@ -684,7 +784,8 @@ static void decide_due(struct account *a, const struct policy *policy)
 	}
 }
 
-static void begin_record(struct account *a, const struct policy *policy)
+static void begin_record(struct account *a, const struct config *config,
+			 const struct policy *policy)
 {
 	struct account_record *r = &a->record;
 
@@ -692,6 +793,7 @@ static void begin_record(struct account *a, const struct policy *policy)
 	identity_complete(&r->identity, &a->main->copy->credential.identity);
 	r->number = 1;
 	r->first_seen_ms = policy->now_ms;
+	reckon_expiry(a, config, policy); // the lifetime says which expiry is plausible
 	r->anchor = copy_issued(a, &a->main->copy->credential, policy);
 	a->record_changed = true;
 }
@@ -699,7 +801,7 @@ static void begin_record(struct account *a, const struct policy *policy)
 static void note_main_and_identity(struct account *a)
 {
 	struct account_record *r = &a->record;
-	struct identity before = { 0 };
+	struct identity before = {0};
 
 	if (a->main && !string_equal(r->main_store, a->main->store->path)) {
 		free(r->main_store);
@@ -710,12 +812,11 @@ static void note_main_and_identity(struct account *a)
 	for (size_t i = 0; i < a->n_members; i++) {
 		const struct member *m = &a->members[i];
 		if (is_login(m) && account_knows(a, m->copy->credential.fingerprint) &&
-		    identity_compare(&r->identity, &m->copy->credential.identity) != IDENTITY_DIFFERENT)
+		    identity_compare(&r->identity, &m->copy->credential.identity) !=
+			    IDENTITY_DIFFERENT)
 			identity_complete(&r->identity, &m->copy->credential.identity);
 	}
-	if (!string_equal(before.account_id, r->identity.account_id) ||
-	    !string_equal(before.user_id, r->identity.user_id) || !string_equal(before.email, r->identity.email))
-		a->record_changed = true;
+	a->record_changed |= !identity_equal(&before, &r->identity);
 	identity_free(&before);
 }
 
@@ -728,7 +829,8 @@ static void end_account(struct account *a, const struct policy *policy)
 		r->ended_ms = policy->now_ms;
 		a->record_changed = true;
 	}
-	if (policy->now_ms - r->ended_ms > ENDED_KEEP_S * SECOND_MS && !secret_empty(&r->live.refresh)) {
+	if (!recovering && policy->now_ms - r->ended_ms > ENDED_KEEP_S * SECOND_MS &&
+	    !secret_empty(&r->live.refresh)) {
 		supersede_live(r);
 		generation_free(&r->live);
 		a->record_changed = true;
@@ -736,13 +838,14 @@ static void end_account(struct account *a, const struct policy *policy)
 	judge_members(a, policy);
 	// Nothing is resurrected. Only a rotation under way is still delivered to whoever held the spent token.
 	for (size_t i = 0; i < a->n_members; i++)
-		if (!recovering || &a->members[i] == a->main)
+		if (!recovering || r->dead_code[0] || &a->members[i] == a->main)
 			a->members[i].write = false;
 	if (a->n_members)
-		object(a, recovering ? DECISION_RECOVER : DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "logged_out",
-		       xstrdup("logged out of its main store"));
+		object(a, recovering ? DECISION_RECOVER : DECISION_LOGIN, OUTCOME_NEEDS_LOGIN,
+		       "logged_out", xstrdup("logged out of its main store"));
 	else
-		conclude(a, DECISION_SKIP, OUTCOME_SKIPPED, xstrdup("logged out; no store holds it any more"));
+		conclude(a, DECISION_SKIP, OUTCOME_SKIPPED,
+			 xstrdup("logged out; no store holds it any more"));
 }
 
 static bool remains_ended(const struct account *a)
@@ -750,106 +853,166 @@ static bool remains_ended(const struct account *a)
 	return logged_out(a) || (a->record.ended_ms && !is_fresh(a, a->main));
 }
 
+static void write_nothing(struct account *a)
+{
+	for (size_t i = 0; i < a->n_members; i++)
+		a->members[i].write = false;
+}
+
+static bool courier_is_stuck(const struct account *a, const struct policy *policy)
+{
+	for (size_t i = 0; i < a->n_receipts; i++)
+		if (a->receipts[i]->held && a->receipts[i]->state == RECEIPT_SENDING &&
+		    policy->now_ms - a->receipts[i]->sent_ms > COURIER_STUCK_S * SECOND_MS)
+			return true;
+	return false;
+}
+
+// Of a login that the ledger never had, nothing but what stands in main can be live.
+static bool hands_off_unknown(struct account *a, const struct policy *policy)
+{
+	sight_fences(a, policy);
+	if (any_young_fence(a, policy))
+		object(a, DECISION_NONE, OUTCOME_BUSY, "in_flight",
+		       xstrdup("OpenClaw has its refresh in flight"));
+	else if (is_fence(a->main))
+		object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "fenced",
+		       xstrdup("OpenClaw fenced it off before we ever saw its tokens"));
+	else if (!is_login(a->main))
+		object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "logged_out",
+		       xstrdup("its main store is logged out"));
+	else
+		return false;
+	return true;
+}
+
+// What keeps hands off before anything is looked at. True if that is the decision.
+static bool hands_off(struct account *a, const struct policy *policy)
+{
+	const char *code = NULL, *reason = NULL;
+
+	if (a->record.unreadable)
+		code = "ledger_unreadable", reason = "its record in the ledger cannot be read";
+	else if (a->skip)
+		conclude(a, DECISION_SKIP, OUTCOME_SKIPPED, xstrdup(a->skip));
+	else if (policy->barred)
+		code = "barred", reason = policy->barred;
+	else if (a->shared_token)
+		code = "shared_token", reason = "the same token stands under two providers";
+	else if (a->identity_conflict)
+		code = "identity_conflict", reason = "the same token stands under two identities";
+	else if (a->record.number) // its tokens are known
+		return false;
+	else if (a->main_trouble)
+		code = "main_store", reason = a->main_trouble;
+	else
+		return hands_off_unknown(a, policy);
+	if (code)
+		object(a, DECISION_HOLD, OUTCOME_HELD, code, xstrdup(reason));
+	return true;
+}
+
+// What stands in the way of sending, now that it is known what is live. True if that is the decision.
+static bool cannot_send(struct account *a)
+{
+	if (a->main->state == COPY_DIVERGED)
+		object(a, DECISION_HOLD, OUTCOME_HELD, "diverged",
+		       xstrdup("its main store holds a login that is neither newer nor older than "
+			       "the live one"));
+	else if (is_fence(a->main) && !account_knows_fence(a, &a->main->copy->fence))
+		object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "fenced",
+		       xstrdup("OpenClaw fenced off a login that the ledger never had"));
+	else if (a->record.dead_code[0])
+		object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, a->record.dead_code,
+		       xasprintf("the refresh token is dead (%s)", a->record.dead_code));
+	else if (a->live_settled)
+		object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "spent",
+		       xstrdup("its refresh token was spent before"));
+	else
+		return false;
+	write_nothing(a);
+	return true;
+}
+
+// The live generation stands: mirror it, send it, or wait.
+static void decide_live(struct account *a, const struct receipt *unknown,
+			const struct config *config, const struct policy *policy)
+{
+	const char *obstacle = provider_obstacle(a->provider, is_login(a->main) || is_fence(a->main)
+								      ? &a->main->copy->credential
+								      : NULL);
+
+	if (unknown && !fingerprint_equal(unknown->token, a->record.live.fingerprint))
+		unknown = NULL;
+	if (live_is_fenced(a) && !obstacle && a->decision != DECISION_RECOVER)
+		return decide_fenced(a, unknown, config, policy);
+	if (unknown)
+		return decide_unknown_outcome(a, unknown, config, policy);
+	if (a->decision == DECISION_NONE && account_has_writes(a))
+		a->decision = DECISION_MIRROR;
+	if (obstacle && a->decision == DECISION_NONE)
+		conclude(a, DECISION_SKIP, OUTCOME_SKIPPED, xstrdup(obstacle));
+	else if (a->decision == DECISION_RECOVER ||
+		 obstacle) // one step at a time: the next run looks whether it is due
+		conclude(a, a->decision, OUTCOME_PLANNED, describe_time(a, policy));
+	else
+		decide_due(a, policy);
+}
+
 void decide(struct account *a, const struct config *config, const struct policy *policy)
 {
 	const struct receipt *unknown;
-	const char *obstacle;
 
 	a->decision = DECISION_NONE;
 	a->code = NULL;
-	if (a->record.unreadable)
-		return object(a, DECISION_HOLD, OUTCOME_HELD, "ledger_unreadable", xstrdup("its record in the ledger cannot be read"));
-	if (a->skip)
-		return conclude(a, DECISION_SKIP, OUTCOME_SKIPPED, xstrdup(a->skip));
-	if (policy->barred)
-		return object(a, DECISION_HOLD, OUTCOME_HELD, "barred", xstrdup(policy->barred));
-	if (a->shared_token)
-		return object(a, DECISION_HOLD, OUTCOME_HELD, "shared_token",
-			      xstrdup("the same token stands under two providers"));
-	if (a->identity_conflict)
-		return object(a, DECISION_HOLD, OUTCOME_HELD, "identity_conflict",
-			      xstrdup("the same token stands under two identities"));
-	if (!a->record.number) { // no token of it was ever seen
-		if (a->main_trouble)
-			return object(a, DECISION_HOLD, OUTCOME_HELD, "main_store", xstrdup(a->main_trouble));
-		sight_fences(a, policy);
-		if (any_young_fence(a, policy))
-			return object(a, DECISION_NONE, OUTCOME_BUSY, "in_flight",
-				      xstrdup("OpenClaw has its refresh in flight"));
-		if (is_fence(a->main))
-			return object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "fenced",
-				      xstrdup("OpenClaw fenced it off before we ever saw its tokens"));
-		if (!is_login(a->main))
-			return object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "logged_out",
-				      xstrdup("its main store is logged out"));
-		begin_record(a, policy);
-	}
+	a->clock_wrong = clock_is_wrong(a, policy);
+	if (hands_off(a, policy))
+		return;
+	if (!a->record.number) // no token of it was ever seen
+		begin_record(a, config, policy);
 	reckon_expiry(a, config, policy);
 	adopt_named(a, policy);
 	follow_sibling(a, policy);
 	adopt_newer_than_live(a, policy);
+	adopt_after_death(a, policy);
 	if (others_at_work(a)) {
 		judge_members(a, policy);
-		for (size_t i = 0; i < a->n_members; i++)
-			a->members[i].write = false;
-		return object(a, DECISION_NONE, OUTCOME_BUSY, "in_flight", xstrdup("another run has its refresh in flight"));
+		write_nothing(a);
+		if (courier_is_stuck(a, policy))
+			return object(a, DECISION_HOLD, OUTCOME_HELD, "unknown_outcome",
+				      xstrdup("a courier of an earlier run hangs with its refresh "
+					      "in flight"));
+		return object(a, DECISION_NONE, OUTCOME_BUSY, "in_flight",
+			      xstrdup("another run has its refresh in flight"));
 	}
 	sight_fences(a, policy);
 	unknown = judge_receipts(a, policy);
 	if (a->stranger_answer)
 		return object(a, DECISION_HOLD, OUTCOME_HELD, "identity_mismatch",
-			      xstrdup("the provider answered for another identity; the answer is kept in its receipt"));
+			      xstrdup("the provider answered for another identity; the answer is "
+				      "kept in its receipt"));
 	if (a->main_trouble) {
 		judge_members(a, policy);
-		return object(a, DECISION_HOLD, OUTCOME_HELD, "main_store", xstrdup(a->main_trouble));
+		if (a->record.ended_ms || a->record.dead_code[0])
+			write_nothing(a);
+		return object(a, DECISION_HOLD, OUTCOME_HELD, "main_store",
+			      xstrdup(a->main_trouble));
 	}
 	if (any_young_fence(a, policy)) {
 		judge_members(a, policy);
-		for (size_t i = 0; i < a->n_members; i++)
-			a->members[i].write = false;
-		return object(a, DECISION_NONE, OUTCOME_BUSY, "in_flight", xstrdup("OpenClaw has its refresh in flight"));
+		write_nothing(a);
+		return object(a, DECISION_NONE, OUTCOME_BUSY, "in_flight",
+			      xstrdup("OpenClaw has its refresh in flight"));
 	}
 	if (remains_ended(a))
 		return end_account(a, policy);
 	adopt_newer_access(a, policy);
 	judge_fresh(a, policy);
+	if (a->record.ended_ms) // what stood in main was no new login
+		return end_account(a, policy);
 	note_main_and_identity(a);
 	judge_members(a, policy);
 	reckon_expiry(a, config, policy);
-
-	if (a->main->state == COPY_DIVERGED) {
-		for (size_t i = 0; i < a->n_members; i++)
-			a->members[i].write = false;
-		return object(a, DECISION_HOLD, OUTCOME_HELD, "diverged",
-			      xstrdup("its main store holds a login that is neither newer nor older than the live one"));
-	}
-	enum fenced fenced = what_is_fenced(a);
-	if (fenced == FENCED_STRANGER) {
-		for (size_t i = 0; i < a->n_members; i++)
-			a->members[i].write = false;
-		return object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "fenced",
-			      xstrdup("OpenClaw fenced off a login that the ledger never had"));
-	}
-	if (a->record.dead_code[0]) {
-		for (size_t i = 0; i < a->n_members; i++)
-			a->members[i].write = false;
-		return object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, a->record.dead_code,
-			      xasprintf("the refresh token is dead (%s)", a->record.dead_code));
-	}
-	if (a->live_settled && !unknown)
-		return object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "spent", xstrdup("its refresh token was spent before"));
-	obstacle = provider_obstacle(a->provider, &a->main->copy->credential);
-	if (fenced == FENCED_LIVE && !obstacle)
-		return decide_fenced(a, unknown, config, policy);
-	if (unknown && fingerprint_equal(unknown->token, a->record.live.fingerprint))
-		return decide_unknown_outcome(a, unknown, config, policy);
-	if (obstacle && a->decision == DECISION_NONE && !account_has_writes(a))
-		return conclude(a, DECISION_SKIP, OUTCOME_SKIPPED, xstrdup(obstacle));
-	if (a->decision == DECISION_NONE && account_has_writes(a))
-		a->decision = DECISION_MIRROR;
-	if (a->decision == DECISION_RECOVER || obstacle) { // one step at a time: the next run looks whether it is due
-		char *time = describe_time(a, policy);
-		return conclude(a, a->decision, a->decision == DECISION_NONE ? OUTCOME_UNCHANGED : OUTCOME_PLANNED, time);
-	}
-	decide_due(a, policy);
+	if (!cannot_send(a))
+		decide_live(a, unknown, config, policy);
 }

@@ -45,15 +45,17 @@ static int open_receipt(struct run *run, struct grant *g, const struct account *
 	g->token = a->record.live.fingerprint;
 	if (a->resend)
 		return receipt_reopen(run->ledger, g->token, false, &g->receipt_fd);
-	return receipt_claim(run->ledger, g->token, g->keys, g->n_keys, run->courier.process, &g->receipt_fd);
+	return receipt_claim(run->ledger, g->token, g->keys, g->n_keys, run->courier.process,
+			     &g->receipt_fd);
 }
 
-static int hand_over(struct run *run, struct grant *g, const struct account *a, const struct secret *client_secret)
+static int hand_over(struct run *run, struct grant *g, const struct account *a,
+		     const struct secret *client_secret)
 {
 	const struct provider *p = a->provider;
 	const struct credential *c = &a->main->copy->credential;
 	const char *client_id = provider_client_id(p, c);
-	struct http_request http = { 0 };
+	struct http_request http = {0};
 	struct courier_request request = {
 		.id = g->id,
 		.http = &http,
@@ -65,7 +67,8 @@ static int hand_over(struct run *run, struct grant *g, const struct account *a, 
 	int r;
 
 	provider_build_request(p, g->endpoint ? g->endpoint : p->token_url, client_id,
-			       secret_empty(client_secret) ? NULL : client_secret, &a->record.live.refresh, &http);
+			       secret_empty(client_secret) ? NULL : client_secret,
+			       &a->record.live.refresh, &http);
 	r = lock_set_still_ours(&g->locks) ? courier_send(&run->courier, &request) : -ESTALE;
 	http_request_free(&http);
 	return r;
@@ -74,20 +77,23 @@ static int hand_over(struct run *run, struct grant *g, const struct account *a, 
 void exchange_begin(struct run *run, struct grant *g, struct observation *o)
 {
 	struct account *a = find_sender(g, o);
-	_cleanup_secret_ struct secret client_secret = { 0 };
+	_cleanup_secret_ struct secret client_secret = {0};
 	int r;
 
 	r = read_client_secret(a->provider, &client_secret);
 	if (r < 0)
-		return grant_conclude(run, g, OUTCOME_FAILED, "client_secret_file",
-				      xasprintf("%s: %s", a->provider->client_secret_file, strerror(-r)));
+		return grant_conclude(
+			run, g, OUTCOME_FAILED, "client_secret_file",
+			xasprintf("%s: %s", a->provider->client_secret_file, strerror(-r)));
 	r = open_receipt(run, g, a);
 	if (r == -EEXIST)
 		return grant_conclude(run, g, OUTCOME_HELD, "receipt_exists",
 				      xstrdup("this refresh token was spent or claimed before"));
 	if (r < 0)
-		return grant_conclude(run, g, OUTCOME_FAILED, "ledger_not_writable",
-				      xasprintf("the receipt cannot be written, so nothing was sent: %s", strerror(-r)));
+		return grant_conclude(
+			run, g, OUTCOME_FAILED, "ledger_not_writable",
+			xasprintf("the receipt cannot be written, so nothing was sent: %s",
+				  strerror(-r)));
 	r = hand_over(run, g, a, &client_secret);
 	if (r < 0) {
 		if (!a->resend)
@@ -126,9 +132,9 @@ static void not_sent(struct run *run, struct grant *g, const char *code, const c
 
 static void rescue(struct run *run, struct grant *g, int fd)
 {
-	_cleanup_secret_ struct secret text = { 0 };
+	_cleanup_secret_ struct secret text = {0};
 	struct receipt *rescued;
-	struct http_answer answer = { 0 };
+	struct http_answer answer = {0};
 	int64_t received_ms;
 
 	if (secret_read(fd, COURIER_ANSWER_MAX + 4096, &text) < 0 ||
@@ -146,7 +152,7 @@ static void rescue(struct run *run, struct grant *g, int fd)
 
 static void finish_exchange(struct run *run, struct grant *g, const char *code, const char *text)
 {
-	struct receipt receipt = { 0 };
+	struct receipt receipt = {0};
 	int r = receipt_reread(g->receipt_fd, &receipt);
 	bool sent = r < 0 || receipt.sends > 0;
 	bool answered = r >= 0 && receipt.state == RECEIPT_ANSWERED;
@@ -165,7 +171,7 @@ static void finish_exchange(struct run *run, struct grant *g, const char *code, 
 
 int discovery_begin(struct run *run, struct grant *g, const struct provider *provider)
 {
-	struct http_request http = { 0 };
+	struct http_request http = {0};
 	struct courier_request request = {
 		.id = g->id,
 		.http = &http,
@@ -203,15 +209,16 @@ static const struct provider *provider_of(struct run *run, const struct grant *g
 static void discovered(struct run *run, struct grant *g, const struct courier_message *event)
 {
 	const struct provider *provider = provider_of(run, g);
-	_cleanup_secret_ struct secret text = { 0 };
-	struct http_answer answer = { 0 };
+	_cleanup_secret_ struct secret text = {0};
+	struct http_answer answer = {0};
 	int64_t received_ms;
 	int r = -EBADMSG;
 
 	if (event->result == COURIER_ANSWERED && provider &&
 	    secret_read(g->discovery_fd, COURIER_ANSWER_MAX + 4096, &text) >= 0 &&
 	    answer_parse(text.text, text.len, &answer, &received_ms) >= 0 && answer.status == 200)
-		r = provider_read_discovery(provider, answer.body.text, answer.body.len, &g->endpoint);
+		r = provider_read_discovery(provider, answer.body.text, answer.body.len,
+					    &g->endpoint);
 	secret_free(&answer.body);
 	close(g->discovery_fd);
 	g->discovery_fd = -1;
@@ -220,10 +227,12 @@ static void discovered(struct run *run, struct grant *g, const struct courier_me
 		g->try_at_ms = 0;
 	} else if (r == -EPERM) {
 		grant_conclude(run, g, OUTCOME_HELD, "discovery",
-			       xstrdup("the discovered token endpoint is not in the provider's domain: not used"));
+			       xstrdup("the discovered token endpoint is not in the provider's "
+				       "domain: not used"));
 	} else {
 		not_sent(run, g, event->code[0] ? event->code : "discovery",
-			 event->text[0] ? event->text : "the token endpoint could not be discovered");
+			 event->text[0] ? event->text
+					: "the token endpoint could not be discovered");
 	}
 }
 
@@ -246,7 +255,8 @@ static void courier_is_gone(struct run *run)
 		if (g->stage == GRANT_EXCHANGING)
 			finish_exchange(run, g, "courier", "the courier ended unexpectedly");
 		else if (g->stage == GRANT_DISCOVERING)
-			grant_conclude(run, g, OUTCOME_FAILED, "courier", xstrdup("the courier ended unexpectedly"));
+			grant_conclude(run, g, OUTCOME_FAILED, "courier",
+				       xstrdup("the courier ended unexpectedly"));
 	}
 }
 
@@ -280,7 +290,8 @@ void exchange_timeouts(struct run *run)
 		struct grant *g = &run->grants[i];
 		if (g->stage != GRANT_EXCHANGING || clock_boot_ms() < g->hold_until_ms)
 			continue;
-		g->locks.held = false;
-		grant_conclude(run, g, OUTCOME_HELD, "unknown_outcome", xstrdup("the courier does not answer"));
+		lock_set_leave(&g->locks);
+		grant_conclude(run, g, OUTCOME_HELD, "unknown_outcome",
+			       xstrdup("the courier does not answer"));
 	}
 }

@@ -67,8 +67,16 @@ static struct account *account_add(struct grouping *g, const char *provider, con
 
 static void take_record(struct account *a, struct account_record *record)
 {
-	account_record_free(&a->record);
+	struct account_record named = a->record;
+
+	a->record = (struct account_record){0};
 	account_record_copy(&a->record, record);
+	if (record->unreadable) { // it cannot say whose it is; who asked for it can
+		a->record.state_dir = TAKE_PTR(named.state_dir);
+		a->record.provider = TAKE_PTR(named.provider);
+		a->record.profile = TAKE_PTR(named.profile);
+	}
+	account_record_free(&named);
 	a->recorded = true;
 }
 
@@ -101,11 +109,24 @@ static void member_add_fixed(struct account *a, struct seat *seat, enum copy_sta
 	m->state = state;
 }
 
+static bool has_bad_entry(const struct store *store, const char *profile)
+{
+	for (size_t i = 0; store && store->state == STORE_OK && i < store->n_copies; i++)
+		if (store->copies[i].kind == COPY_UNREADABLE &&
+		    string_equal(store->copies[i].credential.profile, profile))
+			return true;
+	return false;
+}
+
 // The main copy: in OpenClaw's main store; else where the ledger says main was; else the first.
 static struct seat *find_main(struct grouping *g, struct account *a, struct seat **seats, size_t n)
 {
 	const struct store *main = main_store(g), *was = store_by_path(g, a->record.main_store);
 
+	if (has_bad_entry(main, a->record.profile) || has_bad_entry(was, a->record.profile)) {
+		a->main_trouble = "its entry in the main store cannot be read";
+		return NULL;
+	}
 	if (main && main->state == STORE_RETIRED) {
 		a->main_trouble = "its main store was replaced by SQLite";
 		return NULL;
@@ -120,17 +141,25 @@ static struct seat *find_main(struct grouping *g, struct account *a, struct seat
 			return seats[i];
 	if (!a->recorded) {
 		if (main && (main->state == STORE_UNREADABLE || main->state == STORE_REFUSED))
-			a->main_trouble = "the main store cannot be read, and may hold the same login";
-	} else if (was && was->state != STORE_OK && !was->served && (was->role == ROLE_MAIN || was->state != STORE_MISSING)) {
-		a->main_trouble = was->state == STORE_MISSING	? "its main store is missing"
-				  : was->state == STORE_RETIRED ? "its main store was replaced by SQLite"
-								: "its main store cannot be read";
+			a->main_trouble =
+				"the main store cannot be read, and may hold the same login";
+	} else if (was && was->state != STORE_OK && !was->served &&
+		   (was->role == ROLE_MAIN || was->state != STORE_MISSING)) {
+		a->main_trouble = was->state == STORE_MISSING ? "its main store is missing"
+				  : was->state == STORE_RETIRED
+					  ? "its main store was replaced by SQLite"
+					  : "its main store cannot be read";
 		return NULL;
 	} else if (was && was->state == STORE_OK) {
 		for (size_t i = 0; i < n; i++)
 			if (seats[i]->store == was)
 				return seats[i];
 		return NULL; // gone from there: logged out
+	} else if (!was &&
+		   string_ends(a->record.main_store, "/agents/main/agent/auth-profiles.json") &&
+		   !main) {
+		a->main_trouble = "its main store is missing";
+		return NULL;
 	}
 	for (size_t i = 0; i < n; i++)
 		if (seats[i]->store->role != ROLE_EXTERNAL && seats[i]->store->state == STORE_OK &&
@@ -155,7 +184,8 @@ static void place_retired(struct account *a, struct seat *seat)
 static bool any_database_holds(const struct grouping *g)
 {
 	for (size_t i = 0; i < g->o->stores.n; i++)
-		if (g->o->stores.list[i].format == STORE_OPENCLAW_SQLITE && g->o->stores.list[i].n_copies > 0)
+		if (g->o->stores.list[i].format == STORE_OPENCLAW_SQLITE &&
+		    g->o->stores.list[i].n_copies > 0)
 			return true;
 	return false;
 }
@@ -169,7 +199,8 @@ static void judge_left_over(struct grouping *g, struct account *a)
 		if (a->members[i].state != COPY_RETIRED)
 			return;
 	if (a->recorded || !any_database_holds(g))
-		a->main_trouble = "OpenClaw keeps credentials in SQLite now and has not imported this login: run `openclaw doctor --fix`";
+		a->main_trouble = "OpenClaw keeps credentials in SQLite now and has not imported "
+				  "this login: run `openclaw doctor --fix`";
 	else
 		a->skip = xstrdup("left over in JSON that OpenClaw reads no more");
 }
@@ -201,43 +232,67 @@ static void split_account(struct grouping *g, size_t base)
 // How a copy is known for an agent's own login.
 enum known_by { BY_TOKEN, BY_FENCE, BY_IDENTITY };
 
-static bool record_matches(const struct account_record *r, const struct copy *copy, enum known_by by)
+static bool record_matches(const struct account_record *r, const struct copy *copy,
+			   enum known_by by)
 {
 	const struct credential *c = &copy->credential;
 
 	switch (by) {
 	case BY_TOKEN:
-		return fingerprint_equal(r->live.fingerprint, c->fingerprint) || record_superseded(r, c->fingerprint);
+		return fingerprint_equal(r->live.fingerprint, c->fingerprint) ||
+		       record_superseded(r, c->fingerprint);
 	case BY_FENCE:
 		return record_knows_fence(r, copy->fence.digest) ||
-		       fingerprint_equal(copy->fence.digest, fence_digest(r->profile, r->provider, &r->live.refresh));
+		       fingerprint_equal(copy->fence.digest,
+					 fence_digest(r->profile, r->provider, &r->live.refresh));
 	case BY_IDENTITY:
 		return identity_compare(&r->identity, &c->identity) == IDENTITY_SAME;
 	}
 	return false;
 }
 
-static struct account_record *record_of_own_login(struct grouping *g, const struct copy *copy, enum known_by by)
+static struct account_record *record_of_own_login(struct grouping *g, const struct copy *copy,
+						  enum known_by by)
 {
 	for (size_t i = 0; i < g->o->records.n; i++) {
 		struct account_record *r = &g->o->records.list[i];
-		if (!r->unreadable && r->own_login && string_equal(r->state_dir, g->o->stores.state_dir) &&
+		if (!r->unreadable && r->own_login &&
+		    string_equal(r->state_dir, g->o->stores.state_dir) &&
 		    string_equal(r->provider, copy->credential.provider) &&
-		    string_equal(r->profile, copy->credential.profile) && record_matches(r, copy, by))
+		    string_equal(r->profile, copy->credential.profile) &&
+		    record_matches(r, copy, by))
 			return r;
 	}
 	return NULL;
 }
 
+static bool holds_token(const struct account *a, struct fingerprint token)
+{
+	for (size_t i = 0; i < a->n_members; i++)
+		if (fingerprint_equal(a->members[i].copy->credential.fingerprint, token))
+			return true;
+	return account_knows(a, token);
+}
+
+static bool own_login_matches(const struct account *a, const struct copy *copy, enum known_by by)
+{
+	if (!a->record.own_login)
+		return false;
+	if (by == BY_TOKEN)
+		return holds_token(a, copy->credential.fingerprint);
+	return by == BY_IDENTITY && record_matches(&a->record, copy, by);
+}
+
 // The account, among those from index `first` on, that this agent's copy belongs to: of the ledger, or just made.
-static struct account *own_account(struct grouping *g, size_t first, const struct copy *copy, enum known_by by)
+static struct account *own_account(struct grouping *g, size_t first, const struct copy *copy,
+				   enum known_by by)
 {
 	struct account_record *record = record_of_own_login(g, copy, by);
 
 	for (size_t i = first; i < g->o->n_accounts; i++) {
 		struct account *a = &g->o->accounts[i];
 		if (record ? string_equal(a->record.key, record->key)
-			   : by == BY_IDENTITY && a->record.own_login && record_matches(&a->record, copy, by))
+			   : own_login_matches(a, copy, by))
 			return a;
 	}
 	if (!record)
@@ -251,11 +306,46 @@ static struct account *new_own_account(struct grouping *g, const struct seat *se
 {
 	const struct credential *c = &seat->copy->credential;
 	struct account *a = account_add(g, c->provider, c->profile);
+	struct account_record *record;
 
 	a->record.own_login = true;
 	identity_copy(&a->record.identity, &c->identity);
 	account_key(a->record.key, a->record.state_dir, c->provider, c->profile, &c->identity);
+	record = find_record(
+		g, a->record.key); // unreadable, or of somebody who had no personal id yet
+	if (record)
+		take_record(a, record);
 	return a;
+}
+
+// The account's own token under another identity: something is corrupt, and nothing is done until a person has looked.
+static void member_add_contradiction(struct account *a, struct seat *seat)
+{
+	a->identity_conflict = true;
+	member_add_fixed(a, seat, COPY_DIVERGED);
+}
+
+// Before anybody is let in by identity, it is completed from all who are known by their token: who is SAME and who is
+// DIFFERENT must not depend on the order of the stores.
+static void complete_from_known(struct account *a, struct seat **seats, size_t n)
+{
+	struct identity before = {0};
+
+	if (a->record.unreadable)
+		return;
+	identity_copy(&before, &a->record.identity);
+	for (size_t i = 0; i < n; i++) {
+		const struct credential *c = &seats[i]->copy->credential;
+		bool main_token =
+			a->main &&
+			fingerprint_equal(a->main->copy->credential.fingerprint, c->fingerprint);
+		if (seats[i]->store->state == STORE_OK &&
+		    (main_token || account_knows(a, c->fingerprint)) &&
+		    identity_compare(&a->record.identity, &c->identity) != IDENTITY_DIFFERENT)
+			identity_complete(&a->record.identity, &c->identity);
+	}
+	a->record_changed |= a->recorded && !identity_equal(&before, &a->record.identity);
+	identity_free(&before);
 }
 
 // Where does a copy that is not main belong? `base` is an index, since accounts are added meanwhile.
@@ -265,23 +355,32 @@ static void place(struct grouping *g, size_t base, struct seat *seat)
 	const struct credential *c = &seat->copy->credential;
 	bool agent = seat->store->role != ROLE_EXTERNAL;
 	enum identity_match match = identity_compare(&a->record.identity, &c->identity);
-	bool main_token = a->main && fingerprint_equal(a->main->copy->credential.fingerprint, c->fingerprint);
+	bool main_token =
+		a->main && fingerprint_equal(a->main->copy->credential.fingerprint, c->fingerprint);
 	bool known = main_token || account_knows(a, c->fingerprint);
 
-	if (seat->copy->kind != COPY_OAUTH) { // fenced: by what it names; blanked: there is nothing but its place
-		own = agent && seat->copy->kind == COPY_FENCED ? own_account(g, base + 1, seat->copy, BY_FENCE) : NULL;
+	if (a->record.unreadable ||
+	    seat->copy->kind == COPY_BLANK) { // nothing to tell it by but its place
+		member_add(a, seat);
+		return;
+	}
+	if (seat->copy->kind == COPY_FENCED) { // by what it names
+		own = agent ? own_account(g, base + 1, seat->copy, BY_FENCE) : NULL;
 		member_add(own ? own : &g->o->accounts[base], seat);
 		return;
 	}
 	if (known && match == IDENTITY_DIFFERENT) {
-		a->identity_conflict = true;
-		member_add_fixed(a, seat, COPY_DIVERGED);
+		member_add_contradiction(a, seat);
 		return;
 	}
 	// A token that an agent's own login is known by stays there, even when the same person logs in to main: by time
 	// alone our last answer to the agent could look newer than that login, and must not take its place.
 	own = agent && !known ? own_account(g, base + 1, seat->copy, BY_TOKEN) : NULL;
 	a = &g->o->accounts[base];
+	if (own && identity_compare(&own->record.identity, &c->identity) == IDENTITY_DIFFERENT) {
+		member_add_contradiction(own, seat);
+		return;
+	}
 	if (!own && (known || match == IDENTITY_SAME)) {
 		member_add(a, seat);
 		return;
@@ -296,7 +395,8 @@ static void place(struct grouping *g, size_t base, struct seat *seat)
 	else if (match == IDENTITY_DIFFERENT)
 		member_add_fixed(a, seat, COPY_FOREIGN);
 	else if (agent && identity_empty(&a->record.identity) && identity_empty(&c->identity))
-		member_add(a, seat); // OpenClaw's own rule: nobody says whose it is, the place says it
+		member_add(a,
+			   seat); // OpenClaw's own rule: nobody says whose it is, the place says it
 	else
 		member_add_fixed(a, seat, COPY_UNPROVEN);
 }
@@ -315,7 +415,8 @@ static void group_profile(struct grouping *g, struct seat **seats, size_t n)
 		take_record(a, record);
 	main = find_main(g, a, seats, n);
 	if (main && record && !record->unreadable && main->copy->kind == COPY_OAUTH &&
-	    identity_compare(&record->identity, &main->copy->credential.identity) == IDENTITY_DIFFERENT &&
+	    identity_compare(&record->identity, &main->copy->credential.identity) ==
+		    IDENTITY_DIFFERENT &&
 	    !account_knows(a, main->copy->credential.fingerprint)) {
 		split_account(g, base);
 		a = &g->o->accounts[base];
@@ -323,14 +424,24 @@ static void group_profile(struct grouping *g, struct seat **seats, size_t n)
 	if (main) {
 		member_add(a, main);
 		a->main = &a->members[0];
-		if (main->copy->kind == COPY_OAUTH)
+		a->identity_conflict =
+			identity_compare(&a->record.identity, &main->copy->credential.identity) ==
+			IDENTITY_DIFFERENT;
+		if (!a->recorded && main->copy->kind == COPY_OAUTH)
 			identity_complete(&a->record.identity, &main->copy->credential.identity);
 	}
-	for (size_t i = 0; i < n; i++) {
-		if (seats[i] != main && seats[i]->store->state == STORE_RETIRED)
-			place_retired(&g->o->accounts[base], seats[i]);
-		else if (seats[i] != main)
-			place(g, base, seats[i]);
+	complete_from_known(a, seats, n);
+	// Who says whose it is comes first; the rest can then be told by an equal token.
+	for (int named = 1; named >= 0; named--) {
+		for (size_t i = 0; i < n; i++) {
+			if (seats[i] == main || seats[i]->placed ||
+			    identity_empty(&seats[i]->copy->credential.identity) == named)
+				continue;
+			if (seats[i]->store->state == STORE_RETIRED)
+				place_retired(&g->o->accounts[base], seats[i]);
+			else
+				place(g, base, seats[i]);
+		}
 	}
 	judge_left_over(g, &g->o->accounts[base]);
 }
@@ -344,31 +455,38 @@ static void settle_main(struct account *a)
 		return;
 	if (a->record.own_login) {
 		for (size_t i = 0; i < a->n_members; i++)
-			if (!a->members[i].fixed && string_equal(a->members[i].store->path, a->record.main_store))
+			if (!a->members[i].fixed &&
+			    string_equal(a->members[i].store->path, a->record.main_store))
 				at = i;
 		struct member first = a->members[0];
 		a->members[0] = a->members[at];
 		a->members[at] = first;
 	}
-	a->main = &a->members[0];
+	a->main = a->members[0].fixed ? NULL : &a->members[0];
 }
 
 static void add_skipped(struct grouping *g, struct seat *seat)
 {
 	const struct copy *copy = seat->copy;
+	const char *why =
+		copy->reason ? copy->reason : "api_key or token profile: nothing to refresh";
 	struct account *a = NULL;
-	enum copy_state state = copy->kind == COPY_UNREADABLE ? COPY_STATE_UNREADABLE : COPY_STATE_STATIC;
+	enum copy_state state =
+		copy->kind == COPY_UNREADABLE ? COPY_STATE_UNREADABLE : COPY_STATE_STATIC;
 
 	for (size_t i = 0; i < g->o->n_accounts && !a; i++) {
 		struct account *other = &g->o->accounts[i];
 		if (string_equal(other->record.profile, copy->credential.profile) &&
-		    (other->skip ? string_equal(other->skip, copy->reason) : copy->kind == COPY_UNREADABLE))
+		    (other->skip ? string_equal(other->skip, why) : copy->kind == COPY_UNREADABLE))
 			a = other;
 	}
 	if (!a) {
 		a = account_add(g, copy->credential.provider ? copy->credential.provider : "",
 				copy->credential.profile);
-		a->skip = xstrdup(copy->reason ? copy->reason : "api_key or token profile: nothing to refresh");
+		a->skip = xstrdup(why);
+		char nobody[] = "(skipped)"; // a key of its own, which no record has
+		account_key(a->record.key, a->record.state_dir, a->record.provider,
+			    a->record.profile, &(struct identity){.user_id = nobody});
 	}
 	member_add_fixed(a, seat, state);
 }
@@ -382,7 +500,8 @@ static void skip_what_is_not_ours(struct grouping *g)
 		if (config_excludes(g->config, a->record.provider, a->record.profile))
 			a->skip = xstrdup("excluded by the configuration");
 		else if (!a->provider)
-			a->skip = xstrdup("unknown provider; describe it under `providers` in oauth-keepalive.conf");
+			a->skip = xstrdup("unknown provider; describe it under `providers` in "
+					  "oauth-keepalive.conf");
 		else if (a->provider->no_refresh)
 			a->skip = xstrdup(a->provider->no_refresh);
 	}
@@ -400,7 +519,8 @@ static void add_absent(struct grouping *g)
 			seen |= string_equal(g->o->accounts[k].record.key, r->key);
 		if (seen)
 			continue;
-		struct account *a = account_add(g, r->provider, r->profile);
+		struct account *a = account_add(g, r->unreadable ? "" : r->provider,
+						r->unreadable ? "" : r->profile);
 		take_record(a, r);
 		if (r->unreadable)
 			continue;
@@ -409,29 +529,57 @@ static void add_absent(struct grouping *g)
 			a->main_trouble = "its main store was replaced by SQLite";
 		else if (was && (was->state == STORE_UNREADABLE || was->state == STORE_REFUSED))
 			a->main_trouble = "its main store cannot be read";
+		else if (has_bad_entry(was, r->profile))
+			a->main_trouble = "its entry in the main store cannot be read";
 		else if (!was || was->state != STORE_OK)
 			a->skip = xstrdup("no store holds it any more");
 	}
 }
 
-// An equal token under two providers is somebody's mistake: sent for neither.
+static void mark_shared(struct grouping *g, const struct credential *x, const struct credential *y)
+{
+	for (size_t i = 0; i < g->o->n_accounts; i++) {
+		struct account *a = &g->o->accounts[i];
+		if (!string_equal(a->record.profile, x->profile) &&
+		    !string_equal(a->record.profile, y->profile))
+			continue;
+		a->shared_token = true;
+		if (!a->skip)
+			problem_add(&g->o->problems, SEVERITY_ERROR, "shared_token", NULL,
+				    a->record.profile,
+				    xasprintf("its refresh token also stands under %s, which is "
+					      "another provider's, "
+					      "unknown or excluded: sent for neither",
+					      string_equal(a->record.profile, x->profile)
+						      ? y->profile
+						      : x->profile),
+				    xstrdup("give each its own login, or correct the provider or "
+					    "`exclude`"))
+				->needs_person = true;
+	}
+}
+
+// An equal token under two providers is somebody's mistake, and under a profile that must not be touched it cannot be
+// kept in step: sent for neither.
 static void find_shared_tokens(struct grouping *g)
 {
 	for (size_t i = 0; i < g->n_seats; i++) {
 		for (size_t k = 0; k < i; k++) {
-			const struct credential *x = &g->seats[i].copy->credential, *y = &g->seats[k].copy->credential;
+			const struct credential *x = &g->seats[i].copy->credential,
+						*y = &g->seats[k].copy->credential;
 			const struct provider *px, *py;
+			if (string_equal(x->provider, y->provider) &&
+			    string_equal(x->profile, y->profile))
+				continue;
 			if (!fingerprint_equal(x->fingerprint, y->fingerprint))
 				continue;
 			px = config_provider(g->config, x->provider);
 			py = config_provider(g->config, y->provider);
-			if (!px || !py || provider_same_family(px, py))
+			if (px && py && provider_same_family(px, py) &&
+			    config_excludes(g->config, x->provider, x->profile) ==
+				    config_excludes(g->config, y->provider, y->profile))
 				continue;
-			for (size_t j = 0; j < g->o->n_accounts; j++) {
-				struct account *a = &g->o->accounts[j];
-				a->shared_token |= string_equal(a->record.profile, x->profile) ||
-						   string_equal(a->record.profile, y->profile);
-			}
+			mark_shared(g, x, y);
 		}
 	}
 }
@@ -440,12 +588,12 @@ static void find_receipts(struct grouping *g, struct account *a)
 {
 	for (size_t i = 0; i < g->o->receipts.n; i++) {
 		const struct receipt *r = &g->o->receipts.list[i];
-		bool ours = fingerprint_equal(r->token, a->record.live.fingerprint);
+		bool first = !a->recorded && a->main; // its token is about to be the live one
+		bool ours = account_knows(a, r->token) ||
+			    (first &&
+			     fingerprint_equal(r->token, a->main->copy->credential.fingerprint));
 		for (size_t k = 0; k < r->n_accounts; k++)
 			ours |= string_equal(r->accounts[k], a->record.key);
-		for (size_t k = 0; k < a->n_members; k++)
-			ours |= !a->members[k].fixed &&
-				fingerprint_equal(r->token, a->members[k].copy->credential.fingerprint);
 		if (ours)
 			*array_add(&a->receipts, &a->n_receipts) = r;
 	}
@@ -456,9 +604,11 @@ static void look_up_marks(struct grouping *g, struct account *a)
 	for (size_t i = 0; i < a->n_members; i++) {
 		struct member *m = &a->members[i];
 		struct fingerprint token = m->copy->credential.fingerprint;
-		if (m->copy->kind != COPY_OAUTH || fingerprint_equal(token, a->record.live.fingerprint))
+		if (m->copy->kind != COPY_OAUTH ||
+		    fingerprint_equal(token, a->record.live.fingerprint))
 			continue;
-		if (i > 0 && fingerprint_equal(token, a->members[i - 1].copy->credential.fingerprint))
+		if (i > 0 &&
+		    fingerprint_equal(token, a->members[i - 1].copy->credential.fingerprint))
 			m->settled = a->members[i - 1].settled;
 		else
 			m->settled = receipt_is_settled(g->ledger, token);
@@ -469,15 +619,17 @@ static void look_up_marks(struct grouping *g, struct account *a)
 		a->live_settled = a->main->settled;
 }
 
-void group_accounts(struct observation *observation, const struct config *config, const struct ledger *ledger)
+void group_accounts(struct observation *observation, const struct config *config,
+		    const struct ledger *ledger)
 {
-	struct grouping g = { observation, config, ledger, NULL, 0 };
+	struct grouping g = {observation, config, ledger, NULL, 0};
 
 	for (size_t i = 0; i < observation->stores.n; i++) {
 		const struct store *store = &observation->stores.list[i];
 		bool readable = store->state == STORE_OK || store->state == STORE_RETIRED;
 		for (size_t k = 0; readable && k < store->n_copies; k++)
-			*array_add(&g.seats, &g.n_seats) = (struct seat){ .store = store, .copy = &store->copies[k] };
+			*array_add(&g.seats, &g.n_seats) =
+				(struct seat){.store = store, .copy = &store->copies[k]};
 	}
 	for (size_t i = 0; i < g.n_seats; i++) {
 		_cleanup_free_ struct seat **same = NULL;
@@ -485,14 +637,15 @@ void group_accounts(struct observation *observation, const struct config *config
 		if (g.seats[i].placed || !is_account_copy(g.seats[i].copy))
 			continue;
 		for (size_t k = i; k < g.n_seats; k++)
-			if (is_account_copy(g.seats[k].copy) && same_profile(&g.seats[i], &g.seats[k]))
+			if (is_account_copy(g.seats[k].copy) &&
+			    same_profile(&g.seats[i], &g.seats[k]))
 				*array_add(&same, &n) = &g.seats[k];
 		group_profile(&g, same, n);
 	}
+	add_absent(&g);
 	for (size_t i = 0; i < g.n_seats; i++)
 		if (!g.seats[i].placed)
 			add_skipped(&g, &g.seats[i]);
-	add_absent(&g);
 	skip_what_is_not_ours(&g);
 	find_shared_tokens(&g);
 	for (size_t i = 0; i < observation->n_accounts; i++) {

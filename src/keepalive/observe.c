@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 
+#define GRANT_WARNING_S (3 * DAY_S) // Claude Code warns as early
+
 static bool holds_key(const struct holdings *h, const char *key)
 {
 	for (size_t i = 0; h && i < h->n_keys; i++)
@@ -48,13 +50,15 @@ static const struct account *sibling_ahead(const struct observation *o, const st
 		    provider_same_family(other->provider, a->provider) &&
 		    !fingerprint_empty(other->record.live.fingerprint) &&
 		    record_superseded(&other->record, a->record.live.fingerprint) &&
-		    identity_compare(&other->record.identity, &a->record.identity) != IDENTITY_DIFFERENT)
+		    identity_compare(&other->record.identity, &a->record.identity) !=
+			    IDENTITY_DIFFERENT)
 			return other;
 	}
 	return NULL;
 }
 
-static void decide_each(struct observation *o, const struct config *config, const struct policy *policy)
+static void decide_each(struct observation *o, const struct config *config,
+			const struct policy *policy)
 {
 	for (size_t i = 0; i < o->n_accounts; i++)
 		decide(&o->accounts[i], config, policy);
@@ -75,6 +79,31 @@ static bool find_followers(struct observation *o)
 	return o->n_followers > 0;
 }
 
+// A grant is refreshed for all its names or for none: one that is held, or whose store cannot be read, would be left
+// with the spent token.
+static void hold_together(struct observation *o)
+{
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		struct account *a = &o->accounts[i];
+		for (size_t k = 0; a->send && k < o->n_accounts; k++) {
+			const struct account *other = &o->accounts[k];
+			if (other == a || other->skip || !accounts_connected(a, other) ||
+			    (other->outcome != OUTCOME_HELD &&
+			     other->outcome != OUTCOME_NEEDS_LOGIN &&
+			     other->outcome != OUTCOME_BUSY))
+				continue;
+			a->send = a->resend = false;
+			a->decision = DECISION_HOLD;
+			a->outcome = OUTCOME_HELD;
+			a->code = "other_name";
+			free(a->reason);
+			a->reason = xasprintf(
+				"%s shares its refresh token and cannot be refreshed: %s",
+				other->record.profile, other->reason ? other->reason : "held");
+		}
+	}
+}
+
 static void set_siblings(struct observation *o)
 {
 	for (size_t i = 0; i < o->n_followers; i++) {
@@ -89,69 +118,117 @@ static bool fence_needs_person(const struct account *a, const struct member *m)
 {
 	if (m->write || a->outcome == OUTCOME_BUSY)
 		return false;
-	return !account_knows_fence(a, &m->copy->fence) || a->outcome == OUTCOME_NEEDS_LOGIN || a->outcome == OUTCOME_HELD;
+	return !account_knows_fence(a, &m->copy->fence) || a->outcome == OUTCOME_NEEDS_LOGIN ||
+	       a->outcome == OUTCOME_HELD;
 }
 
-static void report_accounts(struct observation *o)
+static char *adopt_command(const struct account *a, const struct member *m)
+{
+	_cleanup_free_ char *store = shell_quoted(m->store->path),
+			    *profile = shell_quoted(a->record.profile);
+
+	return xasprintf("oauth-keepalive sync --adopt %s %s", store, profile);
+}
+
+static void report_accounts(struct observation *o, const struct policy *policy)
 {
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		struct account *a = &o->accounts[i];
 		if (a->timer_too_slow)
-			problem_add(&o->problems, SEVERITY_WARNING, "timer_too_slow", NULL, a->record.profile,
-				    xstrdup("the timer runs too rarely for tokens that live this short"),
-				    xstrdup("shorten the timer and set `timer_period` in oauth-keepalive.conf"));
+			problem_add(&o->problems, SEVERITY_WARNING, "timer_too_slow", NULL,
+				    a->record.profile,
+				    xstrdup("the timer runs too rarely for tokens that live this "
+					    "short"),
+				    xstrdup("shorten the timer and set `timer_period` in "
+					    "oauth-keepalive.conf"));
 		if (a->margin_too_long)
-			problem_add(&o->problems, SEVERITY_WARNING, "margin_too_long", NULL, a->record.profile,
-				    xstrdup("the margin is over 80 % of the token's lifetime; 80 % is used"),
+			problem_add(&o->problems, SEVERITY_WARNING, "margin_too_long", NULL,
+				    a->record.profile,
+				    xstrdup("the margin is over 80 % of the token's lifetime: it "
+					    "is refreshed almost always"),
 				    xstrdup("choose a shorter `margin` in oauth-keepalive.conf"));
+		if (a->margin_short && o->stores.fences && !a->skip && !a->expiry_unknown)
+			problem_add(
+				&o->problems, SEVERITY_WARNING, "margin_short", NULL,
+				a->record.profile,
+				xstrdup("`openclaw doctor --fix` refreshes by itself what has "
+					"under 24 "
+					"hours left, and loses the login on any error"),
+				xstrdup("set `margin = \"25h\"` or more in oauth-keepalive.conf"));
 		if (a->expiry_unknown && !a->skip)
-			problem_add(&o->problems, SEVERITY_WARNING, "expiry_unknown", NULL, a->record.profile,
-				    xstrdup("nobody says when the access token expires; it is not refreshed by itself"),
-				    xstrdup("set `lifetime` for its provider, or run `oauth-keepalive refresh --force`"));
+			problem_add(&o->problems, SEVERITY_WARNING, "expiry_unknown", NULL,
+				    a->record.profile,
+				    xstrdup("nobody says when the access token expires; it is not "
+					    "refreshed by itself"),
+				    xstrdup("set `lifetime` for its provider, or run "
+					    "`oauth-keepalive refresh --force`"));
+		if (a->record.grant_expires_ms && !a->skip && !a->record.dead_code[0] &&
+		    a->record.grant_expires_ms - policy->now_ms < GRANT_WARNING_S * SECOND_MS) {
+			_cleanup_free_ char *when = time_format(a->record.grant_expires_ms);
+			problem_add(&o->problems, SEVERITY_WARNING, "login_ends_soon", NULL,
+				    a->record.profile,
+				    xasprintf("this login itself ends at %s; refreshing does not "
+					      "extend it",
+					      when),
+				    a->provider->login_command ? xstrdup(a->provider->login_command)
+							       : NULL);
+		}
 		if (a->clock_wrong)
 			problem_add(&o->problems, SEVERITY_ERROR, "clock", NULL, NULL,
-				    xstrdup("the system clock is behind the ledger or this program's build: nothing is "
+				    xstrdup("the system clock is behind the ledger or this "
+					    "program's build: nothing is "
 					    "decided by time"),
 				    xstrdup("set the clock (timedatectl), then run again"));
 		if (a->record.split && a->n_members) {
-			_cleanup_free_ char *who = string_printable(identity_name(&a->record.identity), 64);
-			problem_add(&o->problems, SEVERITY_WARNING, "identity_split", a->members[0].store->path,
-				    a->record.profile,
-				    xasprintf("main holds another identity now; the copies that still belong to %s are "
+			_cleanup_free_ char *who =
+				string_printable(identity_name(&a->record.identity), 64);
+			problem_add(&o->problems, SEVERITY_WARNING, "identity_split",
+				    a->members[0].store->path, a->record.profile,
+				    xasprintf("main holds another identity now; the copies that "
+					      "still belong to %s are "
 					      "kept alive as an account of their own",
 					      who),
-				    xstrdup("log in again for the agents that should follow; ignore it if both are wanted"));
+				    xstrdup("log in again for the agents that should follow; "
+					    "ignore it if both are wanted"));
 		}
 		for (size_t k = 0; k < a->n_members; k++) {
 			const struct member *m = &a->members[k];
 			struct problem *p = NULL;
 			if (m->state == COPY_UNPROVEN)
-				p = problem_add(&o->problems, SEVERITY_WARNING, "copy_unproven", m->store->path,
-						a->record.profile,
-						xstrdup("it cannot be proven that this copy belongs to the account: "
+				p = problem_add(&o->problems, SEVERITY_WARNING, "copy_unproven",
+						m->store->path, a->record.profile,
+						xstrdup("it cannot be proven that this copy "
+							"belongs to the account: "
 							"it is neither written nor sent"),
-						xasprintf("oauth-keepalive sync --adopt '%s'", m->store->path));
+						adopt_command(a, m));
 			else if (m->state == COPY_FOREIGN)
-				p = problem_add(&o->problems, SEVERITY_WARNING, "copy_foreign", m->store->path,
-						a->record.profile,
-						xstrdup("this copy belongs to another identity: left alone"), NULL);
+				p = problem_add(&o->problems, SEVERITY_WARNING, "copy_foreign",
+						m->store->path, a->record.profile,
+						xstrdup("this copy belongs to another identity: "
+							"left alone"),
+						NULL);
 			else if (m->state == COPY_STATE_FENCED && fence_needs_person(a, m))
-				p = problem_add(&o->problems, SEVERITY_ERROR, "copy_fenced", m->store->path,
-						a->record.profile,
-						xstrdup("OpenClaw gave this login up after a failed refresh"),
+				p = problem_add(&o->problems, SEVERITY_ERROR, "copy_fenced",
+						m->store->path, a->record.profile,
+						xstrdup("OpenClaw gave this login up after a "
+							"failed refresh"),
 						xstrdup(a->provider && a->provider->login_command
 								? a->provider->login_command
 								: "log in again"));
-			else if (m->state == COPY_DIVERGED && a->outcome != OUTCOME_BUSY) // else not judged yet
-				p = problem_add(&o->problems, SEVERITY_ERROR, "copy_diverged", m->store->path,
-						a->record.profile,
-						xstrdup("this copy's login is neither provably newer nor older than "
+			else if (m->state == COPY_DIVERGED &&
+				 a->outcome != OUTCOME_BUSY) // else not judged yet
+				p = problem_add(&o->problems, SEVERITY_ERROR, "copy_diverged",
+						m->store->path, a->record.profile,
+						xstrdup("this copy's login is neither provably "
+							"newer nor older than "
 							"the live one: neither written nor sent"),
-						xasprintf("oauth-keepalive sync --adopt '%s'", m->store->path));
+						adopt_command(a, m));
 			else if (m->state == COPY_STATE_UNREADABLE)
-				p = problem_add(&o->problems, SEVERITY_ERROR, "credential_unreadable", m->store->path,
+				p = problem_add(&o->problems, SEVERITY_ERROR,
+						"credential_unreadable", m->store->path,
 						a->record.profile,
-						xasprintf("bad entry: %s", m->copy->reason ? m->copy->reason : "?"),
+						xasprintf("bad entry: %s",
+							  m->copy->reason ? m->copy->reason : "?"),
 						xstrdup("log in again, or correct the entry"));
 			if (p && p->severity == SEVERITY_ERROR)
 				p->needs_person = true;
@@ -204,7 +281,7 @@ static void accounts_free(struct observation *o)
 int observe(const struct config *config, const struct policy *policy, const struct ledger *ledger,
 	    const struct holdings *holdings, struct observation *ret)
 {
-	struct observation o = { 0 };
+	struct observation o = {0};
 	int r;
 
 	r = discover_stores(config, &o.stores, &o.problems);
@@ -217,7 +294,8 @@ int observe(const struct config *config, const struct policy *policy, const stru
 		if (r >= 0)
 			r = receipts_read(ledger, &o.receipts);
 		if (r < 0) {
-			problem_add(&o.problems, SEVERITY_ERROR, "ledger_unreadable", ledger->directory, NULL,
+			problem_add(&o.problems, SEVERITY_ERROR, "ledger_unreadable",
+				    ledger->directory, NULL,
 				    xasprintf("the ledger cannot be read: %s", strerror(-r)), NULL)
 				->needs_person = true;
 			o.barred = xstrdup("the ledger cannot be read");
@@ -225,21 +303,32 @@ int observe(const struct config *config, const struct policy *policy, const stru
 	}
 	apply_holdings(&o.receipts, holdings);
 	*ret = o;
-	if (!ret->stores.state_dir)
+	if (!ret->stores.state_dir) {
+		if (config->n_stores)
+			problem_add(&ret->problems, SEVERITY_ERROR, "no_state_dir", NULL, NULL,
+				    xstrdup("stores are configured, but there is no OpenClaw state "
+					    "directory whose locks "
+					    "would guard them"),
+				    xstrdup("name it: `state_dir` in oauth-keepalive.conf, or "
+					    "--state-dir"))
+				->needs_person = true;
 		return 0;
+	}
 	bar_what_is_unsafe(ret, ledger);
 	struct policy ours = *policy;
 	if (ret->barred)
 		ours.barred = ret->barred;
 	group(ret, config, ledger, holdings);
 	decide_each(ret, config, &ours);
+	hold_together(ret);
 	if (find_followers(ret)) {
 		accounts_free(ret);
 		group(ret, config, ledger, holdings);
 		set_siblings(ret);
 		decide_each(ret, config, &ours);
+		hold_together(ret);
 	}
-	report_accounts(ret);
+	report_accounts(ret, policy);
 	return 0;
 }
 
@@ -254,7 +343,7 @@ void observation_free(struct observation *observation)
 	receipts_free(&observation->receipts);
 	problems_free(&observation->problems);
 	free(observation->barred);
-	*observation = (struct observation){ 0 };
+	*observation = (struct observation){0};
 }
 
 struct account *observation_account(struct observation *observation, const char *key)

@@ -30,6 +30,7 @@ struct grant {
 	struct fingerprint token; // in its receipt
 	int receipt_fd;
 	bool exchanged;
+	bool guards; // an answer that is not yet saved: its lock files are left, not unlinked, if we give up
 	bool saved; // the ledger has it all
 	char failure[32]; // what the courier said of an exchange without an answer
 	char *failure_text;
@@ -79,6 +80,7 @@ void exchange_timeouts(struct run *run);
 
 // commit.c
 int account_persist(struct run *run, struct account *a);
+int grant_persist(struct run *run, const struct grant *g, struct observation *o); // all its accounts, in order
 int store_prove(struct run *run, const struct store *store);
 void staged_abort(struct run *run);
 void write_round(struct run *run);

@@ -105,8 +105,12 @@ void account_key(char ret[33], const char *state_dir, const char *provider, cons
 	cJSON_AddItemToArray(array, cJSON_CreateString(state_dir));
 	cJSON_AddItemToArray(array, cJSON_CreateString(provider));
 	cJSON_AddItemToArray(array, cJSON_CreateString(profile));
-	if (own_login)
-		cJSON_AddItemToArray(array, cJSON_CreateString(identity_name(own_login)));
+	if (own_login) {
+		const char *const ids[] = {own_login->user_id, own_login->email,
+					   own_login->account_id};
+		for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
+			cJSON_AddItemToArray(array, cJSON_CreateString(ids[i] ? ids[i] : ""));
+	}
 	text = json_print(array, false);
 	digest = fingerprint_of_bytes(text.text, text.len);
 	memcpy(ret, digest.hex, KEY_LENGTH);

@@ -400,9 +400,11 @@ int ledger_claim_owner(const struct ledger *ledger, const char *state_dir)
 	directory = realpath(ledger->directory, NULL);
 	if (!directory)
 		return -errno;
+	// What a kill left, also between the name a file got and the end of its temporary one.
+	private_sweep(ledger->directory);
+	private_sweep(locks);
 	if (access(path, F_OK) < 0) {
 		text = xasprintf("%s %s\n", ledger->uuid, directory);
-		private_sweep(locks);
 		r = private_publish(path, text, strlen(text));
 		if (r < 0 && r != -EEXIST)
 			return r;

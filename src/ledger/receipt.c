@@ -25,6 +25,7 @@
 
 #define CLAIM		 "receipt 1 "
 #define SENDING		 "sending "
+#define COURIER		 "courier "
 #define ANSWERED	 "answered "
 #define SETTLED		 ".settled"
 #define RECEIPT_MAX	 (4u << 20) // two answers of the largest size, and a torn one
@@ -97,6 +98,14 @@ static void read_process(const cJSON *claim, const char *name, struct process_id
 		*ret = (struct process_id){.pid = (pid_t)pid, .starttime = (uint64_t)starttime};
 }
 
+static void note_courier(struct receipt *receipt, struct process_id courier)
+{
+	if (receipt->n_couriers == RECEIPT_COURIERS)
+		memmove(&receipt->couriers[1], &receipt->couriers[2],
+			--receipt->n_couriers * sizeof(courier) - sizeof(courier));
+	receipt->couriers[receipt->n_couriers++] = courier;
+}
+
 static void read_accounts(const cJSON *claim, struct receipt *receipt)
 {
 	const cJSON *item;
@@ -123,6 +132,7 @@ static size_t read_claim(struct receipt *receipt, const char *text, size_t len)
 		if (cJSON_IsObject(claim)) {
 			read_accounts(claim, receipt);
 			read_process(claim, "courier", &receipt->courier);
+			note_courier(receipt, receipt->courier);
 			return n;
 		}
 	}
@@ -131,6 +141,28 @@ static size_t read_claim(struct receipt *receipt, const char *text, size_t len)
 	if (memmem(text, n, SENDING, strlen(SENDING)) ||
 	    memmem(text, n, ANSWERED, strlen(ANSWERED)))
 		return 0;
+	return n;
+}
+
+// A line that says who guards: its length, also of a torn one at the end. It changes nothing else: it must never stand
+// for a send, nor hide an answer before it.
+static size_t read_courier(struct receipt *receipt, const char *at, size_t n)
+{
+	struct process_id courier = {0};
+	size_t common = n < strlen(COURIER) ? n : strlen(COURIER);
+
+	if (memcmp(at, COURIER, common) != 0 || (n < strlen(COURIER) && at[n - 1] == '\n'))
+		return 0;
+	if (n <= strlen(COURIER) || at[n - 1] != '\n')
+		return n;
+	_cleanup_json_ cJSON *json = json_parse(at + strlen(COURIER), n - strlen(COURIER) - 1);
+	_cleanup_json_ cJSON *holder = cJSON_CreateObject();
+	if (cJSON_IsObject(json)) {
+		cJSON_AddItemToObject(holder, "courier", TAKE_PTR(json));
+		read_process(holder, "courier", &courier);
+	}
+	if (courier.pid > 0)
+		note_courier(receipt, courier);
 	return n;
 }
 
@@ -180,6 +212,8 @@ static void read_records(struct receipt *receipt, const char *at, const char *en
 		size_t n = read_answer(receipt, at, (size_t)(end - at), line);
 		if (n == 0)
 			n = read_sending(receipt, at, line);
+		if (n == 0)
+			n = read_courier(receipt, at, line);
 		if (n > 0) {
 			torn = TORN_NOTHING;
 			at += n;
@@ -402,6 +436,18 @@ static int end_torn_line(int fd)
 	if (pread(fd, &last, 1, st.st_size - 1) != 1)
 		return -EIO;
 	return last == '\n' ? 0 : write_full(fd, "\n", 1);
+}
+
+int receipt_note_courier(int fd, struct process_id courier)
+{
+	_cleanup_free_ char *line =
+		xasprintf(COURIER "{\"pid\":%d,\"starttime\":%llu}\n", (int)courier.pid,
+			  (unsigned long long)courier.starttime);
+	int r = end_torn_line(fd);
+
+	if (r >= 0)
+		r = write_full(fd, line, strlen(line));
+	return r >= 0 && fsync(fd) < 0 ? -errno : r;
 }
 
 int receipt_append_answer(int fd, const struct http_answer *answer, int64_t received_ms)

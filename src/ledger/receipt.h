@@ -8,6 +8,7 @@
 //	receipt 1 {"accounts":["key",…],"keeper":{"pid","starttime"},"courier":{…},"nonce","at"}\n      claimed
 //	sending {"at":…}\n                                     once per send, by the courier, before a byte leaves
 //	answered {…}\n<body>\n                                 by the courier, before it says a word (courier/answer.h)
+//	courier {"pid","starttime"}\n                         by a keeper whose courier takes over the guard of the answer
 //
 // It stays locked while keeper or courier lives (one open file description, passed on). Settled, it is replaced by
 // the mark `<sha256>.settled`, which holds no secret and says that this token is superseded or dead. A receipt never
@@ -20,6 +21,8 @@
 
 struct ledger;
 
+#define RECEIPT_COURIERS 8
+
 enum receipt_state { RECEIPT_CLAIMED, RECEIPT_SENDING, RECEIPT_ANSWERED };
 
 struct receipt {
@@ -30,7 +33,9 @@ struct receipt {
 	int64_t sent_ms;    // last send
 	char **accounts;    // keys
 	size_t n_accounts;
-	struct process_id courier; // whose pid the lock files carry
+	struct process_id courier; // whose pid the lock files carried at first
+	struct process_id couriers[RECEIPT_COURIERS]; // that one, and all who took the guard over: the newest
+	size_t n_couriers;
 	int64_t received_ms;
 	struct http_answer answer; // RECEIPT_ANSWERED
 };
@@ -52,6 +57,8 @@ int receipt_claim(struct ledger *ledger, struct fingerprint token, char *const *
 int receipt_reopen(struct ledger *ledger, struct fingerprint token, bool even_if_held, int *ret_fd);
 // Read again through its descriptor, after the courier's report.
 int receipt_reread(int fd, struct receipt *ret);
+// From now on this courier's pid may stand in the lock files, too. Durable before it does.
+int receipt_note_courier(int fd, struct process_id courier);
 // Keep an answer the courier could not save.
 int receipt_append_answer(int fd, const struct http_answer *answer, int64_t received_ms);
 int receipt_remove(struct ledger *ledger, struct fingerprint token);

@@ -176,6 +176,11 @@ static void let_go(struct lock_file *file)
 	file->owner = (struct process_id){0};
 }
 
+void lock_file_leave(struct lock_file *file)
+{
+	let_go(file);
+}
+
 // The draft has become the lock.
 static void hold(struct lock_file *file, struct draft *draft, struct process_id owner)
 {
@@ -251,7 +256,8 @@ static int replace(struct lock_file *file, const struct lock_view *seen, struct 
 }
 
 static int try_take(struct lock_file *file, struct process_id owner,
-		    const struct process_id *takeover, struct process_id *busy_owner)
+		    const struct process_id *takeover, size_t n_takeover,
+		    struct process_id *busy_owner)
 {
 	struct lock_view view;
 	int r = look(file->path, &view);
@@ -262,17 +268,19 @@ static int try_take(struct lock_file *file, struct process_id owner,
 		return r;
 	if (view_is_stale(file->path, &view))
 		return replace(file, &view, owner, false);
-	if (view_names(&view, takeover))
-		return replace(file, &view, owner, true);
+	for (size_t i = 0; i < n_takeover; i++)
+		if (view_names(&view, &takeover[i]))
+			return replace(file, &view, owner, true);
 	*busy_owner = view.payload.owner;
 	return -EBUSY;
 }
 
 int lock_file_take(struct lock_file *file, struct process_id owner,
-		   const struct process_id *takeover, struct process_id *busy_owner)
+		   const struct process_id *takeover, size_t n_takeover,
+		   struct process_id *busy_owner)
 {
 	for (int i = 0; i < TAKE_ATTEMPTS; i++) {
-		int r = try_take(file, owner, takeover, busy_owner);
+		int r = try_take(file, owner, takeover, n_takeover, busy_owner);
 
 		if (r != -EAGAIN)
 			return r;

@@ -8,10 +8,12 @@
 
 // -EBUSY puts the holder into `busy_owner` if he is known and lives; the caller has zeroed it.
 int lock_file_take(struct lock_file *file, struct process_id owner,
-		   const struct process_id *takeover, struct process_id *busy_owner);
+		   const struct process_id *takeover, size_t n_takeover,
+		   struct process_id *busy_owner);
 bool lock_file_is_ours(const struct lock_file *file);
 // -ESTALE: it is no longer ours, and now let go. After any other error it stays held as it was.
 int lock_file_restamp(struct lock_file *file, struct process_id owner);
+void lock_file_leave(struct lock_file *file); // forget it; the file stays
 void lock_file_release(struct lock_file *file); // harmless if not held
 
 #endif

@@ -55,6 +55,12 @@ static void forget_busy(struct lock_set *set)
 int lock_set_acquire(struct lock_set *set, struct process_id owner,
 		     const struct process_id *takeover)
 {
+	return lock_set_acquire_from(set, owner, takeover, takeover ? 1 : 0);
+}
+
+int lock_set_acquire_from(struct lock_set *set, struct process_id owner,
+			  const struct process_id *takeover, size_t n_takeover)
+{
 	if (set->held)
 		return -EALREADY;
 	if (owner.pid <= 0)
@@ -63,9 +69,13 @@ int lock_set_acquire(struct lock_set *set, struct process_id owner,
 	if (set->n > 1)
 		qsort(set->files, set->n, sizeof(*set->files), compare_paths);
 	for (size_t i = 0; i < set->n; i++) {
-		int r = lock_file_take(&set->files[i], owner, takeover, &set->busy_owner);
+		int r = lock_file_take(&set->files[i], owner, takeover, n_takeover,
+				       &set->busy_owner);
 
 		if (r < 0) {
+			// What was taken over from a courier guards an answer: never let it go unguarded.
+			if (n_takeover)
+				lock_set_leave(set);
 			lock_set_release(set);
 			if (r == -EBUSY)
 				set->busy_path = xstrdup(set->files[i].path);
@@ -106,6 +116,13 @@ void lock_set_release(struct lock_set *set)
 {
 	for (size_t i = 0; i < set->n; i++)
 		lock_file_release(&set->files[i]);
+	set->held = false;
+}
+
+void lock_set_leave(struct lock_set *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		lock_file_leave(&set->files[i]);
 	set->held = false;
 }
 

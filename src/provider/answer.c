@@ -334,8 +334,7 @@ static enum answer_kind classify(const struct reading *in, int64_t received_ms, 
 	if (status < 300)
 		return success_is_refusal(in) ? read_refusal(in, ret) : ANSWER_UNKNOWN;
 	if (status < 400)
-		return ANSWER_REJECTED; // a redirect, which we do not follow with a token in our
-					// hands
+		return ANSWER_UNKNOWN; // a redirect: not followed with a token, and no proof of anything
 	if (status < 500)
 		return read_refusal(in, ret);
 	if (status == 503 && (in->http->retry_after_s >= 0 || has_oauth_error(in)))

@@ -12,8 +12,8 @@ bool report_copy_written(const struct result *result, const struct member *membe
 	return false;
 }
 
-bool report_copy_planned(const struct report *report, const struct account *account, const struct result *result,
-			 const struct member *member)
+bool report_copy_planned(const struct report *report, const struct account *account,
+			 const struct result *result, const struct member *member)
 {
 	if (!report->dry_run || !result || member->fixed ||
 	    (member->copy->kind != COPY_OAUTH && member->copy->kind != COPY_FENCED))
@@ -34,15 +34,17 @@ enum copy_state report_copy_state(const struct report *report, const struct acco
 struct process_id report_lock_holder(const struct report *report, const struct account *account)
 {
 	const char *state_dir = report->cycle->now.stores.state_dir;
-	_cleanup_free_ char *sha256 = lock_name_sha256(account->record.provider, account->record.profile);
+	_cleanup_free_ char *sha256 =
+		lock_name_sha256(account->record.provider, account->record.profile);
 	_cleanup_free_ char *fnv = lock_name_fnv(account->record.provider, account->record.profile);
-	const char *names[] = { sha256, fnv };
+	const char *names[] = {sha256, fnv};
 
 	for (size_t i = 0; state_dir && i < ARRAY_SIZE(names); i++) {
-		_cleanup_free_ char *path = xasprintf("%s/locks/oauth-refresh/%s.lock", state_dir, names[i]);
+		_cleanup_free_ char *path =
+			xasprintf("%s/locks/oauth-refresh/%s.lock", state_dir, names[i]);
 		struct process_id holder;
 		if (lock_file_holder(path, &holder) == 0)
 			return holder;
 	}
-	return (struct process_id){ 0 };
+	return (struct process_id){0};
 }

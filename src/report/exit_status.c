@@ -12,7 +12,8 @@ static bool problem_counts(const struct report *report, const struct problem *pr
 		return true;
 	for (size_t i = 0; problem->profile && i < report->cycle->now.n_accounts; i++) {
 		const struct account *a = &report->cycle->now.accounts[i];
-		if (string_equal(a->record.profile, problem->profile) && cycle_result(report->cycle, a->record.key))
+		if (string_equal(a->record.profile, problem->profile) &&
+		    cycle_result(report->cycle, a->record.key))
 			return true;
 	}
 	return false;
@@ -32,9 +33,9 @@ int report_exit_status(const struct report *report)
 	}
 	for (size_t i = 0; i < cycle->now.problems.n; i++)
 		person |= problem_counts(report, &cycle->now.problems.list[i]);
-	return person			? STATUS_PERSON
-	       : failed			? STATUS_FAILED
-	       : busy			? STATUS_BUSY
-	       : due && report->check	? STATUS_DUE
-					: STATUS_DONE;
+	return person		      ? STATUS_PERSON
+	       : failed		      ? STATUS_FAILED
+	       : busy		      ? STATUS_BUSY
+	       : due && report->check ? STATUS_DUE
+				      : STATUS_DONE;
 }

@@ -51,8 +51,8 @@ static void put_error(cJSON *object, const struct result *result)
 	put_time(o, "retry_at", result->retry_at_ms);
 }
 
-static void put_copy(cJSON *copies, const struct report *report, const struct account *a, const struct result *result,
-		     const struct member *m)
+static void put_copy(cJSON *copies, const struct report *report, const struct account *a,
+		     const struct result *result, const struct member *m)
 {
 	cJSON *o = cJSON_CreateObject();
 
@@ -82,10 +82,12 @@ static void put_account(cJSON *accounts, const struct report *report, const stru
 	put_printable(o, "reason", result->reason);
 	json_put_text(o, "outcome", outcome_name(result->outcome));
 	put_time(o, "expires_at", a->expires_ms);
-	put_seconds(o, "remaining_s", (a->expires_ms - report->now_ms) / SECOND_MS, a->expires_ms != 0);
+	put_seconds(o, "remaining_s", (a->expires_ms - report->now_ms) / SECOND_MS,
+		    a->expires_ms != 0);
 	put_seconds(o, "lifetime_s", a->lifetime_s, a->lifetime_s != 0);
 	put_seconds(o, "margin_s", a->margin_s, a->margin_s != 0);
-	_cleanup_free_ char *generation = live_known ? xstrndup(live->fingerprint.hex, FINGERPRINT_SHOWN) : NULL;
+	_cleanup_free_ char *generation =
+		live_known ? xstrndup(live->fingerprint.hex, FINGERPRINT_SHOWN) : NULL;
 	json_put_text(o, "generation", generation);
 	put_seconds(o, "number", a->record.number, live_known);
 	put_time(o, "refreshed_at", a->record.refreshed_ms);
@@ -123,9 +125,9 @@ static void put_problems(cJSON *document, const struct problems *problems)
 static void put_summary(cJSON *document, const struct cycle *cycle)
 {
 	static const enum outcome counted[] = {
-		OUTCOME_REFRESHED, OUTCOME_ADOPTED, OUTCOME_MIRRORED,	 OUTCOME_RECOVERED, OUTCOME_UNCHANGED,
-		OUTCOME_FAILED,	   OUTCOME_BUSY,    OUTCOME_NEEDS_LOGIN, OUTCOME_HELD,	    OUTCOME_SKIPPED,
-		OUTCOME_PLANNED,
+		OUTCOME_REFRESHED, OUTCOME_ADOPTED, OUTCOME_MIRRORED, OUTCOME_RECOVERED,
+		OUTCOME_UNCHANGED, OUTCOME_FAILED,  OUTCOME_BUSY,     OUTCOME_NEEDS_LOGIN,
+		OUTCOME_HELD,	   OUTCOME_SKIPPED, OUTCOME_PLANNED,
 	};
 	cJSON *o = cJSON_AddObjectToObject(document, "summary");
 	int64_t written = 0;
@@ -145,7 +147,7 @@ static void put_summary(cJSON *document, const struct cycle *cycle)
 void report_json(const struct report *report, FILE *out)
 {
 	_cleanup_json_ cJSON *document = cJSON_CreateObject();
-	_cleanup_secret_ struct secret text = { 0 };
+	_cleanup_secret_ struct secret text = {0};
 	cJSON *accounts;
 
 	json_put_integer(document, "schema_version", 1);

@@ -5,13 +5,15 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "report/report.h"
 
 enum colour { PLAIN, GREEN, YELLOW, RED, DIM };
 
 static const char *paint(FILE *out, enum colour colour)
 {
-	static const char *const codes[] = { "\033[0m", "\033[32m", "\033[33m", "\033[31m", "\033[2m" };
+	static const char *const codes[] = {"\033[0m", "\033[32m", "\033[33m", "\033[31m",
+					    "\033[2m"};
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 
 	if (!isatty(fileno(out)) || (no_color && *no_color) || string_equal(term, "dumb"))
@@ -39,16 +41,18 @@ static enum colour outcome_colour(enum outcome outcome)
 static const char *verb(const struct report *report, const struct result *result)
 {
 	static const char *const planned[] = {
-		[DECISION_REFRESH] = "would refresh", [DECISION_ADOPT] = "would adopt",
-		[DECISION_MIRROR] = "would mirror",   [DECISION_RECOVER] = "would recover",
+		[DECISION_REFRESH] = "would refresh",
+		[DECISION_ADOPT] = "would adopt",
+		[DECISION_MIRROR] = "would mirror",
+		[DECISION_RECOVER] = "would recover",
 	};
 	static const char *const outcomes[] = {
 		[OUTCOME_NEEDS_LOGIN] = "needs login",
 		[OUTCOME_UNCHANGED] = "fresh",
 	};
 
-	if (report->dry_run && result->outcome == OUTCOME_PLANNED && result->decision < ARRAY_SIZE(planned) &&
-	    planned[result->decision])
+	if (report->dry_run && result->outcome == OUTCOME_PLANNED &&
+	    result->decision < ARRAY_SIZE(planned) && planned[result->decision])
 		return planned[result->decision];
 	if (result->outcome < ARRAY_SIZE(outcomes) && outcomes[result->outcome])
 		return outcomes[result->outcome];
@@ -56,7 +60,8 @@ static const char *verb(const struct report *report, const struct result *result
 }
 
 // What stands behind the verb: the time left after a success, else why.
-static char *remark(const struct report *report, const struct account *a, const struct result *result)
+static char *remark(const struct report *report, const struct account *a,
+		    const struct result *result)
 {
 	int64_t left_s = (a->expires_ms - report->now_ms) / SECOND_MS;
 
@@ -67,7 +72,8 @@ static char *remark(const struct report *report, const struct account *a, const 
 	case OUTCOME_MIRRORED:
 		if (a->expires_ms) {
 			_cleanup_free_ char *left = duration_format(left_s < 0 ? 0 : left_s);
-			return xasprintf("expires in %s; %zu of %zu copies written", left, result->n_written, a->n_members);
+			return xasprintf("expires in %s; %zu of %zu copies written", left,
+					 result->n_written, a->n_members);
 		}
 		return xasprintf("%zu of %zu copies written", result->n_written, a->n_members);
 	case OUTCOME_FAILED:
@@ -93,11 +99,11 @@ static char *shown_path(const char *path)
 	return TAKE_PTR(safe);
 }
 
-static void print_copy(const struct report *report, const struct account *a, const struct result *result,
-		       const struct member *m, FILE *out)
+static void print_copy(const struct report *report, const struct account *a,
+		       const struct result *result, const struct member *m, FILE *out)
 {
 	_cleanup_free_ char *path = shown_path(m->store->path);
-	const char *what = report_copy_written(result, m)		? "wrote"
+	const char *what = report_copy_written(result, m)	       ? "wrote"
 			   : report_copy_planned(report, a, result, m) ? "write"
 								       : "";
 
@@ -106,8 +112,8 @@ static void print_copy(const struct report *report, const struct account *a, con
 }
 
 // In a preview every copy that would be written; in status what is not as it should be; with -v all.
-static bool copy_is_shown(const struct report *report, const struct account *a, const struct result *result,
-			  const struct member *m)
+static bool copy_is_shown(const struct report *report, const struct account *a,
+			  const struct result *result, const struct member *m)
 {
 	enum copy_state state = report_copy_state(report, a, result, m);
 
@@ -130,15 +136,17 @@ static void print_details(const struct report *report, const struct account *a, 
 	if (*who)
 		fprintf(out, "    identity    %s\n", who);
 	fprintf(out, "    expires     %s\n", expires ? expires : "unknown");
-	fprintf(out, "    generation  %.*s, number %lld%s%s%s\n", FINGERPRINT_SHOWN, r->live.fingerprint.hex,
-		(long long)r->number, refreshed ? ", refreshed " : ", not refreshed by us yet", refreshed ? refreshed : "",
-		refreshed ? " ago" : "");
+	fprintf(out, "    generation  %.*s, number %lld%s%s%s\n", FINGERPRINT_SHOWN,
+		r->live.fingerprint.hex, (long long)r->number,
+		refreshed ? ", refreshed " : ", not refreshed by us yet",
+		refreshed ? refreshed : "", refreshed ? " ago" : "");
 	fprintf(out, "    copies      %zu of %zu current\n", current, a->n_members);
 	if (holder.pid)
 		fprintf(out, "    lock        held by process %d\n", (int)holder.pid);
 }
 
-static void print_account(const struct report *report, const struct account *a, const struct result *result, FILE *out)
+static void print_account(const struct report *report, const struct account *a,
+			  const struct result *result, FILE *out)
 {
 	_cleanup_free_ char *profile = string_printable(a->record.profile, 120);
 	_cleanup_free_ char *said = remark(report, a, result);
@@ -159,22 +167,30 @@ static void print_account(const struct report *report, const struct account *a, 
 
 void report_problems(const struct report *report, FILE *out)
 {
-	static const char *const words[] = { "note", "warning", "error" };
-	static const enum colour colours[] = { DIM, YELLOW, RED };
+	static const char *const words[] = {"note", "warning", "error"};
+	static const enum colour colours[] = {DIM, YELLOW, RED};
+	static const enum log_level levels[] = {LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR};
 	const struct problems *problems = &report->cycle->now.problems;
 
 	for (size_t i = 0; i < problems->n; i++) {
 		const struct problem *p = &problems->list[i];
-		bool named = p->store && string_starts(p->message, p->store); // the message says where by itself
+		_cleanup_free_ char *message = string_printable(p->message, 2000);
+		_cleanup_free_ char *fix = p->fix ? string_printable(p->fix, 2000) : NULL;
+		bool named =
+			p->store &&
+			string_starts(p->message, p->store); // the message says where by itself
 		_cleanup_free_ char *store = p->store && !named ? shown_path(p->store) : NULL;
-		_cleanup_free_ char *profile = p->profile ? string_printable(p->profile, 120) : NULL;
+		_cleanup_free_ char *profile =
+			p->profile ? string_printable(p->profile, 120) : NULL;
 		if (p->severity == SEVERITY_INFO && report->quiet)
 			continue;
-		fprintf(out, "%s%s%s [%s]%s%s%s%s: %s\n", paint(out, colours[p->severity]), words[p->severity],
-			paint(out, PLAIN), p->code, store ? " " : "", store ? store : "", profile ? " " : "",
-			profile ? profile : "", p->message);
-		if (p->fix)
-			fprintf(out, "    fix: %s\n", p->fix);
+		fprintf(out, "%s%s%s%s [%s]%s%s%s%s: %s\n", log_journal_prefix(levels[p->severity]),
+			paint(out, colours[p->severity]), words[p->severity], paint(out, PLAIN),
+			p->code, store ? " " : "", store ? store : "", profile ? " " : "",
+			profile ? profile : "", message);
+		if (fix)
+			fprintf(out, "%s    fix: %s\n", log_journal_prefix(levels[p->severity]),
+				fix);
 	}
 }
 
@@ -184,7 +200,8 @@ static void print_summary(const struct report *report, FILE *out)
 	const char *separator = "";
 
 	if (!cycle->n_results) {
-		fprintf(out, "no OAuth account found%s%s\n", cycle->now.stores.state_dir ? " under " : "",
+		fprintf(out, "no OAuth account found%s%s\n",
+			cycle->now.stores.state_dir ? " under " : "",
 			cycle->now.stores.state_dir ? cycle->now.stores.state_dir : "");
 		return;
 	}
@@ -205,12 +222,15 @@ static void print_summary(const struct report *report, FILE *out)
 	fputc('\n', out);
 }
 
-// Under -q only what is wrong.
+// Under -q only what is wrong, and what a run has done: for the journal, a line for every refresh and no other.
 static bool account_is_shown(const struct report *report, const struct result *result)
 {
 	if (report->quiet)
-		return outcome_colour(result->outcome) == RED || result->copies_pending;
-	return result->outcome != OUTCOME_SKIPPED || report->verbose || string_equal(report->command, "status");
+		return outcome_colour(result->outcome) == RED || result->copies_pending ||
+		       (!report->dry_run && outcome_colour(result->outcome) == GREEN &&
+			result->outcome != OUTCOME_UNCHANGED);
+	return result->outcome != OUTCOME_SKIPPED || report->verbose ||
+	       string_equal(report->command, "status");
 }
 
 void report_text(const struct report *report, FILE *out)
@@ -218,7 +238,8 @@ void report_text(const struct report *report, FILE *out)
 	const struct observation *o = &report->cycle->now;
 
 	for (size_t i = 0; i < o->n_accounts; i++) {
-		const struct result *result = cycle_result(report->cycle, o->accounts[i].record.key);
+		const struct result *result =
+			cycle_result(report->cycle, o->accounts[i].record.key);
 		if (result && account_is_shown(report, result))
 			print_account(report, &o->accounts[i], result, out);
 	}

@@ -195,6 +195,29 @@ static int copy_attributes(const struct atomic_stage *stage, mode_t mode_if_new)
 	return fchmod(stage->fd, mode) < 0 ? -errno : 0;
 }
 
+void atomic_expect(struct atomic_stage *stage, const struct stat *expected)
+{
+	stage->expects = true;
+	stage->expected = *expected;
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+static bool is_as_expected(const struct atomic_stage *stage)
+{
+	const struct stat *was = &stage->expected;
+	struct stat now;
+
+	if (!stage->expects)
+		return true;
+	return lstat(stage->target, &now) == 0 && now.st_dev == was->st_dev &&
+	       now.st_ino == was->st_ino && now.st_size == was->st_size &&
+	       same_time(now.st_mtim, was->st_mtim) && same_time(now.st_ctim, was->st_ctim);
+}
+
 // close can report what an earlier write met (NFS, quota), so it comes before the rename.
 static int put_in_place(struct atomic_stage *stage)
 {
@@ -203,6 +226,8 @@ static int put_in_place(struct atomic_stage *stage)
 	if (!temp_is_ours(stage))
 		return -ESTALE;
 	int r = close(TAKE_FD(stage->fd)) < 0 ? -errno : 0;
+	if (r == 0 && !is_as_expected(stage))
+		r = -ESTALE;
 	if (r == 0 && rename(stage->temp, stage->target) < 0)
 		r = -errno;
 	if (r < 0)

@@ -14,11 +14,15 @@
 #ifndef STORE_ATOMIC_FILE_H
 #define STORE_ATOMIC_FILE_H
 
+#include <sys/stat.h>
+
 #include "base/secret.h"
 
 struct atomic_stage {
 	char *target, *temp; // NULL: not staged
 	int fd;
+	bool expects; // `expected` is what the new content was made from
+	struct stat expected;
 };
 #define ATOMIC_STAGE_NONE ((struct atomic_stage){ .fd = -1 })
 
@@ -28,6 +32,9 @@ int atomic_stage(const char *target, size_t size, struct atomic_stage *ret);
 // After an error the target still is what it was, or (only if the directory's fsync failed) already new: the
 // caller may call again with the same content. -ESTALE: the temp file was taken away (call again).
 int atomic_commit(struct atomic_stage *stage, const char *text, size_t len);
+// The content was made from the file of this stat: commit only if exactly that still stands there, looked at just before
+// the rename, else -ESTALE. For writers that take no lock (an OpenClaw login: facts, openclaw-json-store.md 4).
+void atomic_expect(struct atomic_stage *stage, const struct stat *expected);
 void atomic_abort(struct atomic_stage *stage);
 #define _cleanup_stage_ _cleanup_(atomic_abort)
 

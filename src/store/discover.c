@@ -116,7 +116,7 @@ static char *find_default_state_dir(const char *home)
 
 	for (size_t i = 0; home && i < ARRAY_SIZE(names); i++) {
 		_cleanup_free_ char *path = path_join(home, names[i]);
-		char *real = realpath(path, NULL);
+		char *real = path_real(path);
 
 		if (real)
 			return real;
@@ -140,7 +140,7 @@ static int find_state_dir(const struct config *config, const char *home, char **
 		return -errno;
 	if (!S_ISDIR(st.st_mode))
 		return -ENOTDIR;
-	*ret = realpath(path, NULL);
+	*ret = path_real(path);
 	return *ret ? 0 : -errno;
 }
 
@@ -290,7 +290,7 @@ static void add_name(struct store *store, const char *name)
 static char *lexical_name(const char *path)
 {
 	_cleanup_free_ char *directory = path_dirname(path);
-	_cleanup_free_ char *real = realpath(directory, NULL);
+	_cleanup_free_ char *real = path_real(directory);
 
 	return real ? path_join(real, path_basename(path)) : NULL;
 }
@@ -330,7 +330,7 @@ static void say_unresolved(const struct candidate *candidate, int error, struct 
 static void add_store(struct stores *stores, const struct candidate *candidate,
 		      struct problems *problems)
 {
-	_cleanup_free_ char *target = realpath(candidate->path, NULL), *name = NULL;
+	_cleanup_free_ char *target = path_real(candidate->path), *name = NULL;
 	struct store *store;
 
 	if (!target) {
@@ -338,6 +338,10 @@ static void add_store(struct stores *stores, const struct candidate *candidate,
 		return;
 	}
 	name = lexical_name(candidate->path);
+	if (!name) { // a store is not written under fewer locks than it has names
+		say_unresolved(candidate, errno, problems);
+		return;
+	}
 	store = find_target(stores, target);
 	if (!store) {
 		store = array_add(&stores->list, &stores->n);
@@ -354,8 +358,7 @@ static void add_store(struct stores *stores, const struct candidate *candidate,
 		free(store->agent);
 		store->agent = xstrdup(candidate->agent);
 	}
-	if (name)
-		add_name(store, name);
+	add_name(store, name);
 }
 
 // ---- databases
@@ -372,6 +375,7 @@ struct databases {
 	struct database *list;
 	size_t n;
 	struct sqlite_survey state;
+	bool blind; // some directory could not be looked into
 };
 
 static void databases_free(struct databases *databases)
@@ -383,9 +387,10 @@ static void databases_free(struct databases *databases)
 }
 
 // One that cannot be judged is a store, too: what it may hold is not to be spent elsewhere. Reading it says what is wrong.
-static void add_database_store(struct stores *stores, const char *path, enum store_role role, const char *agent)
+static void add_database_store(struct stores *stores, const char *path, enum store_role role,
+			       const char *agent)
 {
-	char *target = realpath(path, NULL);
+	char *target = path_real(path);
 	struct store *store;
 
 	if (!target || find_target(stores, target)) {
@@ -405,32 +410,45 @@ static bool is_store(enum sqlite_verdict verdict)
 	return verdict == SQLITE_HOLDS || verdict == SQLITE_UNREADABLE;
 }
 
-static void add_agent_database(struct stores *stores, struct databases *databases, const char *lexical,
-			       enum store_role role, const char *agent)
+// No descriptor or no memory left to look is no proof that there is none.
+static bool proves_absence(int error)
 {
-	_cleanup_free_ char *directory = realpath(lexical, NULL), *path = path_join(lexical, AGENT_DATABASE);
+	return error == ENOENT || error == ENOTDIR || error == ELOOP || error == EACCES;
+}
+
+// An external store is the user's own affair, but it, too, is dead beside a database.
+static void add_agent_database(struct stores *stores, struct databases *databases,
+			       const char *lexical, enum store_role role, const char *agent)
+{
+	_cleanup_free_ char *directory = path_real(lexical);
+	_cleanup_free_ char *path = NULL;
 	struct database *database;
 
-	if (!directory)
+	if (!directory) {
+		databases->blind |= !proves_absence(errno);
 		return;
+	}
 	for (size_t i = 0; i < databases->n; i++)
 		if (string_equal(databases->list[i].directory, directory))
 			return;
 	database = array_add(&databases->list, &databases->n);
 	database->verdict = openclaw_sqlite_agent(directory);
-	if (is_store(database->verdict))
+	path = path_join(lexical, AGENT_DATABASE);
+	if (is_store(database->verdict) && role != ROLE_EXTERNAL)
 		add_database_store(stores, path, role, agent);
 	database->directory = TAKE_PTR(directory);
 }
 
 // From 2026.8.1 the main profiles are the shared row, where it says so; agents/main then is an agent like any other.
-static void add_databases(struct stores *stores, const struct candidates *candidates, struct databases *databases)
+static void add_databases(struct stores *stores, const struct candidates *candidates,
+			  struct databases *databases)
 {
 	struct sqlite_survey *state = &databases->state;
 
 	if (stores->state_dir) {
 		_cleanup_free_ char *path = path_join(stores->state_dir, STATE_DATABASE);
 		openclaw_sqlite_survey(stores->state_dir, state);
+		stores->fences = state->fences;
 		if (is_store(state->shared))
 			add_database_store(stores, path, ROLE_SHARED, NULL);
 	}
@@ -438,33 +456,42 @@ static void add_databases(struct stores *stores, const struct candidates *candid
 		const struct candidate *c = &candidates->list[i];
 		_cleanup_free_ char *directory = path_dirname(c->path);
 		bool main = c->role == ROLE_MAIN && state->shared == SQLITE_ABSENT;
-		if (c->role != ROLE_EXTERNAL)
-			add_agent_database(stores, databases, directory, main ? ROLE_MAIN : ROLE_AGENT, c->agent);
+		if (c->format == STORE_OPENCLAW_JSON)
+			add_agent_database(stores, databases, directory,
+					   main			      ? ROLE_MAIN
+					   : c->role == ROLE_EXTERNAL ? ROLE_EXTERNAL
+								      : ROLE_AGENT,
+					   c->agent);
 	}
 	for (size_t i = 0; i < state->n_agents; i++)
-		add_agent_database(stores, databases, state->agents[i].directory, ROLE_AGENT, state->agents[i].id);
+		add_agent_database(stores, databases, state->agents[i].directory, ROLE_AGENT,
+				   state->agents[i].id);
 }
 
 // ---- retired
 
-static enum sqlite_verdict verdict_beside(const struct databases *databases, const struct store *store)
+static enum sqlite_verdict verdict_beside(const struct databases *databases,
+					  const struct store *store)
 {
-	enum sqlite_verdict verdict = SQLITE_ABSENT;
+	enum sqlite_verdict verdict = databases->blind ? SQLITE_UNREADABLE : SQLITE_ABSENT;
 
 	for (size_t n = 0; n < store->n_names; n++) {
 		_cleanup_free_ char *directory = path_dirname(store->names[n]);
 
 		for (size_t i = 0; i < databases->n; i++)
-			if (string_equal(databases->list[i].directory, directory) && databases->list[i].verdict > verdict)
+			if (string_equal(databases->list[i].directory, directory) &&
+			    databases->list[i].verdict > verdict)
 				verdict = databases->list[i].verdict;
 	}
 	return verdict;
 }
 
 // Nothing is ever written to a JSON store that SQLite replaced, nor is its token spent for its own sake.
-static void retire_store(struct store *store, const struct databases *databases, struct problems *problems)
+static void retire_store(struct store *store, const struct databases *databases,
+			 struct problems *problems)
 {
-	enum sqlite_verdict shared = databases->state.shared, beside = verdict_beside(databases, store);
+	enum sqlite_verdict shared = databases->state.shared,
+			    beside = verdict_beside(databases, store);
 	bool dead = databases->state.json_is_dead && store->role != ROLE_EXTERNAL;
 
 	if (store->format != STORE_OPENCLAW_JSON || (!dead && beside == SQLITE_ABSENT))
@@ -472,7 +499,8 @@ static void retire_store(struct store *store, const struct databases *databases,
 	store->state = STORE_RETIRED;
 	store->served = beside != SQLITE_UNREADABLE && (!dead || shared != SQLITE_UNREADABLE);
 	complain(problems, SEVERITY_WARNING, "store_retired", store->path,
-		 xstrdup(": OpenClaw keeps credentials in SQLite now and reads this file no more, so it is left alone"),
+		 xstrdup(": OpenClaw keeps credentials in SQLite now and reads this file no more, "
+			 "so it is left alone"),
 		 "`openclaw doctor --fix` imports what it has not yet, and clears it away");
 }
 

@@ -11,9 +11,10 @@
 #include "store/json_scan.h"
 #include "store/openclaw_profiles.h"
 
-static int load_text(const char *target, struct secret *ret, mode_t *ret_mode)
+static int load_text(const char *target, struct secret *ret, struct stat *ret_st)
 {
-	_cleanup_close_ int fd = open(target, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	_cleanup_close_ int fd =
+		open(target, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
 
 	if (fd < 0)
@@ -22,34 +23,45 @@ static int load_text(const char *target, struct secret *ret, mode_t *ret_mode)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
-	*ret_mode = st.st_mode & 07777;
+	*ret_st = st;
 	return secret_read(fd, JSON_SCAN_MAX, ret);
 }
 
 void openclaw_json_read(struct store *store, const struct config *config, struct problems *problems)
 {
 	_cleanup_secret_ struct secret text = {};
-	int r = load_text(store->target, &text, &store->mode);
+	struct stat st;
+	int r = load_text(store->target, &text, &st);
 
-	if (r == -ENOENT)
+	if (r == -ENOENT) {
 		store->state = STORE_MISSING;
-	else if (r < 0)
+	} else if (r < 0) {
 		openclaw_give_up(store, problems, r);
-	else
+	} else {
+		store->mode = st.st_mode & 07777;
 		openclaw_profiles_read(store, &text, config, problems);
+	}
 }
 
-int openclaw_json_write(const struct store *store, struct store_change *changes, size_t n, struct atomic_stage *stage)
+int openclaw_json_write(const struct store *store, struct store_change *changes, size_t n,
+			struct atomic_stage *stage)
 {
 	_cleanup_secret_ struct secret text = {}, result = {};
-	mode_t mode;
-	int r = load_text(store->target, &text, &mode);
+	_cleanup_stage_ struct atomic_stage own = ATOMIC_STAGE_NONE;
+	struct stat st;
+	int r = load_text(store->target, &text, &st);
 
 	if (r < 0)
 		return r == -EFBIG ? -EBADMSG : r;
 	r = openclaw_profiles_edit(&text, changes, n, &result);
 	if (r < 0 || !result.text)
 		return r;
-	return stage ? atomic_commit(stage, result.text, result.len)
-		     : atomic_replace(store->target, result.text, result.len, 0);
+	if (!stage) {
+		r = atomic_stage(store->target, result.len, &own);
+		stage = &own;
+	}
+	if (r < 0)
+		return r;
+	atomic_expect(stage, &st);
+	return atomic_commit(stage, result.text, result.len);
 }

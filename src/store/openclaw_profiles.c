@@ -116,8 +116,8 @@ static void give_up_on_shape(struct store *store, struct problems *problems, cha
 		"{\"<provider>:<name>\": {…}}}");
 }
 
-void openclaw_profiles_read(struct store *store, const struct secret *text, const struct config *config,
-			    struct problems *problems)
+void openclaw_profiles_read(struct store *store, const struct secret *text,
+			    const struct config *config, struct problems *problems)
 {
 	_cleanup_document_ struct document document = {};
 	struct json_error error;
@@ -139,7 +139,8 @@ void openclaw_profiles_read(struct store *store, const struct secret *text, cons
 	json_for_each (&document.json, child, document.profiles) {
 		struct entry entry;
 
-		entry_read(&document.json, child, config, array_add(&store->copies, &store->n_copies), &entry);
+		entry_read(&document.json, child, config,
+			   array_add(&store->copies, &store->n_copies), &entry);
 	}
 }
 
@@ -213,21 +214,25 @@ static void edit_expires(struct json_edits *edits, const struct json_doc *doc,
 			store_expires_written(provider, change->expires_ms, clock_wall_ms()));
 }
 
-// Compare and swap one credential: its result, and the edits if that is STORE_WRITTEN.
-static bool may_overwrite(const struct store_change *change, const struct copy *standing, const struct secret *refresh)
+static bool may_overwrite(const struct store_change *change, const struct copy *standing,
+			  const struct secret *refresh)
 {
 	if (standing->kind == COPY_FENCED)
-		return change->may_replace_fence && change->may_replace_fence(&standing->fence, change->arg);
+		return change->may_replace_fence &&
+		       change->may_replace_fence(&standing->fence, change->arg);
 	return change->may_overwrite(fingerprint_of(refresh), change->arg);
 }
 
-static enum store_result swap(const struct json_doc *doc, const struct entry *entry, const struct copy *standing,
-			      const struct store_change *change, struct json_edits *edits)
+// Compare and swap one credential: its result, and the edits if that is STORE_WRITTEN.
+static enum store_result swap(const struct json_doc *doc, const struct entry *entry,
+			      const struct copy *standing, const struct store_change *change,
+			      struct json_edits *edits)
 {
 	_cleanup_secret_ struct secret refresh = json_node_string(doc, entry->field[FIELD_REFRESH]);
 	_cleanup_(json_edits_free) struct json_edits wanted = {};
 
-	if (secret_empty(&refresh))
+	// A fence without its other half: an edit of what is not there would refuse the whole write.
+	if (secret_empty(&refresh) || !entry->field[FIELD_ACCESS])
 		return STORE_GONE;
 	edit_token(&wanted, doc, entry->field[FIELD_REFRESH], change->refresh);
 	edit_token(&wanted, doc, entry->field[FIELD_ACCESS], change->access);
@@ -267,7 +272,8 @@ static enum store_result apply_change(const struct document *document,
 	return result;
 }
 
-int openclaw_profiles_edit(const struct secret *text, struct store_change *changes, size_t n, struct secret *ret)
+int openclaw_profiles_edit(const struct secret *text, struct store_change *changes, size_t n,
+			   struct secret *ret)
 {
 	_cleanup_(json_edits_free) struct json_edits edits = {};
 	_cleanup_document_ struct document document = {};

@@ -25,6 +25,7 @@
 #define BUSY_TIMEOUT_MS 5000
 #define ROOM_LEAST	(4u << 20) // a write-ahead log may grow by some pages for every change
 #define AGENTS_MAX	4096
+#define STATE_FENCES	17 // user_version of the state database of 2026.9.4
 
 struct row {
 	const char *table;
@@ -37,12 +38,14 @@ static const struct row agent_row = {
 	.table = "auth_profile_store",
 	.shape = "SELECT store_key, store_json, updated_at FROM auth_profile_store LIMIT 0",
 	.select = "SELECT store_json FROM auth_profile_store WHERE store_key = 'primary'",
-	.update = "UPDATE auth_profile_store SET store_json = ?1, updated_at = ?2 WHERE store_key = 'primary'",
+	.update = "UPDATE auth_profile_store SET store_json = ?1, updated_at = ?2 WHERE store_key "
+		  "= 'primary'",
 };
 static const struct row shared_row = {
 	.table = "config_machine_state",
 	.shape = "SELECT state_key, value_json, updated_at_ms FROM config_machine_state LIMIT 0",
-	.select = "SELECT value_json FROM config_machine_state WHERE state_key = 'authProfiles.store'",
+	.select = "SELECT value_json FROM config_machine_state WHERE state_key = "
+		  "'authProfiles.store'",
 	.update = "UPDATE config_machine_state SET value_json = ?1, updated_at_ms = ?2 "
 		  "WHERE state_key = 'authProfiles.store'",
 };
@@ -65,9 +68,11 @@ static int read_text(sqlite3 *database, const char *sql, struct secret *ret)
 		return -ENODATA;
 	if (r != SQLITE_ROW)
 		return sqlite_errno(database);
-	if (sqlite3_column_type(statement, 0) != SQLITE_TEXT || sqlite3_column_bytes(statement, 0) > (int)JSON_SCAN_MAX)
+	if (sqlite3_column_type(statement, 0) != SQLITE_TEXT ||
+	    sqlite3_column_bytes(statement, 0) > (int)JSON_SCAN_MAX)
 		return -EBADMSG;
-	secret_set(ret, (const char *)sqlite3_column_text(statement, 0), (size_t)sqlite3_column_bytes(statement, 0));
+	secret_set(ret, (const char *)sqlite3_column_text(statement, 0),
+		   (size_t)sqlite3_column_bytes(statement, 0));
 	return 0;
 }
 
@@ -122,8 +127,10 @@ static int read_location(sqlite3 *database, bool *ret_state_db)
 	_cleanup_secret_ struct secret text = {};
 	_cleanup_json_ cJSON *json = NULL;
 	const char *location;
-	int r = read_text(database, "SELECT value_json FROM config_machine_state WHERE state_key = 'auth.sharedStore'",
-			  &text);
+	int r = read_text(
+		database,
+		"SELECT value_json FROM config_machine_state WHERE state_key = 'auth.sharedStore'",
+		&text);
 
 	*ret_state_db = false;
 	if (r == -ENODATA)
@@ -158,14 +165,16 @@ static void list_agents(sqlite3 *database, const struct surveyor *surveyor)
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
 
 	if (sqlite_has_table(database, "agent_databases") <= 0 ||
-	    sqlite3_prepare_v2(database, "SELECT agent_id, path FROM agent_databases", -1, &statement, NULL) != SQLITE_OK)
+	    sqlite3_prepare_v2(database, "SELECT agent_id, path FROM agent_databases", -1,
+			       &statement, NULL) != SQLITE_OK)
 		return;
 	while (survey->n_agents < AGENTS_MAX && sqlite3_step(statement) == SQLITE_ROW) {
 		const char *id = (const char *)sqlite3_column_text(statement, 0);
 		const char *path = (const char *)sqlite3_column_text(statement, 1);
 		struct sqlite_agent *agent;
 
-		if (string_empty(id) || string_empty(path) || !string_equal(path_basename(path), "openclaw-agent.sqlite"))
+		if (string_empty(id) || string_empty(path) ||
+		    !string_equal(path_basename(path), "openclaw-agent.sqlite"))
 			continue;
 		_cleanup_free_ char *full =
 			path[0] == '/' ? xstrdup(path) : path_join(surveyor->state_directory, path);
@@ -181,8 +190,9 @@ static bool has_unreleased_shared_store(sqlite3 *database)
 	_cleanup_secret_ struct secret text = {};
 
 	return sqlite_has_table(database, "auth_profile_stores") == 1 &&
-	       read_text(database, "SELECT store_key FROM auth_profile_stores WHERE store_key = 'shared'", &text) !=
-		       -ENODATA;
+	       read_text(database,
+			 "SELECT store_key FROM auth_profile_stores WHERE store_key = 'shared'",
+			 &text) != -ENODATA;
 }
 
 static int judge_shared(sqlite3 *database, enum sqlite_verdict *ret)
@@ -201,6 +211,17 @@ static int judge_shared(sqlite3 *database, enum sqlite_verdict *ret)
 	return 0;
 }
 
+static int user_version(sqlite3 *database)
+{
+	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+
+	if (sqlite3_prepare_v2(database, "PRAGMA user_version", -1, &statement, NULL) !=
+		    SQLITE_OK ||
+	    sqlite3_step(statement) != SQLITE_ROW)
+		return 0;
+	return sqlite3_column_int(statement, 0);
+}
+
 static int survey_state(sqlite3 *database, void *arg)
 {
 	struct surveyor *surveyor = arg;
@@ -213,6 +234,7 @@ static int survey_state(sqlite3 *database, void *arg)
 	if (r < 0)
 		return r;
 	survey->json_is_dead = sqlite_has_table(database, "config_machine_state") != 0;
+	survey->fences = user_version(database) >= STATE_FENCES;
 	list_agents(database, surveyor);
 	return 0;
 }
@@ -221,7 +243,7 @@ void openclaw_sqlite_survey(const char *state_directory, struct sqlite_survey *r
 {
 	_cleanup_free_ char *path = path_join(state_directory, "state/openclaw.sqlite");
 	struct sqlite_survey survey = {};
-	struct surveyor surveyor = { state_directory, &survey };
+	struct surveyor surveyor = {state_directory, &survey};
 	int r = sqlite_look(path, survey_state, &surveyor);
 
 	if (r < 0) {
@@ -236,7 +258,8 @@ bool openclaw_sqlite_is_sound(int version)
 {
 	int branch = version / 1000;
 
-	return version >= 3051003 || (branch == 3050 && version >= 3050007) || (branch == 3044 && version >= 3044006);
+	return version >= 3051003 || (branch == 3050 && version >= 3050007) ||
+	       (branch == 3044 && version >= 3044006);
 }
 
 // ---- reading
@@ -253,14 +276,17 @@ static int read_row(sqlite3 *database, void *arg)
 
 	if (r < 0)
 		return r;
-	return has_shape(database, reader->row) ? read_text(database, reader->row->select, &reader->text) : -EPROTO;
+	return has_shape(database, reader->row)
+		       ? read_text(database, reader->row->select, &reader->text)
+		       : -EPROTO;
 }
 
 static bool is_main_elsewhere(sqlite3 *database)
 {
 	bool state_db;
 
-	return has_unreleased_shared_store(database) || read_location(database, &state_db) < 0 || !state_db;
+	return has_unreleased_shared_store(database) || read_location(database, &state_db) < 0 ||
+	       !state_db;
 }
 
 static int read_shared_row(sqlite3 *database, void *arg)
@@ -276,14 +302,17 @@ static void say_unreadable(struct store *store, struct problems *problems, int e
 		int error;
 		const char *code, *what, *fix;
 	} words[] = {
-		{ EPROTO, "store_wrong_shape", "its tables are not of a shape that is known here: neither read nor written",
-		  "upgrade oauth-keepalive; OpenClaw itself is not affected" },
-		{ EBADMSG, "store_unreadable", "it is not a sound SQLite database, or its row no text",
-		  "let OpenClaw look at it: openclaw doctor --lint" },
-		{ EBUSY, "store_unreadable", "another process is at work in it and does not end",
-		  "run this again; if it stays so, see who has it open" },
-		{ EROFS, "store_unreadable", "a log was left behind in it that cannot be read without changing something",
-		  "run `openclaw models auth list`: it settles the log" },
+		{EPROTO, "store_wrong_shape",
+		 "its tables are not of a shape that is known here: neither read nor written",
+		 "upgrade oauth-keepalive; OpenClaw itself is not affected"},
+		{EBADMSG, "store_unreadable",
+		 "it is not a sound SQLite database, or its row no text",
+		 "let OpenClaw look at it: openclaw doctor --lint"},
+		{EBUSY, "store_unreadable", "another process is at work in it and does not end",
+		 "run this again; if it stays so, see who has it open"},
+		{EROFS, "store_unreadable",
+		 "a log was left behind in it that cannot be read without changing something",
+		 "run `openclaw models auth list`: it settles the log"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
@@ -299,10 +328,12 @@ static void say_unreadable(struct store *store, struct problems *problems, int e
 	openclaw_give_up(store, problems, error);
 }
 
-void openclaw_sqlite_read(struct store *store, const struct config *config, struct problems *problems)
+void openclaw_sqlite_read(struct store *store, const struct config *config,
+			  struct problems *problems)
 {
-	struct reader reader = { .row = row_of(store) };
-	int r = sqlite_look(store->target, store->role == ROLE_SHARED ? read_shared_row : read_row, &reader);
+	struct reader reader = {.row = row_of(store)};
+	int r = sqlite_look(store->target, store->role == ROLE_SHARED ? read_shared_row : read_row,
+			    &reader);
 
 	if (r == -ENOENT || r == -ENODATA)
 		store->state = STORE_MISSING;
@@ -321,13 +352,15 @@ static bool is_still_open_file(sqlite3 *database, const char *path)
 	struct stat standing;
 	int has_moved = 1;
 
-	return sqlite3_file_control(database, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved) == SQLITE_OK && !has_moved &&
-	       stat(path, &standing) == 0;
+	return sqlite3_file_control(database, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved) ==
+		       SQLITE_OK &&
+	       !has_moved && stat(path, &standing) == 0;
 }
 
 static int run(sqlite3 *database, const char *sql)
 {
-	return sqlite3_exec(database, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : sqlite_errno(database);
+	return sqlite3_exec(database, sql, NULL, NULL, NULL) == SQLITE_OK ? 0
+									  : sqlite_errno(database);
 }
 
 static int open_for_writing(const struct store *store, sqlite3 **ret)
@@ -344,7 +377,8 @@ static int open_for_writing(const struct store *store, sqlite3 **ret)
 		sqlite3_busy_timeout(database, BUSY_TIMEOUT_MS);
 		sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 		sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-		r = run(database, "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; BEGIN IMMEDIATE");
+		r = run(database, "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; BEGIN "
+				  "IMMEDIATE");
 	}
 	if (r >= 0 && !has_shape(database, row_of(store)))
 		r = -EBADMSG;
@@ -388,7 +422,8 @@ static int update_row(sqlite3 *database, const struct row *row, const struct sec
 	return sqlite3_changes(database) == 1 ? 0 : -ESTALE;
 }
 
-static int swap_row(sqlite3 *database, const struct store *store, struct store_change *changes, size_t n)
+static int swap_row(sqlite3 *database, const struct store *store, struct store_change *changes,
+		    size_t n)
 {
 	_cleanup_secret_ struct secret text = {}, result = {};
 	int r = read_text(database, row_of(store)->select, &text);

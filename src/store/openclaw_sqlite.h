@@ -25,6 +25,7 @@ enum sqlite_verdict openclaw_sqlite_agent(const char *agent_directory);
 struct sqlite_survey {
 	enum sqlite_verdict shared;
 	bool json_is_dead; // it is of 2026.8.1 or later, which never reads JSON, in no agent
+	bool fences;       // it is of 2026.9.4 or later: a refresh of its own that fails loses the login
 	struct sqlite_agent {
 		char *id, *directory; // of `agent_databases`; the directory is absolute
 	} *agents;

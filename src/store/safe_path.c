@@ -26,29 +26,6 @@ static char *printable(const char *path)
 	return string_printable(path, PATH_MAX);
 }
 
-static bool is_plain_word(const char *s)
-{
-	return s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/"
-			   "._-+=:,@%")] == 0;
-}
-
-// For a shell: in single quotes unless it is harmless without.
-static char *quoted(const char *path)
-{
-	_cleanup_free_ char *text = printable(path);
-	if (is_plain_word(text))
-		return TAKE_PTR(text);
-	char *out = xcalloc(4 * strlen(text) + 3, 1), *to = out;
-	*to++ = '\'';
-	for (const char *from = text; *from; from++)
-		if (*from == '\'')
-			to = stpcpy(to, "'\\''");
-		else
-			*to++ = *from;
-	*to = '\'';
-	return out;
-}
-
 static unsigned mode_bits(const struct stat *st)
 {
 	return st->st_mode & 07777;
@@ -57,7 +34,7 @@ static unsigned mode_bits(const struct stat *st)
 static int refuse_link(const char *path, const char *real, struct verdict *ret)
 {
 	_cleanup_free_ char *shown = printable(path), *shown_real = printable(real);
-	_cleanup_free_ char *word = quoted(path);
+	_cleanup_free_ char *word = shell_quoted(path);
 	ret->message = xasprintf("%s is not a real path: it leads to %s", shown, shown_real);
 	ret->fix = xasprintf("realpath %s", word);
 	return -EPERM;
@@ -66,7 +43,7 @@ static int refuse_link(const char *path, const char *real, struct verdict *ret)
 static int refuse_type(const char *path, const struct stat *st, const char *wanted,
 		       struct verdict *ret)
 {
-	_cleanup_free_ char *shown = printable(path), *word = quoted(path);
+	_cleanup_free_ char *shown = printable(path), *word = shell_quoted(path);
 	ret->message =
 		xasprintf("%s is not a %s (mode %06o)", shown, wanted, (unsigned)st->st_mode);
 	ret->fix = xasprintf("ls -ld %s", word);
@@ -77,7 +54,7 @@ static int refuse_type(const char *path, const struct stat *st, const char *want
 // the one whose tokens these are could not take part in them.
 static int refuse_owner(const char *path, const struct stat *st, struct verdict *ret)
 {
-	_cleanup_free_ char *shown = printable(path), *word = quoted(path);
+	_cleanup_free_ char *shown = printable(path), *word = shell_quoted(path);
 	ret->message = xasprintf("%s is owned by uid %u, not by uid %u (mode %04o)", shown,
 				 (unsigned)st->st_uid, (unsigned)geteuid(), mode_bits(st));
 	ret->fix = geteuid() == 0 ? xasprintf("sudo -u '#%u' oauth-keepalive refresh",
@@ -89,7 +66,7 @@ static int refuse_owner(const char *path, const struct stat *st, struct verdict 
 static int refuse_writable(const char *path, const struct stat *st, const char *whom,
 			   const char *chmod, struct verdict *ret)
 {
-	_cleanup_free_ char *shown = printable(path), *word = quoted(path);
+	_cleanup_free_ char *shown = printable(path), *word = shell_quoted(path);
 	ret->message = xasprintf("%s is writable by %s (mode %04o)", shown, whom, mode_bits(st));
 	ret->fix = xasprintf("chmod %s %s", chmod, word);
 	return -EPERM;
@@ -97,7 +74,7 @@ static int refuse_writable(const char *path, const struct stat *st, const char *
 
 static int refuse_ancestor_owner(const char *path, const struct stat *st, struct verdict *ret)
 {
-	_cleanup_free_ char *shown = printable(path), *word = quoted(path);
+	_cleanup_free_ char *shown = printable(path), *word = shell_quoted(path);
 	ret->message = xasprintf(
 		"the directory %s is owned by uid %u, neither by root nor by uid %u (mode %04o)",
 		shown, (unsigned)st->st_uid, (unsigned)geteuid(), mode_bits(st));
@@ -107,7 +84,7 @@ static int refuse_ancestor_owner(const char *path, const struct stat *st, struct
 
 static int check_real(const char *path, struct verdict *ret)
 {
-	_cleanup_free_ char *real = realpath(path, NULL);
+	_cleanup_free_ char *real = path_real(path);
 	if (!real)
 		return -errno;
 	return string_equal(real, path) ? 0 : refuse_link(path, real, ret);
@@ -135,7 +112,7 @@ static int check_ancestor(const char *path, struct verdict *ret)
 		return -errno;
 	if (!S_ISDIR(st.st_mode))
 		return -ENOTDIR; // it changed since it was resolved
-	if (st.st_uid != 0 && st.st_uid != geteuid())
+	if (!uid_is_root(st.st_uid) && st.st_uid != geteuid())
 		return refuse_ancestor_owner(path, &st, ret);
 	if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX))
 		return refuse_writable(path, &st, "others", "o-w", ret);

@@ -164,7 +164,7 @@ int sqlite_look(const char *path, sqlite_looker *looker, void *arg)
 		struct stat before, after;
 
 		if (i > 0)
-			nanosleep(&(struct timespec){ .tv_nsec = LOOK_PAUSE_NS }, NULL);
+			nanosleep(&(struct timespec){.tv_nsec = LOOK_PAUSE_NS}, NULL);
 		if (stat(path, &before) < 0)
 			return errno == ENOTDIR ? -ENOENT : -errno;
 		if (!S_ISREG(before.st_mode))
@@ -190,8 +190,9 @@ int sqlite_has_table(sqlite3 *database, const char *table)
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
 	int r;
 
-	if (sqlite3_prepare_v2(database, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1", -1, &statement,
-			       NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(database,
+			       "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1", -1,
+			       &statement, NULL) != SQLITE_OK)
 		return sqlite_errno(database);
 	sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
 	r = sqlite3_step(statement);

@@ -61,7 +61,7 @@ const char *store_role_name(enum store_role role)
 const char *store_format_name(enum store_format format)
 {
 	static const char *const names[] = {[STORE_OPENCLAW_JSON] = "openclaw-json",
-					     [STORE_OPENCLAW_SQLITE] = "openclaw-sqlite"};
+					    [STORE_OPENCLAW_SQLITE] = "openclaw-sqlite"};
 
 	return names[format];
 }
@@ -83,7 +83,7 @@ int64_t store_expires_written(const struct provider *provider, int64_t true_expi
 // Is the store still the file it was when found?
 static int check_target(const struct store *store)
 {
-	_cleanup_free_ char *target = realpath(store->path, NULL);
+	_cleanup_free_ char *target = path_real(store->path);
 
 	if (!target)
 		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? -ESTALE : -errno;

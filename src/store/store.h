@@ -71,6 +71,7 @@ struct store {
 
 struct stores {
 	char *state_dir; // OpenClaw's state directory, real path; NULL if there is none
+	bool fences;     // its OpenClaw is of 2026.9.4 or later: a refresh of its own that fails loses the login
 	struct store *list; // the shared one and the agents' databases, then JSON: main first, then agents by name, then those of the configuration
 	size_t n;
 };

@@ -33,6 +33,7 @@ CONTROL=
 TOKEN_URL=
 CA_FILE=
 CONFIG=      # lines added to the configuration
+CONFIG_FILE= # the configuration, if it is another than that of all runs (runs at once with their own)
 PROVIDERS=   # entries added to its list of providers
 status=0
 out=/dev/null
@@ -221,7 +222,7 @@ write_config() {
 		echo ");"
 		echo "$CONFIG"
 	} >"$T/keeper.conf.new"
-	mv "$T/keeper.conf.new" "$T/keeper.conf" # whole at any time: a race must not read half of it
+	mv "$T/keeper.conf.new" "${CONFIG_FILE:-$T/keeper.conf}" # whole at any time: a race must not read half of it
 }
 
 # keeper ARG…: run it with that configuration. Sets $status, $out, $err. UNDER holds words that go before the command.
@@ -241,7 +242,7 @@ keeper_command() {
 	echo "$*" >"$T/runs/$RUN.args"
 	[ -x "$OAUTH_KEEPALIVE" ] || die "no program at $OAUTH_KEEPALIVE (make, or set OAUTH_KEEPALIVE)"
 	write_config
-	COMMAND=("$OAUTH_KEEPALIVE" --config "$T/keeper.conf" --ledger-dir "$LEDGER" "$@")
+	COMMAND=("$OAUTH_KEEPALIVE" --config "${CONFIG_FILE:-$T/keeper.conf}" --ledger-dir "$LEDGER" "$@")
 }
 
 # start_keeper ARG…: the same in the background; its pid is $!. Several at once make a race.
@@ -278,6 +279,7 @@ traced() {
 couriers() {
 	local lock pid
 	for lock in "$T"/home*/.openclaw/locks/oauth-refresh/*.lock; do
+		[ -f "$lock" ] || continue
 		pid=$(jq .pid "$lock" 2>/dev/null) || continue
 		[[ $(readlink "/proc/$pid/exe") == */oauth-keepalive-courier ]] && echo "$pid"
 	done | sort -u

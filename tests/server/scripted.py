@@ -6,11 +6,13 @@ usage: scripted.py [--tls DIR]        (DIR gets a certificate by certificate.sh)
 
 Prints one line of JSON when it is ready: token_url, discovery_url, control_url, ca_file. On the control port:
 
-  POST /control {"answers": [ANSWER, ...]}   queue answers; each serves one request, whatever its path
+  POST /control {"answers": [ANSWER, ...]}   queue answers; each serves one request, whatever its path, or to its "path"
   GET  /state    {"posts", "tokens": {fingerprint: n}, "requests": [{method, path, token, headers}]}
 
 ANSWER, everything optional:
-  status 200 · headers {} · body "text" or JSON · size N: pad the body to N bytes · gzip true
+  status 200 · headers {} · body "text" or JSON · hex "00ff": the body's bytes · size N: pad the body to N bytes
+  tokens {…}: a good body, with fake tokens named after the last part of the path, and these members (null: none)
+  gzip true · path "/token/x": only for requests to it
   delay_ms before the answer · trickle_ms between single bytes of the body · repeat N (0: for ever)
   cut "before": close without a byte; "in": half the body, then reset; "after": the whole body, then reset
 
@@ -36,14 +38,14 @@ queue = []
 requests = []
 
 
-def next_answer():
+def next_answer(path):
     with lock:
-        if not queue:
+        answer = next((a for a in queue if a.get("path", path) == path), None)
+        if not answer:
             return {"status": 404, "body": "no answer was queued for this request\n"}
-        answer = queue[0]
         left = answer.get("repeat", 1)
         if left == 1:
-            queue.pop(0)
+            queue.remove(answer)
         elif left:
             answer["repeat"] = left - 1
         return dict(answer)
@@ -60,9 +62,17 @@ def fingerprint(token):
     return token and hashlib.sha256(token.encode()).hexdigest()[:12]
 
 
-def body_of(answer):
-    body = answer.get("body", "")
+def good_body(path, more):
+    name = path.rpartition("/")[2]
+    body = {"access_token": f"FAKE-ACCESS-new-{name}", "token_type": "Bearer",
+            "refresh_token": f"FAKE-REFRESH-new-{name}", "expires_in": 21600, **more}
+    return {key: value for key, value in body.items() if value is not None}
+
+
+def body_of(path, answer):
+    body = good_body(path, answer["tokens"]) if "tokens" in answer else answer.get("body", "")
     body = (body if isinstance(body, str) else json.dumps(body)).encode()
+    body = bytes.fromhex(answer.get("hex", "")) or body
     body += b" " * (answer.get("size", 0) - len(body))
     return gzip.compress(body) if answer.get("gzip") else body
 
@@ -88,7 +98,7 @@ class Scripted(Handler):
             requests.append({"method": self.command, "path": self.path, "token": token,
                              "headers": dict(self.headers)})
         try:
-            self.play(next_answer())
+            self.play(next_answer(self.path))
         except OSError:
             self.close_connection = True  # the client went away: that is its right
 
@@ -99,7 +109,7 @@ class Scripted(Handler):
         cut = answer.get("cut")
         if cut == "before":
             return self.reset()
-        body = body_of(answer)
+        body = body_of(self.path, answer)
         headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"}
         if answer.get("gzip"):
             headers["Content-Encoding"] = "gzip"

@@ -118,11 +118,13 @@ static void make_database(const char *name, const char *sql)
 #define AGENT_DATABASE(rows)                                                                       \
 	"CREATE TABLE auth_profile_store (store_key TEXT PRIMARY KEY, store_json TEXT NOT NULL, "  \
 	"updated_at INTEGER);" rows
-#define AGENT_ROW "INSERT INTO auth_profile_store VALUES ('primary', '{\"version\":1,\"profiles\":{}}', 1);"
+#define AGENT_ROW                                                                                  \
+	"INSERT INTO auth_profile_store VALUES ('primary', '{\"version\":1,\"profiles\":{}}', 1);"
 #define STATE_DATABASE                                                                             \
 	"CREATE TABLE config_machine_state (state_key TEXT PRIMARY KEY, value_json TEXT, "         \
 	"updated_at_ms INTEGER);"                                                                  \
-	"INSERT INTO config_machine_state VALUES ('auth.sharedStore', '{\"location\":\"state-db\"}', 1), "         \
+	"INSERT INTO config_machine_state VALUES ('auth.sharedStore', "                            \
+	"'{\"location\":\"state-db\"}', 1), "                                                      \
 	"('authProfiles.store', '{\"version\":1,\"profiles\":{}}', 1);"
 
 // ---- asking
@@ -583,7 +585,8 @@ static const struct store *store_named(const char *end)
 
 static void assert_states(enum store_state main_state, enum store_state a, enum store_state b)
 {
-	static const char *const names[] = {"main/agent/auth-profiles.json", "a/agent/auth-profiles.json",
+	static const char *const names[] = {"main/agent/auth-profiles.json",
+					    "a/agent/auth-profiles.json",
 					    "b/agent/auth-profiles.json"};
 	const enum store_state states[] = {main_state, a, b};
 
@@ -594,7 +597,8 @@ static void assert_states(enum store_state main_state, enum store_state a, enum 
 	}
 }
 
-static void assert_database(const char *name, enum store_role role, const char *agent, enum store_state is)
+static void assert_database(const char *name, enum store_role role, const char *agent,
+			    enum store_state is)
 {
 	const struct store *store = store_named(name);
 
@@ -617,7 +621,8 @@ static void test_retired_agent(void **state)
 	make_database(".openclaw/agents/a/agent/openclaw-agent.sqlite", AGENT_DATABASE(""));
 	assert_states(STORE_OK, STORE_RETIRED, STORE_OK);
 	assert_int_equal(stores.n, 3);
-	assert_problem("store_retired", SEVERITY_WARNING, "a/agent/auth-profiles.json: OpenClaw keeps");
+	assert_problem("store_retired", SEVERITY_WARNING,
+		       "a/agent/auth-profiles.json: OpenClaw keeps");
 	assert_non_null(strstr(problems.list->fix, "openclaw doctor --fix"));
 	make_database(".openclaw/agents/a/agent/openclaw-agent.sqlite", AGENT_ROW);
 	assert_states(STORE_OK, STORE_RETIRED, STORE_OK);
@@ -644,7 +649,8 @@ static void test_retired_state(void **state)
 
 	(void)state;
 	make_three_agents();
-	make_database(".openclaw/agents/main/agent/openclaw-agent.sqlite", AGENT_DATABASE(AGENT_ROW));
+	make_database(".openclaw/agents/main/agent/openclaw-agent.sqlite",
+		      AGENT_DATABASE(AGENT_ROW));
 	make_database(".openclaw/state/openclaw.sqlite", STATE_DATABASE);
 	assert_states(STORE_RETIRED, STORE_RETIRED, STORE_RETIRED);
 	assert_database("state/openclaw.sqlite", ROLE_SHARED, NULL, STORE_OK);
@@ -685,9 +691,10 @@ static void test_unreadable_state(void **state)
 {
 	(void)state;
 	make_three_agents();
-	make_database(".openclaw/agents/main/agent/openclaw-agent.sqlite", AGENT_DATABASE(AGENT_ROW));
-	make_database(".openclaw/state/openclaw.sqlite",
-		      STATE_DATABASE "ALTER TABLE config_machine_state RENAME COLUMN value_json TO value");
+	make_database(".openclaw/agents/main/agent/openclaw-agent.sqlite",
+		      AGENT_DATABASE(AGENT_ROW));
+	make_database(".openclaw/state/openclaw.sqlite", STATE_DATABASE
+		      "ALTER TABLE config_machine_state RENAME COLUMN value_json TO value");
 	assert_states(STORE_RETIRED, STORE_RETIRED, STORE_RETIRED);
 	assert_database("state/openclaw.sqlite", ROLE_SHARED, NULL, STORE_UNREADABLE);
 	assert_database("main/agent/openclaw-agent.sqlite", ROLE_AGENT, "main", STORE_OK);

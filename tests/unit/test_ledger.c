@@ -749,7 +749,7 @@ static void test_key(void **state)
 	account_key(key, "/s", "openai-codex", "openai-codex:default", NULL);
 	assert_string_equal(key, "1f4f0ca661cab538aa95e66e9337ca32");
 	account_key(key, "/s", "openai-codex", "openai-codex:default", &a);
-	assert_string_equal(key, "d279928c04eae6422341b044410a3aac"); // … ,"user-a"]
+	assert_string_equal(key, "625e0f2cdd1750ec20377fc376060cd6"); // … ,"user-a",email,account]
 	account_key(other, "/s", "openai-codex", "openai-codex:default", &b);
 	assert_string_not_equal(key, other);
 	// No two lists of names run together.

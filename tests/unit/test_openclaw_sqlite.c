@@ -24,8 +24,9 @@
 	"CREATE TABLE auth_profile_store (store_key TEXT NOT NULL PRIMARY KEY, store_json TEXT "   \
 	"NOT NULL, "                                                                               \
 	"updated_at INTEGER NOT NULL) STRICT;"
-#define AGENT_TABLE_6_5 \
-	"CREATE TABLE auth_profile_store (store_key TEXT NOT NULL PRIMARY KEY, store_json TEXT NOT NULL, " \
+#define AGENT_TABLE_6_5                                                                            \
+	"CREATE TABLE auth_profile_store (store_key TEXT NOT NULL PRIMARY KEY, store_json TEXT "   \
+	"NOT NULL, "                                                                               \
 	"updated_at INTEGER NOT NULL);"
 #define AGENT_ROW                                                                                  \
 	"INSERT INTO auth_profile_store VALUES ('primary', '{\"version\":1,\"profiles\":{}}', 1);"
@@ -34,11 +35,13 @@
 	"NOT NULL, "                                                                               \
 	"updated_at_ms INTEGER NOT NULL) STRICT;"
 #define STATE_ROW "INSERT INTO config_machine_state VALUES ('authProfiles.store', '{}', 1);"
-#define LOCATION(json) "INSERT INTO config_machine_state VALUES ('auth.sharedStore', '" json "', 1);"
-#define STATE_DB     LOCATION("{\"location\":\"state-db\"}")
-#define LEGACY_MAIN  LOCATION("{\"location\":\"legacy-main\"}")
-#define OLD_SHARED \
-	"CREATE TABLE auth_profile_stores (store_key TEXT NOT NULL PRIMARY KEY, store_json TEXT NOT NULL, " \
+#define LOCATION(json)                                                                             \
+	"INSERT INTO config_machine_state VALUES ('auth.sharedStore', '" json "', 1);"
+#define STATE_DB    LOCATION("{\"location\":\"state-db\"}")
+#define LEGACY_MAIN LOCATION("{\"location\":\"legacy-main\"}")
+#define OLD_SHARED                                                                                 \
+	"CREATE TABLE auth_profile_stores (store_key TEXT NOT NULL PRIMARY KEY, store_json TEXT "  \
+	"NOT NULL, "                                                                               \
 	"updated_at INTEGER NOT NULL);"
 
 static char *directory, *agent_database, *state_database;
@@ -159,7 +162,7 @@ static void test_absent(void **state)
 	assert_int_equal(survey(nowhere), SQLITE_ABSENT);
 }
 
-static const char *const modes[] = { "WAL", "DELETE" };
+static const char *const modes[] = {"WAL", "DELETE"};
 
 // Agents' databases over the releases (facts 0).
 static void test_agents_over_the_versions(void **state)
@@ -168,25 +171,32 @@ static void test_agents_over_the_versions(void **state)
 		const char *sql;
 		enum sqlite_verdict verdict;
 	} cases[] = {
-		{ "CREATE TABLE board (x);", SQLITE_ABSENT }, // up to 2026.6.1
-		{ AGENT_TABLE, SQLITE_VACANT },
-		{ AGENT_TABLE AGENT_ROW, SQLITE_HOLDS },
-		{ AGENT_TABLE_6_5 AGENT_ROW "PRAGMA user_version = 1;", SQLITE_HOLDS },
-		{ AGENT_TABLE AGENT_ROW "PRAGMA user_version = 23;", SQLITE_HOLDS },
-		{ AGENT_TABLE AGENT_ROW "PRAGMA user_version = 4711;", SQLITE_HOLDS },
-		{ AGENT_TABLE AGENT_ROW "ALTER TABLE auth_profile_store ADD COLUMN revision INTEGER;", SQLITE_HOLDS },
-		{ AGENT_TABLE AGENT_ROW "ALTER TABLE auth_profile_store RENAME COLUMN store_json TO document;",
-		  SQLITE_UNREADABLE },
-		{ AGENT_TABLE AGENT_ROW "ALTER TABLE auth_profile_store DROP COLUMN updated_at;", SQLITE_UNREADABLE },
-		{ AGENT_TABLE AGENT_ROW "ALTER TABLE auth_profile_store RENAME TO credentials;", SQLITE_ABSENT },
-		{ "CREATE TABLE auth_profile_store (store_key, store_json, updated_at);"
-		  "INSERT INTO auth_profile_store VALUES ('primary', x'7b7d', 1);", SQLITE_UNREADABLE },
+		{"CREATE TABLE board (x);", SQLITE_ABSENT}, // up to 2026.6.1
+		{AGENT_TABLE, SQLITE_VACANT},
+		{AGENT_TABLE AGENT_ROW, SQLITE_HOLDS},
+		{AGENT_TABLE_6_5 AGENT_ROW "PRAGMA user_version = 1;", SQLITE_HOLDS},
+		{AGENT_TABLE AGENT_ROW "PRAGMA user_version = 23;", SQLITE_HOLDS},
+		{AGENT_TABLE AGENT_ROW "PRAGMA user_version = 4711;", SQLITE_HOLDS},
+		{AGENT_TABLE AGENT_ROW
+		 "ALTER TABLE auth_profile_store ADD COLUMN revision INTEGER;",
+		 SQLITE_HOLDS},
+		{AGENT_TABLE AGENT_ROW
+		 "ALTER TABLE auth_profile_store RENAME COLUMN store_json TO document;",
+		 SQLITE_UNREADABLE},
+		{AGENT_TABLE AGENT_ROW "ALTER TABLE auth_profile_store DROP COLUMN updated_at;",
+		 SQLITE_UNREADABLE},
+		{AGENT_TABLE AGENT_ROW "ALTER TABLE auth_profile_store RENAME TO credentials;",
+		 SQLITE_ABSENT},
+		{"CREATE TABLE auth_profile_store (store_key, store_json, updated_at);"
+		 "INSERT INTO auth_profile_store VALUES ('primary', x'7b7d', 1);",
+		 SQLITE_UNREADABLE},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases) * ARRAY_SIZE(modes); i++) {
 		unlink(agent_database);
-		make_database(agent_database, modes[i % ARRAY_SIZE(modes)], cases[i / ARRAY_SIZE(modes)].sql);
+		make_database(agent_database, modes[i % ARRAY_SIZE(modes)],
+			      cases[i / ARRAY_SIZE(modes)].sql);
 		assert_verdicts(cases[i / ARRAY_SIZE(modes)].verdict, SQLITE_ABSENT);
 	}
 }
@@ -199,20 +209,25 @@ static void test_state_over_the_versions(void **state)
 		enum sqlite_verdict shared;
 		bool json_is_dead;
 	} cases[] = {
-		{ OLD_SHARED "CREATE TABLE state_leases (x);", SQLITE_ABSENT, false }, // 2026.6.1 to 2026.7.35
-		{ STATE_TABLE, SQLITE_ABSENT, true }, // 2026.8.1 on: legacy-main is what nothing means
-		{ STATE_TABLE STATE_ROW, SQLITE_ABSENT, true },
-		{ STATE_TABLE LEGACY_MAIN STATE_ROW, SQLITE_ABSENT, true },
-		{ STATE_TABLE STATE_DB, SQLITE_VACANT, true },
-		{ STATE_TABLE STATE_DB STATE_ROW, SQLITE_HOLDS, true },
-		{ STATE_TABLE STATE_DB STATE_ROW OLD_SHARED, SQLITE_HOLDS, true },
-		{ STATE_TABLE STATE_DB STATE_ROW "PRAGMA user_version = 4711;", SQLITE_HOLDS, true },
-		{ STATE_TABLE LOCATION("{\"location\":\"elsewhere\"}") STATE_ROW, SQLITE_UNREADABLE, true },
-		{ STATE_TABLE LOCATION("[") STATE_ROW, SQLITE_UNREADABLE, true },
-		{ STATE_TABLE LOCATION("{}") STATE_ROW, SQLITE_UNREADABLE, true },
-		{ STATE_TABLE STATE_DB STATE_ROW "ALTER TABLE config_machine_state RENAME COLUMN value_json TO value;",
-		  SQLITE_UNREADABLE, true },
-		{ OLD_SHARED "INSERT INTO auth_profile_stores VALUES ('shared', '{}', 1);", SQLITE_UNREADABLE, false },
+		{OLD_SHARED "CREATE TABLE state_leases (x);", SQLITE_ABSENT,
+		 false}, // 2026.6.1 to 2026.7.35
+		{STATE_TABLE, SQLITE_ABSENT,
+		 true}, // 2026.8.1 on: legacy-main is what nothing means
+		{STATE_TABLE STATE_ROW, SQLITE_ABSENT, true},
+		{STATE_TABLE LEGACY_MAIN STATE_ROW, SQLITE_ABSENT, true},
+		{STATE_TABLE STATE_DB, SQLITE_VACANT, true},
+		{STATE_TABLE STATE_DB STATE_ROW, SQLITE_HOLDS, true},
+		{STATE_TABLE STATE_DB STATE_ROW OLD_SHARED, SQLITE_HOLDS, true},
+		{STATE_TABLE STATE_DB STATE_ROW "PRAGMA user_version = 4711;", SQLITE_HOLDS, true},
+		{STATE_TABLE LOCATION("{\"location\":\"elsewhere\"}") STATE_ROW, SQLITE_UNREADABLE,
+		 true},
+		{STATE_TABLE LOCATION("[") STATE_ROW, SQLITE_UNREADABLE, true},
+		{STATE_TABLE LOCATION("{}") STATE_ROW, SQLITE_UNREADABLE, true},
+		{STATE_TABLE STATE_DB STATE_ROW
+		 "ALTER TABLE config_machine_state RENAME COLUMN value_json TO value;",
+		 SQLITE_UNREADABLE, true},
+		{OLD_SHARED "INSERT INTO auth_profile_stores VALUES ('shared', '{}', 1);",
+		 SQLITE_UNREADABLE, false},
 	};
 
 	(void)state;
@@ -220,7 +235,8 @@ static void test_state_over_the_versions(void **state)
 		struct sqlite_survey survey;
 
 		unlink(state_database);
-		make_database(state_database, modes[i % ARRAY_SIZE(modes)], cases[i / ARRAY_SIZE(modes)].sql);
+		make_database(state_database, modes[i % ARRAY_SIZE(modes)],
+			      cases[i / ARRAY_SIZE(modes)].sql);
 		assert_verdicts(SQLITE_ABSENT, cases[i / ARRAY_SIZE(modes)].shared);
 		openclaw_sqlite_survey(directory, &survey);
 		assert_int_equal(survey.json_is_dead, cases[i / ARRAY_SIZE(modes)].json_is_dead);
@@ -235,10 +251,14 @@ static void test_registry(void **state)
 
 	(void)state;
 	make_database(state_database, "WAL",
-		      "CREATE TABLE agent_databases (agent_id TEXT NOT NULL, path TEXT NOT NULL, schema_version INTEGER "
-		      "NOT NULL, last_seen_at INTEGER NOT NULL, size_bytes INTEGER, PRIMARY KEY (agent_id, path)) STRICT;"
-		      "INSERT INTO agent_databases VALUES ('a', 'agents/a/agent/openclaw-agent.sqlite', 23, 1, NULL),"
-		      "('b', '/srv/b/openclaw-agent.sqlite', 23, 1, 4096), ('c', '/etc/passwd', 1, 1, 1), ('', '', 1, 1, 1);");
+		      "CREATE TABLE agent_databases (agent_id TEXT NOT NULL, path TEXT NOT NULL, "
+		      "schema_version INTEGER "
+		      "NOT NULL, last_seen_at INTEGER NOT NULL, size_bytes INTEGER, PRIMARY KEY "
+		      "(agent_id, path)) STRICT;"
+		      "INSERT INTO agent_databases VALUES ('a', "
+		      "'agents/a/agent/openclaw-agent.sqlite', 23, 1, NULL),"
+		      "('b', '/srv/b/openclaw-agent.sqlite', 23, 1, 4096), ('c', '/etc/passwd', 1, "
+		      "1, 1), ('', '', 1, 1, 1);");
 	openclaw_sqlite_survey(directory, &survey);
 	assert_int_equal(survey.shared, SQLITE_ABSENT);
 	assert_int_equal(survey.n_agents, 2);
@@ -255,8 +275,9 @@ static void test_library(void **state)
 		int version;
 		bool sound;
 	} cases[] = {
-		{ 3040001, false }, { 3044005, false }, { 3044006, true }, { 3045003, false }, { 3050006, false },
-		{ 3050007, true },  { 3051000, false }, { 3051002, false }, { 3051003, true },	{ 3053004, true },
+		{3040001, false}, {3044005, false}, {3044006, true},  {3045003, false},
+		{3050006, false}, {3050007, true},  {3051000, false}, {3051002, false},
+		{3051003, true},  {3053004, true},
 	};
 
 	(void)state;
@@ -443,26 +464,33 @@ static void test_creates_no_log(void **state)
 
 // ---- reading and writing
 
-#define LOGIN(refresh) \
-	"{\"version\":1, \"profiles\":{\"xai:default\":{\"type\":\"oauth\",\"provider\":\"xai\",\"note\":1e2," \
-	"\"access\":\"FAKE-ACCESS-1\",\"refresh\":\"" refresh "\",\"expires\":1796073857000}},\"more\":[1.50]}"
+#define LOGIN(refresh)                                                                             \
+	"{\"version\":1, "                                                                         \
+	"\"profiles\":{\"xai:default\":{\"type\":\"oauth\",\"provider\":\"xai\",\"note\":1e2,"     \
+	"\"access\":\"FAKE-ACCESS-1\",\"refresh\":\"" refresh                                      \
+	"\",\"expires\":1796073857000}},\"more\":[1.50]}"
 
 // Its neighbour in 2026.9.6, which an untrusting SQLite 3.40 takes for malformed.
-#define NEIGHBOUR "CREATE TABLE transcript_events (json TEXT, CHECK (json IS NULL OR json_valid(json))) STRICT;"
+#define NEIGHBOUR                                                                                  \
+	"CREATE TABLE transcript_events (json TEXT, CHECK (json IS NULL OR json_valid(json))) "    \
+	"STRICT;"
 
 static void make_login(const char *path, const char *journal_mode)
 {
-	make_database(path, journal_mode,
-		      path == state_database
-			      ? STATE_TABLE STATE_DB
-			      "INSERT INTO config_machine_state VALUES ('authProfiles.store', '" LOGIN("FAKE-REFRESH-1") "', 1);"
-			      : AGENT_TABLE NEIGHBOUR "INSERT INTO auth_profile_store VALUES ('primary', '" LOGIN(
-					    "FAKE-REFRESH-1") "', 1);");
+	make_database(
+		path, journal_mode,
+		path == state_database ? STATE_TABLE STATE_DB
+			"INSERT INTO config_machine_state VALUES ('authProfiles.store', '" LOGIN(
+				"FAKE-REFRESH-1") "', 1);"
+				       : AGENT_TABLE NEIGHBOUR
+			"INSERT INTO auth_profile_store VALUES ('primary', '" LOGIN(
+				"FAKE-REFRESH-1") "', 1);");
 }
 
 static struct store store_at(char *path, enum store_role role)
 {
-	return (struct store){ .format = STORE_OPENCLAW_SQLITE, .role = role, .path = path, .target = path };
+	return (struct store){
+		.format = STORE_OPENCLAW_SQLITE, .role = role, .path = path, .target = path};
 }
 
 static bool is_first(struct fingerprint standing, void *arg)
@@ -538,12 +566,17 @@ static void test_write(void **state)
 		enum store_role role;
 		const char *text, *time, *others;
 	} cases[] = {
-		{ agent_database, ROLE_AGENT, "SELECT store_json FROM auth_profile_store WHERE store_key = 'primary'",
-		  "SELECT updated_at FROM auth_profile_store", "SELECT count(*) FROM auth_profile_store" },
-		{ state_database, ROLE_SHARED,
-		  "SELECT value_json FROM config_machine_state WHERE state_key = 'authProfiles.store'",
-		  "SELECT updated_at_ms FROM config_machine_state WHERE state_key = 'authProfiles.store'",
-		  "SELECT count(*) FROM config_machine_state WHERE updated_at_ms = 1 AND state_key = 'auth.sharedStore'" },
+		{agent_database, ROLE_AGENT,
+		 "SELECT store_json FROM auth_profile_store WHERE store_key = 'primary'",
+		 "SELECT updated_at FROM auth_profile_store",
+		 "SELECT count(*) FROM auth_profile_store"},
+		{state_database, ROLE_SHARED,
+		 "SELECT value_json FROM config_machine_state WHERE state_key = "
+		 "'authProfiles.store'",
+		 "SELECT updated_at_ms FROM config_machine_state WHERE state_key = "
+		 "'authProfiles.store'",
+		 "SELECT count(*) FROM config_machine_state WHERE updated_at_ms = 1 AND state_key "
+		 "= 'auth.sharedStore'"},
 	};
 
 	(void)state;
@@ -557,14 +590,17 @@ static void test_write(void **state)
 		make_login(cases[k].path, modes[i % ARRAY_SIZE(modes)]);
 		assert_int_equal(openclaw_sqlite_prove(&store), 0);
 		assert_written(&store);
-		assert_query(cases[k].path, cases[k].text,
-			     "{\"version\":1, \"profiles\":{\"xai:default\":{\"type\":\"oauth\",\"provider\":\"xai\","
-			     "\"note\":1e2,\"access\":\"FAKE-ACCESS-2\",\"refresh\":\"FAKE-REFRESH-2\","
-			     "\"expires\":1796080000000}},\"more\":[1.50]}");
+		assert_query(
+			cases[k].path, cases[k].text,
+			"{\"version\":1, "
+			"\"profiles\":{\"xai:default\":{\"type\":\"oauth\",\"provider\":\"xai\","
+			"\"note\":1e2,\"access\":\"FAKE-ACCESS-2\",\"refresh\":\"FAKE-REFRESH-2\","
+			"\"expires\":1796080000000}},\"more\":[1.50]}");
 		time = query(cases[k].path, cases[k].time);
 		assert_true(atoll(time) >= before && atoll(time) <= clock_wall_ms());
 		assert_query(cases[k].path, cases[k].others, "1");
-		assert_query(cases[k].path, "PRAGMA journal_mode", i % ARRAY_SIZE(modes) ? "delete" : "wal");
+		assert_query(cases[k].path, "PRAGMA journal_mode",
+			     i % ARRAY_SIZE(modes) ? "delete" : "wal");
 		assert_query(cases[k].path, "PRAGMA integrity_check", "ok");
 	}
 }
@@ -584,7 +620,8 @@ static void test_no_checkpoint(void **state)
 {
 	struct store store = store_at(agent_database, ROLE_AGENT);
 	_cleanup_free_ char *sum = xasprintf("sha256sum '%s' >'%s.sum'", agent_database, directory);
-	_cleanup_free_ char *check = xasprintf("sha256sum --quiet -c '%s.sum' && rm '%s.sum'", directory, directory);
+	_cleanup_free_ char *check =
+		xasprintf("sha256sum --quiet -c '%s.sum' && rm '%s.sum'", directory, directory);
 	_cleanup_free_ char *filler = xcalloc(8u << 20, 1), *sql = NULL;
 	sqlite3 *database;
 
@@ -592,7 +629,9 @@ static void test_no_checkpoint(void **state)
 	memset(filler, 'x', (8u << 20) - 1);
 	make_login(agent_database, "WAL");
 	// A document of eight megabytes: two thousand pages in one commit of ours.
-	sql = xasprintf("UPDATE auth_profile_store SET store_json = json_set(store_json, '$.filler', '%s')", filler);
+	sql = xasprintf(
+		"UPDATE auth_profile_store SET store_json = json_set(store_json, '$.filler', '%s')",
+		filler);
 	database = open_database(agent_database, "WAL");
 	execute(database, sql);
 	assert_int_equal(sqlite3_close(database), SQLITE_OK);
@@ -602,7 +641,9 @@ static void test_no_checkpoint(void **state)
 	assert_written(&store);
 	assert_true(size_of("-wal") > (8 << 20));
 	assert_int_equal(run(check), 0);
-	assert_query(agent_database, "SELECT json_extract(store_json, '$.profiles.\"xai:default\".refresh') FROM auth_profile_store",
+	assert_query(agent_database,
+		     "SELECT json_extract(store_json, '$.profiles.\"xai:default\".refresh') FROM "
+		     "auth_profile_store",
 		     "FAKE-REFRESH-2");
 }
 
@@ -616,7 +657,8 @@ static void test_compare_and_swap(void **state)
 	(void)state;
 	make_login(agent_database, "DELETE");
 	database = open_database(agent_database, "DELETE");
-	execute(database, "UPDATE auth_profile_store SET store_json = '" LOGIN("FAKE-REFRESH-9") "', updated_at = 2");
+	execute(database, "UPDATE auth_profile_store SET store_json = '" LOGIN(
+				  "FAKE-REFRESH-9") "', updated_at = 2");
 	sqlite3_close(database);
 	before = snapshot();
 	assert_int_equal(write_second(&store, &result), 0);
@@ -625,7 +667,8 @@ static void test_compare_and_swap(void **state)
 	assert_string_equal(before, after);
 
 	database = open_database(agent_database, "DELETE");
-	execute(database, "UPDATE auth_profile_store SET store_json = '{\"version\":1,\"profiles\":{}}'");
+	execute(database,
+		"UPDATE auth_profile_store SET store_json = '{\"version\":1,\"profiles\":{}}'");
 	sqlite3_close(database);
 	assert_int_equal(write_second(&store, &result), 0);
 	assert_int_equal(result, STORE_GONE);
@@ -634,7 +677,8 @@ static void test_compare_and_swap(void **state)
 	execute(database, "DELETE FROM auth_profile_store");
 	sqlite3_close(database);
 	assert_int_equal(write_second(&store, &result), -ESTALE);
-	assert_query(agent_database, "SELECT count(*) FROM auth_profile_store", "0"); // no row is made
+	assert_query(agent_database, "SELECT count(*) FROM auth_profile_store",
+		     "0"); // no row is made
 }
 
 static void test_write_refused(void **state)
@@ -693,14 +737,16 @@ static void test_write_into_replaced_file(void **state)
 	_cleanup_free_ char *other = xasprintf("%s.restored", agent_database);
 	_cleanup_secret_ struct secret refresh = {};
 	struct store store = store_at(agent_database, ROLE_AGENT);
-	struct store_change change = {
-		.profile = "xai:default", .provider = "xai", .refresh = &refresh, .may_overwrite = replace_meanwhile
-	};
+	struct store_change change = {.profile = "xai:default",
+				      .provider = "xai",
+				      .refresh = &refresh,
+				      .may_overwrite = replace_meanwhile};
 
 	(void)state;
 	secret_set_string(&refresh, "FAKE-REFRESH-2");
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
-		_cleanup_free_ char *wal = xasprintf("%s-wal", agent_database), *shm = xasprintf("%s-shm", agent_database);
+		_cleanup_free_ char *wal = xasprintf("%s-wal", agent_database),
+				    *shm = xasprintf("%s-shm", agent_database);
 
 		unlink(agent_database);
 		make_login(other, modes[i]);
@@ -712,7 +758,8 @@ static void test_write_into_replaced_file(void **state)
 		assert_int_equal(openclaw_sqlite_write(&store, &change, 1), 0);
 		assert_int_equal(change.result, STORE_WRITTEN);
 		assert_query(agent_database,
-			     "SELECT json_extract(store_json, '$.profiles.\"xai:default\".refresh') FROM auth_profile_store",
+			     "SELECT json_extract(store_json, "
+			     "'$.profiles.\"xai:default\".refresh') FROM auth_profile_store",
 			     "FAKE-REFRESH-2");
 		unlink(wal);
 		unlink(shm);

@@ -445,8 +445,8 @@ static const struct answer_case {
 	{"openai", 200, "", "{\"status\":\"failed\"}", ANSWER_UNKNOWN, "http_200"},
 	{"openai", 403, "", "<html>denied</html>", ANSWER_REJECTED, "http_403"},
 	{"openai", 404, "", "", ANSWER_REJECTED, "http_404"},
-	{"minimax-portal", 307, "", "", ANSWER_REJECTED, "http_307"},
-	{"openai", 302, "", "<html>moved</html>", ANSWER_REJECTED, "http_302"},
+	{"minimax-portal", 307, "", "", ANSWER_UNKNOWN, "http_307"},
+	{"openai", 302, "", "<html>moved</html>", ANSWER_UNKNOWN, "http_302"},
 
 	// certainly not spent
 	{"anthropic", 429, "", "{\"error\":{\"type\":\"rate_limit_error\"}}", ANSWER_NOT_SPENT,

@@ -513,7 +513,17 @@ struct swapper {
 	bool allow;
 	int calls;
 	struct fingerprint seen;
+	struct fence fence;
 };
+
+static bool may_replace_fence(const struct fence *standing, void *arg)
+{
+	struct swapper *swapper = arg;
+
+	swapper->calls++;
+	swapper->fence = *standing;
+	return swapper->allow;
+}
 
 static bool may_overwrite(struct fingerprint standing, void *arg)
 {
@@ -529,7 +539,7 @@ struct attempt {
 	const char *profile, *provider, *access, *refresh, *id_token;
 	const struct identity *identity;
 	int64_t expires_ms;
-	bool refuse;
+	bool refuse, ignorant; // of fences
 	// out
 	int r;
 	enum store_result result;
@@ -550,6 +560,7 @@ static void attempt(struct attempt *a, const struct store *store, struct atomic_
 		.identity = a->identity,
 		.expires_ms = a->expires_ms,
 		.may_overwrite = may_overwrite,
+		.may_replace_fence = a->ignorant ? NULL : may_replace_fence,
 		.arg = &a->swapper,
 	};
 
@@ -853,7 +864,7 @@ static void test_refusals(void **state)
 	"openclaw-oauth-refresh-fence:v1:0123456789abcdef0123456789abcdef:failed:" kind            \
 	":0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-static void test_fence_is_swapped_like_a_token(void **state)
+static void test_fence_is_swapped_by_what_it_names(void **state)
 {
 	_cleanup_free_ char *text = quoted(
 		xstrdup("{'profiles':{'a:b':{'type':'oauth','provider':'xai','expires':1,'email':'"
@@ -862,7 +873,6 @@ static void test_fence_is_swapped_like_a_token(void **state)
 		quoted(xstrdup("{'profiles':{'a:b':{'type':'oauth','provider':'xai',"
 			       "'expires':1796160257456,'email':'x','access':'NEW-A',"
 			       "'refresh':'NEW-R'}}}"));
-	_cleanup_secret_ struct secret fence = secret_of(FENCE("refresh"));
 	_cleanup_stores_ struct stores stores = store_of(text);
 	struct attempt a = {
 		.access = "NEW-A", .refresh = "NEW-R", .expires_ms = NEW_MS, .refuse = true};
@@ -870,11 +880,17 @@ static void test_fence_is_swapped_like_a_token(void **state)
 	(void)state;
 	attempt(&a, stores.list, NULL);
 	assert_int_equal(a.result, STORE_CONFLICT);
+	assert_int_equal(a.swapper.calls, 1);
+	a.refuse = false, a.ignorant = true;
+	attempt(&a, stores.list, NULL);
+	assert_int_equal(a.result, STORE_CONFLICT);
 	assert_file(stores.list->target, text);
-	a.refuse = false;
+	a.ignorant = false;
 	attempt(&a, stores.list, NULL);
 	assert_int_equal(a.result, STORE_WRITTEN);
-	assert_true(fingerprint_equal(a.swapper.seen, fingerprint_of(&fence)));
+	assert_true(a.swapper.fence.failed);
+	assert_string_equal(a.swapper.fence.claim, "0123456789abcdef0123456789abcdef");
+	assert_true(fingerprint_empty(a.swapper.seen)); // never asked as if it were a token
 	assert_file(stores.list->target, after);
 }
 
@@ -1258,7 +1274,7 @@ int main(void)
 		cmocka_unit_test(test_skew_is_applied),
 		cmocka_unit_test(test_expires_written),
 		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_fence_is_swapped_like_a_token),
+		cmocka_unit_test(test_fence_is_swapped_by_what_it_names),
 		cmocka_unit_test(test_changed_meanwhile),
 		cmocka_unit_test(test_retired_is_dead),
 		cmocka_unit_test(test_symlink_and_mode),

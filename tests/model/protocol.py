@@ -1,0 +1,1018 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Explicit-state model of the transaction (src/keepalive/cycle.h): every interleaving of it, and every kill.
+
+Who moves: two runs (each a keeper and its courier, killed apart or together, between any two durable writes),
+OpenClaw 2026.6.1 (holds the refresh lock over its HTTP request), a person (a login is issued, later saved; a
+logout), one restore of a main store, and the server: it rotates refresh tokens and revokes the family when a spent one
+comes back, or keeps them, or rotates them beside an access token that stays. A scenario gives each a budget. There is
+no time: a token is due, late, or an orphan at its hold limit whenever the budget allows. What is done under one store
+lock is one move.
+
+A *generation* is a number in order of issue; `tok` and `acc` say which refresh and access token it has. A copy is a
+generation or ABSENT. A *name* is an account (a profile id) of the login: with two names (openai, openai-codex) each
+has its main and agent copy, its record and its refresh lock; receipts are shared. Copies are read by `copy_token`, so
+that fences can be added there.
+
+Functions are called as in the code and stand in its order. What can be switched off is in RULES; `--mutants` proves
+that every rule is needed: without it some scenario fails. A rule is changed here first; a trace becomes a test.
+
+P1   we claim a token that a record, mark, receipt or copy shows as spent, or send one again not as the last resort
+P1o  OpenClaw sends a token that we spent
+P2   an answer that our courier received is, in the end, in no record (live, superseded or displaced)
+P3   a copy is overwritten with a generation of an older login than its own
+P4   in the end a copy is not the live one and nobody is told, or a login that works is reported as lost
+P5   somebody is stuck: no move, runs without end, an answer that the next run may not finish, a receipt left open
+P6   main is written after a run saw it logged out and before anybody logged in
+
+The last column names the limits that were met; all are in the README: P1o after a courier died, an answer was lost, a
+store was restored, or an orphan reached its hold limit without a run; P3 when a run was killed between adopting a
+login and writing it, and OpenClaw rotated a copy of the old line meanwhile, or when the first run, without a ledger,
+meets a login beside a later rotation of the old line (either login is in displaced/).
+"""
+import argparse
+import sys
+import time
+from collections import deque, namedtuple
+from multiprocessing import Pool
+
+RULES = {
+    'look again under the locks': 'claim: what is carried out was decided under the refresh locks',
+    'nothing without the locks': 'claim: the refresh locks also where only the ledger is to change',
+    'all names locked': 'claim: the refresh locks of every name of the grant',
+    'hold before takeover': 'claim: the new courier guards an answer before the lock files name it',
+    'takeover restamps': 'claim: the lock files over an orphaned answer name the courier of the new run',
+    'guard is found': 'claim: whoever guards the answer by now is taken over, not only who sent the token',
+    'answer keeps its locks': 'claim: who cannot go on leaves locks over an unfinished answer to its courier',
+    'shared receipt binds': 'cycle: accounts of one open receipt are one grant, whatever is live in them by now',
+    'siblings follow': 'observe: a name follows another one that retired its live token',
+    'held means busy': 'decide: a receipt in flight elsewhere is left alone',
+    'recover only if live': 'decide: an answer becomes live only if its token still is',
+    'rotation is the refresh token': 'decide: an answer is known already only if both its tokens are',
+    'answer displaced': 'decide: an answer that cannot become live is kept',
+    'unknown is not unsent': 'decide: only a receipt without a send is dropped',
+    'two sends at most': 'decide: one last resort, not more',
+    'dead is remembered': 'decide: a dead token is not sent again',
+    'spent is settled': 'decide: the receipt of a token that is not live any more is closed',
+    'order by adoption': 'decide: only what is older than the adopted logins is superseded',
+    'ended is sticky': 'decide: a logged-out main that a backup brought back stays logged out',
+    'only main ends the end': 'decide: neither an agent\'s login nor another name ends it',
+    'an old backup ends no end': 'decide: nor does an unknown token in main that is older than the live login',
+    'receipt before send': 'exchange: no receipt, no send',
+    'courier checks locks': 'exchange: the courier sends only while all lock files are its own',
+    'courier guards answer': 'exchange: an orphan with an answer stays until the hold limit',
+    'who leads is saved first': 'commit: a name that follows another one is saved after it',
+    'open receipts are closed last': 'commit: a token retired by one name keeps its receipt until all are written',
+    'compare-and-swap': 'commit: only a copy whose token is known is overwritten',
+    'settle only after ledger': 'commit: a receipt is closed when ledger and copies have its answer',
+    'locks until written': 'commit: the refresh locks are released when the copies are written',
+}
+OFF = set()
+ABSENT = -1
+EARLY, DUE, LATE = 'early', 'due', 'late'  # when a run happens; late: it is time for the last resort
+
+World = namedtuple('World', 'par tok acc server names receipts marks displaced keepers couriers openclaw wire login '
+                            'budget history ghost')
+Name = namedtuple('Name', 'main agent record refresh_lock account_lock')
+Record = namedtuple('Record', 'live superseded anchor before diverged ended dead')
+Receipt = namedtuple('Receipt', 'token state sends answer names courier')  # answer: generation, 'dead', 'not spent'
+Keeper = namedtuple('Keeper', 'stage names when owner token todo then')  # todo: the durable writes that are left
+OpenClaw = namedtuple('OpenClaw', 'name store answer')
+Budget = namedtuple('Budget', 'keeper courier both lost connect not_spent busy login logout restore openclaw reclaim '
+                              'due')
+Ghost = namedtuple('Ghost', 'sent spent received peers excuse out')  # seen by the properties only
+
+
+def on(rule):
+    return rule not in OFF
+
+
+def put(t, i, value):
+    return t[:i] + (value,) + t[i + 1:]
+
+
+def set_name(w, n, **kw):
+    return w._replace(names=put(w.names, n, w.names[n]._replace(**kw)))
+
+
+def set_courier(w, i, courier):
+    return w._replace(couriers=put(w.couriers, i, courier))
+
+
+def pay(w, what):
+    return w._replace(budget=w.budget._replace(**{what: getattr(w.budget, what) - 1}))
+
+
+def note(w, **kw):
+    return w._replace(ghost=w.ghost._replace(**kw))
+
+
+def excuse(w, why):
+    return note(w, excuse=w.ghost.excuse or why)
+
+
+def login_of(w, g):
+    while w.par[g] != ABSENT:
+        g = w.par[g]
+    return g
+
+
+def copy_token(w, copy):
+    return w.tok[copy] if copy != ABSENT else None
+
+
+# ---- receipts, locks, couriers. A courier is ('ready',), ('request', token), ('sent', token) or ('guard', token).
+
+def receipt_of(w, token):
+    return next((r for r in w.receipts if r.token == token), None)
+
+
+def with_receipt(w, receipt):
+    return w._replace(receipts=tuple(sorted([r for r in w.receipts if r.token != receipt.token] + [receipt])))
+
+
+def without_receipt(w, token):
+    return w._replace(receipts=tuple(r for r in w.receipts if r.token != token))
+
+
+def is_held(w, token, me):
+    """by its OFD lock, in another run than `me`"""
+    return any(j != me and ((k and k.token == token) or (c and c[0] != 'ready' and c[1] == token))
+               for j, (k, c) in enumerate(zip(w.keepers, w.couriers)))
+
+
+def lock_is_free(w, n):
+    """not there, or a dead process stands in it"""
+    owner = w.names[n].refresh_lock
+    if owner is None or owner == 'oc':
+        return owner is None
+    return (w.couriers if owner[0] == 'c' else w.keepers)[int(owner[1])] is None
+
+
+def orphan_guard(w, n, token):
+    """who stands in the lock file: the courier of a dead keeper, with the answer to `token`?"""
+    owner = w.names[n].refresh_lock
+    if owner and owner[0] == 'c' and w.couriers[int(owner[1])] == ('guard', token) and not w.keepers[int(owner[1])]:
+        return int(owner[1])
+    return None
+
+
+def tidy(w):
+    """couriers whose keeper is gone, and who have neither a request out nor an answer to guard, leave"""
+    for j, c in enumerate(w.couriers):
+        if not c or w.keepers[j] or c[0] == 'sent':
+            continue
+        if (c[0] == 'guard' and on('courier guards answer') and receipt_of(w, c[1]) and
+                any(n.refresh_lock == f'c{j}' for n in w.names)):
+            continue
+        w = set_courier(w, j, None)
+    return w
+
+
+def release(w, i):
+    for n in w.keepers[i].names:
+        if w.names[n].refresh_lock in (f'c{i}', f'k{i}'):
+            w = set_name(w, n, refresh_lock=None)
+    return die(w, i)
+
+
+def die(w, i, with_courier=False):
+    for n, name in enumerate(w.names):
+        if name.account_lock == i:
+            w = set_name(w, n, account_lock=None)
+    if with_courier:
+        w = set_courier(w, i, None)
+    return tidy(w._replace(keepers=put(w.keepers, i, None)))
+
+
+# ---- decide.c
+
+class Account:
+    """struct account: one name as a look shows it, and what is decided about it"""
+
+    def __init__(self, w, n, me, when, claimed, opt, sibling):
+        name = w.names[n]
+        self.w, self.me, self.when, self.claimed, self.opt, self.sibling = w, me, when, claimed, opt, sibling
+        self.main, self.recorded, self.record = name.main, name.record, name.record
+        self.copies = [(s, c) for s, c in (('main', name.main), ('agent', name.agent)) if c != ABSENT]
+        tokens = {copy_token(w, c) for _, c in self.copies} | ({w.tok[name.record.live]} if name.record else set())
+        self.receipts = [r for r in w.receipts if n in r.names or r.token in tokens]
+        self.verdict, self.write = 'none', ()
+        self.recovers = self.busy = self.send = False
+        self.displaced, self.settle, self.drop, self.close = [], [], [], []
+
+    def has_work(self):
+        return bool(self.send or self.record != self.recorded or self.settle or self.drop or self.close or self.write)
+
+    def live_token(self):
+        return self.w.tok[self.record.live]
+
+    def change(self, **kw):
+        self.record = self.record._replace(**kw)
+
+    def conclude(self, verdict, write=()):
+        self.verdict, self.write = verdict, write
+        return self
+
+    def knows(self, token):
+        return token == self.live_token() or token in self.record.superseded
+
+    def is_fresh(self, copy):
+        token = copy_token(self.w, copy)
+        return copy != ABSENT and not self.knows(token) and token not in self.w.marks
+
+    def issue_compare(self, a, b):
+        return 0 if self.opt['unordered'] else (a > b) - (a < b)
+
+    def others_at_work(self):
+        return on('held means busy') and any(is_held(self.w, r.token, self.me) and
+                                             not (self.claimed and r.state == 'ANSWERED') for r in self.receipts)
+
+    def adopt(self, generation, ends_the_end=True):
+        old = self.live_token()
+        if copy_token(self.w, generation) != old:
+            if not self.record.dead:
+                self.displaced.append(self.record.live)
+            close = [r.token for r in self.receipts if r.token == old and r.state != 'CLAIMED']
+            self.close += close
+            if not close or not on('open receipts are closed last'):
+                self.settle.append(old)
+            ended = self.record.ended and not ends_the_end and on('only main ends the end')
+            self.change(superseded=self.record.superseded | {old}, anchor=generation, before=self.record.anchor,
+                        dead=False, ended=ended)
+            self.live_settled = False
+        self.change(live=generation)
+
+    def latest_fresh(self, than):
+        later = [c for _, c in self.copies if self.is_fresh(c) and copy_token(self.w, c) not in self.record.diverged
+                 and self.issue_compare(c, than) > 0]
+        return max(later) if later else None
+
+    def adopt_newer_than_live(self):
+        if self.main == ABSENT or self.others_at_work():
+            return
+        if self.record.ended and on('only main ends the end') and not self.is_fresh(self.main):
+            return
+        newer = self.latest_fresh(self.record.live)
+        if newer is not None:
+            self.adopt(newer)
+
+    def take_tokens(self, answer):
+        w = self.w
+        rotated = w.tok[answer] != self.live_token()
+        if w.acc[answer] == w.acc[self.record.live] and not (rotated and on('rotation is the refresh token')):
+            return
+        superseded = self.record.superseded | ({self.live_token()} if rotated else set())
+        self.change(live=answer, superseded=superseded - {w.tok[answer]}, dead=False)
+        self.live_settled = False
+
+    def recover(self, r):
+        """False: it says nothing that can be relied on"""
+        live = r.token == self.live_token() or not on('recover only if live')
+        if isinstance(r.answer, int):
+            self.recovers = True
+            if live:
+                self.take_tokens(r.answer)
+            elif not self.knows(self.w.tok[r.answer]) and on('answer displaced'):
+                self.displaced.append(r.answer)
+            (self.drop if r.token == self.live_token() else self.close).append(r.token)
+        elif r.answer == 'dead':
+            if live and on('dead is remembered'):
+                self.change(dead=True)
+            (self.close if on('dead is remembered') else self.drop).append(r.token)
+        elif r.sends <= 1 or not self.opt['rotates']:
+            self.drop.append(r.token)
+        else:
+            return False
+        return True
+
+    def judge_receipts(self):
+        unknown = None
+        for r in self.receipts:
+            if r.state == 'CLAIMED' and r.sends == 0:
+                self.drop.append(r.token)
+            elif r.state == 'ANSWERED' and self.recover(r):
+                pass
+            elif r.token != self.live_token():
+                self.close += [r.token] if on('spent is settled') else []
+            elif self.opt['rotates'] and on('unknown is not unsent'):
+                unknown = r
+            else:
+                self.drop.append(r.token)
+        return unknown
+
+    def adopt_newer_access(self):
+        for _, c in self.copies:
+            if (copy_token(self.w, c) == self.live_token() and self.w.acc[c] != self.w.acc[self.record.live] and
+                    self.issue_compare(c, self.record.live) > 0):
+                self.adopt(c)
+
+    def judge_fresh(self):
+        while (newer := self.latest_fresh(self.record.anchor)) is not None:
+            self.adopt(newer)
+        for _, c in self.copies:
+            token = copy_token(self.w, c)
+            if not self.is_fresh(c) or token in self.record.diverged:
+                continue
+            before = self.record.before if self.record.before != ABSENT else self.record.anchor
+            if self.issue_compare(c, before if on('order by adoption') else self.record.live) < 0:
+                self.displaced.append(c)
+                self.change(superseded=self.record.superseded | {token})
+            else:
+                self.change(diverged=self.record.diverged | {token})
+
+    def judge_members(self):
+        """the copies to write"""
+        def is_superseded(c):
+            if copy_token(self.w, c) == self.live_token():
+                return self.w.acc[c] != self.w.acc[self.record.live]
+            return not self.is_fresh(c)
+        return tuple(s for s, c in self.copies if is_superseded(c))
+
+    def end_account(self):
+        self.change(ended=True)
+        # A rotation under way is still delivered to whoever held the spent token.
+        return self.conclude('ended', tuple(s for s in self.judge_members() if s != 'main') if self.recovers else ())
+
+    def remains_ended(self):
+        return self.main == ABSENT or (self.record.ended and on('ended is sticky') and not self.is_fresh(self.main))
+
+    def decide(self):
+        if self.record is None:
+            if self.main == ABSENT:
+                return self.conclude('login')
+            self.record = Record(self.main, frozenset(), self.main, ABSENT, frozenset(), False, False)
+        self.live_settled = self.live_token() in self.w.marks
+        if self.sibling is not None and not self.knows(self.w.tok[self.sibling]):
+            self.adopt(self.sibling, ends_the_end=False)
+        self.adopt_newer_than_live()
+        if self.others_at_work():
+            self.busy = True
+            return self.conclude('busy')
+        unknown = self.judge_receipts()
+        if self.remains_ended():
+            return self.end_account()
+        self.adopt_newer_access()
+        self.judge_fresh()
+        if on('an old backup ends no end') and self.remains_ended():
+            return self.end_account()
+        if self.is_fresh(self.main):
+            return self.conclude('diverged')
+        if self.record.dead:
+            return self.conclude('login')
+        if self.live_settled and not unknown:
+            return self.conclude('login', self.judge_members())
+        if unknown and unknown.token == self.live_token():
+            if unknown.sends >= 2 and on('two sends at most'):
+                return self.conclude('login', self.judge_members())
+            self.send = self.when == LATE
+            return self.conclude('hold', self.judge_members())
+        self.send = self.when == DUE and not self.recovers
+        return self.conclude('none', self.judge_members())
+
+
+# ---- observe.c, cycle.c
+
+def look(w, me, when, opt, mine=()):
+    """every name, decided; `mine`: their account locks are ours"""
+    def decide(n, sibling=None):
+        claimed = n in mine or w.names[n].account_lock is None
+        return Account(w, n, me, when, claimed, opt, sibling).decide()
+    accounts = [decide(n) for n in range(len(w.names))]
+    for n, a in enumerate(accounts):
+        for other in accounts:
+            if (on('siblings follow') and other is not a and other.record and a.record and
+                    a.live_token() in other.record.superseded):
+                accounts[n] = decide(n, other.record.live)
+                break
+    return accounts
+
+
+def grants(accounts):
+    if len(accounts) < 2:
+        return [(0,)]
+    a, b = accounts
+    connected = a.record and b.record and a.live_token() == b.live_token()
+    if on('shared receipt binds'):
+        connected = connected or any(r in b.receipts for r in a.receipts)
+    return [(0, 1)] if connected else [(0,), (1,)]
+
+
+def answered_receipt(accounts):
+    return next((r.token for a in accounts for r in a.receipts if r.state == 'ANSWERED'), None)
+
+
+def describe(accounts, names):
+    def one(n, a):
+        words = [a.verdict] + ['recover'] * a.recovers + ['send'] * a.send + ['write ' + s for s in a.write]
+        copies = ' '.join(f'{s}={c}' for s, c in a.copies) or 'no copy'
+        return f'[{n}: {copies} live={a.record.live if a.record else None} {" ".join(words)}]'
+    return ' '.join(one(n, accounts[n]) for n in names)
+
+
+# ---- one run: claim.c, exchange.c, commit.c
+
+def persist(w, names, accounts):
+    """account_persist for all names: the durable writes, one by one"""
+    todo = []
+    for n in sorted(names, key=lambda n: accounts[n].sibling is not None and on('who leads is saved first')):
+        a = accounts[n]
+        todo += [('displace', g) for g in a.displaced if g not in w.displaced]
+        if a.record != a.recorded:
+            todo.append(('record', n, a.record))
+        todo += [('settle', t) for t in a.settle if t not in w.marks or receipt_of(w, t)]
+        todo += [('drop', t) for t in a.drop]
+    return tuple(dict.fromkeys(todo))
+
+
+def write_store(w, store, names, opt, fail, who):
+    """under the store's lock: read again, compare, swap; one store at once for every name in it"""
+    for n in names:
+        r, copy = w.names[n].record, getattr(w.names[n], store)
+        token = copy_token(w, copy)
+        if copy in (ABSENT, r.live):
+            continue
+        known = token == w.tok[r.live] or token in r.superseded or token in w.marks
+        if not known and on('compare-and-swap'):
+            continue
+        if login_of(w, copy) > login_of(w, r.live):
+            limit = 'no ledger' if opt['ledger'] is False and r.before == ABSENT else ''
+            if w.budget.keeper + w.budget.both < opt['kills'] and rotated_by_peer(w, r.live, copy):
+                limit = 'old line rotated after a login'
+            fail('P3', f'{who} overwrites {store} of {n}, {copy}, with {r.live} of an older login', limit)
+        if store == 'main' and w.ghost.out[n] == 'seen':
+            fail('P6', f'{who} writes {r.live} into main of {n}, which was logged out')
+        w = set_name(w, n, **{store: r.live})
+    return w
+
+
+def rotated_by_peer(w, generation, since):
+    while generation > since:
+        if generation in w.ghost.peers:
+            return True
+        generation = w.par[generation]
+    return False
+
+
+def shown_as_spent(w, token):
+    """does anything that we can read show it?"""
+    records = [n.record for n in w.names if n.record]
+    if token in w.marks or any(token in r.superseded or (r.dead and w.tok[r.live] == token) for r in records):
+        return True
+    shown = {c for n in w.names for c in (n.main, n.agent)} | {r.live for r in records} | {
+        r.answer for r in w.receipts if isinstance(r.answer, int)}
+
+    def descends(g):
+        while g != ABSENT and w.par[g] != ABSENT:
+            if w.tok[w.par[g]] == token and w.tok[g] != token:
+                return True
+            g = w.par[g]
+        return False
+    return any(descends(g) for g in shown)
+
+
+class Run:
+    """the moves of run `i`"""
+
+    def __init__(self, w, i, opt, emit, fail):
+        self.w, self.i, self.opt, self.emit, self.fail = w, i, opt, emit, fail
+        self.k, self.who = w.keepers[i], f'keeper{i}'
+
+    def go(self, label, world=None, **kw):
+        w = world or self.w
+        self.emit('go', f'{self.who} {label}', tidy(w._replace(keepers=put(w.keepers, self.i, self.k._replace(**kw)))))
+
+    def let_go(self, label):
+        self.emit('go', f'{self.who} {label}', release(self.w, self.i))
+
+    def moves(self):
+        w, k = self.w, self.k
+        if k is None:
+            # The two runs are alike: the second works only beside the first.
+            if not w.couriers[self.i] and (self.i == 0 or w.keepers[0] or w.couriers[0]):
+                self.start()
+            return
+        if w.budget.keeper:
+            self.emit('kill', f'{self.who} killed ({k.stage})', pay(die(w, self.i), 'keeper'))
+        if w.budget.both:
+            self.emit('kill', f'{self.who} and its courier killed ({k.stage})',
+                      pay(excuse(die(w, self.i, True), 'both'), 'both'))
+        if k.todo:
+            self.durable_write()
+        else:
+            getattr(self, k.then)()
+
+    def start(self):
+        """the look without a lock; account locks; the look under them; the courier"""
+        w = self.w
+        for when in (EARLY, DUE, LATE) if self.w.budget.due else (EARLY, LATE):
+            accounts = look(w, self.i, when, self.opt)
+            for names in grants(accounts):
+                mine = [accounts[n] for n in names]
+                send, answered = any(a.send for a in mine), answered_receipt(mine)
+                if (any(w.names[n].account_lock is not None for n in names) or any(a.busy for a in mine) or
+                        not any(a.has_work() for a in mine) or send != (when != EARLY) or
+                        send and len(w.par) >= self.opt['generations']):
+                    continue
+                x = w
+                for n in names:
+                    x = set_name(x, n, account_lock=self.i)
+                if send or answered is not None:
+                    guard = answered is not None and not send and on('hold before takeover')
+                    x = set_courier(x, self.i, ('guard', answered) if guard else ('ready',))
+                self.k = Keeper('GRANT_WAITING', names, when, 'c' if x.couriers[self.i] else 'k', None, (), 'claim')
+                label = f'{self.who} looks ({when}): {describe(accounts, names)}'
+                if not any(a.send or a.write or a.receipts for a in mine) and not on('nothing without the locks'):
+                    self.k = self.k._replace(stage='GRANT_WRITING', todo=persist(w, names, accounts), then='round')
+                self.emit('start', label, x._replace(keepers=put(x.keepers, self.i, self.k)))
+
+    def claim(self):
+        """the refresh locks, all or none"""
+        w, k = self.w, self.k
+        for n in k.names:
+            if not lock_is_free(w, n) and not self.may_take_over(n):
+                for r in w.receipts:
+                    if k.owner == 'c' and n in r.names and orphan_guard(w, n, r.token) is not None:
+                        self.fail('P5', f'{self.who} is kept from the answer to {r.token} by its guard')
+                return self.let_go('lock_busy, gives up')
+        x = w
+        for n in k.names if on('all names locked') else k.names[:1]:
+            if lock_is_free(w, n) or on('takeover restamps'):
+                x = set_name(x, n, refresh_lock=f'{k.owner}{self.i}')
+        if w.budget.busy:  # a store of the grant is locked: try later
+            y = pay(tidy(x), 'busy')
+            guard = y.couriers[self.i] and y.couriers[self.i][0] == 'guard' and on('answer keeps its locks')
+            self.emit('fault', f'{self.who} takes the refresh locks, finds a store locked, tries later',
+                      die(y, self.i) if guard else release(y, self.i))
+        if on('look again under the locks'):
+            return self.go('takes the refresh locks', x, then='look_again')
+        self.go('takes the refresh locks and goes on', x, then='receipt' if k.when != EARLY else 'round')
+
+    def may_take_over(self, n):
+        for r in self.w.receipts:
+            guard = orphan_guard(self.w, n, r.token)
+            if r.state == 'ANSWERED' and guard not in (None, self.i) and self.w.couriers[self.i]:
+                return on('guard is found') or guard == r.courier
+        return False
+
+    def look_again(self):
+        """claim_locked and proceed: what is decided now is carried out"""
+        k, x = self.k, self.w
+        accounts = look(x, self.i, k.when, self.opt, k.names)
+        mine = [accounts[n] for n in k.names]
+        send, answered = any(a.send for a in mine), answered_receipt(mine)
+        label = f'looks again: {describe(accounts, k.names)}'
+        complete = not any(set(g) & set(k.names) and set(g) - set(k.names) for g in grants(accounts))
+        if (any(a.busy for a in mine) or not any(a.has_work() for a in mine) or not complete or
+                (send or answered is not None) and k.owner == 'k' or send and len(x.par) >= self.opt['generations']):
+            return self.let_go(label + ', lets go')
+        if send:
+            return self.go(label, todo=persist(x, k.names, accounts), then='receipt')
+        if answered is not None:
+            x = set_courier(x, self.i, ('guard', answered))
+        self.go(label, x, stage='GRANT_WRITING', todo=persist(x, k.names, accounts), then='round', token=answered)
+
+    def receipt(self):
+        """open_receipt: RECEIPT_CLAIMED, or the one of unknown outcome once more"""
+        w, k = self.w, self.k
+        token = w.tok[next(w.names[n].record.live for n in k.names if w.names[n].record)]
+        r = receipt_of(w, token)
+        if token in w.marks or r and (k.when != LATE or is_held(w, token, self.i)):
+            return self.let_go('receipt_exists')
+        if self.opt['rotates'] and shown_as_spent(w, token):
+            self.fail('P1', f'{self.who} claims {token}, which is recorded as spent or dead')
+        if self.opt['rotates'] and token in w.ghost.sent and not r:
+            self.fail('P1', f'{self.who} claims {token} again')
+        if not r and on('receipt before send'):
+            w = with_receipt(w, Receipt(token, 'CLAIMED', 0, None, k.names, self.i))
+        self.go(f'receipt for {token}{" (once more)" if r else ""}', pay(w, 'due') if k.when == DUE else w,
+                token=token, then='hand_over')
+
+    def hand_over(self):
+        self.go(f'hands {self.k.token} to its courier', set_courier(self.w, self.i, ('request', self.k.token)),
+                stage='GRANT_EXCHANGING', then='finish_exchange')
+
+    def finish_exchange(self):
+        w, k = self.w, self.k
+        courier, r = w.couriers[self.i], receipt_of(w, k.token)
+        if courier and courier[0] in ('request', 'sent'):
+            return
+        for n in k.names if courier is None else ():  # courier_is_gone: the keeper answers for its lock files
+            if w.names[n].refresh_lock == f'c{self.i}':
+                w = set_name(w, n, refresh_lock=f'k{self.i}')
+        if r and r.sends:
+            return self.go(f'hears of {k.token}: {r.state} {r.answer}', w, stage='GRANT_WRITING', then='round')
+        accounts = look(w, self.i, EARLY, self.opt, k.names)
+        self.go(f'hears that {k.token} was not sent', w, stage='GRANT_WRITING', todo=persist(w, k.names, accounts),
+                then='finish')
+
+    def round(self):
+        """write_round: look, ledger, main, agents, and so on until a look finds nothing; then close the receipts"""
+        w, k = self.w, self.k
+        accounts = look(w, self.i, EARLY, self.opt, k.names)
+        mine = [accounts[n] for n in k.names]
+        todo = persist(w, k.names, accounts)
+        close = tuple(dict.fromkeys(('settle', t) for a in mine for t in a.close))
+        stores = tuple(('write', s, tuple(n for n in k.names if s in accounts[n].write))
+                       for s in ('main', 'agent') if any(s in a.write for a in mine))
+        if not on('settle only after ledger'):
+            todo = close + todo
+        if stores and not on('locks until written'):
+            for n in k.names:
+                w = set_name(w, n, refresh_lock=None)
+        if stores:
+            return self.go(f'round: {describe(accounts, k.names)}', w, todo=todo + stores)
+        self.go('round: nothing left to write', todo=todo + close, then='finish')
+
+    def finish(self):
+        self.let_go('releases')
+
+    def durable_write(self):
+        op, *arg = self.k.todo[0]
+        w = self.w
+        if op == 'displace':
+            w = w._replace(displaced=w.displaced | {arg[0]})
+        elif op == 'record':
+            n, record = arg
+            w = set_name(w, n, record=record)
+            if record.ended and w.ghost.out[n]:
+                w = note(w, out=put(w.ghost.out, n, 'seen'))
+        elif op == 'settle':
+            w = without_receipt(w, arg[0])._replace(marks=w.marks | {arg[0]})
+        elif op == 'drop':
+            w = without_receipt(w, arg[0])
+        else:
+            w = write_store(w, arg[0], arg[1], self.opt, self.fail, self.who)
+        self.go(f'{op} {" ".join(map(str, arg))}', w, todo=self.k.todo[1:])
+
+
+# ---- courier
+
+def courier_moves(w, i, opt, emit, fail):
+    c, k = w.couriers[i], w.keepers[i]
+    if c is None:
+        return
+    if w.budget.courier and c[0] != 'ready':
+        emit('kill', f'courier{i} killed', pay(excuse(set_courier(w, i, None), 'courier'), 'courier'))
+    if c[0] == 'guard' and not k:
+        # What OpenClaw does then is excused, unless a run has come meanwhile.
+        x = excuse(w, 'hold') if all(x is None or x.stage == 'GRANT_WAITING' for x in w.keepers) else w
+        emit('hold', f'courier{i} leaves: hold limit', set_courier(x, i, None))
+    if c[0] != 'request':
+        return
+    token = c[1]
+    r = receipt_of(w, token)
+    if w.budget.connect:
+        emit('fault', f'courier{i} cannot connect', pay(set_courier(w, i, ('ready',)), 'connect'))
+    locked = k.names if on('all names locked') else k.names[:1]
+    if on('courier checks locks') and any(w.names[n].refresh_lock != f'c{i}' for n in locked):
+        return emit('go', f'courier{i} has lost its locks', set_courier(w, i, ('ready',)))
+    if opt['rotates'] and w.ghost.sent.count(token) >= 2:
+        fail('P1', f'courier{i} sends {token} a third time')
+    x = note(set_courier(w, i, ('sent', token)), sent=tuple(sorted(w.ghost.sent + (token,))))
+    if r:
+        x = with_receipt(x, r._replace(state='SENDING', sends=r.sends + 1, answer=None))
+    emit('go', f'courier{i} sends {token}', x._replace(wire=x.wire | {(f'c{i}', token)}))
+
+
+def courier_hears(w, i, token, answer):
+    if answer == 'lost':
+        return set_courier(w, i, ('ready',) if w.keepers[i] else None)
+    if isinstance(answer, int):
+        w = note(w, received=w.ghost.received | {answer})
+    unspent = answer == 'not spent' and w.ghost.sent.count(token) == 1
+    if unspent or isinstance(answer, int) and w.tok[answer] == token:
+        w = note(w, sent=tuple(t for t in w.ghost.sent if t != token))
+    r = receipt_of(w, token) or Receipt(token, 'SENDING', 1, None, tuple(range(len(w.names))), i)
+    return tidy(set_courier(with_receipt(w, r._replace(state='ANSWERED', answer=answer)), i, ('guard', token)))
+
+
+# ---- server, OpenClaw, people
+
+def server_moves(w, opt, emit, fail):
+    for who, token in w.wire:
+        ours = who != 'oc'
+        i = int(who[1]) if ours else None
+        alive = w.couriers[i] == ('sent', token) if ours else w.openclaw is not None
+        x = w._replace(wire=w.wire - {(who, token)})
+
+        def give(x, answer):
+            if not alive:
+                return x
+            if ours:
+                return courier_hears(x, i, token, answer)
+            return x._replace(openclaw=x.openclaw._replace(answer=answer))
+
+        if not alive:
+            emit('drop', f'request {token} of dead {who} lost', x)
+        if alive and w.budget.lost:
+            emit('fault', f'request {token} of {who} lost', give(pay(excuse(x, 'lost'), 'lost'), 'lost'))
+        if alive and ours and w.budget.not_spent:
+            emit('fault', f'server: not now, {who}', give(pay(x, 'not_spent'), 'not spent'))
+        if w.server[token] != 'live':
+            if not ours and token in w.ghost.spent:
+                fail('P1o', f'OpenClaw sends {token}, which we spent', w.ghost.excuse)
+            x = x._replace(server=tuple('dead' if s == 'live' and login_of(w, t) == login_of(w, token) else s
+                                        for t, s in enumerate(w.server)))
+            emit('net', f'server: {token} of {who} was spent, family revoked',
+                 give(x if ours else excuse(x, 'revoked'), 'dead'))
+            continue
+        g = len(w.par)
+        # A login is saved before a second rotation of the old line (not closable, see the README).
+        if g >= opt['generations'] or w.login and g > w.login[0] + 1:
+            continue
+        parent = max(p for p, t in enumerate(w.tok) if t == token)
+        keeps = opt['server'] == 'keeps'
+        x = x._replace(par=w.par + (parent,), tok=w.tok + (token if keeps else g,),
+                       acc=w.acc + (w.acc[parent] if opt['server'] == 'rotates beside' else g,),
+                       server=w.server + ('none',) if keeps else put(w.server, token, 'spent') + ('live',))
+        if not ours:
+            x = note(x, peers=x.ghost.peers | {g})
+        elif not keeps:
+            x = note(x, spent=x.ghost.spent | {token})
+        emit('net', f'server: {token} -> {g} for {who}', give(x, g))
+        if alive and w.budget.lost:
+            emit('fault', f'server: {token} -> {g} for {who}, answer lost',
+                 give(pay(excuse(x, 'lost'), 'lost'), 'lost'))
+
+
+def openclaw_moves(w, opt, emit):
+    o = w.openclaw
+    if o and o.answer is not None:
+        x, name = set_name(w, o.name, refresh_lock=None)._replace(openclaw=None), w.names[o.name]
+        if not isinstance(o.answer, int):
+            return emit('finish', 'OpenClaw gives up', x)
+        if o.store == 'agent':
+            x = set_name(x, o.name, agent=o.answer)
+        if o.store == 'main' or ABSENT < name.main < o.answer:
+            x = note(set_name(x, o.name, main=o.answer), out=put(x.ghost.out, o.name, ''))
+        return emit('finish', f'OpenClaw saves {o.answer}', x)
+    if o or not w.budget.openclaw or len(w.par) >= opt['generations'] or w.login and len(w.par) > w.login[0] + 1:
+        return
+    for n, name in enumerate(w.names):
+        store = 'agent' if name.agent > name.main else 'main'
+        token = copy_token(w, getattr(name, store))
+        # A run that was stopped for minutes before it sent: old versions reclaim its lock.
+        i = int(name.refresh_lock[1]) if name.refresh_lock and name.refresh_lock[0] == 'c' else None
+        stopped = i is not None and w.budget.reclaim and w.keepers[i] and (w.couriers[i] or '-')[0] == 'request'
+        if token is not None and (stopped or lock_is_free(w, n)):
+            x = pay(pay(w, 'openclaw'), 'reclaim') if stopped else pay(w, 'openclaw')
+            x = set_name(x, n, refresh_lock='oc')._replace(openclaw=OpenClaw(n, store, None))
+            emit('openclaw', f'OpenClaw locks name {n}, sends {token} of {store}',
+                 x._replace(wire=x.wire | {('oc', token)}))
+
+
+def person_moves(w, opt, emit):
+    g = len(w.par)
+    if w.login:
+        new, n, store = w.login
+        x = set_name(w, n, **{store: new})._replace(login=None)
+        emit('save', f'login {new} saved in {store} of {n}',
+             note(x, out=put(x.ghost.out, n, '')) if store == 'main' else x)
+    for n, name in enumerate(w.names):
+        for store in ('main', 'agent') if not w.login and w.budget.login and g < opt['generations'] else ():
+            if store == 'main' or name.agent != ABSENT:
+                x = w._replace(par=w.par + (ABSENT,), tok=w.tok + (g,), acc=w.acc + (g,), login=(g, n, store),
+                               server=w.server + ('live',))
+                emit('person', f'login {g} issued, for {store} of {n}', pay(x, 'login'))
+        if w.budget.logout and name.main != ABSENT:
+            emit('person', f'main of {n} logged out',
+                 pay(note(set_name(w, n, main=ABSENT), out=put(w.ghost.out, n, 'out')), 'logout'))
+        for of, old in w.history if w.budget.restore else ():
+            if of == n and old != name.main:
+                x, r = pay(excuse(set_name(w, n, main=old), 'restore'), 'restore'), name.record
+                known = r and (w.tok[old] == w.tok[r.live] or w.tok[old] in r.superseded or old < r.anchor)
+                emit('person', f'main of {n} restored to {old}',  # an unknown newer token is as good as a login
+                     x if known else note(x, out=put(x.ghost.out, n, '')))
+
+
+# ---- all moves; what must hold in the end
+
+def moves(w, opt, fail):
+    out = []
+
+    def emit(kind, label, x):
+        history = w.history | {(n, name.main) for n, name in enumerate(x.names) if name.main != ABSENT}
+        out.append((kind, label, x._replace(history=history if x.budget.restore else frozenset())))
+
+    for i in (0, 1):
+        Run(w, i, opt, emit, fail).moves()
+        courier_moves(w, i, opt, emit, fail)
+    server_moves(w, opt, emit, fail)
+    openclaw_moves(w, opt, emit)
+    person_moves(w, opt, emit)
+    return out
+
+
+UNDISTURBED = ['drop', 'net', 'finish', 'save', 'go', 'hold', 'start']
+
+
+def quiet(w, opt, memo):
+    """nobody disturbs; runs follow each other until nothing changes: the last world, and why it is no end"""
+    w = w._replace(budget=Budget(*[0] * len(Budget._fields)), history=frozenset())
+    path = {}
+    while w not in memo:
+        path[w] = True
+        possible = [m for m in moves(w, opt, lambda *_: None) if m[0] in UNDISTURBED]
+        if not possible:
+            memo[w] = (w, None)
+            break
+        w = min(possible, key=lambda m: UNDISTURBED.index(m[0]))[2]
+        if w in path:
+            memo[w] = (w, 'runs without end')
+    for x in path:
+        memo[x] = memo[w]
+    return memo[w]
+
+
+def is_idle(w):
+    return w.keepers == w.couriers == (None, None) and not w.openclaw and not w.wire and not w.login
+
+
+def check_end(w, opt, memo, fail):
+    w, stuck = quiet(w, opt, memo)
+    if stuck:
+        return fail('P5', stuck)
+    accounts = look(w, 0, EARLY, opt)
+    records = [n.record for n in w.names if n.record]
+    if any(a.busy for a in accounts):
+        fail('P5', 'busy for ever')
+    for r in w.receipts:
+        if all(r.token != w.tok[record.live] for record in records):
+            fail('P5', f'the receipt for {r.token} is never closed')
+    for g in w.ghost.received - w.displaced:
+        if not any(w.tok[g] == w.tok[r.live] or w.tok[g] in r.superseded for r in records):
+            fail('P2', f'answer {g} is in no record')
+    for n, a in enumerate(accounts):
+        if not a.recorded:
+            continue
+        live = a.recorded.live
+        works = w.server[w.tok[live]] == 'live'
+        for s, c in a.copies if a.verdict == 'none' else ():
+            if (w.tok[c], w.acc[c]) != (w.tok[live], w.acc[live]) and w.tok[c] not in a.recorded.diverged:
+                fail('P4', f'{s} of {n} ends as {c}, live is {live}')
+        if a.verdict == 'none' and not works and not w.ghost.excuse:
+            fail('P4', f'live {live} of {n} does not work, and nobody knows')
+        if a.verdict == 'ended' and a.main == live and not w.ghost.out[n] and not w.ghost.excuse:
+            fail('P4', f'{n} is reported as logged out though main holds {live}')
+        if a.verdict == 'login' and works and w.ghost.sent.count(w.tok[live]) < 2:
+            fail('P4', f'{n} is reported as lost though {live} works')
+
+
+OPTIONS = dict(generations=5, rotates=True, server='rotates', unordered=False, names=1, ledger=True, copies=None,
+               forgotten=False)
+
+
+def begin(scenario):
+    opt = {**OPTIONS, **{k: v for k, v in scenario.items() if k in OPTIONS}}
+    budget = Budget(*[scenario.get(f, 0) for f in Budget._fields])
+    opt['kills'] = budget.keeper + budget.both
+    copies = opt['copies'] or [(0, 0)] * opt['names']
+    n = 1 + max(max(pair) for pair in copies)  # one line so far; its last generation is live
+    record = Record(n - 1, frozenset(range(n - 1)), n - 1, ABSENT, frozenset(), False, False)
+    if opt['forgotten']:  # of the first generation the ledger knows nothing any more
+        record = record._replace(superseded=frozenset(range(1, n - 1)), before=n - 2)
+    names = tuple(Name(m, a, record if opt['ledger'] is True or opt['ledger'] == [i] else None, None, None)
+                  for i, (m, a) in enumerate(copies))
+    history = {(i, 0 if opt['forgotten'] else m) for i, (m, _) in enumerate(copies)} if budget.restore else ()
+    ghost = Ghost((), frozenset(), frozenset(), frozenset(), '', ('',) * len(names))
+    return opt, World(tuple(range(-1, n - 1)), tuple(range(n)), tuple(range(n)), ('spent',) * (n - 1) + ('live',),
+                      names, (), frozenset(), frozenset(), (None, None), (None, None), None, frozenset(), None, budget,
+                      frozenset(history), ghost)
+
+
+def explore(job):
+    title, scenario, off, most, stop = job
+    OFF.clear()
+    OFF.update(off)
+    opt, w = begin(scenario)
+    came_from, queue, memo, bad, limits, began = {w: None}, deque([w]), {}, {}, set(), time.time()
+    while queue and len(came_from) < most and not (bad and stop):
+        w = queue.popleft()
+
+        def fail(prop, text, limit=''):
+            if limit:
+                limits.add(f'{prop}: {limit}')
+            else:
+                bad.setdefault(prop, (w, text))
+
+        following = moves(w, opt, fail)
+        if is_idle(w):
+            check_end(w, opt, memo, fail)
+        elif not following and len(w.par) < opt['generations']:
+            fail('P5', 'nobody can move')
+        for _, label, x in following:
+            if x not in came_from:
+                came_from[x] = (w, label)
+                queue.append(x)
+    traces = {}
+    for prop, (w, text) in bad.items():
+        trace = ['!! ' + text]
+        while came_from[w]:
+            w, label = came_from[w]
+            trace.append(label)
+        traces[prop] = trace[::-1]
+    return title, off, len(came_from), bool(queue) and not (bad and stop), time.time() - began, traces, limits
+
+
+# ---- scenarios. Those in FULL take longer and are left out by --fast.
+
+KEEPS = dict(rotates=False, server='keeps')
+TWO = dict(names=2, copies=[(0, ABSENT), (0, ABSENT)])
+SCENARIOS = {
+    'no faults': dict(openclaw=2, due=2),
+    'keeper killed': dict(openclaw=1, due=1, keeper=2),
+    'courier or both killed': dict(openclaw=1, due=2, courier=1, both=1),
+    'answer lost, not connected': dict(due=1, lost=2, connect=1, both=1),
+    'not spent, answer lost': dict(due=2, lost=1, not_spent=1, keeper=1),
+    'store locked, keeper killed': dict(openclaw=1, due=1, keeper=1, busy=1),
+    'stopped before sending': dict(openclaw=1, due=1, keeper=1, reclaim=1),
+    'login': dict(openclaw=1, due=1, login=1),
+    'login, keeper killed': dict(due=1, login=1, keeper=1),
+    'login, order unknown': dict(openclaw=1, due=1, login=1, unordered=True),
+    'restore, keeper killed': dict(openclaw=1, due=1, restore=1, keeper=1),
+    'logout, keeper killed': dict(openclaw=1, due=1, logout=1, keeper=1),
+    'logout, restore, login': dict(due=1, logout=1, restore=1, login=1),
+    'logout, restore of the forgotten': dict(due=1, logout=1, restore=1, copies=[(2, 2)], forgotten=True, keeper=1),
+    'keeps its token': dict(openclaw=1, due=1, keeper=1, lost=1, **KEEPS),
+    'keeps it unannounced': dict(openclaw=1, due=2, lost=1, keeper=1, server='keeps'),
+    'same access token': dict(openclaw=1, due=2, keeper=1, server='rotates beside'),
+    'first run': dict(openclaw=1, due=1, keeper=1, ledger=False),
+    'first run, agent ahead': dict(openclaw=1, due=1, keeper=1, ledger=False, copies=[(0, 1)]),
+    'first run, main ahead': dict(openclaw=1, due=1, keeper=1, ledger=False, copies=[(1, 0)]),
+    'two names': dict(openclaw=1, due=1, keeper=1, **TWO),
+    'two names, login': dict(due=1, login=1, keeper=1, **TWO),
+    'two names, first run': dict(due=2, keeper=2, ledger=False, **TWO),
+    'two names, one new and behind': dict(openclaw=1, due=1, keeper=1, names=2, ledger=[0],
+                                          copies=[(1, ABSENT), (0, ABSENT)]),
+}
+FULL = {
+    'keeper killed three times': dict(openclaw=1, due=2, keeper=3),
+    'OpenClaw, keeper killed, lost': dict(openclaw=2, due=2, keeper=2, lost=1),
+    'login, OpenClaw, keeper killed': dict(openclaw=1, due=1, login=1, keeper=2),
+    'login, lost, both killed': dict(due=1, login=1, lost=1, both=1, keeper=1),
+    'two logins, keeper killed': dict(due=1, login=2, keeper=1),
+    'two logins, OpenClaw': dict(openclaw=1, due=1, login=2),
+    'restore, login, keeper killed': dict(due=1, restore=1, login=1, keeper=1),
+    'logout, restore, login, killed': dict(due=1, logout=1, restore=1, login=1, keeper=1),
+    'keeps, login, both killed': dict(openclaw=1, due=1, login=1, both=1, **KEEPS),
+    'first run, login, keeper killed': dict(openclaw=1, due=1, keeper=1, login=1, ledger=False),
+    'two names, courier or both killed': dict(openclaw=1, due=1, courier=1, both=1, names=2),
+    'two names, login, OpenClaw, killed': dict(openclaw=1, due=1, login=1, keeper=1, **TWO),
+    'two names, keeper killed twice': dict(openclaw=1, due=1, keeper=2, names=2),
+    'two names, logout, restore, login': dict(due=1, logout=1, restore=1, login=1, **TWO),
+}
+PROPERTIES = ['P1', 'P1o', 'P2', 'P3', 'P4', 'P5', 'P6']
+MOST = 4_000_000  # states of one scenario
+
+
+def table(pool, scenarios, off, trace):
+    began, failed = time.time(), 0
+    print(f'{"scenario":36}{"states":>8}{"s":>6}  ' + ' '.join(f'{p:>4}' for p in PROPERTIES) + '  limits met')
+    for title, _, n, cut, s, bad, limits in pool.imap(explore, [(t, c, off, MOST, False) for t, c in scenarios]):
+        failed += len(bad) + cut
+        cells = ' '.join(f'{"FAIL" if p in bad else "ok":>4}' for p in PROPERTIES)
+        print(f'{title:36}{n:>8}{s:6.1f}  {cells}  {"NOT FINISHED " if cut else ""}{", ".join(sorted(limits))}',
+              flush=True)
+        for prop, steps in bad.items() if trace else ():
+            print(f'  {prop}:\n    ' + '\n    '.join(steps))
+    print(f'{time.time() - began:.0f} s, {f"{failed} FAILED" if failed else "everything holds"}')
+    return 1 if failed else 0
+
+
+def mutants(pool, scenarios, rules):
+    began, alive = time.time(), list(rules)
+    for title, scenario in scenarios:
+        jobs = [(title, scenario, frozenset([rule]), MOST, True) for rule in alive]
+        for _, (rule,), _, _, _, bad, _ in pool.imap_unordered(explore, jobs):
+            for prop, steps in list(bad.items())[:1]:
+                alive.remove(rule)
+                print(f'{rule:32}{prop:4} in "{title}": {steps[-1][3:]}', flush=True)
+    for rule in alive:
+        print(f'{rule:32}SURVIVES: no scenario needs it')
+    print(f'{time.time() - began:.0f} s, {len(rules) - len(alive)} of {len(rules)} rules proved necessary')
+    return 1 if alive else 0
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument('--fast', action='store_true', help='only the scenarios that take seconds')
+    p.add_argument('--only', default='', metavar='TEXT', help='scenarios whose name contains it')
+    p.add_argument('--trace', action='store_true', help='the shortest trace of every violation')
+    p.add_argument('--without', action='append', choices=RULES, metavar='RULE', help='switch a rule off')
+    p.add_argument('--mutants', action='store_true', help='rules off one at a time (all, or those of --without)')
+    p.add_argument('--rules', action='store_true', help='list the rules')
+    p.add_argument('--jobs', type=int, default=2)
+    a = p.parse_args()
+    if a.rules:
+        print('\n'.join(f'{rule:32}{what}' for rule, what in RULES.items()))
+        return 0
+    scenarios = [(t, s) for t, s in {**SCENARIOS, **({} if a.fast else FULL)}.items() if a.only in t]
+    with Pool(a.jobs) as pool:
+        if a.mutants:
+            return mutants(pool, scenarios, a.without or list(RULES))
+        return table(pool, scenarios, frozenset(a.without or ()), a.trace)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,153 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Under a real systemd the installed timers refresh once and in time, out of their sandbox, and no token is logged.
+. "$(dirname "$0")/lib.sh"
+
+LAB_SCRIPT=$TESTS/systemd-lab.sh
+why=$("$LAB_SCRIPT" check) || skip "$why"
+grep -qs __asan_init "$OAUTH_KEEPALIVE" && skip "a sanitizer does not run in the units' sandbox"
+
+# ---- a machine: installed as the README says, alice's stores, five logins
+
+# shellcheck disable=SC2119
+start_oidc
+tree=$T/tree
+(
+	umask 022
+	mkdir -p "$tree/etc/oauth-keepalive"
+	make -s -C "$TESTS/.." -o all install BUILD="$(dirname "$OAUTH_KEEPALIVE")" PREFIX=/usr/local DESTDIR="$tree"
+	for unit in system/oauth-keepalive@ user/oauth-keepalive; do
+		mkdir -p "$tree/etc/systemd/$unit".{timer,service}.d
+		printf '[Timer]\nOnCalendar=\nOnCalendar=*:*:0/2\nRandomizedDelaySec=0\n' \
+			>"$tree/etc/systemd/$unit.timer.d/often.conf"
+		# shellcheck disable=SC2016 # systemd's variables
+		printf '[Service]\nExecStopPost=/bin/echo ended: $SERVICE_RESULT $EXIT_STATUS\n' \
+			>"$tree/etc/systemd/$unit.service.d/say.conf"
+	done
+	echo "providers = ( { name = \"xai\"; token_url = \"$TOKEN_URL\"; } );" >"$tree/etc/oauth-keepalive/oauth-keepalive.conf"
+) || die "make install"
+mint alice left=30m
+STATE=$tree/home/alice/.openclaw
+write_store "main a" xai:default=alice
+
+"$LAB_SCRIPT" start "$tree" "$T/lab.pid" >"$T/lab.log" 2>&1 &
+SERVERS+=($!)
+wait_until [ -s "$T/lab.pid" ] || die "no lab: $(cat "$T/lab.log")"
+LAB=$(cat "$T/lab.pid")
+lab() { "$LAB_SCRIPT" run "$LAB" "$@"; }
+alice() { "$LAB_SCRIPT" alice "$LAB" "$@"; }
+lab_runs() { lab systemctl is-active -q lab.target 2>/dev/null; }
+wait_until lab_runs || die "the lab's systemd does not come up: $(cat "$T/lab.log")"
+STATE=/proc/$LAB/root/home/alice/.openclaw
+LEDGER=/proc/$LAB/root/home/alice/.local/state/oauth-keepalive
+UNIT=oauth-keepalive@alice
+
+# login NAME: a new login under a profile of its own, in main and a; due at once.
+login() {
+	mint "$1" left=30m
+	for agent in main a; do
+		jq --arg id "xai:$1" --slurpfile new "$T/logins/$1.json" '.profiles[$id] = $new[0]' "$(store $agent)" >"$T/new"
+		cat "$T/new" >"$(store $agent)"
+	done
+	reset_posts
+}
+# refreshed NAME: both stores hold what the server gave last, for one request.
+refreshed() {
+	expect_posts 1
+	expect_eq "$1's grant is alive" "$(control state | jq ".accounts[\"$1\"].alive")" true
+	for agent in main a; do
+		expect_eq "$1's token in $agent" "$(store_token $agent "xai:$1")" "$(server_token "$1")"
+	done
+}
+# endings [MATCH…]: how the runs ended, oldest first.
+endings() { lab journalctl -q -o cat "${@:--u$UNIT}" | sed -n 's/^ended: //p'; }
+posted() { [ "$(posts)" -gt "$POSTS_BEFORE" ]; }
+
+# ---- the system's template: the timer fires, refreshes, and the next time does nothing
+
+lab systemctl enable -q --now $UNIT.timer
+# shellcheck disable=SC2317 # by wait_until
+ran_twice() { [ "$(endings "$@" | wc -l)" -ge 2 ]; }
+wait_until ran_twice
+expect_posts 1
+expect_generation alice main a
+expect_eq "owner of the ledger's directories" \
+	"$(cd "${LEDGER%/.local/*}" && stat -c '%u %a' .local .local/state .local/state/oauth-keepalive | uniq)" "4242 700"
+lab systemctl disable -q --now $UNIT.timer
+
+# ---- busy is success; and from in the sandbox a process of alice's that holds a lock is seen to live
+
+login bob
+lock=$STATE/locks/oauth-refresh/sha256-$(printf 'xai\0xai:bob' | sha256sum | cut -c1-64).lock
+# shellcheck disable=SC2016 # the inner shell's
+alice sh -c 'echo "{\"pid\": $$, \"createdAt\": \"$(date -u +%FT%T.000Z)\"}" >"$0"; exec sleep 100' "${lock#/proc/*/root}" &
+holder=$!
+wait_until [ -s "$lock" ]
+lab systemctl start $UNIT || fail "a busy run counts as failed"
+expect_eq "how it ended" "$(endings | tail -n 1)" "success 4"
+expect_posts 0
+lab kill "$(jq .pid "$lock")"
+wait $holder 2>/dev/null
+lab systemctl start $UNIT
+expect_eq "how the next one ended" "$(endings | tail -n 1)" "success 0"
+refreshed bob
+
+# ---- stopped in the middle of a request: it is finished
+
+login carol
+control delay '{"answers": 1, "ms": 1500}' >/dev/null
+lab systemctl start --no-block $UNIT
+wait_until posted
+lab systemctl stop $UNIT
+expect_eq "how it ended" "$(endings | tail -n 1)" "success TERM"
+refreshed carol
+
+# ---- killed in the middle of a request: the courier lives on, and the next run has its answer
+
+login dave
+control delay '{"answers": 1, "ms": 1500}' >/dev/null
+lab systemctl start --no-block $UNIT
+wait_until posted
+filters=$(lab cat "/proc/$(lab systemctl show $UNIT -P MainPID)/status" | awk '/^Seccomp_filters/ { print $2 }')
+lab systemctl kill --kill-who=main --signal=KILL $UNIT
+courier=$(lab pgrep -u alice -x oauth-keepalive | head -n 1)
+expect_eq "the survivor" "$(lab cat "/proc/${courier:-0}/cmdline" | tr -d '\0')" oauth-keepalive-courier
+expect_eq "system call filters: the unit's and the courier's" \
+	"$(lab cat "/proc/${courier:-0}/status" | awk '/^Seccomp_filters/ { print ($2 > unit ? "both" : "one") }' unit="$filters")" both
+answered() { grep -qs '^answered' "$LEDGER"/receipts/*; }
+wait_until answered
+lab systemctl reset-failed $UNIT
+lab systemctl start $UNIT
+refreshed dave
+
+# ---- the sandbox holds: nothing can be written but where the stores and the ledger are
+
+mkdir -p "/proc/$LAB/root/etc/systemd/system/$UNIT.service.d"
+cat >"/proc/$LAB/root/etc/systemd/system/$UNIT.service.d/probe.conf" <<'END'
+[Service]
+ExecStart=
+ExecStart=/bin/sh -c 'for d in /etc /var/tmp /tmp /home/alice /home/alice/.local /home/alice/.openclaw /home/alice/.local/state/oauth-keepalive; do touch $$d/probe 2>/dev/null && echo wrote $$d; done; echo uid $$(id -u), others: $$(ls -d /proc/1 2>/dev/null)'
+END
+lab systemctl daemon-reload
+lab systemctl start $UNIT
+expect_eq "what the service may write" "$(lab journalctl -q -o cat -t sh -u $UNIT | grep -v -e '^ended' -e 'tmp$')" \
+	"$(printf '%s\n' "wrote /home/alice/.openclaw" "wrote /home/alice/.local/state/oauth-keepalive" "uid 4242, others:")"
+expect_eq "and what becomes of /tmp" "$(ls -d "/proc/$LAB/root/tmp/probe" "/proc/$LAB/root/var/tmp/probe" 2>/dev/null)" ""
+rm "$STATE/probe" "$LEDGER/probe"
+
+# ---- the user's own manager
+
+login erin
+lab systemctl start alice-manager.service
+alice systemctl --user enable -q --now oauth-keepalive.timer
+wait_until ran_twice -ualice-manager
+alice systemctl --user disable -q --now oauth-keepalive.timer
+refreshed erin
+
+lab journalctl -q -a -o verbose >"$T/runs/journal"
+expect_match "$T/runs/journal" oauth-keepalive
+mkdir "$T/after"
+cp "$(store main)" "$T/after/"
+# shellcheck disable=SC2119
+expect_no_secrets
+[ "$FAILED" = 0 ] || lab journalctl -q -o short-monotonic | tail -n 60

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The units are free of errors, as tight as they claim to be, and keep what a refresh under way relies on.
+. "$(dirname "$0")/lib.sh"
+
+UNITS=$TESTS/../systemd
+XDG_RUNTIME_DIR=$T
+export XDG_RUNTIME_DIR
+
+# What no hardening may take away, in both services.
+for service in "$UNITS"/system/*.service "$UNITS"/user/*.service; do
+	for line in 'Type=oneshot' 'KillMode=process' 'SuccessExitStatus=.*\b4\b' 'SystemCallErrorNumber=EPERM' \
+		'RestrictAddressFamilies=.*AF_UNIX' 'SystemCallFilter=.*\blandlock_restrict_self\b' 'SystemCallFilter=.*\bseccomp\b'; do
+		expect_match "$service" "^$line"
+	done
+	expect_no_match "$service" '^(PrivatePIDs|PrivateNetwork|MemoryMax|RuntimeMaxSec)='
+	stop=$(sed -n 's/^TimeoutStopSec=//p' "$service") start=$(sed -n 's/^TimeoutStartSec=//p' "$service")
+	[ "$stop" -gt 100 ] || fail "$(basename "$service"): TimeoutStopSec=$stop is not above the courier's hold of 100 s"
+	[ $((start + stop)) -lt 300 ] || fail "$(basename "$service"): a run may take longer than the timer's period"
+done
+
+# The timers; and the least margin, where nobody configures it, is reckoned with their period and jitter.
+for timer in "$UNITS"/system/*.timer "$UNITS"/user/*.timer; do
+	for line in 'OnCalendar=\*:0/5' 'RandomizedDelaySec=60' 'FixedRandomDelay=yes' 'AccuracySec=1s' 'Persistent=yes'; do
+		expect_match "$timer" "^$line\$"
+	done
+done
+fake short left=29m
+write_store main xai:default=short
+PROVIDERS='{ name = "xai"; lifetime = "30m"; margin = "1m"; }'
+keeper status -j
+expect_field '.accounts[0].margin_s' $((5 * 60 + 5 * 60 + 60 + 60))
+
+command -v systemd-analyze >/dev/null || skip "systemd-analyze is missing; the rest was looked at"
+
+# As installed, with the program where the units say.
+mkdir -p "$T/system" "$T/user"
+for unit in system/oauth-keepalive@.{service,timer} user/oauth-keepalive.{service,timer}; do
+	sed "s|@BINDIR@|$(dirname "$OAUTH_KEEPALIVE")|" "$UNITS/$unit" >"$T/$unit"
+done
+cp "$T/system/oauth-keepalive@.service" "$T/system/oauth-keepalive@$(id -un).service"
+cp "$T/system/oauth-keepalive@.timer" "$T/system/oauth-keepalive@$(id -un).timer"
+
+verify() {
+	systemd-analyze verify --man=no "$@" >"$T/runs/verify" 2>&1
+	expect_eq "systemd-analyze verify $* ends with" $? 0
+	expect_no_match "$T/runs/verify" oauth-keepalive
+}
+verify --system "$T/system/oauth-keepalive@$(id -un)".{service,timer}
+verify --user "$T"/user/oauth-keepalive.{service,timer}
+
+# exposure WHICH UNIT LIMIT: ten times the score of `systemd-analyze security`; less is better.
+exposure() {
+	systemd-analyze "--$1" security --offline=true --no-pager --threshold="$3" "$2" >"$T/runs/exposure" 2>&1 ||
+		fail "$(basename "$2") is more exposed than $3 tenths" "$(tail -n 1 "$T/runs/exposure")"
+	expect_match "$T/runs/exposure" 'Overall exposure level'
+}
+exposure system "$T/system/oauth-keepalive@.service" 15
+exposure user "$T/user/oauth-keepalive.service" 22

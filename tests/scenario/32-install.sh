@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# `make install` puts down these files and no others, they work from there, and the manual knows every code.
+. "$(dirname "$0")/lib.sh"
+
+TOP=$TESTS/..
+make_() { make -s -C "$TOP" -o all BUILD="$(dirname "$OAUTH_KEEPALIVE")" PREFIX="$T/prefix" "$@" || die "make $*"; }
+make_ DESTDIR="$T/dest" install
+installed() { (cd "$T/dest$T/prefix" && find . ! -type d -printf '%m %P\n' | sort -k 2); }
+expect_eq "the files installed" "$(installed)" "$(
+	cat <<-END
+		755 bin/oauth-keepalive
+		644 lib/systemd/system/oauth-keepalive@.service
+		644 lib/systemd/system/oauth-keepalive@.timer
+		644 lib/systemd/user/oauth-keepalive.service
+		644 lib/systemd/user/oauth-keepalive.timer
+		755 libexec/oauth-keepalive/oauth-keepalive-courier
+		644 share/doc/oauth-keepalive/CHANGELOG.md
+		644 share/doc/oauth-keepalive/LICENSE
+		644 share/doc/oauth-keepalive/README.md
+		644 share/doc/oauth-keepalive/oauth-keepalive.conf
+		644 share/doc/oauth-keepalive/schema.json
+		644 share/man/man1/oauth-keepalive.1
+		644 share/man/man5/oauth-keepalive.conf.5
+	END
+)"
+for service in "$T/dest$T/prefix"/lib/systemd/*/*.service; do
+	expect_match "$service" "^ExecStart=$T/prefix/bin/oauth-keepalive refresh"
+	expect_no_match "$service" '@[A-Z]+@'
+done
+rm -r "$T/dest"
+
+# Built for its prefix (which stands in two objects), it finds its courier in libexec.
+cp -a "$(dirname "$OAUTH_KEEPALIVE")" "$T/build"
+rm -f "$T"/build/{main,courier/client}.o "$T"/build/oauth-keepalive
+make -s -C "$TOP" BUILD="$T/build" PREFIX="$T/prefix" install >"$T/make.log" 2>&1 || die "make install: $(tail -n 5 "$T/make.log")"
+OAUTH_KEEPALIVE=$T/prefix/bin/oauth-keepalive
+rm -r "$T/build"
+# shellcheck disable=SC2119
+start_oidc
+mint alice left=30m
+write_store "main a" xai:default=alice
+keeper refresh -j
+expect_status 0
+expect_posts 1
+expect_generation alice main a
+keeper --version
+version=$(awk '{ print $2 }' "$out")
+expect_match "$TOP/CHANGELOG.md" "^## \[${version//./\\.}\]"
+
+# The example configuration loads, as it is and with everything in it turned on.
+example=$T/prefix/share/doc/oauth-keepalive/oauth-keepalive.conf
+mkdir -p "$HOME/.config/oauth-keepalive"
+echo FAKE-CLIENT-SECRET >"$HOME/.config/oauth-keepalive/gemini.secret"
+sed 's|^//\([^ ]\)|\1|' "$example" >"$T/all.conf"
+for file in "$example" "$T/all.conf"; do
+	"$OAUTH_KEEPALIVE" -c "$file" --state-dir "$STATE" --ledger-dir "$LEDGER" status >"$T/runs/example" 2>&1
+	expect_eq "status of $(basename "$file")" $? 0
+done
+expect_match "$T/all.conf" '^margin ='
+
+# The manual: every command, option, problem and error is there.
+for command in refresh preview status sync; do
+	expect_match "$TOP/man/oauth-keepalive.1" "^\.Cm $command\$"
+done
+keeper --help
+while read -r option; do
+	expect_match "$TOP/man/oauth-keepalive.1" "^\.(Op|It) .*-${option#--}( |\$)"
+done < <(grep -oE -- '--[a-z-]+' "$out" | sort -u)
+# codes FILES…: string literals in the place of a code
+calls='problem_add|complain|give_up|try_later|not_sent|grant_conclude|result_conclude|return unsent|errand_conclude'
+codes() { cat "$@" | tr -d '\n' | grep -oE "($calls)\([^;\"]*\"[a-z_]+\"" | grep -oE '"[a-z_]+"' | tr -d '"' | sort -u; }
+documented() {
+	local code
+	for code in "$@"; do
+		grep -qE "^\.It Sy (.* )?$code( |\$)" "$TOP/man/oauth-keepalive.1" || echo "$code"
+	done
+}
+all=$(codes "$TOP"/src/{keepalive,store,ledger,courier}/*.c)
+[ "$(wc -w <<<"$all")" -gt 25 ] || fail "found too few codes in the sources to compare" "$all"
+# shellcheck disable=SC2086
+expect_eq "codes that the manual does not list" "$(documented $all)" ""
+
+if command -v mandoc >/dev/null; then
+	for page in "$T"/prefix/share/man/*/*; do
+		expect_eq "mandoc's complaints" "$(mandoc -T lint -W warning "$page")" ""
+		mandoc -T utf8 "$page" >"$T/runs/page"
+		expect_eq "lines of $(basename "$page") over 80 columns" "$(col -bx <"$T/runs/page" | grep -cE '^.{81}')" 0
+	done
+else
+	echo "# mandoc is missing: the manual pages were not rendered"
+fi
+
+make_ uninstall
+expect_eq "left by make uninstall" "$(find "$T/prefix" ! -type d)" ""

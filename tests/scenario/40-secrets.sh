@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# No token, nor 8 characters of one, is anywhere but in the stores and the ledger: not in what is printed, not in
+# /proc, not in freed memory, not in a core dump, not in what a kill leaves behind for long; and what holds tokens is
+# private.
+. "$(dirname "$0")/lib.sh"
+
+nm -D "$OAUTH_KEEPALIVE" 2>/dev/null | grep -q __asan_init || {
+	command -v "${CC:-cc}" >/dev/null && "${CC:-cc}" -shared -fPIC -O1 -o "$T/preload.so" "$TESTS/fuzz/preload.c"
+}
+
+# private DIRECTORY: directories 0700, files 0600, of the ledger and of what we add to the state directory.
+private() {
+	expect_eq "what others can reach in $(basename "$1")" "$(find "$1" ! -type l -perm /077 | sort)" ""
+	expect_eq "executable files in $(basename "$1")" "$(find "$1" -type f -perm /0111)" ""
+}
+
+# ---- memory, when all is done: the heap with what was freed, the stack, the data
+start_oidc
+if [ -f "$T/preload.so" ]; then
+	for command in "refresh" "refresh --force -v" "status -j" "preview -j"; do
+		mint "m$ROUND" left=30m jwt=yes email=alice@example.com
+		write_store "main a" xai:default="m$ROUND"
+		UNDER=(env LD_PRELOAD="$T/preload.so" PRELOAD_DUMP="$T/memory")
+		# shellcheck disable=SC2086
+		keeper $command
+		UNDER=()
+		expect_status 0
+		# Would we see one? What is no secret is there.
+		grep -qa "agent/auth-profiles.json" "$T/memory" || fail "$command: the dump holds nothing"
+		expect_no_secrets "$T/memory"
+		fresh
+	done
+fi
+
+# ---- modes, under a generous umask
+mint modes left=30m
+write_store "main a" xai:default=modes
+chmod -R go-w "$STATE"
+chmod 640 "$(store main)"
+# shellcheck disable=SC2016
+UNDER=(bash -c 'umask 000; exec "$@"' -)
+keeper refresh
+UNDER=()
+expect_status 0
+expect_eq "mode of main" "$(stat -c %a "$(store main)")" 640
+private "$LEDGER"
+private "$STATE/locks"
+
+# ---- while a request is under way: arguments, environments, core limit, and then an orphan's memory
+fresh
+start_scripted tls
+fake bob left=30m
+write_store "main a" xai:default=bob
+answers "{\"body\": $(tokens bob2), \"delay_ms\": 1500}"
+start_keeper refresh -v
+for _ in {1..100}; do [ -n "$(couriers)" ] && [ "$(posts)" != 0 ] && break; sleep 0.02; done
+keeper_pid=${STARTED[0]%:*}
+courier=$(couriers)
+for pid in $keeper_pid $courier; do
+	{ cat "/proc/$pid/cmdline" "/proc/$pid/environ" "/proc/$pid/status" "/proc/$pid/limits"; } >"$T/runs/proc.$pid" 2>/dev/null
+	expect_match "$T/runs/proc.$pid" '^Max core file size +0 +0 '
+done
+[ -n "$courier" ] || fail "no courier to look at"
+
+# A core dump, asked for by the kernel's own means: there is none, and a debugger of the same user gets nothing.
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	setpriv --reuid=65534 --clear-groups cat "/proc/$courier/environ" >/dev/null 2>&1 && fail "another user reads the courier"
+fi
+
+# ---- killed at any moment: what is left is private, and gone after the next run
+kill -9 "$keeper_pid"
+wait_keepers
+private "$LEDGER"
+for _ in {1..100}; do grep -qs "^answered" "$LEDGER"/receipts/* && break; sleep 0.05; done
+grep -qs "^answered" "$LEDGER"/receipts/* || fail "the orphaned courier did not save the answer"
+# It stays as the guard of the locks; of the tokens it holds nothing any more. (To look needs CAP_SYS_PTRACE.)
+if kill -0 "$courier" 2>/dev/null && [ -r "/proc/$courier/mem" ] && dd if="/proc/$courier/mem" bs=1 count=0 2>/dev/null; then
+	"$PYTHON" - "$courier" "$T/orphan" <<-'END' || echo "# the courier's memory cannot be read here"
+		import sys
+		pid, out = sys.argv[1:]
+		with open(f"/proc/{pid}/mem", "rb", 0) as memory, open(out, "wb") as dump:
+		    for line in open(f"/proc/{pid}/maps"):
+		        span, mode = line.split()[:2]
+		        if mode.startswith("rw"):
+		            start, end = (int(x, 16) for x in span.split("-"))
+		            memory.seek(start)
+		            dump.write(memory.read(end - start))
+	END
+	if [ -s "$T/orphan" ]; then
+		grep -qa oauth-keepalive "$T/orphan" || fail "the dump of the courier holds nothing"
+		expect_no_secrets "$T/orphan"
+	fi
+fi
+keeper refresh -j
+expect_status 0
+expect_posts 1
+private "$LEDGER"
+
+# The keeper killed by the kernel at each step that writes (its courier is not traced): temp files are private, and the next run sweeps them.
+strace -qq -e trace=execve -o /dev/null true 2>/dev/null && for call in fsync:1 fsync:3 fsync:6 rename:1 rename:2 fchmod:1 fchmod:2; do
+	fresh
+	fake "k$ROUND" left=30m
+	write_store "main a" xai:default="k$ROUND"
+	answers "{\"body\": $(tokens "after$ROUND")}"
+	# shellcheck disable=SC2034 # keeper uses it
+	UNDER=(strace -qq -o /dev/null -e "trace=${call%:*}" -e "inject=${call%:*}:signal=KILL:when=${call#*:}")
+	keeper refresh
+	UNDER=()
+	private "$LEDGER"
+	expect_eq "killed at $call: what others can read" \
+		"$(find "$STATE" -name '*.tmp' -perm /077)" ""
+	stop_couriers
+	keeper refresh
+	expect_eq "killed at $call: left behind" "$(find "$HOME" -name '*.tmp')" ""
+	expect_eq "killed at $call: posts" "$(($(posts) - POSTS_BEFORE))" 1
+done
+
+expect_no_secrets

@@ -1,0 +1,133 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The clock jumps an hour either way in mid-run: no wait is longer or shorter, the answer is saved, no second POST; and a
+# courier that hangs past the hold keeps its locks.
+. "$(dirname "$0")/lib.sh"
+
+# The keeper's clocks run ahead by what stands in a file: seconds of the wall clock, seconds of the others.
+cat >"$T/clock.c" <<'END'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+int clock_gettime(clockid_t clock, struct timespec *ts)
+{
+	static int (*real)(clockid_t, struct timespec *);
+	long wall = 0, other = 0;
+	const char *path = getenv("TEST_CLOCK");
+	FILE *f = path ? fopen(path, "re") : NULL;
+
+	if (!real)
+		real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+	if (f && fscanf(f, "%ld %ld", &wall, &other) != 2)
+		wall = other = 0;
+	if (f)
+		fclose(f);
+	int r = real(clock, ts);
+	ts->tv_sec += clock == CLOCK_REALTIME ? wall : other;
+	return r;
+}
+END
+"${CC:-cc}" -shared -fPIC -o "$T/clock.so" "$T/clock.c" -ldl 2>"$T/clock.log" || skip "no compiler for the clock"
+clock() { echo "$1 $2" >"$T/clock.new" && mv "$T/clock.new" "$T/clock"; }
+clock 0 0
+jumping() { # keeper in the background, with that clock
+	keeper_command "$@"
+	env LD_PRELOAD="$T/clock.so" TEST_CLOCK="$T/clock" "${COMMAND[@]}" >"$out" 2>"$err" </dev/null &
+	STARTED+=("$!:$RUN")
+}
+now() {
+	jumping "$@"
+	wait_keepers
+}
+one_post() { [ "$(($(posts) - POSTS_BEFORE))" = 1 ]; }
+clock 86400 0
+fresh
+start_oidc
+mint probe left=5h
+write_store main xai:default=probe
+now preview --check
+[ "$status" = 5 ] || skip "the clock cannot be moved here"
+
+for jump in 3600 -3600; do
+	# While the answer is on its way.
+	clock 0 0
+	fresh
+	mint "alice$jump" left=30m
+	write_store "main a" xai:default="alice$jump"
+	control delay '{"answers": 1, "ms": 400}' >/dev/null
+	jumping refresh -j
+	wait_until one_post
+	clock $jump 0
+	wait_keepers
+	expect_status 0
+	expect_field '.accounts[0].outcome' refreshed
+	expect_generation "alice$jump" main a
+	# The next runs, on the clock as it now is, and once it has been put right.
+	now refresh -j
+	case $jump in
+	-*)
+		expect_status 1
+		expect_field '[.problems[].code] | index("clock") != null' true
+		;;
+	*) expect_status 0 ;;
+	esac
+	clock 0 0
+	now refresh -j
+	case $jump in -*) expect_status 0 ;; *) expect_status 0 1 ;; esac # an hour behind its own ledger: it says so
+	expect_posts 1
+	expect_generation "alice$jump" main a
+
+	# While it waits for a lock: neither at once nor an hour later.
+	fresh
+	mint "bob$jump" left=30m
+	write_store main xai:default="bob$jump"
+	mkdir -p "$STATE/locks/oauth-refresh"
+	lock=$STATE/locks/oauth-refresh/sha256-$(printf 'xai\0xai:default' | sha256sum | cut -c1-64).lock
+	printf '{\n  "pid": %d,\n  "createdAt": "%s",\n  "starttime": %s\n}' $$ "$(date -u +%FT%T.000Z)" \
+		"$(cut -d' ' -f22 /proc/$$/stat)" >"$lock"
+	began=${EPOCHREALTIME/./}
+	jumping refresh -j --wait 2s
+	sleep 0.3
+	clock $jump 0
+	wait_keepers
+	took=$(((${EPOCHREALTIME/./} - began) / 1000))
+	expect_posts 0
+	[ $took -lt 12000 ] || fail "it waited for $took ms, shall be 2000"
+	if [ "$jump $status" = "-3600 1" ]; then # behind the build: no decision by time, so nothing to wait for
+		expect_field '[.problems[].code] | index("clock") != null' true
+	else
+		expect_status 4
+		[ $took -ge 1900 ] || fail "it waited for $took ms, shall be 2000"
+	fi
+	rm -f "$lock"
+done
+
+# The courier hangs after it has sent, for longer than locks are held: they stay its own, for the token may be spent.
+clock 0 0
+fresh
+mint carol left=30m
+write_store "main a" xai:default=carol
+control delay '{"answers": 1, "ms": 4000}' >/dev/null
+jumping refresh -j
+wait_until one_post
+courier=$(couriers)
+kill -STOP "$courier"
+clock 0 300
+wait_keepers
+expect_status 3
+expect_field '.accounts[0].outcome' held
+expect_eq "who holds the lock files" "$(couriers)" "$courier"
+clock 0 0
+now refresh -j --wait 0
+expect_status 4
+kill -CONT "$courier"
+answered() { grep -rqa '^answered ' "$LEDGER/receipts"; }
+wait_until answered
+now refresh -j
+expect_status 0
+expect_posts 1
+expect_generation carol main a
+expect_no_secrets
