@@ -24,9 +24,12 @@ static bool is_hex(const char *s, size_t n)
 // One half. False unless it is exactly of the form.
 static bool read_half(const struct secret *token, const char *kind, struct fence *ret)
 {
-	const char *p = token->text + sizeof(prefix) - 1;
+	const char *p;
 
-	if (!token_is_fence(token) || !string_starts(p, "v1:") || !is_hex(p + 3, CLAIM_LENGTH))
+	if (!token_is_fence(token))
+		return false;
+	p = token->text + sizeof(prefix) - 1;
+	if (!string_starts(p, "v1:") || !is_hex(p + 3, CLAIM_LENGTH))
 		return false;
 	memcpy(ret->claim, p + 3, CLAIM_LENGTH);
 	p += 3 + CLAIM_LENGTH;

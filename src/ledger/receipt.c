@@ -238,6 +238,9 @@ static void receipt_parse(struct receipt *receipt, const struct secret *text)
 
 	if (text->len > claim)
 		read_records(receipt, text->text + claim, text->text + text->len);
+	// Without the claim before it, what says nothing about sending is no proof that nothing was sent.
+	if (text->len > 0 && claim == 0 && receipt->state == RECEIPT_CLAIMED)
+		note_send(receipt);
 }
 
 // Something stands there and cannot be read: all of its sends may have happened.

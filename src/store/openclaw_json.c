@@ -30,7 +30,7 @@ static int load_text(const char *target, struct secret *ret, struct stat *ret_st
 void openclaw_json_read(struct store *store, const struct config *config, struct problems *problems)
 {
 	_cleanup_secret_ struct secret text = {};
-	struct stat st;
+	struct stat st = {};
 	int r = load_text(store->target, &text, &st);
 
 	if (r == -ENOENT) {

@@ -27,7 +27,7 @@ fuzz-build: $(FUZZ_TARGETS)
 fuzz:
 	$(Q)tests/static/tools.sh fuzz
 	$(Q)$(MAKE) --no-print-directory fuzz-build
-	$(Q)tests/fuzz/run.sh $(FUZZ_TIME) $(foreach t,$(FUZZ_TARGETS),$(if $(findstring $(ONLY),$(t)),$(t)))
+	$(Q)tests/fuzz/run.sh $(FUZZ_TIME) $(if $(ONLY),$(foreach t,$(FUZZ_TARGETS),$(if $(findstring $(ONLY),$(t)),$(t))),$(FUZZ_TARGETS))
 
 static:
 	$(Q)tests/static/tools.sh static
