@@ -45,6 +45,7 @@ run_clang_tidy() {
 
 failed=0
 for tool in "${tools[@]}"; do
+	declare -F "run_${tool//-/_}" >/dev/null || { echo "$0: no such tool: $tool" >&2 && exit 2; }
 	"run_${tool//-/_}" >"$work/$tool.log"
 	# TOOL FILE CHECK, tab-separated, and the whole line behind it.
 	sed -nE "s/^(src\/[^:]+):[0-9]+:[0-9]+: (warning|error): .*\[([^][]+)\]\$/$tool\t\1\t\3\t&/p" "$work/$tool.log" >"$work/$tool"
