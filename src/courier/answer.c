@@ -38,13 +38,26 @@ static int write_pieces(int fd, struct iovec *pieces, size_t n)
 	return 0;
 }
 
+// What a kill tore, or what could not be cut off again, ends in the middle of a line.
+static int end_torn_line(int fd, off_t size)
+{
+	struct iovec newline = {.iov_base = (char[]){'\n'}, .iov_len = 1};
+	char last;
+
+	if (size == 0 || pread(fd, &last, 1, size - 1) != 1 || last == '\n')
+		return 0;
+	return write_pieces(fd, &newline, 1);
+}
+
 int append_durably(int fd, struct iovec *pieces, size_t n)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	int r = write_pieces(fd, pieces, n);
+	int r = S_ISREG(st.st_mode) ? end_torn_line(fd, st.st_size) : 0;
+	if (r == 0)
+		r = write_pieces(fd, pieces, n);
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
 	// Also when only the fsync failed: Linux reports a lost page once and then calls it clean,

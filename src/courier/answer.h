@@ -13,7 +13,8 @@
 
 #include "provider/provider.h"
 
-// Append to `fd` (opened O_APPEND, or a fresh memfd) and fsync. 0 or -errno; on failure the file is as long as before.
+// Append to `fd` (O_RDWR | O_APPEND, or a fresh memfd) as a line of its own, also behind one that was torn, and fsync.
+// 0 or -errno; on failure the file is as long as before, unless the disk refuses that, too.
 int answer_append(int fd, const struct http_answer *answer, int64_t received_ms);
 // The same for any pieces (which are used up).
 int append_durably(int fd, struct iovec *pieces, size_t n);

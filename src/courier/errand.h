@@ -28,6 +28,7 @@ struct errand {
 	// The transfer (courier/http.h).
 	CURL *easy;
 	struct curl_slist *headers;
+	bool half_set;	     // libcurl refused an option: not to be sent
 	int64_t deadline_ms; // CLOCK_BOOTTIME
 	bool released;	     // the PREREQ callback let the request go
 	const char *refusal; // … or why it did not: a code
@@ -36,7 +37,7 @@ struct errand {
 	int64_t received_ms;
 
 	// Saving (courier/save.h).
-	off_t receipt_size; // up to and including our "sending"
+	off_t receipt_size; // as we left it: up to our "sending", and what a failed save left behind
 	int tries;
 	int64_t next_try_ms; // CLOCK_BOOTTIME
 	bool unsaved;	     // the keeper was given the answer, because we could not save it

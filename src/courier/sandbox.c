@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -26,7 +27,9 @@ static const char *const denied_calls[] = {
 	// other programs and processes
 	"execve", "execveat", "fork", "vfork", "ptrace", "process_vm_readv", "process_vm_writev",
 	"process_madvise", "pidfd_getfd", "pidfd_send_signal", "kill", "tkill", "rt_sigqueueinfo",
-	"rt_tgsigqueueinfo", "kcmp", "setns", "unshare",
+	"rt_tgsigqueueinfo", "kcmp", "setns", "unshare", "setpriority", "sched_setscheduler",
+	"sched_setparam", "sched_setattr", "sched_setaffinity", "ioprio_set", "migrate_pages",
+	"move_pages",
 	// names, modes and owners of files
 	"unlink", "unlinkat", "rename", "renameat", "renameat2", "link", "linkat", "symlink",
 	"symlinkat", "mkdir", "mkdirat", "rmdir", "mknod", "mknodat", "creat", "truncate",
@@ -69,6 +72,15 @@ static void deny_uses(scmp_filter_ctx filter)
 #endif
 	seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(tgkill), 1,
 			 SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid()));
+	// glibc asks for its own limits only.
+	seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prlimit64), 1,
+			 SCMP_A0(SCMP_CMP_NE, 0));
+	// Typing into the user's terminal.
+	seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
+			 SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, TIOCSTI));
+	seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
+			 SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, TIOCLINUX));
+	// AF_UNIX stays: it is how nscd and systemd-resolved answer the resolver.
 	seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
 			 SCMP_A0(SCMP_CMP_GT, AF_NETLINK));
 }

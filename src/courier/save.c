@@ -63,6 +63,9 @@ void save_attempt(struct errand *errand, bool keeper_gone)
 		conclude_saved(errand);
 		return;
 	}
+	struct stat st;
+	if (fstat(errand->fd, &st) == 0) // longer by what could not be cut off again
+		errand->receipt_size = st.st_size;
 	errand->next_try_ms = now + TRY_GAP_MS;
 	errand->tries++;
 	if (errand->tries >= TRIES && !keeper_gone && hand_over(errand, r) == 0)

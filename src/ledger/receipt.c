@@ -426,38 +426,19 @@ int receipt_reopen(struct ledger *ledger, struct fingerprint token, bool even_if
 	return 0;
 }
 
-// A record starts a line, also behind one that was torn.
-static int end_torn_line(int fd)
-{
-	struct stat st;
-	char last;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode) || st.st_size == 0)
-		return 0;
-	if (pread(fd, &last, 1, st.st_size - 1) != 1)
-		return -EIO;
-	return last == '\n' ? 0 : write_full(fd, "\n", 1);
-}
-
 int receipt_note_courier(int fd, struct process_id courier)
 {
 	_cleanup_free_ char *line =
 		xasprintf(COURIER "{\"pid\":%d,\"starttime\":%llu}\n", (int)courier.pid,
 			  (unsigned long long)courier.starttime);
-	int r = end_torn_line(fd);
+	struct iovec piece = {.iov_base = line, .iov_len = strlen(line)};
 
-	if (r >= 0)
-		r = write_full(fd, line, strlen(line));
-	return r >= 0 && fsync(fd) < 0 ? -errno : r;
+	return append_durably(fd, &piece, 1);
 }
 
 int receipt_append_answer(int fd, const struct http_answer *answer, int64_t received_ms)
 {
-	int r = end_torn_line(fd);
-
-	return r < 0 ? r : answer_append(fd, answer, received_ms);
+	return answer_append(fd, answer, received_ms);
 }
 
 static int unlink_durably(const char *path)

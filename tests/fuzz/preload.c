@@ -20,8 +20,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -153,7 +155,8 @@ static void say(const char *what, long result)
 static void try_all(const char *path)
 {
 	char *const arguments[] = {(char *)"true", NULL};
-	char byte;
+	char byte = 'x';
+	struct rlimit limit;
 	struct iovec ours = {&byte, 1}, theirs = {(void *)0x1000, 1};
 
 	say("open", open(path, O_RDONLY | O_CLOEXEC));
@@ -170,6 +173,9 @@ static void try_all(const char *path)
 	say("ptrace", ptrace(PTRACE_ATTACH, getppid(), 0, 0));
 	say("readv", process_vm_readv(getppid(), &ours, 1, &theirs, 1, 0));
 	say("kill", kill(getppid(), 0));
+	say("limits", prlimit(getppid(), RLIMIT_CORE, NULL, &limit));
+	say("own_limits", prlimit(0, RLIMIT_CORE, NULL, &limit));
+	say("type", ioctl(STDERR_FILENO, TIOCSTI, &byte));
 	say("certificates", open("/etc/ssl/certs", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 

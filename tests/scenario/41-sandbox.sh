@@ -46,10 +46,11 @@ END
 
 tried() { sed -n "s/^$1 //p" "$T/tried"; }
 # Refused by the list of calls, whatever the kernel.
-for call in unlink rename link chmod truncate execve fork ptrace readv kill; do
+for call in unlink rename link chmod truncate execve fork ptrace readv kill limits type; do
 	expect_eq "$call within the sandbox" "$(tried $call)" EPERM
 done
 expect_eq "the certificates" "$(tried certificates)" "done"
+expect_eq "its own limits" "$(tried own_limits)" "done"
 # Refused by Landlock, from Linux 5.13 on where it is enabled.
 landlock=$("$PYTHON" -c 'import ctypes; print(ctypes.CDLL(None).syscall(444, None, 0, 1))')
 if [ "$landlock" -ge 1 ]; then
