@@ -274,6 +274,17 @@ const char *path_basename(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+// Of what was removed meanwhile the kernel says a name that is none; a file may be called like that, too.
+static bool is_removed(const char *real, const struct stat *opened)
+{
+	struct stat st;
+
+	if (opened->st_nlink == 0)
+		return true;
+	return string_ends(real, " (deleted)") &&
+	       (lstat(real, &st) < 0 || st.st_dev != opened->st_dev || st.st_ino != opened->st_ino);
+}
+
 // The kernel knows the name of what it has opened. Without /proc, the C library walks.
 char *path_real(const char *path)
 {
@@ -288,12 +299,12 @@ char *path_real(const char *path)
 	n = readlink(link, real, sizeof(real));
 	if (n <= 0 || n == sizeof(real) || real[0] != '/')
 		return realpath(path, NULL);
-	if (fstat(fd, &st) < 0 ||
-	    st.st_nlink == 0) { // removed meanwhile: the name says so, and is none
+	real[n] = '\0';
+	if (fstat(fd, &st) < 0 || is_removed(real, &st)) {
 		errno = ENOENT;
 		return NULL;
 	}
-	return xstrndup(real, (size_t)n);
+	return xstrdup(real);
 }
 
 char *path_expand(const char *path, const char *home)

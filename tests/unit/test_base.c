@@ -348,6 +348,43 @@ static void test_paths(void **state)
 	}
 }
 
+static void test_path_real(void **state)
+{
+	char directory[] = "/tmp/oauth-keepalive-base.XXXXXX";
+	const char *const names[] = {"file", "b (deleted)"};
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_cleanup_free_ char *path = path_join(directory, names[i]);
+		_cleanup_free_ char *link = path_join(directory, "link");
+
+		close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+		assert_int_equal(symlink(path, link), 0);
+		_cleanup_free_ char *real = path_real(link);
+		assert_string_equal(real, path);
+		// A link that leads nowhere, though what it led to lives on.
+		_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+		assert_int_equal(unlink(path), 0);
+		assert_null(path_real(link));
+		assert_int_equal(errno, ENOENT);
+		assert_int_equal(unlink(link), 0);
+		_cleanup_free_ char *magic = xasprintf("/proc/self/fd/%d", fd);
+		assert_null(path_real(magic));
+		assert_int_equal(errno, ENOENT);
+	}
+	// Removed, and there by another name: what the kernel calls it is no name.
+	_cleanup_free_ char *one = path_join(directory, "one"),
+			    *other = path_join(directory, "other");
+	_cleanup_close_ int fd = open(one, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	_cleanup_free_ char *magic = xasprintf("/proc/self/fd/%d", fd);
+	assert_int_equal(link(one, other), 0);
+	assert_int_equal(unlink(one), 0);
+	assert_null(path_real(magic));
+	assert_int_equal(unlink(other), 0);
+	assert_int_equal(rmdir(directory), 0);
+}
+
 static void test_path_join(void **state)
 {
 	static const char *const cases[][3] = {
@@ -855,6 +892,7 @@ int main(void)
 		cmocka_unit_test(test_full_io),
 		cmocka_unit_test(test_write_full_disk),
 		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_path_real),
 		cmocka_unit_test(test_path_join),
 		cmocka_unit_test(test_fsync_paths),
 		cmocka_unit_test(test_secret_values),
