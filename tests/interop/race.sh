@@ -68,6 +68,19 @@ leave_dead_lock() {
 		>"$STATE/locks/oauth-refresh/sha256-$name.lock"
 }
 
+# expect_reported PROFILE: OpenClaw's replay ended this login. One try of ours tells, and none follows.
+expect_reported() {
+	local before
+
+	keeper refresh -j --force "$1"
+	expect_status 3
+	expect_field ".accounts[] | select(.profile == \"$1\") | .outcome" needs_login
+	before=$(posts)
+	keeper refresh -j --force "$1"
+	expect_status 3
+	expect_eq "requests for a login that is over" $(($(posts) - before)) 0
+}
+
 race_round() {
 	local login=$1 profile=anthropic:$1 at i before sent ours
 
@@ -83,7 +96,7 @@ race_round() {
 	at=$(($(now_ms) + 100))
 	for i in 0 1 2 3; do ask $i refresh "profile=$profile" "at=$((at + RANDOM % 60))"; done
 	if [ "$mode" = beside ]; then
-		sleep "$(printf '0.%03d' $((80 + RANDOM % 50)))" # so that either is the first in about half of the rounds
+		sleep "$(printf '0.%03d' $((30 + RANDOM % 110)))" # either may be the first
 		for i in 1 2 3 4; do
 			start_keeper refresh -j "$profile"
 			sleep "0.0$((RANDOM % 3))"
@@ -107,6 +120,7 @@ race_round() {
 	[ "$sent" = 1 ] || orders+=" $(who_sent "$before")"
 	if [ "$(jq ".accounts[\"$login\"].alive" "$T/state")" != true ]; then
 		dead=$((dead + 1))
+		[ "$mode" = alone ] || expect_reported "$profile"
 		return
 	fi
 	for i in main a b; do
