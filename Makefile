@@ -93,7 +93,8 @@ scenario: all
 
 lint:
 	$(Q)clang-format --dry-run --Werror $$(git ls-files '*.c')
-	$(Q)shellcheck -x -P SCRIPTDIR -S warning -e SC2119,SC2178,SC1007 tests/*.sh tests/scenario/*.sh tests/scenario/run .ci/run
+	$(Q)shellcheck -x -P SCRIPTDIR -S warning -e SC2119,SC2178,SC1007 tests/*.sh tests/scenario/*.sh tests/scenario/run .ci/run \
+		tests/interop/*.sh tests/interop/run tests/interop/install
 
 format:
 	clang-format -i $$(git ls-files '*.c')

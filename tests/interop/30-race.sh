@@ -9,7 +9,7 @@ start_oidc
 race_begin
 
 race beside "$ROUNDS"
-tally "race, with us" "$result"
+tally_race "as they are"
 expect_eq "requests of ours above one a round" "$ours_more" 0
 expect_eq "rounds whose stores hold something else than what lives" "$stale" 0
 if lock_is_sound; then
@@ -19,10 +19,10 @@ if lock_is_sound; then
 fi
 
 race alone "$ROUNDS"
-tally "race, without us" "$result"
+tally_race "as they are"
 
 race early "$ROUNDS"
-tally "refreshed early" "$result"
+tally_race "as they are"
 expect_eq "rounds with one request" "$one_post" "$rounds"
 expect_eq "rounds whose request was ours" "$by_us" "$rounds"
 expect_eq "grants revoked" "$dead" 0

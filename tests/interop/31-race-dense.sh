@@ -12,15 +12,15 @@ race_begin
 DEAD_LOCK=1
 
 race beside "$ROUNDS"
-tally "dense polls, dead lock, with us" "$result"
+tally_race "dense, dead lock"
 expect_eq "requests of ours above one a round" "$ours_more" 0
 expect_eq "rounds whose stores hold something else than what lives" "$stale" 0
 
 race alone "$ROUNDS"
-tally "dense polls, dead lock, without us" "$result"
+tally_race "dense, dead lock"
 
 race early "$ROUNDS"
-tally "dense polls, dead lock, refreshed early" "$result"
+tally_race "dense, dead lock"
 expect_eq "rounds with one request" "$one_post" "$rounds"
 expect_eq "grants revoked" "$dead" 0
 expect_eq "processes of OpenClaw that got no token" "$errors" 0

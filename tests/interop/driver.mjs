@@ -176,8 +176,12 @@ async function cacheRace({ profile, agent }) {
 		if (path.resolve(String(name)) !== store || ++calls !== 2) return realStat(name, ...rest);
 		say({ caught: true });
 		const limit = Date.now() + 20_000;
-		let last = performance.now();
-		while (Date.now() < limit && inode(realStat, store) === before) last = performance.now();
+		let asked = performance.now(); // before the last look at the old file, or sleeping after that look would not count
+		let last = asked;
+		while (Date.now() < limit && inode(realStat, store) === before) {
+			last = asked;
+			asked = performance.now();
+		}
 		const stat = realStat(name, ...rest);
 		late = performance.now() - last;
 		return stat;

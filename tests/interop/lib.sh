@@ -16,12 +16,15 @@
 OPENCLAW=${OPENCLAW:-2026.6.1}
 ROUNDS=${ROUNDS:-100}
 INTEROP=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-CACHE=${INTEROP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/oauth-keepalive-tests}
+CACHE=$(realpath -m "${INTEROP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/oauth-keepalive-tests}")
 # shellcheck source=../scenario/lib.sh
 . "$INTEROP/../scenario/lib.sh"
 
 ROOT=$CACHE/openclaw-$OPENCLAW/node_modules/openclaw
-[ -e "$CACHE/openclaw-$OPENCLAW/modules.json" ] || die "OpenClaw $OPENCLAW is not in $CACHE: run tests/interop/install"
+if [ ! -x "$CACHE/node" ] || [ ! -e "$CACHE/openclaw-$OPENCLAW/modules.json" ]; then
+	[ -z "${UNREACHABLE:-}" ] || skip "$UNREACHABLE"
+	die "OpenClaw $OPENCLAW is not in $CACHE: run tests/interop/install"
+fi
 RANDOM=${SEED:-4711} # who comes first in which round
 WORKERS=()
 declare -A BACKGROUND=()

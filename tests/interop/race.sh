@@ -8,6 +8,7 @@
 #
 #	race_begin                    the warm processes
 #	race alone|beside|early N     $result is what came of it
+#	tally_race POLLS                 its cell in the table of `run`
 #	race_end
 #
 # alone: OpenClaw without us. beside: 4 of ours at the same moment. early: one of ours before, as the timer's run
@@ -25,14 +26,21 @@ race_begin() {
 
 # shellcheck disable=SC2034
 race() {
-	local mode=$1 n=$2 round
+	local n=$2 round
 
+	mode=$1
 	RACES=$((${RACES:-0} + 1))
 	rounds=0 orders= one_post=0 dead=0 stale=0 extra=0 ours_more=0 errors=0 by_us=0
-	for ((round = 1; round <= n; round++)); do race_round "$mode" "$mode-$RACES-$round"; done
+	for ((round = 1; round <= n; round++)); do race_round "$mode-$RACES-$round"; done
 	result="$one_post of $rounds rounds with one request, $extra more requests, $dead grants revoked,"
 	result+=" $errors OpenClaws without a token, $by_us rounds with a request of ours"
 	[ -z "$orders" ] || result+=" (more than one:$orders)"
+}
+
+tally_race() {
+	echo "# $1, $mode: $result"
+	[ -z "${TALLY:-}" ] ||
+		echo "$OPENCLAW|$1|$mode|$one_post / $extra / $dead / $errors|$by_us|${orders# }" >>"$TALLY.races"
 }
 
 # who_sent BEFORE: the requests since then, in order: each of OpenClaw's is the first one the server saw after it was sent.
@@ -60,8 +68,21 @@ leave_dead_lock() {
 		>"$STATE/locks/oauth-refresh/sha256-$name.lock"
 }
 
+# expect_reported PROFILE: OpenClaw's replay ended this login. One try of ours tells, and none follows.
+expect_reported() {
+	local before
+
+	keeper refresh -j --force "$1"
+	expect_status 3
+	expect_field ".accounts[] | select(.profile == \"$1\") | .outcome" needs_login
+	before=$(posts)
+	keeper refresh -j --force "$1"
+	expect_status 3
+	expect_eq "requests for a login that is over" $(($(posts) - before)) 0
+}
+
 race_round() {
-	local mode=$1 login=$2 profile=anthropic:$2 at i before sent ours
+	local login=$1 profile=anthropic:$1 at i before sent ours
 
 	mint "$login" left="$([ "$mode" = early ] && echo 4m || echo -5m)" provider=anthropic
 	write_store "main a b" "$profile=$login"
@@ -75,7 +96,7 @@ race_round() {
 	at=$(($(now_ms) + 100))
 	for i in 0 1 2 3; do ask $i refresh "profile=$profile" "at=$((at + RANDOM % 60))"; done
 	if [ "$mode" = beside ]; then
-		sleep "0.0$((20 + RANDOM % 80))"
+		sleep "$(printf '0.%03d' $((30 + RANDOM % 110)))" # either may be the first
 		for i in 1 2 3 4; do
 			start_keeper refresh -j "$profile"
 			sleep "0.0$((RANDOM % 3))"
@@ -99,6 +120,7 @@ race_round() {
 	[ "$sent" = 1 ] || orders+=" $(who_sent "$before")"
 	if [ "$(jq ".accounts[\"$login\"].alive" "$T/state")" != true ]; then
 		dead=$((dead + 1))
+		[ "$mode" = alone ] || expect_reported "$profile"
 		return
 	fi
 	for i in main a b; do
