@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Four refreshers beside writers of the same rows and a checkpointer, over many rounds: nothing is lost on either side.
+# Four refreshers beside four writers of the same rows and a checkpointer, over many rounds (ROUNDS=100 for a long run):
+# nothing is lost on either side.
 . "$(dirname "$0")/sqlite.sh"
 
 ROUNDS=${ROUNDS:-8}
 start_oidc
 mint alice left=30m
-other='{"type":"api_key","provider":"openrouter","key":"FAKE-KEY-000000000001","metadata":{"count":"0"}}'
+other='{"type":"api_key","provider":"openrouter","key":"FAKE-KEY-000000000001","metadata":{"count":"0","also":"0"}}'
 write_database "shared a" xai:default=alice openrouter:default="$other"
 
 # writer FILE TABLE KEY-COLUMN KEY TEXT-COLUMN TIME-COLUMN PATH: counts there until $T/end is there; says how far it came.
 # As OpenClaw: read and write in one immediate transaction. One process alone checkpoints, since this SQLite may have
 # the WAL-reset bug, and it is we who are tested here.
 writer() {
-	"$PYTHON" - "$T/end" "$@" <<-'END' >"$T/counted.$4.$(basename "$(dirname "$1")")" &
+	"$PYTHON" - "$T/end" "$@" <<-'END' >"$T/counted.$4.$(basename "$(dirname "$1")").${!#}" &
 		import json, os, sqlite3, sys, time
 		end, file, table, key_column, key, text, when, *path = sys.argv[1:]
 		database = sqlite3.connect(file, isolation_level=None, timeout=30)
@@ -51,6 +52,7 @@ checkpointer() {
 
 shared=$(database shared) a=$(database a)
 writer "$shared" config_machine_state state_key authProfiles.store value_json updated_at_ms profiles openrouter:default metadata count
+writer "$shared" config_machine_state state_key authProfiles.store value_json updated_at_ms profiles openrouter:default metadata also
 writer "$shared" config_machine_state state_key authProfiles.state value_json updated_at_ms usageStats xai:default errorCount
 writer "$a" auth_profile_store store_key primary store_json updated_at profiles openrouter:default metadata count
 checkpointer "$shared" "$a"
@@ -65,11 +67,12 @@ for writer in "${WRITERS[@]}"; do wait "$writer" || fail "a writer ended with $?
 
 expect_posts $((4 * ROUNDS))
 expect_generation alice shared a
-expect_eq "the shared profile's count" "$(document shared | jq -r '.profiles["openrouter:default"].metadata.count')" "$(cat "$T/counted.authProfiles.store.state")"
-expect_eq "the agent profile's count" "$(document a | jq -r '.profiles["openrouter:default"].metadata.count')" "$(cat "$T/counted.primary.agent")"
+expect_eq "the shared profile's count" "$(document shared | jq -r '.profiles["openrouter:default"].metadata.count')" "$(cat "$T/counted.authProfiles.store.state.count")"
+expect_eq "its other count" "$(document shared | jq -r '.profiles["openrouter:default"].metadata.also')" "$(cat "$T/counted.authProfiles.store.state.also")"
+expect_eq "the agent profile's count" "$(document a | jq -r '.profiles["openrouter:default"].metadata.count')" "$(cat "$T/counted.primary.agent.count")"
 expect_eq "the usage count" \
 	"$(sql "$shared" "SELECT json_extract(value_json, '$.usageStats.\"xai:default\".errorCount') FROM config_machine_state WHERE state_key = 'authProfiles.state'")" \
-	"$(cat "$T/counted.authProfiles.state.state")"
+	"$(cat "$T/counted.authProfiles.state.state.errorCount")"
 for file in "$T"/counted.*; do
 	[ "$(cat "$file")" -gt 20 ] || fail "$(basename "$file") came no further than $(cat "$file")"
 done
