@@ -5,11 +5,11 @@
 # libcurl's torture tests do it; those of cJSON, SQLite, libconfig and glibc among them. A run without memory ends as
 # after a kill, but says why. Then an undisturbed run finishes the work: no token was sent twice, none was lost.
 # OAUTH_KEEPALIVE is the program, PRELOAD the library made of preload.c, FROM and TO the first and the last allocation (1, all).
+PRELOAD=$(realpath -e "${PRELOAD:?}") || exit 2 # before lib.sh goes elsewhere
 # shellcheck source=tests/scenario/lib.sh
 . "$(dirname "$0")/../scenario/lib.sh"
 
 STRIDE=${STRIDE:-23}
-PRELOAD=$(realpath "$PRELOAD")
 ended= # how many ended with which status
 
 # account N: a login that is due, in two stores.
@@ -52,7 +52,7 @@ account 0
 UNDER=(env LD_PRELOAD="$PRELOAD" PRELOAD_COUNT="$T/count")
 keeper refresh
 expect_status 0
-total=$(cat "$T/count")
+total=$(cat "$T/count") || die "no allocation was counted"
 keeper preview --state-dir "$T/logins"
 CONFIG_READ=$(cat "$T/count")
 UNDER=()
