@@ -1,5 +1,6 @@
 # Real OpenClaw beside us: `make interop` takes all versions and 100 rounds (ROUNDS=…, ONLY=part of a name),
-# `make interop-fast` all versions and 10 rounds, `make interop-ci` one version and 10 rounds, without the dense races.
+# `make interop-fast` all versions and 10 rounds, `make interop-ci` one version with JSON and one with SQLite, 10 rounds, without the
+# dense races.
 # Packages: tests/interop/install.
 interop: all
 	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive tests/interop/run $(ONLY)
@@ -8,7 +9,7 @@ interop-fast: all
 	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive ROUNDS=$(or $(ROUNDS),10) tests/interop/run $(ONLY)
 
 interop-ci: all
-	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive VERSIONS=2026.6.1 ROUNDS=$(or $(ROUNDS),10) \
-		tests/interop/run $(or $(ONLY),10- 20- 30- 40- 41- 50-)
+	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive VERSIONS="2026.6.1 2026.9.6" ROUNDS=$(or $(ROUNDS),10) \
+		tests/interop/run $(or $(ONLY),10- 20- 30- 40- 41- 50- 60- 61- 62- 63-)
 
 .PHONY: interop interop-fast interop-ci

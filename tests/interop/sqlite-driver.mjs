@@ -7,18 +7,35 @@
 //	sqlite-driver.mjs read [agent=]                 what it sees, tokens as fingerprints
 //	sqlite-driver.mjs save-usage profile= other= until= [agent=]
 //	                                                updates that count, until the file `until` is there: a usage statistic
-//	                                                of the profile, and a number in the profile `other`
+//	                                                of the profile, and a number in the profile `other`; the file
+//	                                                `until`.PID appears with the first
+//	sqlite-driver.mjs turns profile=                one process, a turn that wants a token for each line read:
+//	                                                "AHEAD_MS cut|on", how far its clock is ahead, and whether it has a
+//	                                                network; each says {ok, sent}
 //
 // Environment: OPENCLAW_ROOT (the package), OPENCLAW_STATE_DIR, TOKEN_URL (where token requests go; without it no name
 // resolves). One JSON object on standard output.
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 
 const say = (what) => fs.writeSync(1, `${JSON.stringify(what)}\n`);
 process.stdout.write = process.stderr.write.bind(process.stderr);
+
+let ahead = 0; // of the clock
+let cut = !process.env.TOKEN_URL;
+const RealDate = Date;
+globalThis.Date = class extends RealDate {
+	constructor(...given) {
+		super(...(given.length ? given : [RealDate.now() + ahead]));
+	}
+	static now() {
+		return RealDate.now() + ahead;
+	}
+};
 
 const fingerprint = (token) => createHash('sha256').update(token ?? '').digest('hex').slice(0, 12);
 const sdk = (name) => import(pathToFileURL(path.join(process.env.OPENCLAW_ROOT, 'dist/plugin-sdk', `${name}.js`)));
@@ -28,7 +45,7 @@ const loopback = globalThis.fetch;
 const sent = []; // fingerprints of the refresh tokens it sent
 globalThis.fetch = async (input, init) => {
 	const url = new URL(input.url ?? input);
-	if (!process.env.TOKEN_URL || !/\/(oauth|oauth2)\/token$/.test(url.pathname)) {
+	if (cut || !/\/(oauth|oauth2)\/token$/.test(url.pathname)) {
 		throw Object.assign(new TypeError('fetch failed'), { cause: Object.assign(new Error(`getaddrinfo ENOTFOUND ${url.host}`), { code: 'ENOTFOUND' }) });
 	}
 	const body = String(init.body);
@@ -77,6 +94,7 @@ async function saveUsage({ profile, other, until, agent }) {
 				return true;
 			},
 		});
+		if (done && saved === 0) fs.writeFileSync(`${until}.${process.pid}`, ''); // it is at work
 		if (done) saved += 1;
 		else failed += 1;
 		await sleep(Math.random() * 4);
@@ -84,7 +102,19 @@ async function saveUsage({ profile, other, until, agent }) {
 	return { saved, failed };
 }
 
+async function turns({ profile }) {
+	for await (const line of createInterface({ input: process.stdin })) {
+		const [ms, network] = line.split(' ');
+		ahead = Number(ms);
+		cut = network === 'cut';
+		sent.length = 0;
+		const { ok, error } = await refresh({ profile });
+		say({ ok, error, sent: sent.length });
+	}
+	return { ended: true };
+}
+
 const [command, ...pairs] = process.argv.slice(2);
 const options = Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
-say(await { refresh, read, 'save-usage': saveUsage }[command](options));
+say(await { refresh, read, turns, 'save-usage': saveUsage }[command](options));
 process.exit(0);

@@ -4,33 +4,7 @@
 # courier that hangs past the hold keeps its locks.
 . "$(dirname "$0")/lib.sh"
 
-# The keeper's clocks run ahead by what stands in a file: seconds of the wall clock, seconds of the others.
-cat >"$T/clock.c" <<'END'
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
-int clock_gettime(clockid_t clock, struct timespec *ts)
-{
-	static int (*real)(clockid_t, struct timespec *);
-	long wall = 0, other = 0;
-	const char *path = getenv("TEST_CLOCK");
-	FILE *f = path ? fopen(path, "re") : NULL;
-
-	if (!real)
-		real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
-	if (f && fscanf(f, "%ld %ld", &wall, &other) != 2)
-		wall = other = 0;
-	if (f)
-		fclose(f);
-	int r = real(clock, ts);
-	ts->tv_sec += clock == CLOCK_REALTIME ? wall : other;
-	return r;
-}
-END
-"${CC:-cc}" -shared -fPIC -o "$T/clock.so" "$T/clock.c" -ldl 2>"$T/clock.log" || skip "no compiler for the clock"
+"${CC:-cc}" -shared -fPIC -o "$T/clock.so" "$TESTS/scenario/clock.c" -ldl 2>"$T/clock.log" || skip "no compiler for the clock"
 clock() { echo "$1 $2" >"$T/clock.new" && mv "$T/clock.new" "$T/clock"; }
 clock 0 0
 jumping() { # keeper in the background, with that clock

@@ -3,7 +3,7 @@
 # OpenClaw's own writers (usage statistics, another profile) against four refreshers, in the rows they share: nothing is
 # lost on either side, and the databases stay sound. OpenClaw's SQLite checkpoints here; ours, which may have the
 # WAL-reset bug, does not.
-. "$(dirname "$0")/sqlite-lib.sh"
+. "$(dirname "$0")/sqlite.sh"
 
 ROUNDS=${ROUNDS:-25}
 P=anthropic:default
@@ -16,7 +16,11 @@ main=$(main_database)
 for writer in main.1 main.2 work.1; do
 	start_openclaw $writer save-usage profile=openrouter:default other=openrouter:default agent=${writer%.*} until="$T/end"
 done
-sleep 4 # they take a while to load
+all_write() { [ "$(find "$T" -maxdepth 1 -name 'end.*' | wc -l)" = 3 ]; }
+for _ in {1..600}; do # they take a while to load
+	all_write && break
+	sleep 0.1
+done
 
 for ((round = 1; round <= ROUNDS; round++)); do
 	for _ in 1 2 3 4; do start_keeper refresh --force --wait 30s -j; done

@@ -12,12 +12,15 @@
 
 OPENCLAW=${OPENCLAW:-2026.9.6}
 INTEROP=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-CACHE=${INTEROP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/oauth-keepalive-tests}
+CACHE=$(realpath -m "${INTEROP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/oauth-keepalive-tests}")
 # shellcheck source=../scenario/sqlite.sh
 . "$INTEROP/../scenario/sqlite.sh"
 
 ROOT=$CACHE/openclaw-$OPENCLAW/node_modules/openclaw
-[ -d "$ROOT" ] || skip "OpenClaw $OPENCLAW is not in $CACHE: run tests/interop/install $OPENCLAW"
+if [ ! -x "$CACHE/node" ] || [ ! -d "$ROOT" ]; then
+	[ -z "${UNREACHABLE:-}" ] || skip "$UNREACHABLE"
+	die "OpenClaw $OPENCLAW is not in $CACHE: run tests/interop/install $OPENCLAW"
+fi
 CUT=
 declare -A BACKGROUND=()
 # OpenClaw's command line may look for news and models: it gets a network of its own, with nothing in it.
@@ -85,6 +88,11 @@ expect_intact() {
 			console.log(database.prepare("PRAGMA integrity_check").all().map((row) => row.integrity_check).join(),
 				database.prepare("PRAGMA journal_mode").get().journal_mode)' "$file" 2>&1)" "ok wal"
 	done
+}
+
+tally() { # KEY VALUE: a number for the table of `run`
+	echo "# $1: $2"
+	[ -z "${TALLY:-}" ] || echo "$1|$2" >>"$TALLY"
 }
 
 # saw JQ: of what OpenClaw said last
