@@ -180,8 +180,17 @@ static bool prove_writable(struct run *run, struct grant *g, struct observation 
 	return true;
 }
 
+static bool names_courier(const struct receipt *receipt, struct process_id courier)
+{
+	for (size_t i = 0; i < receipt->n_couriers; i++)
+		if (receipt->couriers[i].pid == courier.pid &&
+		    receipt->couriers[i].starttime == courier.starttime)
+			return true;
+	return false;
+}
+
 // An answer of a killed run: from now on our courier answers for the lock files, whatever happens to us.
-static int hold_answer(struct run *run, struct grant *g, struct fingerprint token)
+static int hold_answer(struct run *run, struct grant *g, const struct receipt *answered)
 {
 	struct courier_request request = {
 		.id = g->id,
@@ -192,13 +201,14 @@ static int hold_answer(struct run *run, struct grant *g, struct fingerprint toke
 	int r = 0;
 
 	if (g->receipt_fd < 0)
-		r = receipt_reopen(run->ledger, token, true, &g->receipt_fd);
+		r = receipt_reopen(run->ledger, answered->token, true, &g->receipt_fd);
 	if (r < 0)
 		return r;
-	g->token = token;
+	g->token = answered->token;
 	g->guards = true;
 	request.receipt_fd = g->receipt_fd;
-	if (!g->locks.held && (r = receipt_note_courier(g->receipt_fd, run->courier.process)) < 0)
+	if (!g->locks.held && !names_courier(answered, run->courier.process) &&
+	    (r = receipt_note_courier(g->receipt_fd, run->courier.process)) < 0)
 		log_debug("the receipt cannot name its guard: %s", strerror(-r));
 	return courier_hold(&run->courier, &request);
 }
@@ -211,8 +221,7 @@ static void proceed(struct run *run, struct grant *g, struct observation *o)
 	int r;
 
 	note_results(run, g, o);
-	if (answered && !a && run->courier.fd >= 0 &&
-	    (r = hold_answer(run, g, answered->token)) < 0)
+	if (answered && !a && run->courier.fd >= 0 && (r = hold_answer(run, g, answered)) < 0)
 		log_debug("the courier cannot hold the receipt: %s", strerror(-r));
 	r = persist_all(run, g, o);
 	if (r < 0 && (a || !answered))
@@ -254,7 +263,7 @@ static void claim_locked(struct run *run, struct grant *g, struct observation *o
 	}
 	g->hold_until_ms = clock_boot_ms() + HOLD_LIMIT_S * SECOND_MS;
 	// First the receipt is handed over, only then the lock files come to name our courier.
-	if (answered && !a && (r = hold_answer(run, g, answered->token)) < 0)
+	if (answered && !a && (r = hold_answer(run, g, answered)) < 0)
 		return give_up(run, g, "courier", r, "the courier cannot hold the receipt");
 	r = take_refresh_locks(g, o, owner, answered);
 	if (r == -EBUSY)

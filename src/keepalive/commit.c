@@ -195,7 +195,8 @@ static int write_store(struct run *run, const struct store *store, const struct 
 		lock_set_add_store(&set, store->names[i]);
 	for (size_t i = 0; i < set.n; i++)
 		atomic_sweep(set.files[i].path); // drafts of runs that were killed
-	r = lock_set_acquire(&set, run->self, NULL);
+	// One of our own is there if it could not be removed: no reason to wait.
+	r = lock_set_acquire(&set, run->self, &run->self);
 	if (r >= 0)
 		r = write_under_lock(run, store, pending, n);
 	lock_set_free(&set);
@@ -250,10 +251,12 @@ static enum outcome outcome_of(const struct grant *g, const struct account *a,
 	if (g->exchanged && a->send) // with --force, or at the last resort: not in this run
 		return a->resend ? OUTCOME_HELD : OUTCOME_FAILED;
 	if (a->outcome == OUTCOME_HELD || a->outcome == OUTCOME_NEEDS_LOGIN ||
-	    a->outcome == OUTCOME_FAILED || a->outcome == OUTCOME_SKIPPED)
+	    a->outcome == OUTCOME_FAILED)
 		return a->outcome;
 	if (!undecided)
 		return result->outcome;
+	if (a->outcome == OUTCOME_SKIPPED)
+		return a->outcome;
 	if (a->decision == DECISION_ADOPT || result->decision == DECISION_ADOPT)
 		return OUTCOME_ADOPTED;
 	if (g->exchanged)

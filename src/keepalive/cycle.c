@@ -354,6 +354,28 @@ static void run_loop(struct run *run)
 	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
+// The last look is the judge: one in between may have been blind (no descriptor left to list the stores with), and have
+// found nothing left to do.
+static void note_unfinished(struct cycle *cycle)
+{
+	for (size_t i = 0; i < cycle->now.n_accounts; i++) {
+		const struct account *a = &cycle->now.accounts[i];
+		struct result *result = (struct result *)cycle_result(cycle, a->record.key);
+		if (!result)
+			continue;
+		if (result->outcome == OUTCOME_PLANNED ||
+		    (result->outcome == OUTCOME_SKIPPED && a->send))
+			result_conclude(result, OUTCOME_FAILED, "stores", 0,
+					xstrdup("the stores could not be looked at in between; "
+						"finished by the next run"));
+		if (!account_has_writes(a))
+			continue;
+		result->copies_pending = true;
+		if (!result->error_code[0])
+			snprintf(result->error_code, sizeof(result->error_code), "copies_pending");
+	}
+}
+
 // A running gateway looks at its stores again when a token nears its end, but not at one it holds to be lost.
 static void note_unfenced(struct cycle *cycle)
 {
@@ -410,6 +432,8 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 		grants_free(&run);
 		run.n_grants = 0;
 		r = run_look(&run, &cycle.now);
+		if (r >= 0)
+			note_unfinished(&cycle);
 	}
 	for (size_t i = 0; i < run.n_rescued; i++)
 		receipt_free(&run.rescued[i]);

@@ -42,11 +42,14 @@ static struct account *find_sender(struct grant *g, struct observation *o)
 
 static int open_receipt(struct run *run, struct grant *g, const struct account *a)
 {
+	int r;
+
 	g->token = a->record.live.fingerprint;
-	if (a->resend)
-		return receipt_reopen(run->ledger, g->token, false, &g->receipt_fd);
-	return receipt_claim(run->ledger, g->token, g->keys, g->n_keys, run->courier.process,
-			     &g->receipt_fd);
+	if (!a->resend)
+		return receipt_claim(run->ledger, g->token, g->keys, g->n_keys,
+				     run->courier.process, &g->receipt_fd);
+	r = receipt_reopen(run->ledger, g->token, false, &g->receipt_fd);
+	return r < 0 ? r : receipt_note_courier(g->receipt_fd, run->courier.process);
 }
 
 static int hand_over(struct run *run, struct grant *g, const struct account *a,

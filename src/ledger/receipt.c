@@ -98,8 +98,13 @@ static void read_process(const cJSON *claim, const char *name, struct process_id
 		*ret = (struct process_id){.pid = (pid_t)pid, .starttime = (uint64_t)starttime};
 }
 
+// A keeper that tries often names its courier often: that must not push out those who still stand in the lock files.
 static void note_courier(struct receipt *receipt, struct process_id courier)
 {
+	for (size_t i = 0; i < receipt->n_couriers; i++)
+		if (receipt->couriers[i].pid == courier.pid &&
+		    receipt->couriers[i].starttime == courier.starttime)
+			return;
 	if (receipt->n_couriers == RECEIPT_COURIERS)
 		memmove(&receipt->couriers[1], &receipt->couriers[2],
 			--receipt->n_couriers * sizeof(courier) - sizeof(courier));

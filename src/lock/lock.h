@@ -62,8 +62,9 @@ int lock_directory_check(const char *state_dir, bool create, char **ret_message,
 void lock_set_add_refresh(struct lock_set *set, const char *state_dir, const char *provider, const char *profile);
 void lock_set_add_store(struct lock_set *set, const char *store_name);
 // `owner` stands in the files. A lock whose owner is `takeover` (if not NULL) is replaced although it lives: the
-// courier of a keeper that died; then nothing is unlinked on error, the files stay with `owner`. Dead locks are reclaimed (rules in lock/stale.h). 0, -EBUSY, or -errno; on error
-// nothing is held.
+// courier of a keeper that died; then nothing is unlinked on error, the files stay with `owner`. (`owner` itself as
+// `takeover`: a lock that it could not remove is still its own.) Dead locks are reclaimed (rules in lock/stale.h). 0,
+// -EBUSY, or -errno; on error nothing is held.
 int lock_set_acquire(struct lock_set *set, struct process_id owner, const struct process_id *takeover);
 // The same with several: every courier that ever guarded the answer.
 int lock_set_acquire_from(struct lock_set *set, struct process_id owner, const struct process_id *takeover,

@@ -58,6 +58,15 @@ int lock_set_acquire(struct lock_set *set, struct process_id owner,
 	return lock_set_acquire_from(set, owner, takeover, takeover ? 1 : 0);
 }
 
+// Taken over from a courier, they guard an answer. From ourselves, they are what a failed unlink left.
+static bool guards_answer(struct process_id owner, const struct process_id *takeover, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (takeover[i].pid != owner.pid || takeover[i].starttime != owner.starttime)
+			return true;
+	return false;
+}
+
 int lock_set_acquire_from(struct lock_set *set, struct process_id owner,
 			  const struct process_id *takeover, size_t n_takeover)
 {
@@ -73,8 +82,8 @@ int lock_set_acquire_from(struct lock_set *set, struct process_id owner,
 				       &set->busy_owner);
 
 		if (r < 0) {
-			// What was taken over from a courier guards an answer: never let it go unguarded.
-			if (n_takeover)
+			// Never let an answer go unguarded.
+			if (guards_answer(owner, takeover, n_takeover))
 				lock_set_leave(set);
 			lock_set_release(set);
 			if (r == -EBUSY)

@@ -23,6 +23,9 @@
 #define LOOKS_MAX	10
 #define LOOK_PAUSE_NS	(10 * 1000 * 1000)
 
+#define NAP_MOST_US 1000
+#define WAL_HEADER  32
+
 #define VFS_NAME "oauth-keepalive-readonly"
 
 static int open_readonly(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
@@ -41,6 +44,16 @@ static int delete_nothing(sqlite3_vfs *vfs, const char *name, int sync)
 	return SQLITE_IOERR_DELETE;
 }
 
+// SQLite tries a log whose index is not to be trusted a hundred times, with naps that add up to ten seconds. Who waits
+// here waits between looks.
+static int nap(sqlite3_vfs *vfs, int microseconds)
+{
+	sqlite3_vfs *system = sqlite3_vfs_find(NULL);
+
+	(void)vfs;
+	return system->xSleep(system, microseconds < NAP_MOST_US ? microseconds : NAP_MOST_US);
+}
+
 static int register_vfs(void)
 {
 	static sqlite3_vfs vfs;
@@ -56,6 +69,7 @@ static int register_vfs(void)
 	vfs.zName = VFS_NAME;
 	vfs.xOpen = open_readonly;
 	vfs.xDelete = delete_nothing;
+	vfs.xSleep = nap;
 	return sqlite3_vfs_register(&vfs, 0);
 }
 
@@ -76,6 +90,7 @@ int sqlite_errno(sqlite3 *database)
 	switch (sqlite3_errcode(database) & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
+	case SQLITE_PROTOCOL: // after a hundred tries
 		return -EBUSY;
 	case SQLITE_FULL:
 		return -ENOSPC;
@@ -128,20 +143,23 @@ static int look_once(const char *path, const char *query, sqlite_looker *looker,
 	return looker(database, arg);
 }
 
-// Is there a log or journal with something in it? One that cannot be looked at counts.
-static bool has_side_file(const char *path, const char *suffix)
+// Is there a log or journal with something in it, beyond `empty` bytes? One that cannot be looked at counts.
+static bool has_side_file(const char *path, const char *suffix, off_t empty)
 {
 	_cleanup_free_ char *name = xasprintf("%s%s", path, suffix);
 	struct stat st;
 
 	if (stat(name, &st) < 0)
 		return errno != ENOENT;
-	return st.st_size > 0;
+	return st.st_size > empty;
 }
+
+// A log that is a header and no frame says nothing, but SQLite cannot read it without an index that it may write: it
+// takes a salt it never read for a changed one, and tries again and again. That is what a kill between the two leaves.
 
 static bool stands_alone(const char *path)
 {
-	return !has_side_file(path, "-wal") && !has_side_file(path, "-journal");
+	return !has_side_file(path, "-wal", WAL_HEADER) && !has_side_file(path, "-journal", 0);
 }
 
 static bool same_file(const struct stat *a, const struct stat *b)

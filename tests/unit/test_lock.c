@@ -27,6 +27,7 @@
 
 #include "base/clock.h"
 #include "lock/lock.h"
+#include "lock/lock_file.h"
 #include "lock/stale.h"
 
 // ---- a state directory, and processes to name in locks
@@ -838,6 +839,31 @@ static void test_set_takeover_nobody(void **state)
 	lock_set_free(&set);
 }
 
+// A lock of our own that we could not remove is still ours. It guards no answer, so nothing is left behind on error.
+static void test_set_takeover_own(void **state)
+{
+	struct fixture *f = *state;
+	struct process_id me = self();
+	struct lock_set left, set = LOCK_SET_NONE;
+
+	hold_for(&left, f, "xai:default", me);
+	lock_set_leave(&left);
+	lock_set_add_refresh(&set, f->state, "xai", "xai:default");
+	assert_int_equal(lock_set_acquire(&set, me, NULL), -EBUSY);
+	assert_int_equal(lock_set_acquire(&set, me, &me), 0);
+	assert_true(lock_set_still_ours(&set));
+	lock_set_release(&set);
+	assert_only_locks(f->locks, 0);
+
+	hold_for(&left, f, "xai:default", me);
+	assert_int_equal(lock_file_restamp(&left.files[1], identify(f->live)), 0);
+	lock_set_leave(&left);
+	assert_int_equal(lock_set_acquire(&set, me, &me), -EBUSY);
+	assert_only_locks(f->locks, 1);
+	lock_set_free(&left);
+	lock_set_free(&set);
+}
+
 // ---- the reclaim guard
 
 static void test_guard(void **state)
@@ -1105,6 +1131,7 @@ int main(void)
 		T(test_set_owner_died),
 		T(test_set_takeover),
 		T(test_set_takeover_nobody),
+		T(test_set_takeover_own),
 		T(test_guard),
 		T(test_guard_is_used),
 		T(test_guard_of_a_sleeper),

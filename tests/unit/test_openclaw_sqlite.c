@@ -430,6 +430,29 @@ static void test_log_left_behind(void **state)
 	assert_verdicts(SQLITE_ABSENT, SQLITE_ABSENT);
 }
 
+// A writer was killed when it had begun a log, and no frame was in it: SQLite alone would try for ten seconds, and fail.
+// One that is spoilt it cannot read either, but that must not hold us up.
+static void test_log_begun(void **state)
+{
+	_cleanup_free_ char *log = xasprintf("%s-wal", agent_database);
+	_cleanup_free_ char *shared = xasprintf("%s-shm", agent_database);
+	int64_t start;
+
+	(void)state;
+	make_database(agent_database, "WAL", AGENT_TABLE AGENT_ROW);
+	make_file(log, "7\177\006\202....one header, and nothing..");
+	make_file(shared, "");
+	assert_int_equal(truncate(log, 32), 0);
+	assert_int_equal(truncate(shared, 32768), 0);
+	start = clock_boot_ms();
+	assert_verdicts(SQLITE_HOLDS, SQLITE_ABSENT);
+	assert_in_range(clock_boot_ms() - start, 0, 500);
+
+	assert_int_equal(truncate(log, 4000), 0);
+	assert_verdicts(SQLITE_UNREADABLE, SQLITE_ABSENT);
+	assert_in_range(clock_boot_ms() - start, 0, 9000);
+}
+
 // A transaction so large that it went to the file before the commit that never came. The file alone
 // then says that there is no row.
 static void test_hot_journal(void **state)
@@ -778,6 +801,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unreadable, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_open_elsewhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_log_left_behind, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_log_begun, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hot_journal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_creates_no_log, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write, setup, teardown),

@@ -432,6 +432,29 @@ static void test_largest_answers(void **state)
 	secret_free(&answer.body);
 }
 
+// However often the last one is named, those before it are not forgotten: they may stand in lock files.
+static void test_couriers_named_often(void **state)
+{
+	struct fingerprint token = token_of("FAKE-REFRESH-1");
+	const struct process_id second = {.pid = 4712, .starttime = 1}, third = {4713, 2};
+	struct receipt receipt;
+	int fd = -1;
+
+	(void)state;
+	assert_int_equal(receipt_claim(&ledger, token, both_keys, 1, courier, &fd), 0);
+	append_text(fd, "sending {\"at\":1}\n");
+	assert_int_equal(receipt_note_courier(fd, second), 0);
+	for (int i = 0; i < 2 * RECEIPT_COURIERS; i++)
+		assert_int_equal(receipt_note_courier(fd, third), 0);
+	assert_int_equal(receipt_reread(fd, &receipt), 0);
+	assert_int_equal(receipt.n_couriers, 3);
+	assert_int_equal(receipt.couriers[0].pid, courier.pid);
+	assert_int_equal(receipt.couriers[1].pid, second.pid);
+	assert_int_equal(receipt.couriers[2].pid, third.pid);
+	receipt_free(&receipt);
+	close(fd);
+}
+
 // What stands in a receipt's place and cannot be read must not be taken for "not sent".
 static void test_unreadable_is_spent(void **state)
 {
@@ -659,6 +682,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_tails, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_answer_behind_torn_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_largest_answers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_couriers_named_often, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unreadable_is_spent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_of_many_wins, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_settle_against_claims, setup, teardown),
