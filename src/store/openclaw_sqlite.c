@@ -4,8 +4,9 @@
 // immediate transaction, reads the row again, has the document edited by compare-and-swap, and updates that one row.
 //
 // What a writer beside OpenClaw must not do (facts 1.3): change the journal mode, VACUUM, touch -wal or -shm, checkpoint
-// with a SQLite that has the WAL-reset bug (before 3.51.3: Debian 12's 3.40.1 has it). So automatic checkpoints are off,
-// also on close: OpenClaw's own connections do them. Tables or columns of another shape than the known one are not
+// with a SQLite that has the WAL-reset bug (before 3.51.3: Debian 12's 3.40.1 has it; tests/unit/test_wal.c provokes it,
+// and shows that it is who checkpoints that does the harm). So automatic checkpoints are off, also on close: OpenClaw's
+// own connections do them. Tables or columns of another shape than the known one are not
 // written, whatever user_version says. (Not done is TRUSTED_SCHEMA off: SQLite 3.40 then calls the schema of 2026.9.6
 // malformed, for a CHECK with json_valid() in a table that is none of our business.)
 #include "store/openclaw_sqlite.h"
