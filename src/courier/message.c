@@ -35,6 +35,8 @@ int courier_message_send(int fd, const struct courier_message *message, const in
 	while (sendmsg(fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
 		if (errno == EINTR)
 			continue;
+		if (errno == ENOBUFS || errno == ENOMEM)
+			return -EAGAIN; // memory for it may come: the other side waits for this
 		return errno == ECONNRESET || errno == ENOTCONN ? -EPIPE : -errno;
 	}
 	return 0;

@@ -14,11 +14,11 @@
 //
 // Without -n it only counts. TRACE gets one line for each syscall counted:
 //
-//	number process syscall target [sending|answered] [HIT action]
+//	number process syscall target [receipt|sending|answered] [HIT action]
 //
-// (those two words, with number 0, of every record of a receipt, whether it counts or not)
+// (those words, with number 0, of every record of a receipt, whether it counts or not)
 // and at last "end exit CODE" or "end signal NUMBER", of the keeper. Never a byte of what is
-// written but those two words, with which the records of a receipt start. What outlives the keeper
+// written but those words, with which the records of a receipt start. What outlives the keeper
 // runs on, untraced.
 //
 // ptrace and not strace: `inject=…:when=N` counts per syscall and per process, so it cannot
@@ -320,7 +320,9 @@ static bool fd_is_writable(const struct task *task, int fd)
 
 static bool is_file(const char *name)
 {
-	return name[0] == '/' && strncmp(name, "/memfd:", 7) != 0 && strncmp(name, "/dev/", 5) != 0;
+	bool device = strncmp(name, "/dev/", 5) == 0 && strncmp(name, "/dev/shm/", 9) != 0;
+
+	return name[0] == '/' && strncmp(name, "/memfd:", 7) != 0 && !device;
 }
 
 // What it is in truth, going by its arguments and by what its descriptor is open on.
@@ -344,8 +346,10 @@ static enum kind kind_of(const struct task *task, const struct call *call, const
 			return KIND_OUTPUT;
 		return target[0] && target[0] != '/' ? KIND_SEND : KIND_WRITE;
 	case KIND_LOCK:
-		if (call->number == SYS_flock || args[1] == F_OFD_SETLK || args[1] == F_SETLK)
+		if (call->number == SYS_flock || args[1] == F_OFD_SETLK)
 			return KIND_LOCK;
+		if (args[1] == F_SETLK) // SQLite's: of those who only read there are too many
+			return fd_is_writable(task, (int)args[0]) ? KIND_LOCK : KIND_NONE;
 		return args[1] == F_DUPFD_CLOEXEC ? KIND_FD : KIND_NONE;
 	case KIND_CLOSE:
 		return is_file(target) && fd_is_writable(task, (int)args[0]) ? KIND_CLOSE
@@ -358,7 +362,7 @@ static enum kind kind_of(const struct task *task, const struct call *call, const
 // The first word of a receipt's record: nothing else of what is written is looked at.
 static const char *mark_of(const struct task *task, const struct call *call, const uint64_t *args)
 {
-	static const char *const words[] = {"sending", "answered"};
+	static const char *const words[] = {"receipt", "sending", "answered"};
 	struct iovec piece = {0};
 	char text[16];
 	const char *at = text;
