@@ -39,7 +39,7 @@ day() {
 	reset_posts
 	for ((minute = 0; minute < 24 * 60; minute += 5)); do
 		network=on
-		((minute % 60 < 30 || minute % 60 >= 45)) || network=cut
+		((minute % 60 < 30 || minute % 60 >= 45)) || network='cut'
 		if [ "$2" = timer ]; then
 			echo "$((minute * 60)) 0" >"$T/clock"
 			TOKEN_URL=$URL

@@ -71,9 +71,9 @@ migrated() {
 	cli doctor --fix --non-interactive || die "doctor --fix: $(tail -5 "$T/cli.err" "$cli_out")"
 	local left
 	# 2026.7 leaves a copy of main's login where it is, beside a database without it, and reads it no more.
-	for left in $(find "$STATE/agents" -name auth-profiles.json); do
+	while read -r left; do
 		[ -e "$(dirname "$left")/openclaw-agent.sqlite" ] || die "doctor --fix left $left: $(tail -20 "$cli_out")"
-	done
+	done < <(find "$STATE/agents" -name auth-profiles.json)
 }
 
 # Which store its main profiles are in.
@@ -82,12 +82,12 @@ main_database() { if is_later_than 2026.8.1; then echo shared; else echo main; f
 # With OpenClaw's own SQLite: the system's may not know all of its functions.
 expect_intact() {
 	local file
-	for file in $(find "$STATE" -name openclaw-agent.sqlite -o -name openclaw.sqlite); do
+	while read -r file; do
 		expect_eq "integrity of $file" "$("$CACHE/node" -e 'const { DatabaseSync } = require("node:sqlite");
 			const database = new DatabaseSync(process.argv[1]);
 			console.log(database.prepare("PRAGMA integrity_check").all().map((row) => row.integrity_check).join(),
 				database.prepare("PRAGMA journal_mode").get().journal_mode)' "$file" 2>&1)" "ok wal"
-	done
+	done < <(find "$STATE" -name openclaw-agent.sqlite -o -name openclaw.sqlite)
 }
 
 tally() { # KEY VALUE: a number for the table of `run`
