@@ -86,7 +86,7 @@ expect_intact() {
 		expect_eq "integrity of $file" "$("$CACHE/node" -e 'const { DatabaseSync } = require("node:sqlite");
 			const database = new DatabaseSync(process.argv[1]);
 			console.log(database.prepare("PRAGMA integrity_check").all().map((row) => row.integrity_check).join(),
-				database.prepare("PRAGMA journal_mode").get().journal_mode)' "$file" 2>&1)" "ok wal"
+				database.prepare("PRAGMA journal_mode").get().journal_mode)' "$file" 2>&1 </dev/null)" "ok wal"
 	done < <(find "$STATE" -name openclaw-agent.sqlite -o -name openclaw.sqlite)
 }
 
