@@ -22,6 +22,7 @@
 #include "store/json_scan.h"
 #include "store/openclaw_profiles.h"
 #include "store/sqlite_look.h"
+#include "store/sqlite_memory.h"
 
 #define BUSY_TIMEOUT_MS 5000
 #define ROOM_LEAST	(4u << 20) // a write-ahead log may grow by some pages for every change
@@ -370,6 +371,7 @@ static int open_for_writing(const struct store *store, sqlite3 **ret)
 	sqlite3 *database = NULL;
 	int r = 0;
 
+	sqlite_wipe_freed();
 	if (sqlite3_open_v2(store->target, &database, flags, NULL) != SQLITE_OK)
 		r = database ? sqlite_errno(database) : -ENOMEM;
 	if (r >= 0 && sqlite3_db_readonly(database, "main") != 0)
@@ -378,6 +380,9 @@ static int open_for_writing(const struct store *store, sqlite3 **ret)
 		sqlite3_busy_timeout(database, BUSY_TIMEOUT_MS);
 		sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 		sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+		// The one row changes, and nothing that a schema would hang on to it.
+		sqlite3_db_config(database, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+		sqlite3_db_config(database, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
 		r = run(database, "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; BEGIN "
 				  "IMMEDIATE");
 	}

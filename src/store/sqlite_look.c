@@ -19,6 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/sqlite_memory.h"
+
 #define BUSY_TIMEOUT_MS 50
 #define LOOKS_MAX	10
 #define LOOK_PAUSE_NS	(10 * 1000 * 1000)
@@ -59,6 +61,7 @@ static int register_vfs(void)
 	static sqlite3_vfs vfs;
 	const sqlite3_vfs *system;
 
+	sqlite_wipe_freed();
 	if (sqlite3_vfs_find(VFS_NAME))
 		return SQLITE_OK;
 	system = sqlite3_vfs_find(NULL);
@@ -140,6 +143,7 @@ static int look_once(const char *path, const char *query, sqlite_looker *looker,
 	sqlite3_busy_timeout(database, BUSY_TIMEOUT_MS);
 	sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(database, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
 	return looker(database, arg);
 }
 
@@ -156,7 +160,6 @@ static bool has_side_file(const char *path, const char *suffix, off_t empty)
 
 // A log that is a header and no frame says nothing, but SQLite cannot read it without an index that it may write: it
 // takes a salt it never read for a changed one, and tries again and again. That is what a kill between the two leaves.
-
 static bool stands_alone(const char *path)
 {
 	return !has_side_file(path, "-wal", WAL_HEADER) && !has_side_file(path, "-journal", 0);

@@ -122,7 +122,9 @@ static void dump_memory(int out)
 
 		if (sscanf(line, "%lx-%lx %4s", &from, &to, mode) != 3)
 			break;
-		if (mode[0] == 'r' && mode[1] == 'w')
+		const char *end = strchrnul(line, '\n');
+		bool stack = end - line > 7 && memcmp(end - 7, "[stack]", 7) == 0;
+		if (mode[0] == 'r' && mode[1] == 'w' && !(stack && getenv("PRELOAD_NO_STACK")))
 			for (; from < to && (n = write(out, (void *)from, to - from)) > 0;
 			     from += (size_t)n)
 				;
