@@ -854,6 +854,7 @@ static void test_set_takeover_own(void **state)
 	assert_true(lock_set_still_ours(&set));
 	lock_set_release(&set);
 	assert_only_locks(f->locks, 0);
+	lock_set_free(&left);
 
 	hold_for(&left, f, "xai:default", me);
 	assert_int_equal(lock_file_restamp(&left.files[1], identify(f->live)), 0);
