@@ -361,7 +361,8 @@ static void note_unfinished(struct cycle *cycle)
 	for (size_t i = 0; i < cycle->now.n_accounts; i++) {
 		const struct account *a = &cycle->now.accounts[i];
 		struct result *result = (struct result *)cycle_result(cycle, a->record.key);
-		if (!result)
+		if (!result ||
+		    result->outcome == OUTCOME_BUSY) // what is left is another's, or waits for it
 			continue;
 		if (result->outcome == OUTCOME_PLANNED ||
 		    (result->outcome == OUTCOME_SKIPPED && a->send))
