@@ -32,7 +32,7 @@ done
 # Our keeper is killed while the answer is on its way: the courier has the lock, OpenClaw waits on; the next run
 # brings the answer home.
 setup
-control delay '{"answers": 1, "ms": 2500}' >/dev/null
+hold_answer
 start_keeper refresh -j
 killed=$!
 wait_until was_sent
@@ -41,6 +41,7 @@ STARTED=()
 start_openclaw waiting refresh profile=$P
 sleep 1.5
 expect_eq "OpenClaw waits" "$(cat "$T/waiting")" ""
+release_answer
 keeper refresh -j --wait 20s
 expect_status 0
 expect_field '.accounts[0].outcome' recovered

@@ -19,13 +19,14 @@ expect_eq "main holds the login" "$(store_token main)" "$(login_token alice)"
 fresh
 mint bob left=30m
 write_store "main a b" xai:default=bob
-control delay '{"answers": 1, "ms": 1500}' >/dev/null
+hold_answer
 start_keeper refresh -j
 keeper_pid=$!
 one_post() { [ "$(($(posts) - POSTS_BEFORE))" = 1 ]; }
 wait_until one_post
 kill -9 "$keeper_pid"
 wait_keepers
+release_answer
 answered() { grep -rqa '^answered ' "$LEDGER/receipts"; }
 wait_until answered
 lost=$(server_token bob)
@@ -55,12 +56,13 @@ case $kept in *"$lost"*) ;; *) fail "the late answer is kept in displaced/" "kep
 fresh
 mint dora left=30m
 write_store "main a" xai:default=dora
-control delay '{"answers": 1, "ms": 1000}' >/dev/null
+hold_answer
 start_keeper refresh -j
 keeper_pid=$!
 wait_until one_post
 kill -9 "$keeper_pid"
 wait_keepers
+release_answer
 wait_until answered
 courier=$(couriers)
 [ -d "/proc/${courier:-none}" ] || fail "the courier guards its answer" "couriers: $courier"

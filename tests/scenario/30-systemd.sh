@@ -61,6 +61,7 @@ refreshed() {
 }
 # endings [MATCH…]: how the runs ended, oldest first.
 endings() { lab journalctl -q -o cat "${@:--u$UNIT}" | sed -n 's/^ended: //p'; }
+is_in() { [ "$(lab systemctl show $UNIT -P ActiveState)" = "$1" ]; }
 posted() { [ "$(posts)" -gt "$POSTS_BEFORE" ]; }
 
 # ---- the system's template: the timer fires, refreshes, and the next time does nothing
@@ -74,6 +75,7 @@ expect_generation alice main a
 expect_eq "owner of the ledger's directories" \
 	"$(cd "${LEDGER%/.local/*}" && stat -c '%u %a' .local .local/state .local/state/oauth-keepalive | uniq)" "4242 700"
 lab systemctl disable -q --now $UNIT.timer
+wait_until is_in inactive
 
 # ---- busy is success; and from in the sandbox a process of alice's that holds a lock is seen to live
 
@@ -95,25 +97,30 @@ refreshed bob
 # ---- stopped in the middle of a request: it is finished
 
 login carol
-control delay '{"answers": 1, "ms": 1500}' >/dev/null
+hold_answer
 lab systemctl start --no-block $UNIT
 wait_until posted
-lab systemctl stop $UNIT
+lab systemctl stop --no-block $UNIT
+wait_until is_in deactivating
+release_answer
+wait_until is_in inactive
 expect_eq "how it ended" "$(endings | tail -n 1)" "success TERM"
 refreshed carol
 
 # ---- killed in the middle of a request: the courier lives on, and the next run has its answer
 
 login dave
-control delay '{"answers": 1, "ms": 1500}' >/dev/null
+hold_answer
 lab systemctl start --no-block $UNIT
 wait_until posted
 filters=$(lab cat "/proc/$(lab systemctl show $UNIT -P MainPID)/status" | awk '/^Seccomp_filters/ { print $2 }')
 lab systemctl kill --kill-who=main --signal=KILL $UNIT
+wait_until is_in failed
 courier=$(lab pgrep -u alice -x oauth-keepalive | head -n 1)
 expect_eq "the survivor" "$(lab cat "/proc/${courier:-0}/cmdline" | tr -d '\0')" oauth-keepalive-courier
 expect_eq "system call filters: the unit's and the courier's" \
 	"$(lab cat "/proc/${courier:-0}/status" | awk '/^Seccomp_filters/ { print ($2 > unit ? "both" : "one") }' unit="$filters")" both
+release_answer
 answered() { grep -qs '^answered' "$LEDGER"/receipts/*; }
 wait_until answered
 lab systemctl reset-failed $UNIT
@@ -150,4 +157,4 @@ mkdir "$T/after"
 cp "$(store main)" "$T/after/"
 # shellcheck disable=SC2119
 expect_no_secrets
-[ "$FAILED" = 0 ] || lab journalctl -q -o short-monotonic | tail -n 60
+[ "$FAILED" = 0 ] || lab journalctl -q -o short-monotonic | tail -n 200

@@ -52,9 +52,11 @@ fresh
 start_scripted tls
 fake bob left=30m
 write_store "main a" xai:default=bob
-answers "{\"body\": $(tokens bob2), \"delay_ms\": 1500}"
+answers "{\"body\": $(tokens bob2), \"held\": true}"
 start_keeper refresh -v
-for _ in {1..100}; do [ -n "$(couriers)" ] && [ "$(posts)" != 0 ] && break; sleep 0.02; done
+# shellcheck disable=SC2317 # by wait_until
+was_sent() { [ -n "$(couriers)" ] && [ "$(posts)" != 0 ]; }
+wait_until was_sent
 keeper_pid=${STARTED[0]%:*}
 courier=$(couriers)
 for pid in $keeper_pid $courier; do
@@ -71,9 +73,9 @@ fi
 # ---- killed at any moment: what is left is private, and gone after the next run
 kill -9 "$keeper_pid"
 wait_keepers
+release_answer
 private "$LEDGER"
-for _ in {1..100}; do grep -qs "^answered" "$LEDGER"/receipts/* && break; sleep 0.05; done
-grep -qs "^answered" "$LEDGER"/receipts/* || fail "the orphaned courier did not save the answer"
+wait_until grep -qs "^answered" "$LEDGER"/receipts/*
 # It stays as the guard of the locks; of the tokens it holds nothing any more. (To look needs CAP_SYS_PTRACE.)
 if kill -0 "$courier" 2>/dev/null && [ -r "/proc/$courier/mem" ] && dd if="/proc/$courier/mem" bs=1 count=0 2>/dev/null; then
 	"$PYTHON" - "$courier" "$T/orphan" <<-'END' || echo "# the courier's memory cannot be read here"

@@ -50,11 +50,12 @@ expect_generation alice main a
 fresh
 mint bob left=30m
 write_store "main a" xai:default=bob
-control delay '{"answers": 1, "ms": 500}' >/dev/null
+hold_answer
 stop_after sendmsg 1
 wait_until one_post
 steal "$(lock_of)"
-sleep 0.7
+release_answer
+sleep 0.2 # it reaches the courier, not the one that stands still
 go_on
 expect_posts 1
 [ -e "$(lock_of)" ] || fail "the other's lock was removed"

@@ -24,6 +24,11 @@ mint probe left=5h
 write_store main xai:default=probe
 now preview --check
 [ "$status" = 5 ] || skip "the clock cannot be moved here"
+# Before the program was built nothing is decided by time. If that is longer ago than the jump, an expiry too good to be
+# true is not believed, and the token is refreshed once more.
+clock -3600 0
+now preview -j
+behind=$(jq '[.problems[] | select(.code == "clock")] | length' "$out")
 
 for jump in 3600 -3600; do
 	# While the answer is on its way.
@@ -31,27 +36,33 @@ for jump in 3600 -3600; do
 	fresh
 	mint "alice$jump" left=30m
 	write_store "main a" xai:default="alice$jump"
-	control delay '{"answers": 1, "ms": 400}' >/dev/null
+	hold_answer
 	jumping refresh -j
 	wait_until one_post
 	clock $jump 0
+	release_answer
 	wait_keepers
 	expect_status 0
 	expect_field '.accounts[0].outcome' refreshed
 	expect_generation "alice$jump" main a
 	# The next runs, on the clock as it now is, and once it has been put right.
 	now refresh -j
-	case $jump in
-	-*)
+	requests=1
+	case "$jump $behind" in
+	-*\ 1)
 		expect_status 1
 		expect_field '[.problems[].code] | index("clock") != null' true
+		;;
+	-*)
+		expect_status 0
+		requests=2
 		;;
 	*) expect_status 0 ;;
 	esac
 	clock 0 0
 	now refresh -j
 	case $jump in -*) expect_status 0 ;; *) expect_status 0 1 ;; esac # an hour behind its own ledger: it says so
-	expect_posts 1
+	expect_posts $requests
 	expect_generation "alice$jump" main a
 
 	# While it waits for a lock: neither at once nor an hour later.
@@ -70,7 +81,7 @@ for jump in 3600 -3600; do
 	took=$(((${EPOCHREALTIME/./} - began) / 1000))
 	expect_posts 0
 	[ $took -lt 12000 ] || fail "it waited for $took ms, shall be 2000"
-	if [ "$jump $status" = "-3600 1" ]; then # behind the build: no decision by time, so nothing to wait for
+	if [ "$jump $status $behind" = "-3600 1 1" ]; then # no decision by time, so nothing to wait for
 		expect_field '[.problems[].code] | index("clock") != null' true
 	else
 		expect_status 4
@@ -84,7 +95,7 @@ clock 0 0
 fresh
 mint carol left=30m
 write_store "main a" xai:default=carol
-control delay '{"answers": 1, "ms": 4000}' >/dev/null
+hold_answer
 jumping refresh -j
 wait_until one_post
 courier=$(couriers)
@@ -98,6 +109,7 @@ clock 0 0
 now refresh -j --wait 0
 expect_status 4
 kill -CONT "$courier"
+release_answer
 answered() { grep -rqa '^answered ' "$LEDGER/receipts"; }
 wait_until answered
 now refresh -j

@@ -124,6 +124,10 @@ tokens() {
 		refresh_token: "FAKE-REFRESH-\($n)", expires_in: 21600} + $more | with_entries(select(.value != null))'
 }
 
+# hold_answer: the oidc server spends the next token, and answers only at release_answer (of the scripted one: "held").
+hold_answer() { control hold '{"answers": 1}' >/dev/null; }
+release_answer() { control release '{}' >/dev/null; }
+
 posts() { control state | jq .posts; }
 # Token requests are counted from here on (and from each `fresh`).
 reset_posts() { POSTS_BEFORE=${CONTROL:+$(posts)}; }
@@ -292,9 +296,10 @@ stop_couriers() {
 	done
 }
 
-# wait_until COMMAND…: at most 10 s.
+# wait_until COMMAND…: at most 30 s.
 wait_until() {
-	for _ in {1..200}; do
+	local end=$((SECONDS + 30))
+	while [ $SECONDS -lt $end ]; do
 		"$@" && return
 		sleep 0.05
 	done

@@ -5,7 +5,9 @@
 //
 //	POST /mint {account, left?, lifetime?, provider?, client?, jwt?, email?}   a login: answers a store's credential
 //	POST /peer {account}               somebody else refreshes (not counted as a POST): answers the new credential
-//	POST /delay {answers, ms}          hold the next answers back; the token is spent before the wait
+//	POST /delay {answers, ms}          the next answers take so long; the token is spent before the wait
+//	POST /hold {answers}               the next answers wait for /release; the token is spent before
+//	POST /release {}
 //	POST /revoke {account}             the provider ends the grant
 //	GET  /state                        counters, grants, requests; tokens only as fingerprints (12 hex of SHA-256)
 //
@@ -47,7 +49,8 @@ const accounts = new Map(); // sub -> {name, email, lifetime, jwt, client, provi
 const requests = [];
 const spent = new Map(); // fingerprint -> POSTs with that refresh token
 let posts = 0;
-let delayed = { answers: 0, ms: 0 };
+let late = { answers: 0, wait: () => {} };
+let release = () => {};
 
 // ---- the provider
 
@@ -100,10 +103,21 @@ function claims({ name, email, jwt }) {
 // The answer waits; the token is spent already.
 provider.use(async (ctx, next) => {
 	await next();
-	if (ctx.path !== '/token' || delayed.answers <= 0) return;
-	delayed.answers -= 1;
-	await new Promise((done) => { setTimeout(done, delayed.ms); });
+	if (ctx.path !== '/token' || late.answers <= 0) return;
+	late.answers -= 1;
+	await late.wait();
 });
+
+function delay({ answers, ms }) {
+	late = { answers, wait: () => new Promise((done) => { setTimeout(done, ms); }) };
+	return {};
+}
+
+function hold({ answers }) {
+	const released = new Promise((done) => { release = done; });
+	late = { answers, wait: () => released };
+	return {};
+}
 
 const handler = provider.callback();
 server.on('request', async (request, response) => {
@@ -200,7 +214,10 @@ async function state() {
 }
 
 const control = http.createServer(async (request, response) => {
-	const calls = { '/mint': mint, '/peer': peer, '/revoke': revoke, '/state': state, '/delay': (wanted) => (delayed = wanted) };
+	const calls = {
+		'/mint': mint, '/peer': peer, '/revoke': revoke, '/state': state,
+		'/delay': delay, '/hold': hold, '/release': () => { release(); return {}; },
+	};
 	try {
 		const text = await read(request);
 		response.end(JSON.stringify(await calls[request.url](text && JSON.parse(text))));

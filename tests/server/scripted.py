@@ -7,13 +7,14 @@ usage: scripted.py [--tls DIR]        (DIR gets a certificate by certificate.sh)
 Prints one line of JSON when it is ready: token_url, discovery_url, control_url, ca_file. On the control port:
 
   POST /control {"answers": [ANSWER, ...]}   queue answers; each serves one request, whatever its path, or to its "path"
+  POST /release  {}                          the held answers go out
   GET  /state    {"posts", "tokens": {fingerprint: n}, "requests": [{method, path, token, headers}]}
 
 ANSWER, everything optional:
   status 200 · headers {} · body "text" or JSON · hex "00ff": the body's bytes · size N: pad the body to N bytes
   tokens {…}: a good body, with fake tokens named after the last part of the path, and these members (null: none)
   gzip true · path "/token/x": only for requests to it
-  delay_ms before the answer · trickle_ms between single bytes of the body · repeat N (0: for ever)
+  held true: until released · delay_ms before the answer · trickle_ms between single bytes of the body · repeat N (0: for ever)
   cut "before": close without a byte; "in": half the body, then reset; "after": the whole body, then reset
 
 A request nobody queued an answer for gets 404. Refresh tokens appear only as fingerprints (12 hex of SHA-256).
@@ -36,6 +37,7 @@ CHUNK = 1 << 16
 lock = threading.Lock()
 queue = []
 requests = []
+released = threading.Event()
 
 
 def next_answer(path):
@@ -106,6 +108,8 @@ class Scripted(Handler):
 
     def play(self, answer):
         time.sleep(answer.get("delay_ms", 0) / 1000)
+        if answer.get("held"):
+            released.wait(60)
         cut = answer.get("cut")
         if cut == "before":
             return self.reset()
@@ -131,8 +135,12 @@ class Scripted(Handler):
 
 class Control(Handler):
     def do_POST(self):
-        with lock:
-            queue.extend(json.loads(self.read())["answers"])
+        text = self.read()
+        if self.path == "/release":
+            released.set()
+        else:
+            with lock:
+                queue.extend(json.loads(text)["answers"])
         self.say({})
 
     def do_GET(self):
