@@ -27,7 +27,8 @@
 #define BUSY_TIMEOUT_MS 5000
 #define ROOM_LEAST	(4u << 20) // a write-ahead log may grow by some pages for every change
 #define AGENTS_MAX	4096
-#define STATE_FENCES	17 // user_version of the state database of 2026.9.4
+#define STATE_SHARED	15 // user_version of the state database of 2026.8.1 (of 2026.7.1: 1)
+#define STATE_FENCES	17 // … of 2026.9.4
 
 struct row {
 	const char *table;
@@ -197,22 +198,6 @@ static bool has_unreleased_shared_store(sqlite3 *database)
 			 &text) != -ENODATA;
 }
 
-static int judge_shared(sqlite3 *database, enum sqlite_verdict *ret)
-{
-	bool state_db = true;
-	int r = judge(database, &shared_row, ret);
-
-	if (r >= 0 && (*ret == SQLITE_HOLDS || *ret == SQLITE_VACANT))
-		r = read_location(database, &state_db);
-	if (r < 0 && r != -EBADMSG)
-		return r;
-	if (r == -EBADMSG || has_unreleased_shared_store(database))
-		*ret = SQLITE_UNREADABLE;
-	else if (!state_db)
-		*ret = SQLITE_ABSENT; // a row that nobody reads
-	return 0;
-}
-
 static int user_version(sqlite3 *database)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
@@ -224,18 +209,38 @@ static int user_version(sqlite3 *database)
 	return sqlite3_column_int(statement, 0);
 }
 
+// A release that keeps the main profiles here has the table from the start. Without it they have gone where we do not
+// know, and what agents/main still holds may be long spent.
+static int judge_shared(sqlite3 *database, enum sqlite_verdict *ret)
+{
+	bool state_db = true;
+	int r = judge(database, &shared_row, ret);
+
+	if (r >= 0 && *ret == SQLITE_ABSENT && user_version(database) >= STATE_SHARED)
+		*ret = SQLITE_UNREADABLE;
+	if (r >= 0 && (*ret == SQLITE_HOLDS || *ret == SQLITE_VACANT))
+		r = read_location(database, &state_db);
+	if (r < 0 && r != -EBADMSG)
+		return r;
+	if (r == -EBADMSG || has_unreleased_shared_store(database))
+		*ret = SQLITE_UNREADABLE;
+	else if (!state_db)
+		*ret = SQLITE_ABSENT; // a row that nobody reads
+	return 0;
+}
+
 static int survey_state(sqlite3 *database, void *arg)
 {
 	struct surveyor *surveyor = arg;
 	struct sqlite_survey *survey = surveyor->survey;
-
 	int r;
 
 	sqlite_survey_free(survey);
 	r = judge_shared(database, &survey->shared);
 	if (r < 0)
 		return r;
-	survey->json_is_dead = sqlite_has_table(database, "config_machine_state") != 0;
+	survey->json_is_dead = sqlite_has_table(database, shared_row.table) != 0 ||
+			       user_version(database) >= STATE_SHARED;
 	survey->fences = user_version(database) >= STATE_FENCES;
 	list_agents(database, surveyor);
 	return 0;

@@ -45,6 +45,11 @@ declines store_wrong_shape "$(database shared)"
 given
 sql "$(database shared)" "ALTER TABLE config_machine_state DROP COLUMN updated_at_ms"
 declines store_wrong_shape "$(database shared)"
+# … and where its table is gone, what an upgrade left in agents/main is not asked in its place.
+given
+ERA=2026.7.1 write_database main xai:default="alice$n"
+sql "$(database shared)" "DROP TABLE config_machine_state"
+declines store_wrong_shape "$(database shared)"
 given
 sql "$(database shared)" "UPDATE config_machine_state SET value_json = '{\"location\":\"cloud\"}' WHERE state_key = 'auth.sharedStore'"
 declines store_wrong_shape "$(database shared)"

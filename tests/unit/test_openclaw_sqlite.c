@@ -226,6 +226,12 @@ static void test_state_over_the_versions(void **state)
 		{STATE_TABLE STATE_DB STATE_ROW
 		 "ALTER TABLE config_machine_state RENAME COLUMN value_json TO value;",
 		 SQLITE_UNREADABLE, true},
+		{STATE_TABLE STATE_DB STATE_ROW
+		 "ALTER TABLE config_machine_state RENAME TO state_of_machine;"
+		 "PRAGMA user_version = 4711;",
+		 SQLITE_UNREADABLE, true},
+		{"CREATE TABLE state_leases (x); PRAGMA user_version = 1;", SQLITE_ABSENT,
+		 false}, // 2026.7.1
 		{OLD_SHARED "INSERT INTO auth_profile_stores VALUES ('shared', '{}', 1);",
 		 SQLITE_UNREADABLE, false},
 	};
