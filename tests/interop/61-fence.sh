@@ -14,10 +14,6 @@ begin() { # a migrated install; alice, known to the ledger
 	main=$(main_database)
 	CUT=
 }
-expire() { # in the store alone, as time does it
-	document "$main" | jq -c --argjson ms "$(($(now_ms) - 60000))" ".profiles[\"$P\"].expires = \$ms" | put_document "$main"
-}
-fences() { document "$main" | grep -c refresh-fence; }
 
 # Early: when the network goes there is nothing to refresh.
 begin

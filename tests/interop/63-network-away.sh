@@ -19,7 +19,6 @@ chmod +x "$T/bin/oauth-keepalive-courier"
 OAUTH_KEEPALIVE=$T/bin/oauth-keepalive
 start_oidc
 URL=$TOKEN_URL
-fences() { document "$main" | grep -c refresh-fence:; }
 
 # day LOGIN TIMER: a day of turns; the timer runs us before each of them, if it is "timer".
 day() {

@@ -22,6 +22,8 @@ if [ ! -x "$CACHE/node" ] || [ ! -d "$ROOT" ]; then
 	die "OpenClaw $OPENCLAW is not in $CACHE: run tests/interop/install $OPENCLAW"
 fi
 CUT=
+main= # `main_database`, once it has migrated
+P=    # the profile that a scenario is about
 declare -A BACKGROUND=()
 # OpenClaw's command line may look for news and models: it gets a network of its own, with nothing in it.
 ALONE=()
@@ -94,6 +96,14 @@ tally() { # KEY VALUE: a number for the table of `run`
 	echo "# $1: $2"
 	[ -z "${TALLY:-}" ] || echo "$1|$2" >>"$TALLY"
 }
+
+# expire: the main store's $P, and only there, as time does it.
+expire() {
+	document "$main" | jq -c --arg p "$P" --argjson ms "$(($(now_ms) - 60000))" '.profiles[$p].expires = $ms' | put_document "$main"
+}
+
+# fences: how many there are in the main store.
+fences() { document "$main" | grep -c refresh-fence:; }
 
 # saw JQ: of what OpenClaw said last
 saw() { jq -r "$1" "$said"; }
