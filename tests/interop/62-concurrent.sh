@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# OpenClaw's own writers (usage statistics, another profile) against four refreshers, in the rows they share: nothing is
-# lost on either side, and the databases stay sound. OpenClaw's SQLite checkpoints here; ours, which may have the
-# WAL-reset bug, does not.
+# Four of OpenClaw's own writers (usage statistics, another profile) against four refreshers, in the rows they share:
+# nothing is lost on either side, and the databases stay sound. OpenClaw's SQLite checkpoints here; ours, which may have
+# the WAL-reset bug, does not.
 . "$(dirname "$0")/sqlite.sh"
 
 ROUNDS=${ROUNDS:-25}
@@ -13,10 +13,10 @@ write_store main $P=alice openrouter:default='{"type":"api_key","provider":"open
 write_store work $P=alice openrouter:default='{"type":"api_key","provider":"openrouter","key":"FAKE-KEY-000000000002"}'
 migrated
 main=$(main_database)
-for writer in main.1 main.2 work.1; do
+for writer in main.1 main.2 work.1 work.2; do
 	start_openclaw $writer save-usage profile=openrouter:default other=openrouter:default agent=${writer%.*} until="$T/end"
 done
-all_write() { [ "$(find "$T" -maxdepth 1 -name 'end.*' | wc -l)" = 3 ]; }
+all_write() { [ "$(find "$T" -maxdepth 1 -name 'end.*' | wc -l)" = 4 ]; }
 for _ in {1..600}; do # they take a while to load
 	all_write && break
 	sleep 0.1
@@ -29,7 +29,7 @@ for ((round = 1; round <= ROUNDS; round++)); do
 		jq -c 'select(.exit_code != 0) | .problems, .accounts' "$T"/runs/*.out
 done
 touch "$T/end"
-for writer in main.1 main.2 work.1; do wait_openclaw $writer; done
+for writer in main.1 main.2 work.1 work.2; do wait_openclaw $writer; done
 
 saved() { jq -s 'map(.saved) | add' "$@"; }
 expect_posts $((4 * ROUNDS))
