@@ -147,6 +147,30 @@ bool fingerprint_equal(struct fingerprint a, struct fingerprint b)
 	return !fingerprint_empty(a) && strcmp(a.hex, b.hex) == 0;
 }
 
+bool fingerprint_listed(const struct fingerprint *list, size_t n, struct fingerprint token)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fingerprint_equal(list[i], token))
+			return true;
+	return false;
+}
+
+void fingerprint_list_add(struct fingerprint **list, size_t *n, struct fingerprint token)
+{
+	if (!fingerprint_listed(*list, *n, token))
+		*array_add(list, n) = token;
+}
+
+void fingerprint_list_remove(struct fingerprint *list, size_t *n, struct fingerprint token)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < *n; i++)
+		if (!fingerprint_equal(list[i], token))
+			list[kept++] = list[i];
+	*n = kept;
+}
+
 bool fingerprint_empty(struct fingerprint f)
 {
 	return f.hex[0] == '\0';

@@ -38,6 +38,10 @@ struct fingerprint fingerprint_of(const struct secret *s);
 struct fingerprint fingerprint_of_bytes(const void *data, size_t len);
 bool fingerprint_equal(struct fingerprint a, struct fingerprint b); // two empty ones are not equal
 bool fingerprint_empty(struct fingerprint f);
+// Lists of them, none twice. `*list` grows as by array_add.
+bool fingerprint_listed(const struct fingerprint *list, size_t n, struct fingerprint token);
+void fingerprint_list_add(struct fingerprint **list, size_t *n, struct fingerprint token);
+void fingerprint_list_remove(struct fingerprint *list, size_t *n, struct fingerprint token);
 
 // Read the file behind `fd` from its start, at most `max` bytes (-EFBIG beyond).
 int secret_read(int fd, size_t max, struct secret *ret);

@@ -22,9 +22,8 @@ static void apply_holdings(struct receipts *receipts, const struct holdings *h)
 {
 	for (size_t i = 0; h && i < receipts->n; i++) {
 		struct receipt *r = &receipts->list[i];
-		for (size_t k = 0; k < h->n_tokens; k++)
-			if (fingerprint_equal(r->token, h->tokens[k]))
-				r->held = false;
+		if (fingerprint_listed(h->tokens, h->n_tokens, r->token))
+			r->held = false;
 		for (size_t k = 0; k < h->n_rescued; k++) {
 			const struct receipt *rescued = &h->rescued[k];
 			if (!fingerprint_equal(r->token, rescued->token))

@@ -125,22 +125,14 @@ void record_supersede(struct account_record *record, struct fingerprint token)
 	*array_add(&record->superseded, &record->n_superseded) = token;
 }
 
-static bool tokens_hold(const struct fingerprint *tokens, size_t n, struct fingerprint token)
-{
-	for (size_t i = 0; i < n; i++)
-		if (fingerprint_equal(tokens[i], token))
-			return true;
-	return false;
-}
-
 bool record_superseded(const struct account_record *record, struct fingerprint token)
 {
-	return tokens_hold(record->superseded, record->n_superseded, token);
+	return fingerprint_listed(record->superseded, record->n_superseded, token);
 }
 
 bool record_knows_fence(const struct account_record *record, struct fingerprint digest)
 {
-	return tokens_hold(record->fences, record->n_fences, digest);
+	return fingerprint_listed(record->fences, record->n_fences, digest);
 }
 
 void record_supersede_fence(struct account_record *record, struct fingerprint digest)

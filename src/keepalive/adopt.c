@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT
+//
+// Which login is live: what a person or somebody else's refresh has put into a copy.
+#include "keepalive/judge.h"
+
+#define DIVERGED_MAX 64
+
+bool account_knows(const struct account *account, struct fingerprint token)
+{
+	return fingerprint_equal(token, account->record.live.fingerprint) ||
+	       record_superseded(&account->record, token);
+}
+
+bool account_logged_out(const struct account *a)
+{
+	return !a->main || a->main->copy->kind == COPY_BLANK;
+}
+
+bool account_others_at_work(const struct account *a)
+{
+	for (size_t i = 0; i < a->n_receipts; i++)
+		if (a->receipts[i]->held &&
+		    !(a->claimed && a->receipts[i]->state == RECEIPT_ANSWERED))
+			return true;
+	return false;
+}
+
+bool member_is_fresh(const struct account *a, const struct member *m)
+{
+	return member_is_login(m) && !m->settled &&
+	       !account_knows(a, m->copy->credential.fingerprint);
+}
+
+static bool is_diverged(const struct account *a, const struct member *m)
+{
+	return fingerprint_listed(a->record.diverged, a->record.n_diverged,
+				  m->copy->credential.fingerprint);
+}
+
+void account_displace(struct account *a, const struct credential *credential, const char *store,
+		      const char *why)
+{
+	struct displaced *d = array_add(&a->displaced, &a->n_displaced);
+
+	credential_copy(&d->credential, credential);
+	d->store = xstrdup(store);
+	d->why = why;
+}
+
+// ---- another generation becomes the live one
+
+static void displace_live(struct account *a, const char *why)
+{
+	const struct generation *live = &a->record.live;
+	struct credential c = {
+		.provider = a->record.provider,
+		.profile = a->record.profile,
+		.access = live->access,
+		.refresh = live->refresh,
+		.id_token = live->id_token,
+		.fingerprint = live->fingerprint,
+		.expires_ms = live->expires_ms,
+		.issued_ms = live->issued_ms,
+		.identity = a->record.identity,
+	};
+
+	account_displace(a, &c, NULL, why);
+}
+
+void record_forgive(struct account_record *r)
+{
+	r->failures = r->rejections = r->error_status = 0;
+	r->not_before_ms = 0;
+	r->error_code[0] = '\0';
+}
+
+void record_supersede_live(struct account_record *r)
+{
+	record_supersede(r, r->live.fingerprint);
+	record_supersede_fence(r, fence_digest(r->profile, r->provider, &r->live.refresh));
+}
+
+// The live token stops being live: displaced, superseded, and marked for all other names of it.
+static void retire_live(struct account *a)
+{
+	struct fingerprint old = a->record.live.fingerprint;
+
+	if (fingerprint_empty(old))
+		return;
+	if (!a->record.dead_code[0])
+		displace_live(a, "a newer login took its place");
+	record_supersede_live(&a->record);
+	// With a receipt, the mark waits until every name that the receipt speaks of has been served.
+	bool open = false;
+	for (size_t i = 0; i < a->n_receipts; i++)
+		open |= fingerprint_equal(a->receipts[i]->token, old) &&
+			a->receipts[i]->state != RECEIPT_CLAIMED;
+	if (open)
+		fingerprint_list_add(&a->close, &a->n_close, old);
+	else
+		fingerprint_list_add(&a->settle, &a->n_settle, old);
+}
+
+static void adopt(struct account *a, const struct credential *c, const struct policy *policy)
+{
+	struct account_record *r = &a->record;
+
+	if (!fingerprint_equal(c->fingerprint, r->live.fingerprint)) {
+		if (r->ended_ms || r->dead_code[0])
+			r->first_seen_ms = policy->now_ms;
+		retire_live(a);
+		r->anchor_before = r->anchor;
+		r->anchor = issue_of_copy(a, c, policy);
+		a->live_settled = false;
+		r->grant_expires_ms =
+			0; // a login, or a refresh by somebody else: nobody has told us
+		r->dead_code[0] = '\0';
+		r->ended_ms = 0;
+	}
+	generation_of_credential(&r->live, c, policy->now_ms);
+	r->number++;
+	record_forgive(r);
+	if (identity_compare(&r->identity, &c->identity) != IDENTITY_DIFFERENT)
+		identity_complete(&r->identity, &c->identity);
+	a->record_changed = true;
+	a->decision = DECISION_ADOPT;
+}
+
+static void adopt_member(struct account *a, struct member *m, const struct policy *policy)
+{
+	adopt(a, &m->copy->credential, policy);
+	m->adopted = true;
+}
+
+// ---- which one
+
+// The latest of the unknown tokens that is later than `than`; NULL if there is none.
+static struct member *latest_fresh(struct account *a, struct issue_time than,
+				   const struct policy *policy)
+{
+	struct member *best = NULL;
+
+	for (size_t i = 0; i < a->n_members; i++) {
+		struct member *m = &a->members[i];
+		if (!member_is_fresh(a, m) || is_diverged(a, m) ||
+		    issue_compare(issue_of_copy(a, &m->copy->credential, policy), than) <= 0)
+			continue;
+		if (!best || issue_compare(issue_of_copy(a, &m->copy->credential, policy),
+					   issue_of_copy(a, &best->copy->credential, policy)) > 0)
+			best = m;
+	}
+	return best;
+}
+
+void adopt_newer_than_live(struct account *a, const struct policy *policy)
+{
+	struct member *m;
+
+	if (account_logged_out(a) || account_others_at_work(a) || fences_any_young(a, policy) ||
+	    (a->record.ended_ms && !member_is_fresh(a, a->main)))
+		return;
+	m = latest_fresh(a, issue_of_live(a, policy), policy);
+	if (m)
+		adopt_member(a, m, policy);
+}
+
+// The live token is dead: whatever login stands in main takes its place, unless its own time of issue says it is older.
+// (By expiry alone a login that lives shorter would look older.)
+void adopt_after_death(struct account *a, const struct policy *policy)
+{
+	if (!a->record.dead_code[0] || account_logged_out(a) || !member_is_fresh(a, a->main) ||
+	    account_others_at_work(a))
+		return;
+	const struct credential *c = &a->main->copy->credential;
+	if (!c->issued_ms || !a->record.live.issued_ms || c->issued_ms > a->record.live.issued_ms)
+		adopt_member(a, a->main, policy);
+}
+
+// `sync --adopt STORE`: a person has judged.
+void adopt_named(struct account *a, const struct policy *policy)
+{
+	for (size_t i = 0; policy->adopt_store && i < a->n_members; i++) {
+		struct member *m = &a->members[i];
+		if (m->copy->kind != COPY_OAUTH || !store_is_named(m->store, policy->adopt_store) ||
+		    m->state == COPY_FOREIGN || m->state == COPY_RETIRED || m->settled ||
+		    account_knows(
+			    a, m->copy->credential.fingerprint)) // it is live already, or was spent
+			continue;
+		m->fixed = false;
+		adopt_member(a, m, policy);
+	}
+}
+
+void adopt_sibling(struct account *a, const struct policy *policy)
+{
+	if (!a->sibling || a->record.ended_ms || account_knows(a, a->sibling->fingerprint))
+		return;
+	struct credential c = {
+		.access = a->sibling->access,
+		.refresh = a->sibling->refresh,
+		.id_token = a->sibling->id_token,
+		.fingerprint = a->sibling->fingerprint,
+		.expires_ms = a->sibling->expires_ms,
+		.issued_ms = a->sibling->issued_ms,
+	};
+	adopt(a, &c, policy);
+}
+
+// The same refresh token, another access token: of a provider that does not rotate. The later one is right.
+void adopt_newer_access(struct account *a, const struct policy *policy)
+{
+	for (size_t i = 0; i < a->n_members; i++) {
+		struct member *m = &a->members[i];
+		if (member_is_login(m) &&
+		    fingerprint_equal(m->copy->credential.fingerprint,
+				      a->record.live.fingerprint) &&
+		    !secret_equal(&m->copy->credential.access, &a->record.live.access) &&
+		    !secret_empty(&m->copy->credential.access) &&
+		    (secret_empty(&a->record.live.access) ||
+		     issue_compare(issue_of_copy(a, &m->copy->credential, policy),
+				   issue_of_live(a, policy)) > 0))
+			adopt_member(a, m, policy);
+	}
+}
+
+void adopt_unknown(struct account *a, const struct policy *policy)
+{
+	struct member *m;
+
+	while ((m = latest_fresh(a, a->record.anchor, policy)))
+		adopt_member(a, m, policy);
+	for (size_t i = 0; i < a->n_members; i++) {
+		m = &a->members[i];
+		if (!member_is_fresh(a, m) || is_diverged(a, m))
+			continue;
+		struct issue_time before = a->record.anchor_before;
+		if (!before.issued_ms && !before.expires_ms)
+			before = a->record.anchor;
+		if (issue_compare(issue_of_copy(a, &m->copy->credential, policy), before) < 0) {
+			account_displace(a, &m->copy->credential, m->store->path,
+					 "older than the live login");
+			record_supersede(&a->record, m->copy->credential.fingerprint);
+			record_supersede_fence(&a->record,
+					       fence_digest(a->record.profile, a->record.provider,
+							    &m->copy->credential.refresh));
+		} else if (a->record.n_diverged < DIVERGED_MAX) {
+			*array_add(&a->record.diverged, &a->record.n_diverged) =
+				m->copy->credential.fingerprint;
+		}
+		a->record_changed = true;
+	}
+}

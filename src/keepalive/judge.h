@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+//
+// The steps of `decide`, a file each, and nobody else's business. Pure like it: everything that changes here changes in
+// memory.
+#ifndef KEEPALIVE_JUDGE_H
+#define KEEPALIVE_JUDGE_H
+
+#include "keepalive/account.h"
+
+#define RUNTIME_MARGIN_S (5 * MINUTE_S) // OpenClaw refreshes by itself from here on
+
+static inline bool member_is_login(const struct member *m)
+{
+	return m && !m->fixed && m->copy->kind == COPY_OAUTH;
+}
+
+static inline bool member_is_fence(const struct member *m)
+{
+	return m && !m->fixed && m->copy->kind == COPY_FENCED;
+}
+
+// ---- expiry.c
+
+// When it was issued, for issue_compare; an expiry too far ahead to be true counts as unknown.
+struct issue_time issue_of_copy(const struct account *a, const struct credential *c, const struct policy *policy);
+struct issue_time issue_of_live(const struct account *a, const struct policy *policy);
+// Behind this program's build or the account's own record.
+bool clock_is_behind(const struct account *a, const struct policy *policy);
+// "expires in 3h, margin 2h". Free it.
+char *expiry_describe(const struct account *a, const struct policy *policy);
+
+// ---- fences.c
+
+// Is there one whose maker may still be at work? By our own first sighting, which fences_sight records.
+bool fences_any_young(const struct account *a, const struct policy *policy);
+void fences_sight(struct account *a, const struct policy *policy);
+// The live token stands fenced off: its outcome is unknown, and without us the login is lost.
+bool fences_name_live(const struct account *a);
+// It stands for a token that has been replaced: a superseded copy.
+bool fence_is_repaired(const struct account *a, const struct member *m, const struct policy *policy);
+
+// ---- adopt.c
+
+// A login with a token that nobody knows.
+bool member_is_fresh(const struct account *a, const struct member *m);
+bool account_logged_out(const struct account *a);
+// An exchange of another run, or an orphan's of an earlier one, is under way.
+bool account_others_at_work(const struct account *a);
+// To be kept in displaced/. `store` NULL: it was live. `why` must live as long as the account.
+void account_displace(struct account *a, const struct credential *credential, const char *store, const char *why);
+// The live token is spent, and so is a fence that names it.
+void record_supersede_live(struct account_record *r);
+// Failures and back-off are over.
+void record_forgive(struct account_record *r);
+
+// `sync --adopt STORE`.
+void adopt_named(struct account *a, const struct policy *policy);
+// Another name of this login went past our live token.
+void adopt_sibling(struct account *a, const struct policy *policy);
+void adopt_newer_than_live(struct account *a, const struct policy *policy);
+void adopt_after_death(struct account *a, const struct policy *policy);
+void adopt_newer_access(struct account *a, const struct policy *policy);
+// Tokens that nobody knows: adopted, superseded or diverged.
+void adopt_unknown(struct account *a, const struct policy *policy);
+
+// ---- recover.c
+
+// Take what the receipts say. Returns the one of unknown outcome that concerns the live token, if any.
+const struct receipt *recover_receipts(struct account *a, const struct policy *policy);
+
+#endif
