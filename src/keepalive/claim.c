@@ -172,7 +172,7 @@ static bool prove_writable(struct run *run, struct grant *g, struct observation 
 					run, g, OUTCOME_FAILED, "store_not_writable",
 					xasprintf(
 						"%s could not be written, so nothing was sent: %s",
-						m->store->path, strerror(-r)));
+						m->store->path, store_error(r)));
 				return false;
 			}
 		}

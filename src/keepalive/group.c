@@ -118,6 +118,14 @@ static bool has_bad_entry(const struct store *store, const char *profile)
 	return false;
 }
 
+// Where OpenClaw's main profiles are, or were: an upgrade moves them from one to the next.
+static bool is_place_of_main(const char *path)
+{
+	return string_ends(path, "/agents/main/agent/auth-profiles.json") ||
+	       string_ends(path, "/agents/main/agent/openclaw-agent.sqlite") ||
+	       string_ends(path, "/state/openclaw.sqlite");
+}
+
 // The main copy: in OpenClaw's main store; else where the ledger says main was; else the first.
 static struct seat *find_main(struct grouping *g, struct account *a, struct seat **seats, size_t n)
 {
@@ -155,10 +163,10 @@ static struct seat *find_main(struct grouping *g, struct account *a, struct seat
 			if (seats[i]->store == was)
 				return seats[i];
 		return NULL; // gone from there: logged out
-	} else if (!was &&
-		   string_ends(a->record.main_store, "/agents/main/agent/auth-profiles.json") &&
-		   !main) {
-		a->main_trouble = "its main store is missing";
+	} else if (!was && (!main || main->state != STORE_OK) &&
+		   is_place_of_main(a->record.main_store)) {
+		a->main_trouble =
+			main ? "its main store cannot be read" : "its main store is missing";
 		return NULL;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -447,12 +455,17 @@ static void group_profile(struct grouping *g, struct seat **seats, size_t n)
 }
 
 // Members of an own login: its main is where the ledger says, else the first.
-static void settle_main(struct account *a)
+static void settle_main(const struct grouping *g, struct account *a)
 {
+	const struct store *was = store_by_path(g, a->record.main_store);
 	size_t at = 0;
 
 	if (!a->n_members || (a->main == NULL && !a->record.own_login))
 		return;
+	if (a->record.own_login && was && was->state != STORE_OK && !was->served) {
+		a->main_trouble = "its main store cannot be read";
+		return;
+	}
 	if (a->record.own_login) {
 		for (size_t i = 0; i < a->n_members; i++)
 			if (!a->members[i].fixed &&
@@ -649,7 +662,7 @@ void group_accounts(struct observation *observation, const struct config *config
 	skip_what_is_not_ours(&g);
 	find_shared_tokens(&g);
 	for (size_t i = 0; i < observation->n_accounts; i++) {
-		settle_main(&observation->accounts[i]);
+		settle_main(&g, &observation->accounts[i]);
 		find_receipts(&g, &observation->accounts[i]);
 		look_up_marks(&g, &observation->accounts[i]);
 	}

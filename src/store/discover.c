@@ -393,7 +393,9 @@ static void add_database_store(struct stores *stores, const char *path, enum sto
 	char *target = path_real(path);
 	struct store *store;
 
-	if (!target || find_target(stores, target)) {
+	if (!target)
+		target = xstrdup(path);
+	if (find_target(stores, target)) {
 		free(target);
 		return;
 	}

@@ -162,20 +162,24 @@ void sqlite_survey_free(struct sqlite_survey *survey)
 }
 
 // Paths are relative to the state directory, or absolute. A registry of another shape registers nothing for us.
-static void list_agents(sqlite3 *database, const struct surveyor *surveyor)
+static int list_agents(sqlite3 *database, const struct surveyor *surveyor)
 {
+	static const char list[] = "SELECT agent_id, path FROM agent_databases";
 	struct sqlite_survey *survey = surveyor->survey;
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+	int r = sqlite_has_table(database, "agent_databases");
 
-	if (sqlite_has_table(database, "agent_databases") <= 0 ||
-	    sqlite3_prepare_v2(database, "SELECT agent_id, path FROM agent_databases", -1,
-			       &statement, NULL) != SQLITE_OK)
-		return;
-	while (survey->n_agents < AGENTS_MAX && sqlite3_step(statement) == SQLITE_ROW) {
+	if (r <= 0)
+		return r;
+	if (sqlite3_prepare_v2(database, list, -1, &statement, NULL) != SQLITE_OK)
+		return sqlite3_errcode(database) == SQLITE_ERROR ? 0 : sqlite_errno(database);
+	while ((r = sqlite3_step(statement)) == SQLITE_ROW) {
 		const char *id = (const char *)sqlite3_column_text(statement, 0);
 		const char *path = (const char *)sqlite3_column_text(statement, 1);
 		struct sqlite_agent *agent;
 
+		if (survey->n_agents == AGENTS_MAX)
+			return -EBADMSG;
 		if (string_empty(id) || string_empty(path) ||
 		    !string_equal(path_basename(path), "openclaw-agent.sqlite"))
 			continue;
@@ -185,6 +189,7 @@ static void list_agents(sqlite3 *database, const struct surveyor *surveyor)
 		agent->id = xstrdup(id);
 		agent->directory = path_dirname(full);
 	}
+	return r == SQLITE_DONE ? 0 : sqlite_errno(database);
 }
 
 // 2026.7 makes a table of its own for a shared store, and no release ever used it: not to be guessed at.
@@ -242,8 +247,7 @@ static int survey_state(sqlite3 *database, void *arg)
 	survey->json_is_dead = sqlite_has_table(database, shared_row.table) != 0 ||
 			       user_version(database) >= STATE_SHARED;
 	survey->fences = user_version(database) >= STATE_FENCES;
-	list_agents(database, surveyor);
-	return 0;
+	return list_agents(database, surveyor);
 }
 
 void openclaw_sqlite_survey(const char *state_directory, struct sqlite_survey *ret)
@@ -353,7 +357,8 @@ void openclaw_sqlite_read(struct store *store, const struct config *config,
 
 // ---- writing
 
-// Another process may have put another file in this one's place (doctor, a restore): then what we hold is nobody's.
+// Another process may have put another file in this one's place (doctor, a restore): then what we hold is nobody's, and
+// our log, committed, would be taken for the other file's.
 static bool is_still_open_file(sqlite3 *database, const char *path)
 {
 	struct stat standing;
@@ -370,7 +375,7 @@ static int run(sqlite3 *database, const char *sql)
 									  : sqlite_errno(database);
 }
 
-static int open_for_writing(const struct store *store, sqlite3 **ret)
+static int open_for_writing(const struct store *store, const char *begin, sqlite3 **ret)
 {
 	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_NOFOLLOW;
 	sqlite3 *database = NULL;
@@ -388,11 +393,13 @@ static int open_for_writing(const struct store *store, sqlite3 **ret)
 		// The one row changes, and nothing that a schema would hang on to it.
 		sqlite3_db_config(database, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
 		sqlite3_db_config(database, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
-		r = run(database, "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; BEGIN "
-				  "IMMEDIATE");
+		// EXTRA is FULL, and without a log makes the journal's removal durable, too.
+		r = run(database, "PRAGMA synchronous = EXTRA; PRAGMA wal_autocheckpoint = 0");
 	}
+	if (r >= 0)
+		r = run(database, begin);
 	if (r >= 0 && !has_shape(database, row_of(store)))
-		r = -EBADMSG;
+		r = -EPROTO;
 	if (r < 0) {
 		sqlite3_close(database);
 		return r;
@@ -401,6 +408,21 @@ static int open_for_writing(const struct store *store, sqlite3 **ret)
 	return 0;
 }
 
+static int update_row(sqlite3 *database, const struct row *row, const struct secret *text)
+{
+	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+
+	if (sqlite3_prepare_v2(database, row->update, -1, &statement, NULL) != SQLITE_OK)
+		return sqlite3_errcode(database) == SQLITE_ERROR ? -EPROTO : sqlite_errno(database);
+	sqlite3_bind_text(statement, 1, text->text, (int)text->len, SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 2, clock_wall_ms());
+	if (sqlite3_step(statement) != SQLITE_DONE)
+		return sqlite_errno(database);
+	return sqlite3_changes(database) == 1 ? 0 : -ESTALE;
+}
+
+// Everything but the COMMIT: what a later release's schema has to say about an UPDATE is found out here, and in a database
+// without a log a reader that would hinder the COMMIT hinders the EXCLUSIVE.
 int openclaw_sqlite_prove(const struct store *store)
 {
 	_cleanup_database_ sqlite3 *database = NULL;
@@ -410,27 +432,16 @@ int openclaw_sqlite_prove(const struct store *store)
 
 	if (statvfs(store->target, &room) < 0)
 		return -errno;
-	if ((uint64_t)room.f_bavail * room.f_frsize < ROOM_LEAST)
-		return -ENOSPC;
-	r = open_for_writing(store, &database);
+	r = open_for_writing(store, "BEGIN EXCLUSIVE", &database);
 	if (r < 0)
 		return r;
 	r = read_text(database, row_of(store)->select, &text);
+	if (r >= 0 && (uint64_t)room.f_bavail * room.f_frsize < ROOM_LEAST + 2 * text.len)
+		r = -ENOSPC;
+	if (r >= 0)
+		r = update_row(database, row_of(store), &text);
 	run(database, "ROLLBACK");
-	return r;
-}
-
-static int update_row(sqlite3 *database, const struct row *row, const struct secret *text)
-{
-	_cleanup_statement_ sqlite3_stmt *statement = NULL;
-
-	if (sqlite3_prepare_v2(database, row->update, -1, &statement, NULL) != SQLITE_OK)
-		return sqlite_errno(database);
-	sqlite3_bind_text(statement, 1, text->text, (int)text->len, SQLITE_STATIC);
-	sqlite3_bind_int64(statement, 2, clock_wall_ms());
-	if (sqlite3_step(statement) != SQLITE_DONE)
-		return sqlite_errno(database);
-	return sqlite3_changes(database) == 1 ? 0 : -ESTALE;
+	return r == -ESTALE ? -EPROTO : r; // more rows of that key than one
 }
 
 static int swap_row(sqlite3 *database, const struct store *store, struct store_change *changes,
@@ -447,7 +458,7 @@ static int swap_row(sqlite3 *database, const struct store *store, struct store_c
 		run(database, "ROLLBACK");
 		return r == -ENODATA ? -ESTALE : r;
 	}
-	r = run(database, "COMMIT");
+	r = is_still_open_file(database, store->target) ? run(database, "COMMIT") : -ESTALE;
 	if (r < 0)
 		run(database, "ROLLBACK");
 	return r;
@@ -456,7 +467,7 @@ static int swap_row(sqlite3 *database, const struct store *store, struct store_c
 int openclaw_sqlite_write(const struct store *store, struct store_change *changes, size_t n)
 {
 	_cleanup_database_ sqlite3 *database = NULL;
-	int r = open_for_writing(store, &database);
+	int r = open_for_writing(store, "BEGIN IMMEDIATE", &database);
 
 	if (r >= 0)
 		r = swap_row(database, store, changes, n);

@@ -39,7 +39,7 @@ bool openclaw_sqlite_is_sound(int version);
 
 // What store.c calls for a store of this format. The row is the shared one for ROLE_SHARED, else an agent's.
 void openclaw_sqlite_read(struct store *store, const struct config *config, struct problems *problems);
-// Is the row writable now? BEGIN IMMEDIATE, ROLLBACK; and there is room for it.
+// Is the row writable now? Everything that a write does but the COMMIT; and there is room for it. -EPROTO: not by us.
 int openclaw_sqlite_prove(const struct store *store);
 int openclaw_sqlite_write(const struct store *store, struct store_change *changes, size_t n);
 

@@ -22,7 +22,7 @@
 #include "store/sqlite_memory.h"
 
 #define BUSY_TIMEOUT_MS 50
-#define LOOKS_MAX	10
+#define LOOKS_MAX	50
 #define LOOK_PAUSE_NS	(10 * 1000 * 1000)
 
 #define NAP_MOST_US 1000
@@ -144,6 +144,9 @@ static int look_once(const char *path, const char *query, sqlite_looker *looker,
 	sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(database, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+	// One snapshot, however many statements.
+	if (sqlite3_exec(database, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
+		return sqlite_errno(database);
 	return looker(database, arg);
 }
 
@@ -177,10 +180,13 @@ static bool may_pass(int r)
 	return r == -EROFS || r == -EACCES || r == -EBUSY || r == -EIO;
 }
 
-int sqlite_look(const char *path, sqlite_looker *looker, void *arg)
+int sqlite_look(const char *name, sqlite_looker *looker, void *arg)
 {
+	_cleanup_free_ char *path = path_real(name); // a link's log stands beside what it leads to
 	int r = -EBUSY;
 
+	if (!path)
+		return errno == ENOTDIR ? -ENOENT : -errno;
 	for (int i = 0; i < LOOKS_MAX; i++) {
 		struct stat before, after;
 

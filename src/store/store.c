@@ -167,6 +167,13 @@ void store_read(struct store *store, const struct config *config, struct problem
 	}
 }
 
+const char *store_error(int error)
+{
+	return error == -EPROTO ? "its tables are not of a shape that can be written; is OpenClaw "
+				  "newer than this program?"
+				: strerror(-error);
+}
+
 int store_stage(const struct store *store, struct atomic_stage *ret)
 {
 	struct stat st;

@@ -110,6 +110,8 @@ struct store_change {
 
 // Step 3 of the transaction: a temp file as large as the store may become, beside it, durable.
 int store_stage(const struct store *store, struct atomic_stage *ret);
+// What such an error (-EPROTO, -ENOSPC …) means to a person. Static.
+const char *store_error(int error);
 // The caller holds the locks of all `names`. `stage` may be NULL. -ESTALE if the target is no longer the file it
 // was when found (a link was turned), -EBADMSG if it cannot be read any more, or what writing says.
 int store_write(const struct store *store, struct store_change *changes, size_t n, struct atomic_stage *stage);

@@ -69,6 +69,41 @@ given
 chmod 666 "$(database shared)"
 declines store_unsafe "$(database shared)"
 
+# What can be read and not be updated is found out before anything is sent: a function that the linked SQLite lacks, in
+# an index or in a CHECK; a column that is reckoned; two rows of one key.
+refuses() {
+	keeper refresh -j
+	expect_status 1
+	expect_posts 0
+	expect_field '.accounts[0].error.code' store_not_writable
+	expect_match "$out" "tables are not of a shape"
+}
+given
+"$PYTHON" - "$(database shared)" <<'END'
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+database.create_function("newer_function", 1, len, deterministic=True)
+database.execute("CREATE INDEX by_length ON config_machine_state(newer_function(value_json))")
+database.commit()
+END
+refuses
+given
+sql "$(database shared)" "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql,
+	'value_json TEXT NOT NULL', 'value_json TEXT NOT NULL CHECK (newer_function(value_json))') WHERE name = 'config_machine_state'"
+refuses
+replace_table() { # COLUMNS SELECTED…
+	local what sql="CREATE TABLE t ($1) STRICT;"
+	for what in "${@:2}"; do sql+="INSERT INTO t SELECT $what FROM config_machine_state;"; done
+	sql "$(database shared)" "$sql DROP TABLE config_machine_state; ALTER TABLE t RENAME TO config_machine_state"
+}
+given
+replace_table "state_key TEXT NOT NULL PRIMARY KEY, value_json TEXT NOT NULL, updated_at_us INTEGER,
+	updated_at_ms INTEGER GENERATED ALWAYS AS (updated_at_us / 1000) VIRTUAL" "state_key, value_json, updated_at_ms * 1000"
+refuses
+given
+replace_table "state_key TEXT NOT NULL, value_json TEXT NOT NULL, updated_at_ms INTEGER" "*" "*"
+refuses
+
 # The same where agents/main is main, of an older release.
 given
 rm "$(database shared)"*

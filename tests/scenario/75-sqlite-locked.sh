@@ -25,6 +25,16 @@ expect_posts 2
 expect_generation alice shared a
 release_databases
 
+# … but where there is no log, whose COMMIT it would hinder: found out before anything is sent.
+sql "$(database shared)" "PRAGMA journal_mode = DELETE" >/dev/null
+hold_database "$(database shared)" "BEGIN; SELECT * FROM config_machine_state"
+keeper refresh --force -j
+expect_status 1
+expect_posts 2
+expect_field '.accounts[0].error.code' store_not_writable
+release_databases
+sql "$(database shared)" "PRAGMA journal_mode = WAL" >/dev/null
+
 # An agent's database is locked while the others are written: the next run delivers it, without a request.
 hold_database "$(database a)" "BEGIN IMMEDIATE"
 keeper refresh --force -j

@@ -104,6 +104,29 @@ static void make_database(const char *path, const char *journal_mode, const char
 	assert_int_equal(sqlite3_close(database), SQLITE_OK);
 }
 
+static char *query(const char *path, const char *sql)
+{
+	sqlite3 *database = NULL;
+	sqlite3_stmt *statement = NULL;
+	char *text;
+
+	assert_int_equal(sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+	sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	assert_int_equal(sqlite3_prepare_v2(database, sql, -1, &statement, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	text = xstrdup((const char *)sqlite3_column_text(statement, 0));
+	sqlite3_finalize(statement);
+	sqlite3_close(database);
+	return text;
+}
+
+static void assert_query(const char *path, const char *sql, const char *shall)
+{
+	_cleanup_free_ char *is = query(path, sql);
+
+	assert_string_equal(is, shall);
+}
+
 static void make_file(const char *path, const char *text)
 {
 	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -273,6 +296,32 @@ static void test_registry(void **state)
 	assert_string_equal(survey.agents[1].id, "b");
 	assert_string_equal(survey.agents[1].directory, "/srv/b");
 	sqlite_survey_free(&survey);
+}
+
+// Not to know who is registered is not to know that nobody is.
+static void test_registry_unread(void **state)
+{
+	static const char registered[] = STATE_TABLE STATE_DB STATE_ROW
+		"CREATE TABLE agent_databases (agent_id TEXT NOT NULL, path TEXT NOT NULL);";
+	_cleanup_free_ char *many = xasprintf(
+		"%s WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) "
+		"INSERT INTO agent_databases SELECT i, i || '/openclaw-agent.sqlite' FROM n;",
+		registered);
+	char junk[4096];
+
+	(void)state;
+	make_database(state_database, "WAL", many);
+	assert_int_equal(survey(directory), SQLITE_UNREADABLE);
+	unlink(state_database);
+	make_database(state_database, "WAL", registered);
+	assert_int_equal(survey(directory), SQLITE_HOLDS);
+	_cleanup_free_ char *page = query(state_database, "SELECT rootpage FROM sqlite_master "
+							  "WHERE name = 'agent_databases'");
+	_cleanup_close_ int fd = open(state_database, O_RDWR | O_CLOEXEC);
+	memset(junk, 0x77, sizeof(junk));
+	assert_int_equal(pwrite(fd, junk, sizeof(junk), (atoi(page) - 1) * 4096),
+			 (ssize_t)sizeof(junk));
+	assert_int_equal(survey(directory), SQLITE_UNREADABLE);
 }
 
 static void test_library(void **state)
@@ -564,29 +613,6 @@ static void assert_written(const struct store *store)
 	assert_int_equal(result, STORE_WRITTEN);
 }
 
-static char *query(const char *path, const char *sql)
-{
-	sqlite3 *database = NULL;
-	sqlite3_stmt *statement = NULL;
-	char *text;
-
-	assert_int_equal(sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-	sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	assert_int_equal(sqlite3_prepare_v2(database, sql, -1, &statement, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-	text = xstrdup((const char *)sqlite3_column_text(statement, 0));
-	sqlite3_finalize(statement);
-	sqlite3_close(database);
-	return text;
-}
-
-static void assert_query(const char *path, const char *sql, const char *shall)
-{
-	_cleanup_free_ char *is = query(path, sql);
-
-	assert_string_equal(is, shall);
-}
-
 // Three values are spliced into the text of one row; its time is in milliseconds; everything else is what it was.
 static void test_write(void **state)
 {
@@ -726,8 +752,8 @@ static void test_write_refused(void **state)
 	database = open_database(agent_database, "WAL");
 	execute(database, "ALTER TABLE auth_profile_store RENAME COLUMN store_json TO document");
 	sqlite3_close(database);
-	assert_int_equal(openclaw_sqlite_prove(&store), -EBADMSG);
-	assert_int_equal(write_second(&store, &result), -EBADMSG);
+	assert_int_equal(openclaw_sqlite_prove(&store), -EPROTO);
+	assert_int_equal(write_second(&store, &result), -EPROTO);
 }
 
 static void test_write_while_locked(void **state)
@@ -774,24 +800,24 @@ static void test_write_into_replaced_file(void **state)
 	(void)state;
 	secret_set_string(&refresh, "FAKE-REFRESH-2");
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
-		_cleanup_free_ char *wal = xasprintf("%s-wal", agent_database),
-				    *shm = xasprintf("%s-shm", agent_database);
-
 		unlink(agent_database);
-		make_login(other, modes[i]);
 		make_login(agent_database, modes[i]);
+		// Of another layout: pages of ours, taken for its own, would destroy it.
+		make_database(other, modes[i],
+			      "CREATE TABLE chat (x); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL "
+			      "SELECT i + 1 FROM n WHERE i < 2000) INSERT INTO chat SELECT i FROM "
+			      "n;");
+		make_login(other, modes[i]);
 		assert_int_equal(openclaw_sqlite_write(&store, &change, 1), -ESTALE);
-		// Whoever puts another file there does away with the log of the old one.
-		unlink(wal);
-		unlink(shm);
+		assert_query(agent_database, "PRAGMA integrity_check", "ok");
 		assert_int_equal(openclaw_sqlite_write(&store, &change, 1), 0);
 		assert_int_equal(change.result, STORE_WRITTEN);
 		assert_query(agent_database,
 			     "SELECT json_extract(store_json, "
 			     "'$.profiles.\"xai:default\".refresh') FROM auth_profile_store",
 			     "FAKE-REFRESH-2");
-		unlink(wal);
-		unlink(shm);
+		assert_query(agent_database, "PRAGMA integrity_check", "ok");
+		assert_query(agent_database, "SELECT count(*) FROM chat", "2000");
 	}
 }
 
@@ -802,6 +828,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_agents_over_the_versions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_state_over_the_versions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_registry, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_registry_unread, setup, teardown),
 		cmocka_unit_test(test_library),
 		cmocka_unit_test_setup_teardown(test_empty_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unreadable, setup, teardown),
