@@ -91,6 +91,7 @@ void account_free(struct account *account)
 	free(account->members);
 	free(account->receipts);
 	free(account->skip);
+	credential_free(&account->behind_fence);
 	account_record_free(&account->record);
 	free(account->reason);
 	for (size_t i = 0; i < account->n_displaced; i++) {

@@ -102,6 +102,7 @@ struct account {
 	bool shared_token;               // an equal token under another provider
 	bool live_settled;               // the token that is live has a settled receipt: it was spent
 	bool stranger_answer;            // decided: an answer came for somebody else; its receipt keeps it
+	struct credential behind_fence; // never seen, and fenced in main: the token that the fence names, of another name
 	const struct generation *sibling; // another name of this login went past our live token: follow it
 
 	// what the ledger says, and what the decision makes of it
@@ -140,6 +141,8 @@ bool store_is_named(const struct store *store, const char *name);
 // Does the account hold this token as live or superseded? The compare in every compare-and-swap.
 bool account_knows(const struct account *account, struct fingerprint token);
 bool account_knows_fence(const struct account *account, const struct fence *fence);
+// May its maker still be at work?
+bool fence_is_young(const struct account *account, const struct fence *fence, const struct policy *policy);
 
 // Pure. Decides about one account, changing its `record` and members in memory.
 void decide(struct account *account, const struct config *config, const struct policy *policy);

@@ -124,10 +124,8 @@ static bool may_replace_fence(const struct fence *standing, void *arg)
 {
 	const struct swap *swap = arg;
 
-	// A pending one is replaced only if it is the one that was found aged.
 	return account_knows_fence(swap->account, standing) &&
-	       (standing->failed ||
-		string_equal(standing->claim, swap->account->record.fence_claim));
+	       !fence_is_young(swap->account, standing, &swap->run->policy);
 }
 
 static void note_written(struct run *run, const struct account *a, const struct store *store)
@@ -245,10 +243,12 @@ static enum outcome outcome_of(const struct grant *g, const struct account *a,
 			       const struct result *result)
 {
 	bool undecided = result->outcome == OUTCOME_PLANNED || result->outcome == OUTCOME_UNCHANGED;
+	// Not for an account that is in the grant because the ledger makes room for it.
+	bool exchanged = g->exchanged && account_knows(a, g->token);
 
 	if (a->decision == DECISION_RECOVER)
-		return g->exchanged ? OUTCOME_REFRESHED : OUTCOME_RECOVERED;
-	if (g->exchanged && a->send) // with --force, or at the last resort: not in this run
+		return exchanged ? OUTCOME_REFRESHED : OUTCOME_RECOVERED;
+	if (exchanged && a->send) // with --force, or at the last resort: not in this run
 		return a->resend ? OUTCOME_HELD : OUTCOME_FAILED;
 	if (a->outcome == OUTCOME_HELD || a->outcome == OUTCOME_NEEDS_LOGIN ||
 	    a->outcome == OUTCOME_FAILED)
@@ -259,7 +259,7 @@ static enum outcome outcome_of(const struct grant *g, const struct account *a,
 		return a->outcome;
 	if (a->decision == DECISION_ADOPT || result->decision == DECISION_ADOPT)
 		return OUTCOME_ADOPTED;
-	if (g->exchanged)
+	if (exchanged)
 		return OUTCOME_FAILED; // an answer that says: later
 	if (result->decision == DECISION_RECOVER)
 		return OUTCOME_RECOVERED;
@@ -304,12 +304,12 @@ static bool grant_written(const struct grant *g, struct observation *o)
 	return true;
 }
 
-// Another account may still be waiting for what this receipt says.
+// Another account may still be waiting for what this receipt says; not one that no store holds any more.
 static bool is_live_elsewhere(const struct observation *o, struct fingerprint token,
 			      const struct account *but)
 {
 	for (size_t i = 0; i < o->n_accounts; i++)
-		if (&o->accounts[i] != but &&
+		if (&o->accounts[i] != but && !o->accounts[i].skip &&
 		    fingerprint_equal(o->accounts[i].record.live.fingerprint, token) &&
 		    !o->accounts[i].record.dead_code[0])
 			return true;

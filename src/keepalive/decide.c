@@ -116,6 +116,11 @@ static void decide_fenced(struct account *a, const struct receipt *unknown,
 		object(a, DECISION_HOLD, OUTCOME_HELD, "fenced",
 		       xstrdup("OpenClaw fenced it off after a failed refresh; `refresh` would "
 			       "send the ledger's token"));
+	} else if (a->record.rejections >= REJECTIONS_MAX && !policy->force) {
+		object(a, DECISION_HOLD, OUTCOME_HELD, a->record.error_code,
+		       xasprintf("OpenClaw fenced it off, and the ledger's token was refused %d "
+				 "times (%s): log in again, or try with --force",
+				 a->record.rejections, a->record.error_code));
 	} else if (a->record.not_before_ms > policy->now_ms && !policy->force) {
 		object(a, DECISION_NONE, OUTCOME_FAILED, a->record.error_code,
 		       xstrdup("OpenClaw fenced it off; the last attempt to recover it failed and "
@@ -127,6 +132,8 @@ static void decide_fenced(struct account *a, const struct receipt *unknown,
 			 xstrdup("OpenClaw fenced it off after a failed refresh; sending the "
 				 "ledger's token as the last resort"));
 	}
+	if (!a->send) // nobody else gets a token that may be spent
+		write_nothing(a);
 }
 
 static void decide_due(struct account *a, const struct policy *policy)
@@ -215,13 +222,16 @@ static void begin_record(struct account *a, const struct config *config,
 			 const struct policy *policy)
 {
 	struct account_record *r = &a->record;
+	const struct credential *c =
+		member_is_fence(a->main) ? &a->behind_fence : &a->main->copy->credential;
 
-	generation_of_credential(&r->live, &a->main->copy->credential, policy->now_ms);
+	generation_of_credential(&r->live, c, policy->now_ms);
 	identity_complete(&r->identity, &a->main->copy->credential.identity);
+	identity_complete(&r->identity, &c->identity);
 	r->number = 1;
 	r->first_seen_ms = policy->now_ms;
 	reckon_expiry(a, config, policy); // the lifetime says which expiry is plausible
-	r->anchor = issue_of_copy(a, &a->main->copy->credential, policy);
+	r->anchor = issue_of_copy(a, c, policy);
 	a->record_changed = true;
 }
 
@@ -289,9 +299,11 @@ static bool courier_is_stuck(const struct account *a, const struct policy *polic
 	return false;
 }
 
-// Of a login that the ledger never had, nothing but what stands in main can be live.
+// Of a login that the ledger never had, nothing but what stands in main can be live, or what a fence there stands for.
 static bool hands_off_unknown(struct account *a, const struct policy *policy)
 {
+	if (member_is_fence(a->main) && !fingerprint_empty(a->behind_fence.fingerprint))
+		return false;
 	fences_sight(a, policy);
 	if (fences_any_young(a, policy))
 		object(a, DECISION_NONE, OUTCOME_BUSY, "in_flight",

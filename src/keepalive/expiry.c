@@ -71,7 +71,7 @@ static void reckon_margin(struct account *a, const struct config *config)
 	a->margin_too_long = a->lifetime_s && !a->timer_too_slow && a->margin_s > most_s;
 	a->margin_short = a->margin_s < doctor_s && doctor_s <= most_s;
 	// A configured margin is taken as it is, but not one that would refresh at every run.
-	if (a->lifetime_s && (a->timer_too_slow || a->margin_s >= a->lifetime_s))
+	if (a->lifetime_s && (a->timer_too_slow || a->margin_s + ours_s >= a->lifetime_s))
 		a->margin_s = most_s;
 }
 

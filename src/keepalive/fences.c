@@ -20,13 +20,20 @@ bool account_knows_fence(const struct account *account, const struct fence *fenc
 	return names_live(account, fence) || record_knows_fence(&account->record, fence->digest);
 }
 
-// Its maker may still be at work: until it is 10 minutes old by our own first sighting.
-static bool fence_is_young(const struct account *a, const struct fence *fence,
-			   const struct policy *policy)
+static const struct sighting *find_sighting(const struct account_record *r, const char *claim)
 {
+	for (size_t i = 0; i < r->n_sightings; i++)
+		if (string_equal(r->sightings[i].claim, claim))
+			return &r->sightings[i];
+	return NULL;
+}
+
+bool fence_is_young(const struct account *a, const struct fence *fence, const struct policy *policy)
+{
+	const struct sighting *sighting = find_sighting(&a->record, fence->claim);
+
 	return !fence->failed &&
-	       (!string_equal(fence->claim, a->record.fence_claim) ||
-		policy->now_ms - a->record.fence_seen_ms < FENCE_AGED_S * SECOND_MS);
+	       (!sighting || policy->now_ms - sighting->seen_ms < FENCE_AGED_S * SECOND_MS);
 }
 
 bool fences_any_young(const struct account *a, const struct policy *policy)
@@ -38,17 +45,35 @@ bool fences_any_young(const struct account *a, const struct policy *policy)
 	return false;
 }
 
+// Those that stand there, each with the time it was seen first; one seen in the future, by a clock that was wrong, anew.
 void fences_sight(struct account *a, const struct policy *policy)
 {
-	for (size_t i = 0; i < a->n_members; i++) {
+	struct account_record *r = &a->record;
+	struct sighting *now = NULL;
+	size_t n = 0, known = 0;
+
+	for (size_t i = 0; i < a->n_members && n < RECORD_SIGHTINGS_MAX; i++) {
 		const struct fence *fence = &a->members[i].copy->fence;
-		if (!member_is_fence(&a->members[i]) || fence->failed ||
-		    string_equal(fence->claim, a->record.fence_claim))
+		bool listed = false;
+		if (!member_is_fence(&a->members[i]) || fence->failed)
 			continue;
-		memcpy(a->record.fence_claim, fence->claim, sizeof(a->record.fence_claim));
-		a->record.fence_seen_ms = policy->now_ms;
-		a->record_changed = true;
+		for (size_t k = 0; k < n; k++)
+			listed |= string_equal(now[k].claim, fence->claim);
+		if (listed)
+			continue;
+		const struct sighting *before = find_sighting(r, fence->claim);
+		struct sighting *s = array_add(&now, &n);
+		memcpy(s->claim, fence->claim, sizeof(s->claim));
+		s->seen_ms = policy->now_ms;
+		if (before && before->seen_ms <= policy->now_ms) {
+			s->seen_ms = before->seen_ms;
+			known++;
+		}
 	}
+	a->record_changed |= known != n || n != r->n_sightings;
+	free(r->sightings);
+	r->sightings = now;
+	r->n_sightings = n;
 }
 
 // The live token stands fenced off: its outcome is unknown, and without us the login is lost.

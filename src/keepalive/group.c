@@ -96,7 +96,7 @@ static struct member *member_add(struct account *a, struct seat *seat)
 		a->main = &a->members[0]; // the array may have moved
 	m->store = seat->store;
 	m->copy = seat->copy;
-	m->state = COPY_CURRENT;
+	m->state = seat->copy->kind == COPY_FENCED ? COPY_STATE_FENCED : COPY_CURRENT;
 	seat->placed = true;
 	return m;
 }
@@ -288,7 +288,7 @@ static bool own_login_matches(const struct account *a, const struct copy *copy, 
 		return false;
 	if (by == BY_TOKEN)
 		return holds_token(a, copy->credential.fingerprint);
-	return by == BY_IDENTITY && record_matches(&a->record, copy, by);
+	return record_matches(&a->record, copy, by);
 }
 
 // The account, among those from index `first` on, that this agent's copy belongs to: of the ledger, or just made.
@@ -597,14 +597,66 @@ static void find_shared_tokens(struct grouping *g)
 	}
 }
 
+// ---- a fence under a name that the ledger never saw: `doctor --fix` may rename a login and fence it off in one run
+
+static bool is_behind(const struct grouping *g, const struct account *a, const struct credential *c)
+{
+	const struct provider *p = config_provider(g->config, c->provider);
+
+	return p && a->provider && provider_same_family(p, a->provider) &&
+	       !secret_empty(&c->refresh) &&
+	       identity_compare(&a->main->copy->credential.identity, &c->identity) !=
+		       IDENTITY_DIFFERENT &&
+	       fingerprint_equal(a->main->copy->fence.digest,
+				 fence_digest(a->record.profile, a->record.provider, &c->refresh));
+}
+
+static void look_behind_fence(const struct grouping *g, struct account *a)
+{
+	if (!a->main || a->main->copy->kind != COPY_FENCED || a->recorded)
+		return;
+	for (size_t i = 0; i < g->o->records.n; i++) {
+		const struct account_record *r = &g->o->records.list[i];
+		const struct credential live = {
+			.provider = r->provider,
+			.profile = r->profile,
+			.access = r->live.access,
+			.refresh = r->live.refresh,
+			.id_token = r->live.id_token,
+			.fingerprint = r->live.fingerprint,
+			.expires_ms = r->live.expires_ms,
+			.issued_ms = r->live.issued_ms,
+			.identity = r->identity,
+		};
+		if (!r->unreadable && string_equal(r->state_dir, g->o->stores.state_dir) &&
+		    is_behind(g, a, &live)) {
+			credential_copy(&a->behind_fence, &live);
+			return;
+		}
+	}
+	for (size_t i = 0; i < g->n_seats; i++) {
+		const struct copy *copy = g->seats[i].copy;
+		if (copy->kind == COPY_OAUTH && is_behind(g, a, &copy->credential)) {
+			credential_copy(&a->behind_fence, &copy->credential);
+			return;
+		}
+	}
+}
+
+// The token that will be live when the ledger begins to know the account.
+static struct fingerprint first_token(const struct account *a)
+{
+	return a->main->copy->kind == COPY_FENCED ? a->behind_fence.fingerprint
+						  : a->main->copy->credential.fingerprint;
+}
+
 static void find_receipts(struct grouping *g, struct account *a)
 {
 	for (size_t i = 0; i < g->o->receipts.n; i++) {
 		const struct receipt *r = &g->o->receipts.list[i];
 		bool first = !a->recorded && a->main; // its token is about to be the live one
 		bool ours = account_knows(a, r->token) ||
-			    (first &&
-			     fingerprint_equal(r->token, a->main->copy->credential.fingerprint));
+			    (first && fingerprint_equal(r->token, first_token(a)));
 		for (size_t k = 0; k < r->n_accounts; k++)
 			ours |= string_equal(r->accounts[k], a->record.key);
 		if (ours)
@@ -628,8 +680,8 @@ static void look_up_marks(struct grouping *g, struct account *a)
 	}
 	if (!fingerprint_empty(a->record.live.fingerprint))
 		a->live_settled = receipt_is_settled(g->ledger, a->record.live.fingerprint);
-	else if (a->main)
-		a->live_settled = a->main->settled;
+	else if (a->main && !fingerprint_empty(first_token(a)))
+		a->live_settled = receipt_is_settled(g->ledger, first_token(a));
 }
 
 void group_accounts(struct observation *observation, const struct config *config,
@@ -663,6 +715,7 @@ void group_accounts(struct observation *observation, const struct config *config
 	find_shared_tokens(&g);
 	for (size_t i = 0; i < observation->n_accounts; i++) {
 		settle_main(&g, &observation->accounts[i]);
+		look_behind_fence(&g, &observation->accounts[i]);
 		find_receipts(&g, &observation->accounts[i]);
 		look_up_marks(&g, &observation->accounts[i]);
 	}

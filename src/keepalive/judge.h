@@ -31,7 +31,8 @@ char *expiry_describe(const struct account *a, const struct policy *policy);
 
 // ---- fences.c
 
-// Is there one whose maker may still be at work? By our own first sighting, which fences_sight records.
+// Is there one whose maker may still be at work? Until it is 10 minutes old by our own first sighting, which
+// fences_sight records.
 bool fences_any_young(const struct account *a, const struct policy *policy);
 void fences_sight(struct account *a, const struct policy *policy);
 // The live token stands fenced off: its outcome is unknown, and without us the login is lost.

@@ -78,6 +78,25 @@ static bool find_followers(struct observation *o)
 	return o->n_followers > 0;
 }
 
+// Logged out under this name, or left over in JSON beside the database that replaced it: whoever still has a copy gets the
+// new token, or gets it once it is imported.
+static bool is_past(const struct account *a)
+{
+	if (a->record.ended_ms)
+		return true;
+	for (size_t i = 0; i < a->n_members; i++)
+		if (a->members[i].state != COPY_RETIRED || !a->members[i].store->served)
+			return false;
+	return a->n_members > 0;
+}
+
+static bool holds_back(const struct account *a)
+{
+	return !a->skip && !is_past(a) &&
+	       (a->outcome == OUTCOME_HELD || a->outcome == OUTCOME_NEEDS_LOGIN ||
+		a->outcome == OUTCOME_BUSY);
+}
+
 // A grant is refreshed for all its names or for none: one that is held, or whose store cannot be read, would be left
 // with the spent token.
 static void hold_together(struct observation *o)
@@ -86,15 +105,13 @@ static void hold_together(struct observation *o)
 		struct account *a = &o->accounts[i];
 		for (size_t k = 0; a->send && k < o->n_accounts; k++) {
 			const struct account *other = &o->accounts[k];
-			if (other == a || other->skip || !accounts_connected(a, other) ||
-			    (other->outcome != OUTCOME_HELD &&
-			     other->outcome != OUTCOME_NEEDS_LOGIN &&
-			     other->outcome != OUTCOME_BUSY))
+			bool busy = other->outcome == OUTCOME_BUSY;
+			if (other == a || !holds_back(other) || !accounts_connected(a, other))
 				continue;
 			a->send = a->resend = false;
-			a->decision = DECISION_HOLD;
-			a->outcome = OUTCOME_HELD;
-			a->code = "other_name";
+			a->decision = busy ? DECISION_NONE : DECISION_HOLD;
+			a->outcome = busy ? OUTCOME_BUSY : OUTCOME_HELD;
+			a->code = busy ? "in_flight" : "other_name";
 			free(a->reason);
 			a->reason = xasprintf(
 				"%s shares its refresh token and cannot be refreshed: %s",

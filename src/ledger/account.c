@@ -52,6 +52,7 @@ void account_record_free(struct account_record *record)
 	generation_free(&record->live);
 	free(record->superseded);
 	free(record->fences);
+	free(record->sightings);
 	free(record->diverged);
 	free(record->main_store);
 	*record = (struct account_record){0};
@@ -91,6 +92,10 @@ void account_record_copy(struct account_record *to, const struct account_record 
 	tokens_copy(&copy.superseded, &copy.n_superseded, from->superseded, from->n_superseded);
 	tokens_copy(&copy.fences, &copy.n_fences, from->fences, from->n_fences);
 	tokens_copy(&copy.diverged, &copy.n_diverged, from->diverged, from->n_diverged);
+	copy.sightings = NULL;
+	copy.n_sightings = 0;
+	for (size_t i = 0; i < from->n_sightings; i++)
+		*array_add(&copy.sightings, &copy.n_sightings) = from->sightings[i];
 	account_record_free(to);
 	*to = copy;
 }
@@ -183,14 +188,35 @@ static void tokens_read(const cJSON *object, const char *name, struct fingerprin
 		*array_add(ret, ret_n) = read_fingerprint(item, false, ok);
 }
 
-static void claim_read(const cJSON *object, const char *name, char ret[33], bool *ok)
+static void sightings_write(cJSON *object, const struct account_record *record)
 {
-	const char *text = json_text(object, name);
+	cJSON *json = cJSON_AddArrayToObject(object, "sightings");
 
-	if (text && strlen(text) <= 32)
-		memcpy(ret, text, strlen(text) + 1);
-	else
+	for (size_t i = 0; i < record->n_sightings; i++) {
+		cJSON *item = cJSON_CreateObject();
+		json_put_text(item, "claim", record->sightings[i].claim);
+		json_put_integer(item, "seen_ms", record->sightings[i].seen_ms);
+		cJSON_AddItemToArray(json, item);
+	}
+}
+
+static void sightings_read(const cJSON *object, struct account_record *ret, bool *ok)
+{
+	const cJSON *json = json_get(object, "sightings"), *item;
+
+	if (!cJSON_IsArray(json) || cJSON_GetArraySize(json) > RECORD_SIGHTINGS_MAX) {
 		*ok = false;
+		return;
+	}
+	cJSON_ArrayForEach (item, json) {
+		const char *claim = json_text(item, "claim");
+		struct sighting *s = array_add(&ret->sightings, &ret->n_sightings);
+		s->seen_ms = read_integer(item, "seen_ms", -EXACT_MAX, EXACT_MAX, ok);
+		if (claim && strlen(claim) < sizeof(s->claim))
+			memcpy(s->claim, claim, strlen(claim) + 1);
+		else
+			*ok = false;
+	}
 }
 
 static void code_read(const cJSON *object, const char *name, char ret[64], bool *ok)
@@ -228,8 +254,7 @@ static cJSON *record_to_json(struct account_record *record)
 	json_put_text(json, "main_store", record->main_store);
 	tokens_write(json, "superseded", record->superseded, record->n_superseded);
 	tokens_write(json, "fences", record->fences, record->n_fences);
-	json_put_text(json, "fence_claim", record->fence_claim);
-	json_put_integer(json, "fence_seen_ms", record->fence_seen_ms);
+	sightings_write(json, record);
 	tokens_write(json, "diverged", record->diverged, record->n_diverged);
 	return json;
 }
@@ -263,8 +288,7 @@ static bool record_of_json(const cJSON *json, struct account_record *ret)
 	ret->main_store = record_text(json, "main_store", true, &ok);
 	tokens_read(json, "superseded", &ret->superseded, &ret->n_superseded, &ok);
 	tokens_read(json, "fences", &ret->fences, &ret->n_fences, &ok);
-	claim_read(json, "fence_claim", ret->fence_claim, &ok);
-	ret->fence_seen_ms = read_integer(json, "fence_seen_ms", -EXACT_MAX, EXACT_MAX, &ok);
+	sightings_read(json, ret, &ok);
 	tokens_read(json, "diverged", &ret->diverged, &ret->n_diverged, &ok);
 	return ok;
 }

@@ -56,6 +56,13 @@ struct issue_time {
 };
 
 #define RECORD_SUPERSEDED_MAX 256
+#define RECORD_SIGHTINGS_MAX  64
+
+// A fence of OpenClaw's that was pending when we saw it first.
+struct sighting {
+	char claim[33];
+	int64_t seen_ms;
+};
 
 struct account_record {
 	char key[33]; // "" : not recorded yet
@@ -71,8 +78,8 @@ struct account_record {
 	size_t n_superseded;
 	struct fingerprint *fences; // how OpenClaw's fences name the superseded tokens (fence_digest), likewise
 	size_t n_fences;
-	char fence_claim[33];       // the pending fence that stands there, and when we first saw it
-	int64_t fence_seen_ms;
+	struct sighting *sightings; // of the pending fences that stand there
+	size_t n_sightings;
 	struct fingerprint *diverged; // tokens neither later nor provably earlier: once diverged, always
 	size_t n_diverged;
 	int64_t lifetime_s;         // as last answered; 0 unknown

@@ -90,7 +90,31 @@ mv "$(store main)" "$(store main).migrated-2026-11-21T00-00-00.000Z-0"
 keeper refresh -j
 expect_status 0
 expect_posts 1
+# The old name, which no store holds any more, keeps nothing open: it goes on and on.
+for round in 2 3 4; do
+	keeper refresh --force -j
+	expect_status 0
+	expect_posts $round
+	expect_field '.accounts[] | select(.profile == "openai:default") | .outcome' refreshed
+	expect_eq "erin's generation" "$(store_token shared openai:default)" "$(server_token erin)"
+	expect_eq "open receipts" "$(find "$LEDGER/receipts" -type f ! -name '*.settled')" ""
+done
+
+# The import renamed main's, and has not come to an agent's: that one does not hold it up, and gets the token in the end.
+fresh
+mint frank left=4d lifetime=10d provider=openai-codex jwt=yes
+write_store "main b" openai-codex:default=frank
+keeper refresh -j
+expect_status 0
+jq -jc '.profiles = {"openai:default": (.profiles["openai-codex:default"] | .provider = "openai")}' "$(store main)" | put_document shared
+mv "$(store main)" "$(store main).migrated-2026-11-21T00-00-00.000Z-0"
 keeper refresh --force -j
-expect_posts 2
-expect_eq "erin's generation" "$(store_token shared openai:default)" "$(server_token erin)"
+expect_posts 1
+expect_eq "frank's generation" "$(store_token shared openai:default)" "$(server_token frank)"
+jq -jc '.profiles = {"openai:default": (.profiles["openai-codex:default"] | .provider = "openai")}' "$(store b)" | put_document b
+mv "$(store b)" "$(store b).migrated-2026-11-21T00-00-00.000Z-0"
+keeper refresh -j
+expect_status 0
+expect_posts 1
+expect_eq "frank's generation in b" "$(store_token b openai:default)" "$(server_token frank)"
 expect_no_secrets

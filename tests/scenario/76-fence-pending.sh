@@ -18,7 +18,7 @@ fence_off() { write_database "$1" xai:default="$(fence alice "${@:2}")"; }
 backdate() {
 	local record
 	for record in "$LEDGER"/accounts/*.json; do
-		jq ".fence_seen_ms -= $1 * 60000" "$record" >"$T/record" && cat "$T/record" >"$record"
+		jq ".sightings[].seen_ms -= $1 * 60000" "$record" >"$T/record" && cat "$T/record" >"$record"
 	done
 }
 

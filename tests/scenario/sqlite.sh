@@ -8,7 +8,7 @@
 #	database AGENT|shared                           its file
 #	document AGENT|shared                           the text in its row
 #	sql FILE STATEMENT…
-#	fence LOGIN pending|failed [CLAIM]              the login as OpenClaw fences it off, as a LOGIN of write_…
+#	fence LOGIN pending|failed [CLAIM [PROFILE [PROVIDER]]]   the login as OpenClaw fences it off, as a LOGIN of write_…
 #	hold_database FILE [STATEMENT]                  another process has it open, with that done; release_databases
 #
 # `store_token`, and with it `expect_generation`, take `shared` and agents that have a database, too.
@@ -108,11 +108,12 @@ store_token() {
 }
 
 fence() {
-	"$PYTHON" - "$T/logins/$1.json" "$2" "${3:-0123456789abcdef0123456789abcdef}" <<-'END' || die "fence $*"
+	"$PYTHON" - "$T/logins/$1.json" "$2" "${3:-0123456789abcdef0123456789abcdef}" "${4:-xai:default}" "${5:-}" <<-'END' || die "fence $*"
 		import hashlib, json, sys
-		login, state, claim = json.load(open(sys.argv[1])), sys.argv[2], sys.argv[3]
+		login, (state, claim, profile, provider) = json.load(open(sys.argv[1])), sys.argv[2:]
+		login["provider"] = provider or login["provider"]
 		def half(kind):
-		    parts = ["openclaw.oauth-refresh-generation", 1, "xai:default", login["provider"], kind, login[kind]]
+		    parts = ["openclaw.oauth-refresh-generation", 1, profile, login["provider"], kind, login[kind]]
 		    text = json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
 		    failed = "failed:" if state == "failed" else ""
 		    return f"openclaw-oauth-refresh-fence:v1:{claim}:{failed}{kind}:{hashlib.sha256(text.encode()).hexdigest()}"

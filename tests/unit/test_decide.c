@@ -366,8 +366,8 @@ static void give_value(struct world *w, const char *name, const char *value)
 	else if (string_equal(name, "ended"))
 		r->ended_ms = NOW + parse_span(value);
 	else if (string_equal(name, "seen"))
-		memcpy(r->fence_claim, CLAIM, sizeof(r->fence_claim)),
-			r->fence_seen_ms = NOW + parse_span(value);
+		*array_add(&r->sightings, &r->n_sightings) =
+			(struct sighting){CLAIM, NOW + parse_span(value)};
 	else if (string_equal(name, "wait"))
 		r->not_before_ms = NOW + parse_span(value);
 	else if (string_equal(name, "rejections"))
@@ -493,7 +493,8 @@ static void say_record(FILE *out, const struct account_record *r,
 		fprintf(out, " %s", r->ended_ms ? "ended" : "unended");
 	if (fingerprint_empty(r->live.fingerprint) && !fingerprint_empty(before->live.fingerprint))
 		fprintf(out, " purged");
-	if (strcmp(r->fence_claim, before->fence_claim) != 0)
+	if (r->n_sightings != before->n_sightings ||
+	    (r->n_sightings && r->sightings[0].seen_ms != before->sightings[0].seen_ms))
 		fprintf(out, " sighted");
 	if (r->failures != before->failures)
 		fprintf(out, " failures=%d", r->failures);
@@ -595,11 +596,13 @@ static const char *broken_by_sending(const struct world *w)
 static const char *broken_by_unfencing(const struct world *w, const struct fence *fence)
 {
 	const struct account_record *before = &w->before;
-	bool sighted = string_equal(fence->claim, before->fence_claim);
+	bool sighted =
+		before->n_sightings && string_equal(fence->claim, before->sightings[0].claim);
 
 	if (!account_knows_fence(&w->account, fence))
 		return "replaces a fence that names a token nobody knows";
-	if (!fence->failed && (!sighted || NOW - before->fence_seen_ms < 10 * MINUTE_S * SECOND_MS))
+	if (!fence->failed &&
+	    (!sighted || NOW - before->sightings[0].seen_ms < 10 * MINUTE_S * SECOND_MS))
 		return "replaces a fence whose maker may still be at work";
 	return NULL;
 }
@@ -970,10 +973,17 @@ static const struct scene fences[] = {
 	{"live=2 main:2 agent:fence2", "refresh/planned send", "current fenced"},
 	{"live=2 main:fence2 noclient", "skip/skipped"},
 	{"live=2 main:fence2 report", "login/needs_login"},
+	// … and until it is known whether it works, nobody else is given it
+	{"live=2 sup=1 main:fence2 agent:1 report", "login/needs_login", "fenced superseded"},
+	{"live=2 sup=1 main:fence2 agent:1 offline", "hold/held", "fenced superseded"},
+	{"live=2 sup=1 main:fence2 agent:1 wait=10m failures=1", "none/failed"},
 	{"live=2 main:fence2 offline", "hold/held"},
 	{"live=2 main:fence2 wait=10m failures=1", "none/failed"},
 	{"live=2 main:fence2 wait=10m failures=1 at=20m", "none/failed"},
 	{"live=2 main:fence2 wait=10m failures=1 force", "refresh/planned send"},
+	{"live=2 main:fence2 rejections=2", "refresh/planned send"},
+	{"live=2 main:fence2 rejections=3 wait=-1s", "hold/held"},
+	{"live=2 main:fence2 rejections=3 wait=-1s force", "refresh/planned send"},
 	{"live=2 main:fence2 dead", "login/needs_login"},
 	{"live=2 main:fence2 settled", "login/needs_login"},
 	{"live=2 main:fence2 receipt=2:sending", "refresh/planned resend"},
@@ -987,6 +997,7 @@ static const struct scene fences[] = {
 	{"live=2=-5m main:pending2 seen=-9m force", "none/busy"},
 	{"live=2 main:2 agent:pending2 seen=-9m", "none/busy"},
 	{"live=2=-5m main:pending2 seen=-10m", "refresh/planned send"},
+	{"live=2=-5m main:pending2 seen=1h", "none/busy sighted"}, // a clock was wrong
 	{"live=2=-5m main:pending2 seen=-10m report", "login/needs_login"},
 	// of a superseded one: repaired, nothing is sent
 	{"live=2 sup=1 main:fence1", "mirror/planned write=main"},
