@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The steps of `decide`, a file each, and nobody else's business. Pure like it: everything that changes here changes in
-// memory.
+// The steps of `decide`, a file each, and what is said of them; nobody else's business but observe.c's. Pure like it:
+// everything that changes here changes in memory.
 #ifndef KEEPALIVE_JUDGE_H
 #define KEEPALIVE_JUDGE_H
 
@@ -68,5 +68,10 @@ void adopt_unknown(struct account *a, const struct policy *policy);
 
 // Take what the receipts say. Returns the one of unknown outcome that concerns the live token, if any.
 const struct receipt *recover_receipts(struct account *a, const struct policy *policy);
+
+// ---- problems.c
+
+// Of the accounts, decided, to observation->problems.
+void say_problems(struct observation *observation, const struct policy *policy);
 
 #endif

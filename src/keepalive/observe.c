@@ -3,11 +3,7 @@
 // One look at everything: stores, ledger, receipts, grouped into accounts and decided about. No lock, no write.
 #include <errno.h>
 
-#include "keepalive/account.h"
-
-#include "base/clock.h"
-
-#define GRANT_WARNING_S (3 * DAY_S) // Claude Code warns as early
+#include "keepalive/judge.h"
 
 static bool holds_key(const struct holdings *h, const char *key)
 {
@@ -129,129 +125,6 @@ static void set_siblings(struct observation *o)
 	}
 }
 
-// Not while it is repaired, recovered or tried again.
-static bool fence_needs_person(const struct account *a, const struct member *m)
-{
-	if (m->write || a->outcome == OUTCOME_BUSY)
-		return false;
-	return !account_knows_fence(a, &m->copy->fence) || a->outcome == OUTCOME_NEEDS_LOGIN ||
-	       a->outcome == OUTCOME_HELD;
-}
-
-static char *adopt_command(const struct account *a, const struct member *m)
-{
-	_cleanup_free_ char *store = shell_quoted(m->store->path),
-			    *profile = shell_quoted(a->record.profile);
-
-	return xasprintf("oauth-keepalive sync --adopt %s %s", store, profile);
-}
-
-static void report_accounts(struct observation *o, const struct policy *policy)
-{
-	for (size_t i = 0; i < o->n_accounts; i++) {
-		struct account *a = &o->accounts[i];
-		if (a->timer_too_slow)
-			problem_add(&o->problems, SEVERITY_WARNING, "timer_too_slow", NULL,
-				    a->record.profile,
-				    xstrdup("the timer runs too rarely for tokens that live this "
-					    "short"),
-				    xstrdup("shorten the timer and set `timer_period` in "
-					    "oauth-keepalive.conf"));
-		if (a->margin_too_long)
-			problem_add(&o->problems, SEVERITY_WARNING, "margin_too_long", NULL,
-				    a->record.profile,
-				    xstrdup("the margin is over 80 % of the token's lifetime: it "
-					    "is refreshed almost always"),
-				    xstrdup("choose a shorter `margin` in oauth-keepalive.conf"));
-		if (a->margin_short && o->stores.fences && !a->skip && !a->expiry_unknown)
-			problem_add(
-				&o->problems, SEVERITY_WARNING, "margin_short", NULL,
-				a->record.profile,
-				xstrdup("`openclaw doctor --fix` refreshes by itself what has "
-					"under 24 "
-					"hours left, and loses the login on any error"),
-				xstrdup("set `margin = \"25h\"` or more in oauth-keepalive.conf"));
-		if (a->expiry_unknown && !a->skip)
-			problem_add(&o->problems, SEVERITY_WARNING, "expiry_unknown", NULL,
-				    a->record.profile,
-				    xstrdup("nobody says when the access token expires; it is not "
-					    "refreshed by itself"),
-				    xstrdup("set `lifetime` for its provider, or run "
-					    "`oauth-keepalive refresh --force`"));
-		if (a->record.grant_expires_ms && !a->skip && !a->record.dead_code[0] &&
-		    a->record.grant_expires_ms - policy->now_ms < GRANT_WARNING_S * SECOND_MS) {
-			_cleanup_free_ char *when = time_format(a->record.grant_expires_ms);
-			problem_add(&o->problems, SEVERITY_WARNING, "login_ends_soon", NULL,
-				    a->record.profile,
-				    xasprintf("this login itself ends at %s; refreshing does not "
-					      "extend it",
-					      when),
-				    a->provider->login_command ? xstrdup(a->provider->login_command)
-							       : NULL);
-		}
-		if (a->clock_wrong)
-			problem_add(&o->problems, SEVERITY_ERROR, "clock", NULL, NULL,
-				    xstrdup("the system clock is behind the ledger or this "
-					    "program's build: nothing is "
-					    "decided by time"),
-				    xstrdup("set the clock (timedatectl), then run again"));
-		if (a->record.split && a->n_members) {
-			_cleanup_free_ char *who =
-				string_printable(identity_name(&a->record.identity), 64);
-			problem_add(&o->problems, SEVERITY_WARNING, "identity_split",
-				    a->members[0].store->path, a->record.profile,
-				    xasprintf("main holds another identity now; the copies that "
-					      "still belong to %s are "
-					      "kept alive as an account of their own",
-					      who),
-				    xstrdup("log in again for the agents that should follow; "
-					    "ignore it if both are wanted"));
-		}
-		for (size_t k = 0; k < a->n_members; k++) {
-			const struct member *m = &a->members[k];
-			struct problem *p = NULL;
-			if (m->state == COPY_UNPROVEN)
-				p = problem_add(&o->problems, SEVERITY_WARNING, "copy_unproven",
-						m->store->path, a->record.profile,
-						xstrdup("it cannot be proven that this copy "
-							"belongs to the account: "
-							"it is neither written nor sent"),
-						adopt_command(a, m));
-			else if (m->state == COPY_FOREIGN)
-				p = problem_add(&o->problems, SEVERITY_WARNING, "copy_foreign",
-						m->store->path, a->record.profile,
-						xstrdup("this copy belongs to another identity: "
-							"left alone"),
-						NULL);
-			else if (m->state == COPY_STATE_FENCED && fence_needs_person(a, m))
-				p = problem_add(&o->problems, SEVERITY_ERROR, "copy_fenced",
-						m->store->path, a->record.profile,
-						xstrdup("OpenClaw gave this login up after a "
-							"failed refresh"),
-						xstrdup(a->provider && a->provider->login_command
-								? a->provider->login_command
-								: "log in again"));
-			else if (m->state == COPY_DIVERGED &&
-				 a->outcome != OUTCOME_BUSY) // else not judged yet
-				p = problem_add(&o->problems, SEVERITY_ERROR, "copy_diverged",
-						m->store->path, a->record.profile,
-						xstrdup("this copy's login is neither provably "
-							"newer nor older than "
-							"the live one: neither written nor sent"),
-						adopt_command(a, m));
-			else if (m->state == COPY_STATE_UNREADABLE)
-				p = problem_add(&o->problems, SEVERITY_ERROR,
-						"credential_unreadable", m->store->path,
-						a->record.profile,
-						xasprintf("bad entry: %s",
-							  m->copy->reason ? m->copy->reason : "?"),
-						xstrdup("log in again, or correct the entry"));
-			if (p && p->severity == SEVERITY_ERROR)
-				p->needs_person = true;
-		}
-	}
-}
-
 // Another ledger at work on this state directory, or a lock directory that somebody else could turn: hands off.
 static void bar_what_is_unsafe(struct observation *o, const struct ledger *ledger)
 {
@@ -344,7 +217,7 @@ int observe(const struct config *config, const struct policy *policy, const stru
 		decide_each(ret, config, &ours);
 		hold_together(ret);
 	}
-	report_accounts(ret, policy);
+	say_problems(ret, policy);
 	return 0;
 }
 

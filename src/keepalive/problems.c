@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+//
+// What a person should know of the accounts as they were decided. (What is wrong with a store says who reads it.)
+#include "keepalive/judge.h"
+
+#include "base/clock.h"
+
+#define GRANT_WARNING_S (3 * DAY_S) // Claude Code warns as early
+
+static void warn(struct observation *o, const struct account *a, const char *code,
+		 const char *message, const char *fix)
+{
+	problem_add(&o->problems, SEVERITY_WARNING, code, NULL, a->record.profile, xstrdup(message),
+		    xstrdup(fix));
+}
+
+// ---- its times
+
+static void say_margins(struct observation *o, const struct account *a)
+{
+	if (a->timer_too_slow)
+		warn(o, a, "timer_too_slow",
+		     "the timer runs too rarely for tokens that live this short",
+		     "shorten the timer and set `timer_period` in oauth-keepalive.conf");
+	if (a->margin_too_long)
+		warn(o, a, "margin_too_long",
+		     "the margin is over 80 % of the token's lifetime: it is refreshed almost "
+		     "always",
+		     "choose a shorter `margin` in oauth-keepalive.conf");
+	if (a->margin_short && o->stores.fences && !a->skip && !a->expiry_unknown)
+		warn(o, a, "margin_short",
+		     "`openclaw doctor --fix` refreshes by itself what has under 24 hours left, "
+		     "and loses the login on any error",
+		     "set `margin = \"25h\"` or more in oauth-keepalive.conf");
+}
+
+static void say_ends(struct observation *o, const struct account *a, const struct policy *policy)
+{
+	int64_t ends_ms = a->record.grant_expires_ms;
+
+	if (a->expiry_unknown && !a->skip)
+		warn(o, a, "expiry_unknown",
+		     "nobody says when the access token expires; it is not refreshed by itself",
+		     "set `lifetime` for its provider, or run `oauth-keepalive refresh --force`");
+	if (ends_ms && !a->skip && !a->record.dead_code[0] &&
+	    ends_ms - policy->now_ms < GRANT_WARNING_S * SECOND_MS) {
+		_cleanup_free_ char *when = time_format(ends_ms);
+		_cleanup_free_ char *message = xasprintf(
+			"this login itself ends at %s; refreshing does not extend it", when);
+		warn(o, a, "login_ends_soon", message, a->provider->login_command);
+	}
+	if (a->clock_wrong)
+		problem_add(&o->problems, SEVERITY_ERROR, "clock", NULL, NULL,
+			    xstrdup("the system clock is behind the ledger or this program's "
+				    "build: nothing is decided by time"),
+			    xstrdup("set the clock (timedatectl), then run again"));
+}
+
+static void say_split(struct observation *o, const struct account *a)
+{
+	if (!a->record.split || !a->n_members)
+		return;
+	_cleanup_free_ char *who = string_printable(identity_name(&a->record.identity), 64);
+	problem_add(&o->problems, SEVERITY_WARNING, "identity_split", a->members[0].store->path,
+		    a->record.profile,
+		    xasprintf("main holds another identity now; the copies that still belong to "
+			      "%s are kept alive as an account of their own",
+			      who),
+		    xstrdup("log in again for the agents that should follow; ignore it if both "
+			    "are wanted"));
+}
+
+// ---- its copies
+
+// Not while it is repaired, recovered or tried again.
+static bool fence_needs_person(const struct account *a, const struct member *m)
+{
+	if (m->write || a->outcome == OUTCOME_BUSY)
+		return false;
+	return !account_knows_fence(a, &m->copy->fence) || a->outcome == OUTCOME_NEEDS_LOGIN ||
+	       a->outcome == OUTCOME_HELD;
+}
+
+static char *adopt_command(const struct account *a, const struct member *m)
+{
+	_cleanup_free_ char *store = shell_quoted(m->store->path),
+			    *profile = shell_quoted(a->record.profile);
+
+	return xasprintf("oauth-keepalive sync --adopt %s %s", store, profile);
+}
+
+static void say_copy(struct observation *o, const struct account *a, const struct member *m)
+{
+	const char *login = a->provider ? a->provider->login_command : NULL;
+	enum severity severity = SEVERITY_ERROR;
+	_cleanup_free_ char *entry = NULL;
+	const char *code, *what;
+	char *fix = NULL;
+
+	if (m->state == COPY_UNPROVEN) {
+		severity = SEVERITY_WARNING;
+		code = "copy_unproven";
+		what = "it cannot be proven that this copy belongs to the account: it is neither "
+		       "written nor sent";
+		fix = adopt_command(a, m);
+	} else if (m->state == COPY_FOREIGN) {
+		severity = SEVERITY_WARNING;
+		code = "copy_foreign";
+		what = "this copy belongs to another identity: left alone";
+	} else if (m->state == COPY_STATE_FENCED && fence_needs_person(a, m)) {
+		code = "copy_fenced";
+		what = "OpenClaw gave this login up after a failed refresh";
+		fix = xstrdup(login ? login : "log in again");
+	} else if (m->state == COPY_DIVERGED && a->outcome != OUTCOME_BUSY) { // else not judged yet
+		code = "copy_diverged";
+		what = "this copy's login is neither provably newer nor older than the live one: "
+		       "neither written nor sent";
+		fix = adopt_command(a, m);
+	} else if (m->state == COPY_STATE_UNREADABLE) {
+		code = "credential_unreadable";
+		what = entry = xasprintf("bad entry: %s", m->copy->reason ? m->copy->reason : "?");
+		fix = xstrdup("log in again, or correct the entry");
+	} else {
+		return;
+	}
+	problem_add(&o->problems, severity, code, m->store->path, a->record.profile, xstrdup(what),
+		    fix)
+		->needs_person = severity == SEVERITY_ERROR;
+}
+
+void say_problems(struct observation *o, const struct policy *policy)
+{
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		const struct account *a = &o->accounts[i];
+		say_margins(o, a);
+		say_ends(o, a, policy);
+		say_split(o, a);
+		for (size_t k = 0; k < a->n_members; k++)
+			say_copy(o, a, &a->members[k]);
+	}
+}
