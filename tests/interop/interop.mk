@@ -10,6 +10,6 @@ interop-fast: all
 
 interop-ci: all
 	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive VERSIONS="2026.6.1 2026.9.6" ROUNDS=$(or $(ROUNDS),10) \
-		tests/interop/run $(or $(ONLY),10- 20- 30- 40- 41- 50- 60- 61- 62- 63- 64- 65-)
+		tests/interop/run $(or $(ONLY),10- 20- 30- 40- 41- 50- 60- 61- 62- 63- 64- 65- 66-)
 
 .PHONY: interop interop-fast interop-ci

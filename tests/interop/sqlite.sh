@@ -70,7 +70,7 @@ cli() {
 }
 
 migrated() {
-	cli doctor --fix --non-interactive || die "doctor --fix: $(tail -5 "$T/cli.err" "$cli_out")"
+	cli doctor --fix --non-interactive || die "doctor --fix: $(tail -n 5 "$T/cli.err" "$cli_out")"
 	local left
 	# 2026.7 leaves a copy of main's login where it is, beside a database without it, and reads it no more.
 	while read -r left; do
