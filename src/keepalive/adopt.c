@@ -179,8 +179,16 @@ void adopt_after_death(struct account *a, const struct policy *policy)
 // `sync --adopt STORE`: a person has judged.
 void adopt_named(struct account *a, const struct policy *policy)
 {
-	for (size_t i = 0; policy->adopt_store && i < a->n_members; i++) {
+	// Logged out in main: that is where a person logs in.
+	for (size_t i = 0; policy->adopt_store && !account_logged_out(a) && i < a->n_members; i++) {
 		struct member *m = &a->members[i];
+		if (m == a->main && a->record.ended_ms && member_is_login(m) &&
+		    store_is_named(m->store, policy->adopt_store) &&
+		    fingerprint_equal(m->copy->credential.fingerprint,
+				      a->record.live.fingerprint)) {
+			a->record.ended_ms = 0; // the person says that it is none
+			a->record_changed = true;
+		}
 		if (m->copy->kind != COPY_OAUTH || !store_is_named(m->store, policy->adopt_store) ||
 		    m->state == COPY_FOREIGN || m->state == COPY_RETIRED || m->settled ||
 		    account_knows(

@@ -246,6 +246,8 @@ static enum outcome outcome_of(const struct grant *g, const struct account *a,
 	// Not for an account that is in the grant because the ledger makes room for it.
 	bool exchanged = g->exchanged && account_knows(a, g->token);
 
+	if (a->outcome == OUTCOME_NEEDS_LOGIN)
+		return a->outcome;
 	if (a->decision == DECISION_RECOVER)
 		return exchanged ? OUTCOME_REFRESHED : OUTCOME_RECOVERED;
 	if (exchanged && a->send) // with --force, or at the last resort: not in this run

@@ -375,7 +375,7 @@ void decide(struct account *a, const struct config *config, const struct policy 
 	}
 	fences_sight(a, policy);
 	unknown = recover_receipts(a, policy);
-	if (a->stranger_answer)
+	if (a->stranger_answer && a->n_members)
 		return object(a, DECISION_HOLD, OUTCOME_HELD, "identity_mismatch",
 			      xstrdup("the provider answered for another identity; the answer is "
 				      "kept in its receipt"));

@@ -262,16 +262,21 @@ static bool record_matches(const struct account_record *r, const struct copy *co
 static struct account_record *record_of_own_login(struct grouping *g, const struct copy *copy,
 						  enum known_by by)
 {
+	struct account_record *ended = NULL;
+
 	for (size_t i = 0; i < g->o->records.n; i++) {
 		struct account_record *r = &g->o->records.list[i];
 		if (!r->unreadable && r->own_login &&
 		    string_equal(r->state_dir, g->o->stores.state_dir) &&
 		    string_equal(r->provider, copy->credential.provider) &&
 		    string_equal(r->profile, copy->credential.profile) &&
-		    record_matches(r, copy, by))
-			return r;
+		    record_matches(r, copy, by)) {
+			if (!r->ended_ms)
+				return r;
+			ended = r;
+		}
 	}
-	return NULL;
+	return ended;
 }
 
 static bool holds_token(const struct account *a, struct fingerprint token)
@@ -299,10 +304,15 @@ static struct account *own_account(struct grouping *g, size_t first, const struc
 
 	for (size_t i = first; i < g->o->n_accounts; i++) {
 		struct account *a = &g->o->accounts[i];
-		if (record ? string_equal(a->record.key, record->key)
-			   : own_login_matches(a, copy, by))
+		// One that was split off just now is known by no record yet, and goes before one that has ended.
+		if (record && !record->ended_ms
+			    ? string_equal(a->record.key, record->key)
+			    : !a->record.ended_ms && own_login_matches(a, copy, by))
 			return a;
 	}
+	for (size_t i = first; record && i < g->o->n_accounts; i++)
+		if (string_equal(g->o->accounts[i].record.key, record->key))
+			return &g->o->accounts[i];
 	if (!record)
 		return NULL;
 	struct account *a = account_add(g, record->provider, record->profile);
@@ -310,20 +320,43 @@ static struct account *own_account(struct grouping *g, size_t first, const struc
 	return a;
 }
 
-static struct account *new_own_account(struct grouping *g, const struct seat *seat)
+// An account id alone may be a workspace that several people share: a login that nothing else is known of is that of the
+// record only where the record's own stands.
+static bool may_be_whose(const struct account *a, const struct seat *seat)
+{
+	return a->record.unreadable || string_equal(a->record.main_store, seat->store->path) ||
+	       identity_compare(&a->record.identity, &seat->copy->credential.identity) ==
+		       IDENTITY_SAME;
+}
+
+static void place_new_own(struct grouping *g, struct seat *seat)
 {
 	const struct credential *c = &seat->copy->credential;
-	struct account *a = account_add(g, c->provider, c->profile);
 	struct account_record *record;
+	struct account *a = NULL;
+	char key[33];
 
-	a->record.own_login = true;
-	identity_copy(&a->record.identity, &c->identity);
-	account_key(a->record.key, a->record.state_dir, c->provider, c->profile, &c->identity);
-	record = find_record(
-		g, a->record.key); // unreadable, or of somebody who had no personal id yet
-	if (record)
-		take_record(a, record);
-	return a;
+	account_key(key, g->o->stores.state_dir, c->provider, c->profile, &c->identity);
+	for (size_t i = 0; i < g->o->n_accounts && !a; i++)
+		if (string_equal(g->o->accounts[i].record.key, key))
+			a = &g->o->accounts[i];
+	record = find_record(g, key);
+	if (!a) {
+		a = account_add(g, c->provider, c->profile);
+		a->record.own_login = true;
+		identity_copy(&a->record.identity, &c->identity);
+		memcpy(a->record.key, key, sizeof(key));
+		if (record)
+			take_record(a, record);
+		if (!record || may_be_whose(a, seat)) {
+			member_add(a, seat);
+			return;
+		}
+	}
+	if (may_be_whose(a, seat))
+		member_add(a, seat);
+	else
+		member_add_fixed(a, seat, COPY_UNPROVEN);
 }
 
 // The account's own token under another identity: something is corrupt, and nothing is done until a person has looked.
@@ -395,8 +428,10 @@ static void place(struct grouping *g, size_t base, struct seat *seat)
 	}
 	if (!own && agent && match == IDENTITY_DIFFERENT)
 		own = own_account(g, base + 1, seat->copy, BY_IDENTITY);
-	if (!own && agent && match == IDENTITY_DIFFERENT)
-		own = new_own_account(g, seat);
+	if (!own && agent && match == IDENTITY_DIFFERENT) {
+		place_new_own(g, seat);
+		return;
+	}
 	a = &g->o->accounts[base];
 	if (own)
 		member_add(own, seat);
@@ -650,6 +685,21 @@ static struct fingerprint first_token(const struct account *a)
 						  : a->main->copy->credential.fingerprint;
 }
 
+// The key in a receipt was this account's; but since another person logged in here, the token is of an account of its own.
+static bool is_of_another(const struct grouping *g, const struct account *a,
+			  struct fingerprint token)
+{
+	for (size_t i = 0; i < g->o->n_accounts; i++) {
+		const struct account *other = &g->o->accounts[i];
+		if (other != a && string_equal(other->renamed_from, a->record.key) &&
+		    account_knows(other, token))
+			return true;
+		if (other != a && other->record.split && account_knows(other, token))
+			return true;
+	}
+	return false;
+}
+
 static void find_receipts(struct grouping *g, struct account *a)
 {
 	for (size_t i = 0; i < g->o->receipts.n; i++) {
@@ -657,8 +707,9 @@ static void find_receipts(struct grouping *g, struct account *a)
 		bool first = !a->recorded && a->main; // its token is about to be the live one
 		bool ours = account_knows(a, r->token) ||
 			    (first && fingerprint_equal(r->token, first_token(a)));
-		for (size_t k = 0; k < r->n_accounts; k++)
-			ours |= string_equal(r->accounts[k], a->record.key);
+		for (size_t k = 0; k < r->n_accounts && !ours; k++)
+			ours = string_equal(r->accounts[k], a->record.key) &&
+			       !is_of_another(g, a, r->token);
 		if (ours)
 			*array_add(&a->receipts, &a->n_receipts) = r;
 	}

@@ -38,7 +38,7 @@ static void say_ends(struct observation *o, const struct account *a, const struc
 {
 	int64_t ends_ms = a->record.grant_expires_ms;
 
-	if (a->expiry_unknown && !a->skip)
+	if (a->expiry_unknown && !a->skip && !a->record.ended_ms)
 		warn(o, a, "expiry_unknown",
 		     "nobody says when the access token expires; it is not refreshed by itself",
 		     "set `lifetime` for its provider, or run `oauth-keepalive refresh --force`");
@@ -53,7 +53,8 @@ static void say_ends(struct observation *o, const struct account *a, const struc
 		problem_add(&o->problems, SEVERITY_ERROR, "clock", NULL, NULL,
 			    xstrdup("the system clock is behind the ledger or this program's "
 				    "build: nothing is decided by time"),
-			    xstrdup("set the clock (timedatectl), then run again"));
+			    xstrdup("set the clock (timedatectl), then run again; if it is right, "
+				    "and was ahead once, `oauth-keepalive refresh --force`"));
 }
 
 static void say_split(struct observation *o, const struct account *a)
@@ -115,7 +116,8 @@ static void say_copy(struct observation *o, const struct account *a, const struc
 		code = "copy_diverged";
 		what = "this copy's login is neither provably newer nor older than the live one: "
 		       "neither written nor sent";
-		fix = adopt_command(a, m);
+		fix = a->record.ended_ms ? xstrdup(login ? login : "log in again in the main store")
+					 : adopt_command(a, m);
 	} else if (m->state == COPY_STATE_UNREADABLE) {
 		code = "credential_unreadable";
 		what = entry = xasprintf("bad entry: %s", m->copy->reason ? m->copy->reason : "?");
