@@ -164,8 +164,13 @@ int main(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, ":c:jvqhV", options, NULL)) != -1) {
 		if (option == ':')
 			return usage_error("an option lacks its value", argv[optind - 1]);
+		if (option == '?' && optopt && optopt < LONG_OPTION)
+			return usage_error("unknown option", (char[]){'-', (char)optopt, '\0'});
 		if (option == '?' || !take_option(&invocation, option, &help, &version))
 			return usage_error("unknown option", argv[optind - 1]);
+		if (optarg && !*optarg) // an unset variable of a script, likely
+			return usage_error("an option has an empty value",
+					   *argv[optind - 1] ? argv[optind - 1] : argv[optind - 2]);
 	}
 	log_setup("oauth-keepalive", invocation.verbose ? LOG_LEVEL_DEBUG
 				     : invocation.quiet ? LOG_LEVEL_WARNING

@@ -58,6 +58,7 @@ struct session {
 	struct selection selection;
 	int64_t wait_s;
 	char *barred; // the ledger cannot be used: why
+	struct problems problems; // … and what to do about it
 	char *adopt;  // --adopt, as a real path where it is one
 };
 // 0, or the exit status after the error was said.

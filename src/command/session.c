@@ -43,10 +43,12 @@ static int open_ledger(struct session *s)
 	}
 	r = ledger_open(directory, &s->ledger, &message, &fix);
 	if (r < 0) {
-		log_error("%s", message ? message : strerror(-r));
-		if (fix)
-			log_error("fix: %s", fix);
+		struct problem *bar = problem_add(
+			&s->problems, SEVERITY_ERROR,
+			r == -EPROTONOSUPPORT ? "ledger_newer" : "ledger_unreadable", directory,
+			NULL, message ? TAKE_PTR(message) : xstrdup(strerror(-r)), TAKE_PTR(fix));
 		s->barred = xasprintf("the ledger %s cannot be used", directory);
+		s->policy.bar = bar;
 		s->ledger = (struct ledger){.directory = TAKE_PTR(directory)};
 	}
 	return 0;
@@ -63,7 +65,7 @@ static int read_policy(const struct invocation *i, struct session *s)
 	policy->adopt_store = s->adopt ? s->adopt : i->adopt;
 	if (i->at && time_parse_when(i->at, policy->now_ms, &policy->at_ms) < 0)
 		return usage_error("--at", i->at,
-				   "a moment like +2h, 02:30 or 2026-11-20T22:00:00Z");
+				   "a moment to come, like +2h, 02:30 or 2030-11-20T22:00:00Z");
 	s->wait_s = WAIT_DEFAULT_S;
 	if (i->wait && duration_parse(i->wait, &s->wait_s) < 0)
 		return usage_error("--wait", i->wait, "a duration like 10s, 2m or 0");
@@ -99,6 +101,7 @@ void session_close(struct session *session)
 	config_free(&session->config);
 	ledger_free(&session->ledger);
 	free(session->barred);
+	problems_free(&session->problems);
 	free(session->adopt);
 	*session = (struct session){0};
 }
@@ -118,10 +121,11 @@ int session_finish(const struct invocation *invocation, const struct session *se
 	};
 	int status;
 
-	if (r == -ENOENT) {
+	if (r == -ENOENT || r == -ENOTDIR || r == -ENAMETOOLONG || r == -ELOOP || r == -EACCES) {
 		const char *named = session->config.state_dir ? session->config.state_dir
 							      : getenv("OPENCLAW_STATE_DIR");
-		log_error("%s: there is no such state directory", named ? named : "?");
+		log_error("%s: there is no such state directory (%s)", named ? named : "?",
+			  strerror(-r));
 		return STATUS_USAGE;
 	}
 	if (r == -ESRCH) {
@@ -134,8 +138,6 @@ int session_finish(const struct invocation *invocation, const struct session *se
 		return STATUS_FAILED;
 	}
 	status = report_exit_status(&report);
-	if (session->barred && status == STATUS_DONE)
-		status = STATUS_PERSON;
 	if (invocation->json) {
 		report_json(&report, stdout);
 	} else {

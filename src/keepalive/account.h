@@ -65,6 +65,7 @@ struct policy {
 	bool force;     // refresh although not due, ignore back-off, send a token of unknown outcome once more
 	bool offline;   // never send
 	const char *barred; // nothing may be spent or written at all, and why; NULL
+	const struct problem *bar; // … and what a person should know of it
 	const char *adopt_store; // sync --adopt: take the unproven or diverged copy of this store (store_is_named)
 };
 

@@ -230,9 +230,15 @@ static void write_stores(struct run *run, struct observation *o)
 		if (!n)
 			continue;
 		int r = write_store(run, store, pending, n);
-		for (size_t i = 0; i < n; i++)
-			if (r < 0 && r != -EBUSY && r != -ESTALE)
+		for (size_t i = 0; r < 0 && i < n; i++) {
+			struct result *result = run_result(run, pending[i].account->record.key);
+			if (r != -EBUSY && r != -ESTALE)
 				pending[i].grant->wait_until_ms = 0; // no use in waiting
+			if (!result)
+				continue;
+			free(result->write_error);
+			result->write_error = xasprintf("%s: %s", store->path, store_error(r));
+		}
 	}
 }
 

@@ -108,6 +108,7 @@ void cycle_free(struct cycle *cycle)
 		free(result->written);
 		free(result->reason);
 		free(result->error_message);
+		free(result->write_error);
 	}
 	free(cycle->results);
 	observation_free(&cycle->now);
@@ -374,6 +375,8 @@ static void note_unfinished(struct cycle *cycle)
 		result->copies_pending = true;
 		if (!result->error_code[0])
 			snprintf(result->error_code, sizeof(result->error_code), "copies_pending");
+		if (!result->error_message)
+			result->error_message = xstrdup(result->write_error);
 	}
 }
 

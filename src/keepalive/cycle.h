@@ -37,6 +37,7 @@ struct result {
 	char **written;      // paths of the stores written
 	size_t n_written;
 	bool copies_pending; // some copy is left to write
+	char *write_error;   // … the last reason why one could not be; NULL
 	bool unfenced;       // one of OpenClaw's fences was replaced by a working login
 };
 

@@ -126,17 +126,27 @@ static void set_siblings(struct observation *o)
 }
 
 // Another ledger at work on this state directory, or a lock directory that somebody else could turn: hands off.
-static void bar_what_is_unsafe(struct observation *o, const struct ledger *ledger)
+static void bar_what_is_unsafe(struct observation *o, const struct policy *policy,
+			       const struct ledger *ledger)
 {
 	_cleanup_free_ char *message = NULL, *fix = NULL;
 	const char *code = "ledger_conflict", *reason = "another ledger owns this state directory";
-	int r = ledger_check_owner(ledger, o->stores.state_dir, &message, &fix);
+	const struct problem *bar = policy->bar;
+	int r;
 
-	if (r >= 0) {
+	if (bar) { // whose state directory it is cannot be told without a ledger
+		problem_add(&o->problems, bar->severity, bar->code, bar->store, NULL,
+			    xstrdup(bar->message), xstrdup(bar->fix))
+			->needs_person = true;
+		return;
+	}
+	r = ledger_check_owner(ledger, o->stores.state_dir, &message, &fix);
+	if (r != -EEXIST) {
 		code = "lock_directory";
 		reason = "the lock directory is not safe";
-		r = lock_directory_check(o->stores.state_dir, false, &message, &fix);
 	}
+	if (r >= 0)
+		r = lock_directory_check(o->stores.state_dir, false, &message, &fix);
 	if (r >= 0 || r == -ENOENT)
 		return;
 	problem_add(&o->problems, SEVERITY_ERROR, code, NULL, NULL,
@@ -203,7 +213,7 @@ int observe(const struct config *config, const struct policy *policy, const stru
 				->needs_person = true;
 		return 0;
 	}
-	bar_what_is_unsafe(ret, ledger);
+	bar_what_is_unsafe(ret, policy, ledger);
 	struct policy ours = *policy;
 	if (ret->barred)
 		ours.barred = ret->barred;

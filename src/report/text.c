@@ -54,6 +54,8 @@ static const char *verb(const struct report *report, const struct result *result
 	if (report->dry_run && result->outcome == OUTCOME_PLANNED &&
 	    result->decision < ARRAY_SIZE(planned) && planned[result->decision])
 		return planned[result->decision];
+	if (result->outcome == OUTCOME_MIRRORED && !result->n_written)
+		return "pending";
 	if (result->outcome < ARRAY_SIZE(outcomes) && outcomes[result->outcome])
 		return outcomes[result->outcome];
 	return outcome_name(result->outcome);
@@ -69,13 +71,15 @@ static char *remark(const struct report *report, const struct account *a,
 	case OUTCOME_REFRESHED:
 	case OUTCOME_RECOVERED:
 	case OUTCOME_ADOPTED:
-	case OUTCOME_MIRRORED:
-		if (a->expires_ms) {
-			_cleanup_free_ char *left = duration_format(left_s < 0 ? 0 : left_s);
-			return xasprintf("expires in %s; %zu of %zu copies written", left,
-					 result->n_written, a->n_members);
-		}
-		return xasprintf("%zu of %zu copies written", result->n_written, a->n_members);
+	case OUTCOME_MIRRORED: {
+		_cleanup_free_ char *left = duration_format(left_s < 0 ? 0 : left_s), *why = NULL;
+		if (result->copies_pending && result->error_message)
+			why = string_printable(result->error_message, 300);
+		return xasprintf("%s%s%s%zu of %zu copies written%s%s%s",
+				 a->expires_ms ? "expires in " : "", a->expires_ms ? left : "",
+				 a->expires_ms ? "; " : "", result->n_written, a->n_members,
+				 why ? " (" : "", why ? why : "", why ? ")" : "");
+	}
 	case OUTCOME_FAILED:
 	case OUTCOME_BUSY:
 		if (result->error_message)
@@ -136,10 +140,11 @@ static void print_details(const struct report *report, const struct account *a, 
 	if (*who)
 		fprintf(out, "    identity    %s\n", who);
 	fprintf(out, "    expires     %s\n", expires ? expires : "unknown");
-	fprintf(out, "    generation  %.*s, number %lld%s%s%s\n", FINGERPRINT_SHOWN,
-		r->live.fingerprint.hex, (long long)r->number,
-		refreshed ? ", refreshed " : ", not refreshed by us yet",
-		refreshed ? refreshed : "", refreshed ? " ago" : "");
+	if (!fingerprint_empty(r->live.fingerprint))
+		fprintf(out, "    generation  %.*s, number %lld%s%s%s\n", FINGERPRINT_SHOWN,
+			r->live.fingerprint.hex, (long long)r->number,
+			refreshed ? ", refreshed " : ", not refreshed by us yet",
+			refreshed ? refreshed : "", refreshed ? " ago" : "");
 	fprintf(out, "    copies      %zu of %zu current\n", current, a->n_members);
 	if (holder.pid)
 		fprintf(out, "    lock        held by process %d\n", (int)holder.pid);
@@ -156,8 +161,12 @@ static void print_account(const struct report *report, const struct account *a,
 		verb(report, result), paint(out, PLAIN), said);
 	if (status && result->outcome != OUTCOME_SKIPPED)
 		print_details(report, a, out);
-	if (result->outcome == OUTCOME_NEEDS_LOGIN && a->provider && a->provider->login_command)
-		fprintf(out, "    log in with: %s\n", a->provider->login_command);
+	if (a->provider && a->provider->login_command) {
+		if (result->outcome == OUTCOME_NEEDS_LOGIN)
+			fprintf(out, "    log in with: %s\n", a->provider->login_command);
+		else if (result->outcome == OUTCOME_HELD)
+			fprintf(out, "    or log in with: %s\n", a->provider->login_command);
+	}
 	if (result->outcome == OUTCOME_SKIPPED && !report->verbose)
 		return;
 	for (size_t i = 0; i < a->n_members; i++)
@@ -200,9 +209,13 @@ static void print_summary(const struct report *report, FILE *out)
 	const char *separator = "";
 
 	if (!cycle->n_results) {
-		fprintf(out, "no OAuth account found%s%s\n",
-			cycle->now.stores.state_dir ? " under " : "",
-			cycle->now.stores.state_dir ? cycle->now.stores.state_dir : "");
+		if (cycle->now.stores.state_dir)
+			fprintf(out, "no OAuth account found under %s\n",
+				cycle->now.stores.state_dir);
+		else
+			fprintf(out,
+				"no OAuth account found: no state directory (~/.openclaw), and "
+				"no `stores` are configured\n");
 		return;
 	}
 	fprintf(out, "%zu account%s: ", cycle->n_results, cycle->n_results == 1 ? "" : "s");

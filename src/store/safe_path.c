@@ -57,9 +57,11 @@ static int refuse_owner(const char *path, const struct stat *st, struct verdict 
 	_cleanup_free_ char *shown = printable(path), *word = shell_quoted(path);
 	ret->message = xasprintf("%s is owned by uid %u, not by uid %u (mode %04o)", shown,
 				 (unsigned)st->st_uid, (unsigned)geteuid(), mode_bits(st));
-	ret->fix = geteuid() == 0 ? xasprintf("sudo -u '#%u' oauth-keepalive refresh",
-					      (unsigned)st->st_uid)
-				  : xasprintf("sudo chown %u %s", (unsigned)geteuid(), word);
+	// Root's, in a user's home, came there by sudo; but another user's is that user's.
+	ret->fix =
+		uid_is_root(st->st_uid)
+			? xasprintf("sudo chown %u %s", (unsigned)geteuid(), word)
+			: xasprintf("sudo -u '#%u' oauth-keepalive refresh", (unsigned)st->st_uid);
 	return -EPERM;
 }
 
@@ -74,11 +76,13 @@ static int refuse_writable(const char *path, const struct stat *st, const char *
 
 static int refuse_ancestor_owner(const char *path, const struct stat *st, struct verdict *ret)
 {
-	_cleanup_free_ char *shown = printable(path), *word = shell_quoted(path);
+	_cleanup_free_ char *shown = printable(path);
 	ret->message = xasprintf(
 		"the directory %s is owned by uid %u, neither by root nor by uid %u (mode %04o)",
 		shown, (unsigned)st->st_uid, (unsigned)geteuid(), mode_bits(st));
-	ret->fix = xasprintf("sudo chown %u %s", (unsigned)geteuid(), word);
+	ret->fix = xasprintf("run this as the user it belongs to (uid %u), or keep the stores "
+			     "elsewhere",
+			     (unsigned)st->st_uid);
 	return -EPERM;
 }
 

@@ -41,7 +41,7 @@ bad 1 'hooks' 'hooks = "reload";'
 bad 1 'refreshed' 'hooks = { refreshed = 7; };'
 
 # Usage errors too, and a configuration that is not there.
-for args in "refersh" "refresh --att +1h" "refresh --wait soon" "refresh no-such-account" "preview --at yesterday" ""; do
+for args in "refersh" "refresh --att +1h" "refresh --wait soon" "refresh --wait=" "refresh --at 2020-01-01T00:00:00Z" "status --state-dir=" "refresh no-such-account" "preview --at yesterday" ""; do
 	# shellcheck disable=SC2086
 	keeper $args
 	expect_status 2
@@ -54,3 +54,12 @@ expect_status 2
 expect_match "$err" none.conf
 expect_posts 0
 [ ! -e "$LEDGER" ] || fail "a ledger was made"
+
+# A ledger that cannot be read is said to be just that, in the document, too; nothing is spent.
+mkdir -m 700 "$LEDGER"
+echo "{" >"$LEDGER/ledger.json"
+keeper refresh -j
+expect_status 3
+expect_posts 0
+expect_field '[.problems[].code] | join(" ")' ledger_unreadable
+expect_eq "what it says" "$(cat "$LEDGER/ledger.json")" "{"

@@ -42,6 +42,7 @@ expect_status 1
 expect_posts 3
 expect_generation alice shared
 expect_field '.accounts[0].error.code' copies_pending
+expect_field '.accounts[0].error.message | contains("agents/a/agent/openclaw-agent.sqlite")' true
 expect_field '[.accounts[0].copies[] | select(.state == "pending") | .role] | join(" ")' agent
 release_databases
 keeper refresh -j
