@@ -49,7 +49,7 @@ for OPENCLAW in 2026.6.5 2026.7.1 2026.8.1 2026.9.6; do
 		steps="$steps $OPENCLAW (half)"
 		continue
 	fi
-	for round in 1 2; do
+	for _ in 1 2; do
 		reset_posts
 		keeper refresh --force -j
 		expect_status 0
