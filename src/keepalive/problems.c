@@ -120,7 +120,8 @@ static void say_copy(struct observation *o, const struct account *a, const struc
 					 : adopt_command(a, m);
 	} else if (m->state == COPY_STATE_UNREADABLE) {
 		code = "credential_unreadable";
-		what = entry = xasprintf("bad entry: %s", m->copy->reason ? m->copy->reason : "?");
+		entry = xasprintf("bad entry: %s", m->copy->reason ? m->copy->reason : "?");
+		what = entry;
 		fix = xstrdup("log in again, or correct the entry");
 	} else {
 		return;
