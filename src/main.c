@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // oauth-keepalive: the table of commands, the options, dispatch. See oauth-keepalive(1).
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 
@@ -10,6 +11,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "command/command.h"
+#include "courier/client.h"
 #include "store/openclaw_sqlite.h"
 
 static const struct command commands[] = {
@@ -54,6 +56,15 @@ static const struct option options[] = {
 	{0},
 };
 
+// Nobody has read what did not go out.
+static int finish_output(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return STATUS_DONE;
+	log_error("standard output: %s", strerror(errno));
+	return STATUS_FAILED;
+}
+
 static int show_help(void)
 {
 	printf("Usage: oauth-keepalive [OPTION...] COMMAND [OPTION...] [ACCOUNT...]\n\n"
@@ -78,21 +89,22 @@ static int show_help(void)
 	       "ACCOUNT is a profile id, provider/profile-id, or a shell pattern; none means all.\n"
 	       "Exit status: 0 done, 1 failed but will be tried again, 2 usage or configuration,\n"
 	       "3 a person is needed, 4 busy, 5 work is due (preview --check).\n");
-	return STATUS_DONE;
+	return finish_output();
 }
 
 static int show_version(bool verbose)
 {
+	_cleanup_free_ char *courier = courier_program();
+
 	printf("oauth-keepalive " VERSION "\n");
 	if (verbose)
-		printf("SQLite %s (%s), cJSON %s, courier in " LIBEXECDIR "\n",
-		       sqlite3_libversion(),
+		printf("SQLite %s (%s), cJSON %s, %s\n", sqlite3_libversion(),
 		       openclaw_sqlite_is_sound(sqlite3_libversion_number())
 			       ? "without the WAL-reset bug"
 			       : "has the WAL-reset bug; it takes a checkpoint, and this program "
 				 "makes none",
-		       cJSON_Version());
-	return STATUS_DONE;
+		       cJSON_Version(), courier ? courier : "oauth-keepalive-courier is missing");
+	return finish_output();
 }
 
 static int usage_error(const char *what, const char *name)
@@ -100,6 +112,17 @@ static int usage_error(const char *what, const char *name)
 	_cleanup_free_ char *safe = name ? string_printable(name, 80) : NULL;
 
 	log_error("%s%s%s (try --help)", what, safe ? ": " : "", safe ? safe : "");
+	return STATUS_USAGE;
+}
+
+static int foreign_option(const struct invocation *i)
+{
+	unsigned int foreign = i->given & ~i->command->options;
+
+	for (size_t k = 0; options[k].name; k++)
+		if (options[k].val >= LONG_OPTION && foreign & 1u << (options[k].val - LONG_OPTION))
+			log_error("%s takes no --%s (try --help)", i->command->name,
+				  options[k].name);
 	return STATUS_USAGE;
 }
 
@@ -185,7 +208,7 @@ int main(int argc, char **argv)
 	if (!invocation.command)
 		return usage_error("unknown command", argv[optind]);
 	if (invocation.given & ~invocation.command->options)
-		return usage_error("an option does not belong to this command", argv[optind]);
+		return foreign_option(&invocation);
 	invocation.accounts = &argv[optind + 1];
 	invocation.n_accounts = (size_t)(argc - optind - 1);
 	return invocation.command->run(&invocation);

@@ -19,7 +19,7 @@ static void (*log_sink)(enum log_level level, const char *line);
 
 // systemd.exec(5): JOURNAL_STREAM is "device:inode" of the stream, to be compared, for the variable
 // is inherited by programs whose standard error is something else.
-static bool stderr_is_journal(void)
+static bool is_journal(int fd)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
 	unsigned long long device, inode;
@@ -27,22 +27,22 @@ static bool stderr_is_journal(void)
 
 	if (!stream || sscanf(stream, "%llu:%llu", &device, &inode) != 2)
 		return false;
-	return fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+	return fstat(fd, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }
 
 void log_setup(const char *program, enum log_level max)
 {
 	program_name = program;
 	max_level = max;
-	to_journal = stderr_is_journal();
+	to_journal = is_journal(STDERR_FILENO);
 }
 
-const char *log_journal_prefix(enum log_level level)
+const char *log_journal_prefix(int fd, enum log_level level)
 {
 	static const char *const prefixes[] = {"<0>", "<1>", "<2>", "<3>",
 					       "<4>", "<5>", "<6>", "<7>"};
 
-	return to_journal ? prefixes[level] : "";
+	return is_journal(fd) ? prefixes[level] : "";
 }
 
 void log_set_sink(void (*sink)(enum log_level level, const char *line))

@@ -37,7 +37,7 @@ static char *program_beside_us(void)
 	return path_join(directory, PROGRAM);
 }
 
-static char *find_program(void)
+char *courier_program(void)
 {
 	_cleanup_free_ char *beside = program_beside_us();
 
@@ -102,7 +102,7 @@ static int spawn(const char *path, int pair_end, pid_t *ret)
 
 int courier_start(struct courier *ret)
 {
-	_cleanup_free_ char *path = find_program();
+	_cleanup_free_ char *path = courier_program();
 	struct courier courier = COURIER_NONE;
 	int pair[2];
 	pid_t pid;

@@ -18,6 +18,8 @@ struct courier {
 // Start it: beside our own binary, else in LIBEXECDIR. New session, signals blocked, no descriptor but the pair and
 // 0 to 2, an empty environment. -errno if it cannot be started.
 int courier_start(struct courier *ret);
+// The path of that binary, the caller's; NULL: it is in neither place.
+char *courier_program(void);
 // Close the pair; it ends by itself, unless it has to guard something. Reaps it if it has ended.
 void courier_stop(struct courier *courier);
 

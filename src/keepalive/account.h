@@ -99,6 +99,7 @@ struct account {
 	bool claimed;                    // we hold its lock: whoever holds a receipt is an orphan courier
 	bool locked;                     // another process holds its lock
 	char *skip;                      // not ours to refresh: why
+	bool unserved;                   // skipped though nobody asked for that: we lack what it takes
 	bool identity_conflict;          // an equal token under another identity
 	bool shared_token;               // an equal token under another provider
 	bool live_settled;               // the token that is live has a settled receipt: it was spent

@@ -252,7 +252,8 @@ static void claim_locked(struct run *run, struct grant *g, struct observation *o
 	if (courier_needed(g, o)) {
 		if (run->courier.fd < 0 && (r = courier_start(&run->courier)) < 0)
 			return give_up(run, g, "courier", r,
-				       "oauth-keepalive-courier cannot be started");
+				       "oauth-keepalive-courier cannot be started "
+				       "(`oauth-keepalive --version -v` shows which)");
 		owner = run->courier.process;
 	}
 	if (a && !a->provider->token_url && !g->endpoint) {

@@ -207,10 +207,11 @@ static void decide_live(struct account *a, const struct receipt *unknown,
 		return decide_unknown_outcome(a, unknown, config, policy);
 	if (a->decision == DECISION_NONE && account_has_writes(a))
 		a->decision = DECISION_MIRROR;
-	if (obstacle && a->decision == DECISION_NONE)
+	if (obstacle && a->decision == DECISION_NONE) {
+		a->unserved = true;
 		conclude(a, DECISION_SKIP, OUTCOME_SKIPPED, xstrdup(obstacle));
-	else if (a->decision == DECISION_RECOVER ||
-		 obstacle) // one step at a time: the next run looks whether it is due
+	} else if (a->decision == DECISION_RECOVER ||
+		   obstacle) // one step at a time: the next run looks whether it is due
 		conclude(a, a->decision, OUTCOME_PLANNED, expiry_describe(a, policy));
 	else
 		decide_due(a, policy);

@@ -547,10 +547,11 @@ static void skip_what_is_not_ours(struct grouping *g)
 			continue;
 		if (config_excludes(g->config, a->record.provider, a->record.profile))
 			a->skip = xstrdup("excluded by the configuration");
-		else if (!a->provider)
+		else if (!a->provider) {
 			a->skip = xstrdup("unknown provider; describe it under `providers` in "
 					  "oauth-keepalive.conf");
-		else if (a->provider->no_refresh)
+			a->unserved = true;
+		} else if (a->provider->no_refresh)
 			a->skip = xstrdup(a->provider->no_refresh);
 	}
 }

@@ -57,6 +57,17 @@ static void say_ends(struct observation *o, const struct account *a, const struc
 				    "and was ahead once, `oauth-keepalive refresh --force`"));
 }
 
+// A login that nothing keeps alive must not be found out at night. (One that is excluded, or that needs no refresh, is
+// nobody's problem.)
+static void say_unserved(struct observation *o, const struct account *a)
+{
+	if (!a->unserved || a->outcome != OUTCOME_SKIPPED || !a->n_members)
+		return;
+	problem_add(&o->problems, SEVERITY_WARNING, "not_refreshed", NULL, a->record.profile,
+		    xasprintf("nothing refreshes this login: %s", a->reason),
+		    xstrdup("or name it in `exclude`, if something else keeps it alive"));
+}
+
 static void say_split(struct observation *o, const struct account *a)
 {
 	if (!a->record.split || !a->n_members)
@@ -137,6 +148,7 @@ void say_problems(struct observation *o, const struct policy *policy)
 		const struct account *a = &o->accounts[i];
 		say_margins(o, a);
 		say_ends(o, a, policy);
+		say_unserved(o, a);
 		say_split(o, a);
 		for (size_t k = 0; k < a->n_members; k++)
 			say_copy(o, a, &a->members[k]);

@@ -150,22 +150,51 @@ static void print_details(const struct report *report, const struct account *a, 
 		fprintf(out, "    lock        held by process %d\n", (int)holder.pid);
 }
 
+// Two people under one profile id are told apart by who they are.
+static bool has_namesake(const struct report *report, const struct account *a)
+{
+	const struct observation *o = &report->cycle->now;
+
+	for (size_t i = 0; i < o->n_accounts; i++)
+		if (&o->accounts[i] != a && o->accounts[i].outcome != OUTCOME_SKIPPED &&
+		    string_equal(o->accounts[i].record.profile, a->record.profile) &&
+		    string_equal(o->accounts[i].record.provider, a->record.provider))
+			return true;
+	return false;
+}
+
+// Columns, not bytes: printf's own field width counts the latter.
+static int padding(const char *text, int width)
+{
+	for (; *text && width > 0; text++)
+		width -= ((unsigned char)*text & 0xc0) != 0x80;
+	return width;
+}
+
 static void print_account(const struct report *report, const struct account *a,
 			  const struct result *result, FILE *out)
 {
 	_cleanup_free_ char *profile = string_printable(a->record.profile, 120);
 	_cleanup_free_ char *said = remark(report, a, result);
+	_cleanup_free_ char *who = string_printable(identity_name(&a->record.identity), 60);
+	enum colour colour = outcome_colour(result->outcome);
+	const char *priority =
+		colour == RED ? log_journal_prefix(fileno(out), LOG_LEVEL_ERROR) : "";
 	bool status = string_equal(report->command, "status");
+	bool named = *who && has_namesake(report, a);
 
-	fprintf(out, "%-26s %s%-14s%s %s\n", profile, paint(out, outcome_colour(result->outcome)),
-		verb(report, result), paint(out, PLAIN), said);
+	fprintf(out, "%s%s%*s %s%-14s%s %s%s%s%s\n", priority, profile, padding(profile, 26), "",
+		paint(out, colour), verb(report, result), paint(out, PLAIN), said,
+		named ? " (" : "", named ? who : "", named ? ")" : "");
 	if (status && result->outcome != OUTCOME_SKIPPED)
 		print_details(report, a, out);
 	if (a->provider && a->provider->login_command) {
 		if (result->outcome == OUTCOME_NEEDS_LOGIN)
-			fprintf(out, "    log in with: %s\n", a->provider->login_command);
+			fprintf(out, "%s    log in with: %s\n", priority,
+				a->provider->login_command);
 		else if (result->outcome == OUTCOME_HELD)
-			fprintf(out, "    or log in with: %s\n", a->provider->login_command);
+			fprintf(out, "%s    or log in with: %s\n", priority,
+				a->provider->login_command);
 	}
 	if (result->outcome == OUTCOME_SKIPPED && !report->verbose)
 		return;
@@ -193,13 +222,13 @@ void report_problems(const struct report *report, FILE *out)
 			p->profile ? string_printable(p->profile, 120) : NULL;
 		if (p->severity == SEVERITY_INFO && report->quiet)
 			continue;
-		fprintf(out, "%s%s%s%s [%s]%s%s%s%s: %s\n", log_journal_prefix(levels[p->severity]),
+		const char *priority = log_journal_prefix(fileno(out), levels[p->severity]);
+		fprintf(out, "%s%s%s%s [%s]%s%s%s%s: %s\n", priority,
 			paint(out, colours[p->severity]), words[p->severity], paint(out, PLAIN),
 			p->code, store ? " " : "", store ? store : "", profile ? " " : "",
 			profile ? profile : "", message);
 		if (fix)
-			fprintf(out, "%s    fix: %s\n", log_journal_prefix(levels[p->severity]),
-				fix);
+			fprintf(out, "%s    fix: %s\n", priority, fix);
 	}
 }
 
@@ -242,7 +271,7 @@ static bool account_is_shown(const struct report *report, const struct result *r
 		return outcome_colour(result->outcome) == RED || result->copies_pending ||
 		       (!report->dry_run && outcome_colour(result->outcome) == GREEN &&
 			result->outcome != OUTCOME_UNCHANGED);
-	return result->outcome != OUTCOME_SKIPPED || report->verbose ||
+	return result->outcome != OUTCOME_SKIPPED || report->verbose || report->selected ||
 	       string_equal(report->command, "status");
 }
 

@@ -47,6 +47,8 @@ for args in "refersh" "refresh --att +1h" "refresh --wait soon" "refresh --wait=
 	expect_status 2
 	expect_eq "standard output of '$args'" "$(cat "$out")" ""
 done
+keeper status --check
+expect_match "$err" 'status takes no --check'
 keeper_command refresh
 "$OAUTH_KEEPALIVE" -c "$T/none.conf" refresh >"$out" 2>"$err"
 status=$?

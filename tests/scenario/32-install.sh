@@ -30,7 +30,7 @@ for service in "$T/dest$T/prefix"/lib/systemd/*/*.service; do
 done
 rm -r "$T/dest"
 
-# Built for its prefix (which stands in two objects), it finds its courier in libexec.
+# Built for its prefix (which stands in one object), it finds its courier in libexec.
 cp -a "$(dirname "$OAUTH_KEEPALIVE")" "$T/build"
 rm -f "$T"/build/{main,courier/client}.o "$T"/build/oauth-keepalive
 make -s -C "$TOP" BUILD="$T/build" PREFIX="$T/prefix" install >"$T/make.log" 2>&1 || die "make install: $(tail -n 5 "$T/make.log")"
