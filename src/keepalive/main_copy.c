@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+//
+// Which copy of an account is main? Architecture, "Which copy is right", 1. Where the store that may hold it cannot be
+// looked at, no other copy takes its place: the account is held.
+#include "keepalive/grouping.h"
+
+// OpenClaw's main store: the shared row, else agents/main's database, else its file (the list is in that order). One that
+// a database replaced, and that we serve there, is nobody's main.
+static const struct store *main_store(const struct grouping *g)
+{
+	for (size_t i = 0; i < g->o->stores.n; i++) {
+		const struct store *store = &g->o->stores.list[i];
+		if ((store->role == ROLE_MAIN || store->role == ROLE_SHARED) && !store->served)
+			return store;
+	}
+	return NULL;
+}
+
+const struct store *grouping_store(const struct grouping *g, const char *path)
+{
+	for (size_t i = 0; i < g->o->stores.n; i++)
+		if (string_equal(g->o->stores.list[i].path, path))
+			return &g->o->stores.list[i];
+	return NULL;
+}
+
+bool store_has_bad_entry(const struct store *store, const char *profile)
+{
+	for (size_t i = 0; store && store->state == STORE_OK && i < store->n_copies; i++)
+		if (store->copies[i].kind == COPY_UNREADABLE &&
+		    string_equal(store->copies[i].credential.profile, profile))
+			return true;
+	return false;
+}
+
+// Where OpenClaw's main profiles are, or were: an upgrade moves them from one to the next.
+static bool is_place_of_main(const char *path)
+{
+	return string_ends(path, "/agents/main/agent/auth-profiles.json") ||
+	       string_ends(path, "/agents/main/agent/openclaw-agent.sqlite") ||
+	       string_ends(path, "/state/openclaw.sqlite");
+}
+
+struct seat *main_copy_find(struct grouping *g, struct account *a, struct seat **seats, size_t n)
+{
+	const struct store *main = main_store(g), *was = grouping_store(g, a->record.main_store);
+
+	if (store_has_bad_entry(main, a->record.profile) ||
+	    store_has_bad_entry(was, a->record.profile)) {
+		a->main_trouble = "its entry in the main store cannot be read";
+		return NULL;
+	}
+	if (main && main->state == STORE_RETIRED) {
+		a->main_trouble = "its main store was replaced by SQLite";
+		return NULL;
+	}
+	// It may hold any login, also one that was elsewhere before.
+	if (main && main->role == ROLE_SHARED && main->state != STORE_OK) {
+		a->main_trouble = "the shared store cannot be read, and may hold the same login";
+		return NULL;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (seats[i]->store == main)
+			return seats[i];
+	if (!a->recorded) {
+		if (main && (main->state == STORE_UNREADABLE || main->state == STORE_REFUSED))
+			a->main_trouble =
+				"the main store cannot be read, and may hold the same login";
+	} else if (was && was->state != STORE_OK && !was->served &&
+		   (was->role == ROLE_MAIN || was->state != STORE_MISSING)) {
+		a->main_trouble = was->state == STORE_MISSING ? "its main store is missing"
+				  : was->state == STORE_RETIRED
+					  ? "its main store was replaced by SQLite"
+					  : "its main store cannot be read";
+		return NULL;
+	} else if (was && was->state == STORE_OK) {
+		for (size_t i = 0; i < n; i++)
+			if (seats[i]->store == was)
+				return seats[i];
+		return NULL; // gone from there: logged out
+	} else if (!was && (!main || main->state != STORE_OK) &&
+		   is_place_of_main(a->record.main_store)) {
+		a->main_trouble =
+			main ? "its main store cannot be read" : "its main store is missing";
+		return NULL;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (seats[i]->store->role != ROLE_EXTERNAL && seats[i]->store->state == STORE_OK &&
+		    seats[i]->copy->kind == COPY_OAUTH)
+			return seats[i];
+	return NULL;
+}
+
+void main_copy_settle(const struct grouping *g, struct account *a)
+{
+	const struct store *was = grouping_store(g, a->record.main_store);
+	size_t at = 0;
+
+	if (!a->n_members || (a->main == NULL && !a->record.own_login))
+		return;
+	if (a->record.own_login && was && was->state != STORE_OK && !was->served) {
+		a->main_trouble = "its main store cannot be read";
+		return;
+	}
+	if (a->record.own_login) {
+		for (size_t i = 0; i < a->n_members; i++)
+			if (!a->members[i].fixed &&
+			    string_equal(a->members[i].store->path, a->record.main_store))
+				at = i;
+		struct member first = a->members[0];
+		a->members[0] = a->members[at];
+		a->members[at] = first;
+	}
+	a->main = a->members[0].fixed ? NULL : &a->members[0];
+}
