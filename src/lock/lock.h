@@ -29,6 +29,8 @@ int process_self(struct process_id *ret);
 int process_identify(pid_t pid, struct process_id *ret); // -ESRCH if there is none
 // Does exactly this process still run (zombies do not)? starttime 0 matches any.
 bool process_alive(struct process_id id);
+// Another user's, which /proc does not show (hidepid): alive, but nothing more can be said.
+bool process_is_hidden(pid_t pid);
 // When the process that has this pid now started, by the wall clock. -ESRCH if there is none.
 int process_started_ms(pid_t pid, int64_t *ret_ms);
 

@@ -33,6 +33,7 @@ struct lock_view {
 	dev_t dev;
 	ino_t ino;
 	int64_t mtime_ms;
+	bool own;			 // belongs to our user
 	char text[LOCK_PAYLOAD_MAX + 1]; // one more than is valid
 	size_t len;
 	struct lock_payload payload;
@@ -55,6 +56,7 @@ static int read_view(int fd, struct lock_view *view)
 	view->len = (size_t)n;
 	view->dev = st.st_dev;
 	view->ino = st.st_ino;
+	view->own = st.st_uid == geteuid();
 	view->mtime_ms = st.st_mtim.tv_sec * SECOND_MS + st.st_mtim.tv_nsec / 1000000;
 	lock_payload_read(view->text, view->len, &view->payload);
 	return 0;
@@ -87,7 +89,7 @@ static bool view_is_stale(const char *path, const struct lock_view *view)
 		strstr(path, REFRESH_LOCK_DIR) ? LOCK_STALE_REFRESH_MS : LOCK_STALE_STORE_MS;
 
 	return !view->opaque &&
-	       lock_is_stale(&view->payload, view->mtime_ms, clock_wall_ms(), stale_ms);
+	       lock_is_stale(&view->payload, view->own, view->mtime_ms, clock_wall_ms(), stale_ms);
 }
 
 static bool view_equal(const struct lock_view *a, const struct lock_view *b)

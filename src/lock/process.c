@@ -96,6 +96,13 @@ bool process_alive(struct process_id id)
 	return id.starttime == 0 || id.starttime == st.starttime;
 }
 
+bool process_is_hidden(pid_t pid)
+{
+	struct process_stat st;
+
+	return kill(pid, 0) < 0 && errno == EPERM && read_stat(pid, &st) < 0;
+}
+
 int process_started_ms(pid_t pid, int64_t *ret_ms)
 {
 	struct process_id id;

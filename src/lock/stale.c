@@ -56,10 +56,21 @@ static bool pid_was_reused(const struct lock_payload *payload)
 	return started_ms > payload->created_ms + REUSE_SLACK_MS;
 }
 
-bool lock_is_stale(const struct lock_payload *payload, int64_t mtime_ms, int64_t now_ms,
-		   int64_t stale_ms)
+// Where /proc hides the processes of other users (hidepid, ProtectProc=invisible), one of those that got the pid after a
+// reboot looks alive, and its start time cannot be asked for. But a file of our own user was not written by it, unless
+// that process changed its user; not if the file is older than this boot, too.
+static bool outlived_its_boot(const struct lock_payload *payload, bool own_file, int64_t mtime_ms,
+			      int64_t now_ms)
+{
+	return own_file && process_is_hidden(payload->owner.pid) &&
+	       mtime_ms < now_ms - clock_boot_ms() - REUSE_SLACK_MS;
+}
+
+bool lock_is_stale(const struct lock_payload *payload, bool own_file, int64_t mtime_ms,
+		   int64_t now_ms, int64_t stale_ms)
 {
 	if (payload->owner.pid <= 0)
 		return now_ms - mtime_ms > stale_ms;
-	return !process_alive(payload->owner) || pid_was_reused(payload);
+	return !process_alive(payload->owner) || pid_was_reused(payload) ||
+	       outlived_its_boot(payload, own_file, mtime_ms, now_ms);
 }

@@ -5,6 +5,8 @@
 //   pid > 0: stale iff no such process, a zombie, or `starttime` given and different; without starttime (4.x) also
 //            if the process that has this pid now started after `createdAt` (a reused pid);
 //   no pid, unreadable or empty: stale iff the file's mtime is older than `stale_ms`;
+//   a pid of another user that /proc hides (hidepid, ProtectProc=invisible): stale iff the file is our own user's and
+//            older than this boot (that process cannot have written it);
 //   a live pid is never stale by age: a 2026.6.1 would not reclaim it either.
 #ifndef LOCK_STALE_H
 #define LOCK_STALE_H
@@ -22,6 +24,8 @@ struct lock_payload {
 void lock_payload_read(const char *text, size_t len, struct lock_payload *ret); // bounded, never fails
 // `{\n  "pid": …,\n  "createdAt": "…",\n  "starttime": …\n}\n`. Free it.
 char *lock_payload_write(struct process_id owner, int64_t now_ms);
-bool lock_is_stale(const struct lock_payload *payload, int64_t mtime_ms, int64_t now_ms, int64_t stale_ms);
+// `own_file`: the lock file belongs to our user.
+bool lock_is_stale(const struct lock_payload *payload, bool own_file, int64_t mtime_ms, int64_t now_ms,
+		   int64_t stale_ms);
 
 #endif

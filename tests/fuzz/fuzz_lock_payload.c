@@ -18,13 +18,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_check(size <= LOCK_PAYLOAD_MAX || payload.owner.pid == 0);
 	// Nobody's lock is stale by its age alone, and stale it is.
 	if (payload.owner.pid == 0) {
-		fuzz_check(lock_is_stale(&payload, 0, LOCK_STALE_REFRESH_MS + 1,
+		fuzz_check(lock_is_stale(&payload, true, 0, LOCK_STALE_REFRESH_MS + 1,
 					 LOCK_STALE_REFRESH_MS));
-		fuzz_check(
-			!lock_is_stale(&payload, 0, LOCK_STALE_REFRESH_MS, LOCK_STALE_REFRESH_MS));
+		fuzz_check(!lock_is_stale(&payload, true, 0, LOCK_STALE_REFRESH_MS,
+					  LOCK_STALE_REFRESH_MS));
 		return 0;
 	}
-	(void)lock_is_stale(&payload, 0, clock_wall_ms(), LOCK_STALE_REFRESH_MS);
+	(void)lock_is_stale(&payload, true, 0, clock_wall_ms(), LOCK_STALE_REFRESH_MS);
 	_cleanup_free_ char *written = lock_payload_write(payload.owner, 1763600000123);
 	lock_payload_read(written, strlen(written), &again);
 	fuzz_check(again.owner.pid == payload.owner.pid &&
