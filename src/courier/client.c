@@ -127,21 +127,36 @@ int courier_start(struct courier *ret)
 	return 0;
 }
 
-void courier_stop(struct courier *courier)
+static bool has_ended(const struct courier *courier, int within_ms)
 {
 	const struct timespec moment = {.tv_nsec = 1000000};
 
+	for (int i = 0; i < within_ms; i++) {
+		if (waitpid(courier->process.pid, NULL, WNOHANG) != 0)
+			return true;
+		nanosleep(&moment, NULL);
+	}
+	return false;
+}
+
+void courier_stop(struct courier *courier)
+{
 	if (courier->fd < 0)
 		return;
 	cleanup_close(&courier->fd);
 	// An idle one ends within a millisecond or two. One that guards something is left alone:
 	// init reaps it.
-	for (int i = 0; i < 5; i++) {
-		if (waitpid(courier->process.pid, NULL, WNOHANG) != 0)
-			break;
-		nanosleep(&moment, NULL);
-	}
+	has_ended(courier, 5);
 	*courier = COURIER_NONE;
+}
+
+bool courier_lost(struct courier *courier)
+{
+	cleanup_close(&courier->fd);
+	// A process that is being killed closes its descriptors a moment before it ends.
+	bool ended = has_ended(courier, 500);
+	*courier = COURIER_NONE;
+	return ended;
 }
 
 // ---- requests
@@ -256,12 +271,12 @@ int courier_hold(struct courier *courier, const struct courier_request *request)
 int courier_event(struct courier *courier, struct courier_message *ret, int *ret_fd)
 {
 	struct courier_message message;
-	int fds[2];
+	int fds[2] = {-1, -1};
 
 	if (courier->fd < 0)
 		return -EPIPE;
 	int r = courier_message_receive(courier->fd, &message, fds);
-	if (r < 0)
+	if (r < 0 && r != -EMFILE) // an answer that did not come through stays with the courier
 		return r;
 	_cleanup_close_ int first = fds[0];
 	_cleanup_close_ int second = fds[1];

@@ -22,6 +22,9 @@ int courier_start(struct courier *ret);
 char *courier_program(void);
 // Close the pair; it ends by itself, unless it has to guard something. Reaps it if it has ended.
 void courier_stop(struct courier *courier);
+// The pair has been closed from the other side. Has the process ended, too? If not, what it was given may still be under
+// way.
+bool courier_lost(struct courier *courier);
 
 struct courier_request {
 	uint32_t id;

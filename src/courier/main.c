@@ -91,11 +91,12 @@ static void take_requests(struct service *service)
 	struct courier_message message;
 
 	while (!service->keeper_gone) {
-		int fds[2];
+		int fds[2] = {-1, -1};
 		int r = courier_message_receive(COURIER_FD, &message, fds);
 		if (r == -EAGAIN)
 			return;
-		if (r == 0 && message.type != COURIER_DONE) {
+		// Without its descriptors it is refused; the others are none the worse for it.
+		if ((r == 0 || r == -EMFILE) && message.type != COURIER_DONE) {
 			take_request(service, &message, fds[0], fds[1]);
 			cleanup_close(&fds[0]);
 			continue;

@@ -116,13 +116,19 @@ int courier_message_receive(int fd, struct courier_message *ret, int ret_fds[2])
 	size_t n_fds = take_descriptors(&header, fds);
 	if (n == 0 && n_fds == 0)
 		return -EPIPE;
-	if (n != sizeof(message) || n_fds > FDS_PER_MESSAGE ||
-	    (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || !message_valid(&message)) {
+	bool whole = n == sizeof(message) && n_fds <= FDS_PER_MESSAGE &&
+		     !(header.msg_flags & MSG_TRUNC) && message_valid(&message);
+	bool cut = header.msg_flags & MSG_CTRUNC;
+	if (!whole || cut) {
 		cleanup_close(&fds[0]);
 		cleanup_close(&fds[1]);
-		return -EBADMSG;
 	}
+	if (!whole)
+		return -EBADMSG;
 	*ret = message;
+	ret_fds[0] = ret_fds[1] = -1;
+	if (cut) // no descriptor was left for those that came with it
+		return -EMFILE;
 	memcpy(ret_fds, fds, sizeof(fds));
 	return 0;
 }

@@ -61,7 +61,8 @@ struct courier_message {
 // One message with up to two descriptors. 0, -EPIPE when the other side is gone, -EAGAIN, -EBADMSG.
 int courier_message_send(int fd, const struct courier_message *message, const int *fds,
 			 size_t n_fds);
-// Unexpected descriptors are closed; ret_fds are -1 where there was none. MSG_CMSG_CLOEXEC.
+// Unexpected descriptors are closed; ret_fds are -1 where there was none. MSG_CMSG_CLOEXEC. -EMFILE: the message came
+// (ret is set), but there was no room for its descriptors.
 int courier_message_receive(int fd, struct courier_message *ret, int ret_fds[2]);
 
 #endif

@@ -14,11 +14,26 @@
 
 #define TRY_AGAIN_MS 40
 
+// Another grant of this run has it (two people's logins under one profile id have the same lock names). It is not waited
+// for as others are: it ends by itself, within its hold limit.
+static bool held_by_this_run(const struct run *run, const struct grant *g)
+{
+	pid_t owner = g->locks.busy_owner.pid;
+	bool ours = owner && (owner == run->self.pid ||
+			      (run->courier.fd >= 0 && owner == run->courier.process.pid));
+
+	for (size_t i = 0; ours && i < run->n_grants; i++)
+		if (run->grants[i].stage == GRANT_EXCHANGING ||
+		    run->grants[i].stage == GRANT_WRITING)
+			return true;
+	return false;
+}
+
 static void try_later(struct run *run, struct grant *g, const char *code, char *message)
 {
 	int64_t now = clock_boot_ms();
 
-	if (now >= g->wait_until_ms) {
+	if (now >= g->wait_until_ms && !held_by_this_run(run, g)) {
 		grant_conclude(run, g, OUTCOME_BUSY, code, message);
 		return;
 	}
@@ -33,11 +48,11 @@ static void give_up(struct run *run, struct grant *g, const char *code, int erro
 	grant_conclude(run, g, OUTCOME_FAILED, code, xasprintf("%s: %s", what, strerror(-error)));
 }
 
-static int lock_accounts(struct run *run, struct grant *g)
+static int lock_accounts(struct run *run, struct grant *g, char **ret_message)
 {
 	g->account_locks = xcalloc(g->n_keys, sizeof(int));
 	for (size_t i = 0; i < g->n_keys; i++) {
-		int r = account_lock(run->ledger, g->keys[i], &g->account_locks[i]);
+		int r = account_lock(run->ledger, g->keys[i], &g->account_locks[i], ret_message);
 		if (r < 0)
 			return r;
 		g->n_account_locks++;
@@ -302,6 +317,7 @@ static void claim_locked(struct run *run, struct grant *g, struct observation *o
 
 void grant_claim(struct run *run, struct grant *g)
 {
+	_cleanup_free_ char *message = NULL;
 	struct observation o;
 	bool busy;
 	int r;
@@ -311,10 +327,15 @@ void grant_claim(struct run *run, struct grant *g)
 	if (r < 0)
 		return give_up(run, g, "ledger_not_writable", r, run->ledger->directory);
 	if (!g->account_locks) {
-		r = lock_accounts(run, g);
+		r = lock_accounts(run, g, &message);
 		if (r == -EBUSY)
 			return try_later(run, g, "account_busy",
 					 xstrdup("another run works on this account"));
+		if (r == -EPERM && message) // whoever may write it could keep us out
+			return grant_conclude(
+				run, g, OUTCOME_HELD, "ledger_unreadable",
+				xasprintf("%s: make it a file of your own: chown, chmod 600",
+					  message));
 		if (r < 0)
 			return give_up(run, g, "ledger_not_writable", r,
 				       "the account's lock cannot be taken");

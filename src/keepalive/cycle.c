@@ -266,11 +266,14 @@ int run_look(struct run *run, struct observation *ret)
 static int hold_signals(sigset_t *ret_before)
 {
 	static const int held[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP};
+	struct sigaction action;
 	sigset_t set;
 
 	sigemptyset(&set);
+	// What is ignored (nohup, a script's background) stays so: held back, it would be read all the same.
 	for (size_t i = 0; i < ARRAY_SIZE(held); i++)
-		sigaddset(&set, held[i]);
+		if (sigaction(held[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+			sigaddset(&set, held[i]);
 	sigprocmask(SIG_BLOCK, &set, ret_before);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
@@ -380,6 +383,18 @@ static void note_unfinished(struct cycle *cycle)
 	}
 }
 
+// The state directory is gone, or cannot be opened: what was done stands, and nobody can say more.
+static void note_unseen(struct cycle *cycle)
+{
+	for (size_t i = 0; i < cycle->n_results; i++)
+		if (cycle->results[i].outcome == OUTCOME_PLANNED)
+			result_conclude(&cycle->results[i], OUTCOME_FAILED, "stores", 0, NULL);
+	problem_add(&cycle->now.problems, SEVERITY_ERROR, "stores_unseen", NULL, NULL,
+		    xstrdup("the stores could not be looked at when all was done"),
+		    xstrdup("run `oauth-keepalive status`"))
+		->needs_person = true;
+}
+
 // A running gateway looks at its stores again when a token nears its end, but not at one it holds to be lost.
 static void note_unfenced(struct cycle *cycle)
 {
@@ -435,17 +450,14 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 		observation_free(&cycle.now);
 		grants_free(&run);
 		run.n_grants = 0;
-		r = run_look(&run, &cycle.now);
-		if (r >= 0)
+		if (run_look(&run, &cycle.now) >= 0)
 			note_unfinished(&cycle);
+		else
+			note_unseen(&cycle);
 	}
 	for (size_t i = 0; i < run.n_rescued; i++)
 		receipt_free(&run.rescued[i]);
 	free(run.rescued);
-	if (r < 0) {
-		cycle_free(&cycle);
-		return r;
-	}
 	note_unfenced(&cycle);
 	*ret = cycle;
 	return 0;

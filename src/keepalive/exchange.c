@@ -13,6 +13,7 @@
 #include "keepalive/run.h"
 
 #define CLIENT_SECRET_MAX 4096
+#define DISCOVERY_GRACE_S 5
 
 static int read_client_secret(const struct provider *provider, struct secret *ret)
 {
@@ -104,7 +105,7 @@ void exchange_begin(struct run *run, struct grant *g, struct observation *o)
 		return grant_conclude(run, g, OUTCOME_FAILED, "courier",
 				      xasprintf("nothing was sent: %s", strerror(-r)));
 	}
-	g->exchanged = true;
+	g->exchanged = g->guards = true;
 	g->stage = GRANT_EXCHANGING;
 }
 
@@ -115,6 +116,7 @@ static void not_sent(struct run *run, struct grant *g, const char *code, const c
 {
 	struct observation o;
 
+	g->guards = false;
 	g->stage = GRANT_WRITING; // its receipt is nobody else's business any more
 	if (run_look(run, &o) == 0) {
 		for (size_t i = 0; i < g->n_keys; i++) {
@@ -189,9 +191,13 @@ int discovery_begin(struct run *run, struct grant *g, const struct provider *pro
 	request.receipt_fd = g->discovery_fd;
 	r = courier_get(&run->courier, &request);
 	http_request_free(&http);
-	if (r >= 0)
-		g->stage = GRANT_DISCOVERING;
-	return r;
+	if (r < 0)
+		return r;
+	g->stage = GRANT_DISCOVERING;
+	// The courier keeps to the deadline; this is for one that is stopped.
+	g->hold_until_ms =
+		clock_boot_ms() + (run->config->deadline_s + DISCOVERY_GRACE_S) * SECOND_MS;
+	return 0;
 }
 
 static const struct provider *provider_of(struct run *run, const struct grant *g)
@@ -247,11 +253,33 @@ static struct grant *grant_by_id(struct run *run, uint32_t id)
 	return NULL;
 }
 
+static bool has_answer(const struct grant *g)
+{
+	struct receipt receipt = {0};
+	bool answered =
+		receipt_reread(g->receipt_fd, &receipt) == 0 && receipt.state == RECEIPT_ANSWERED;
+
+	receipt_free(&receipt);
+	return answered;
+}
+
+// It may send yet, or wait for an answer: its lock files stay (it looks at them before it sends).
+static void leave_to_courier(struct run *run, struct grant *g, const char *why)
+{
+	g->guards = true;
+	grant_conclude(run, g, OUTCOME_HELD, "unknown_outcome", xstrdup(why));
+}
+
 static void courier_is_gone(struct run *run)
 {
-	courier_stop(&run->courier);
+	bool ended = courier_lost(&run->courier);
+
 	for (size_t i = 0; i < run->n_grants; i++) {
 		struct grant *g = &run->grants[i];
+		if (g->stage == GRANT_EXCHANGING && !ended && !has_answer(g)) {
+			leave_to_courier(run, g, "the courier talks no more");
+			continue;
+		}
 		// Its pid in the lock files is a dead one now: answer for them ourselves.
 		if (g->locks.held && lock_set_restamp(&g->locks, run->self) < 0)
 			log_debug("a refresh lock was lost with the courier");
@@ -286,15 +314,17 @@ void exchange_events(struct run *run)
 	}
 }
 
-// A courier that is stopped or stuck: its lock files stay, as it may yet send (it looks at them first).
+// A courier that is stopped or stuck.
 void exchange_timeouts(struct run *run)
 {
 	for (size_t i = 0; i < run->n_grants; i++) {
 		struct grant *g = &run->grants[i];
-		if (g->stage != GRANT_EXCHANGING || clock_boot_ms() < g->hold_until_ms)
+		if (clock_boot_ms() < g->hold_until_ms)
 			continue;
-		lock_set_leave(&g->locks);
-		grant_conclude(run, g, OUTCOME_HELD, "unknown_outcome",
-			       xstrdup("the courier does not answer"));
+		if (g->stage == GRANT_EXCHANGING)
+			leave_to_courier(run, g, "the courier does not answer");
+		else if (g->stage == GRANT_DISCOVERING)
+			grant_conclude(run, g, OUTCOME_FAILED, "courier",
+				       xstrdup("nothing was sent: the courier does not answer"));
 	}
 }

@@ -30,7 +30,8 @@ struct grant {
 	struct fingerprint token; // in its receipt
 	int receipt_fd;
 	bool exchanged;
-	bool guards; // an answer that is not yet saved: its lock files are left, not unlinked, if we give up
+	bool guards; // an answer that is not yet saved, or may come: its lock files are left, not unlinked, if we give up
+	bool judged; // a look has seen what became of the request, and decided
 	bool saved; // the ledger has it all
 	char failure[32]; // what the courier said of an exchange without an answer
 	char *failure_text;

@@ -448,7 +448,7 @@ int account_record_remove(struct ledger *ledger, const char *key)
 	return fsync_parent(path);
 }
 
-int account_lock(struct ledger *ledger, const char *key, int *ret_fd)
+int account_lock(struct ledger *ledger, const char *key, int *ret_fd, char **ret_message)
 {
 	_cleanup_close_ int fd = -1;
 	int r;
@@ -460,7 +460,7 @@ int account_lock(struct ledger *ledger, const char *key, int *ret_fd)
 		return r;
 	// Never unlinked, not even with the record: a lock on a name that is gone excludes nobody.
 	_cleanup_free_ char *path = account_path(ledger, key, ".lock");
-	r = private_open(path, O_RDWR | O_CREAT, &fd, NULL);
+	r = private_open(path, O_RDWR | O_CREAT, &fd, ret_message);
 	if (r == 0)
 		r = ofd_lock(fd);
 	if (r < 0)

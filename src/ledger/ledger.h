@@ -117,8 +117,8 @@ void account_records_free(struct account_records *records);
 int account_record_save(struct ledger *ledger, struct account_record *record, int64_t now_ms);
 int account_record_remove(struct ledger *ledger, const char *key);
 
-// OFD lock on accounts/<key>.lock: the descriptor, or -EBUSY.
-int account_lock(struct ledger *ledger, const char *key, int *ret_fd);
+// OFD lock on accounts/<key>.lock: the descriptor, or -EBUSY. What is wrong with the file goes to ret_message (free it).
+int account_lock(struct ledger *ledger, const char *key, int *ret_fd, char **ret_message);
 bool account_is_locked(const struct ledger *ledger, const char *key);
 
 // Keep a credential that is about to be lost to view. Durable before it returns. The same token is kept once.

@@ -137,7 +137,9 @@ class Control(Handler):
     def do_POST(self):
         text = self.read()
         if self.path == "/release":
-            released.set()
+            global released
+            released, before = threading.Event(), released
+            before.set()
         else:
             with lock:
                 queue.extend(json.loads(text)["answers"])

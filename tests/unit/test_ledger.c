@@ -766,18 +766,18 @@ static void test_account_lock(void **state)
 
 	(void)state;
 	assert_false(account_is_locked(&ledger, key));
-	assert_int_equal(account_lock(&ledger, key, &fd), 0);
+	assert_int_equal(account_lock(&ledger, key, &fd, NULL), 0);
 	assert_int_equal(mode_of(path), 0600);
 	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
 	assert_true(account_is_locked(&ledger, key));
-	assert_int_equal(account_lock(&ledger, key, &other), -EBUSY);
+	assert_int_equal(account_lock(&ledger, key, &other, NULL), -EBUSY);
 	assert_int_equal(account_record_remove(&ledger, key), 0);
 	assert_true(account_is_locked(&ledger, key)); // the lock outlives the record
 	close(fd);
 	assert_false(account_is_locked(&ledger, key));
-	assert_int_equal(account_lock(&ledger, key, &fd), 0);
+	assert_int_equal(account_lock(&ledger, key, &fd, NULL), 0);
 	close(fd);
-	assert_int_equal(account_lock(&ledger, "../x", &fd), -EINVAL);
+	assert_int_equal(account_lock(&ledger, "../x", &fd, NULL), -EINVAL);
 }
 
 // ---- displaced
