@@ -104,6 +104,8 @@ struct account {
 	bool shared_token;               // an equal token under another provider
 	bool live_settled;               // the token that is live has a settled receipt: it was spent
 	bool stranger_answer;            // decided: an answer came for somebody else; its receipt keeps it
+	bool receipts_judged;            // decided: what they say has been taken
+	bool unreadable_receipt;         // decided: that of the live token cannot be read
 	struct credential behind_fence; // never seen, and fenced in main: the token that the fence names, of another name
 	const struct generation *sibling; // another name of this login went past our live token: follow it
 

@@ -18,18 +18,49 @@
 #define STORE_TRY_AGAIN_MS  100
 #define READER_STAT_TIME_NS (20 * 1000 * 1000) // store.h, store_settle_mtime
 
+// What could not be kept first is not overwritten.
+static void spare_copies(struct account *a, struct fingerprint token)
+{
+	for (size_t i = 0; i < a->n_members; i++)
+		if (fingerprint_equal(a->members[i].copy->credential.fingerprint, token))
+			a->members[i].write = false;
+}
+
+static int keep_displaced(struct run *run, struct account *a)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < a->n_displaced; i++) {
+		const struct displaced *d = &a->displaced[i];
+		int r = displaced_keep(run->ledger, a->record.key, &d->credential, d->store, d->why,
+				       run->policy.now_ms);
+		if (r < 0) {
+			spare_copies(a, d->credential.fingerprint);
+			result = r;
+		}
+	}
+	return result;
+}
+
+// It may hold an answer that nobody has seen.
+static bool receipt_cannot_be_read(const struct account *a, struct fingerprint token)
+{
+	for (size_t i = 0; i < a->n_receipts; i++)
+		if (a->receipts[i]->trouble && fingerprint_equal(a->receipts[i]->token, token))
+			return true;
+	return false;
+}
+
 int account_persist(struct run *run, struct account *a)
 {
 	int64_t now = run->policy.now_ms;
-	int r = 0;
+	int r = keep_displaced(run, a);
 
-	for (size_t i = 0; r >= 0 && i < a->n_displaced; i++)
-		r = displaced_keep(run->ledger, a->record.key, &a->displaced[i].credential,
-				   a->displaced[i].store, a->displaced[i].why, now);
 	if (r >= 0 && a->record_changed)
 		r = account_record_save(run->ledger, &a->record, now);
 	for (size_t i = 0; r >= 0 && i < a->n_settle; i++)
-		r = receipt_settle(run->ledger, a->settle[i], "superseded");
+		if (!receipt_cannot_be_read(a, a->settle[i]))
+			r = receipt_settle(run->ledger, a->settle[i], "superseded");
 	for (size_t i = 0; r >= 0 && i < a->n_drop; i++)
 		r = receipt_remove(run->ledger, a->drop[i]);
 	return r;
@@ -211,7 +242,14 @@ static bool wants_write(const struct account *a, const struct store *store)
 	return false;
 }
 
-// Every store that is behind, main first (the stores are in that order). Busy ones are tried again in the next round;
+// It may go well a moment later: a lock, somebody else's write, a shortage.
+static bool error_passes(int error)
+{
+	return error == -EBUSY || error == -ESTALE || error == -EMFILE || error == -ENFILE ||
+	       error == -ENOMEM || error == -EINTR || error == -EAGAIN;
+}
+
+// Every store that is behind, main first (the stores are in that order). What may pass is tried again in the next round;
 // other errors are final for this run.
 static void write_stores(struct run *run, struct observation *o)
 {
@@ -232,7 +270,7 @@ static void write_stores(struct run *run, struct observation *o)
 		int r = write_store(run, store, pending, n);
 		for (size_t i = 0; r < 0 && i < n; i++) {
 			struct result *result = run_result(run, pending[i].account->record.key);
-			if (r != -EBUSY && r != -ESTALE)
+			if (!error_passes(r))
 				pending[i].grant->wait_until_ms = 0; // no use in waiting
 			if (!result)
 				continue;
@@ -257,7 +295,9 @@ static enum outcome outcome_of(const struct grant *g, const struct account *a,
 	if (a->decision == DECISION_RECOVER)
 		return exchanged ? OUTCOME_REFRESHED : OUTCOME_RECOVERED;
 	if (exchanged && a->send) // with --force, or at the last resort: not in this run
-		return a->resend ? OUTCOME_HELD : OUTCOME_FAILED;
+		return result->outcome == OUTCOME_REFRESHED ? OUTCOME_REFRESHED
+		       : a->resend			    ? OUTCOME_HELD
+							    : OUTCOME_FAILED;
 	if (a->outcome == OUTCOME_HELD || a->outcome == OUTCOME_NEEDS_LOGIN ||
 	    a->outcome == OUTCOME_FAILED)
 		return a->outcome;
@@ -370,10 +410,38 @@ static void note_pending(struct run *run, const struct grant *g, struct observat
 	}
 }
 
+// What became of the request?
+static bool request_is_judged(const struct grant *g, struct observation *o)
+{
+	for (size_t i = 0; i < g->n_keys; i++) {
+		const struct account *a = observation_account(o, g->keys[i]);
+		for (size_t k = 0; a && a->receipts_judged && k < a->n_receipts; k++)
+			if (fingerprint_equal(a->receipts[k]->token, g->token) &&
+			    !a->receipts[k]->trouble)
+				return true;
+	}
+	return false;
+}
+
+// A look that says nothing of this grant: no descriptor was left for it, the state directory or a store has just been
+// moved away. When the request was sent, all of it could be seen.
+static bool look_is_blind(const struct grant *g, struct observation *o, bool seen)
+{
+	if (!seen || o->barred)
+		return true;
+	for (size_t i = 0; g->exchanged && i < g->n_keys; i++) {
+		const struct account *a = observation_account(o, g->keys[i]);
+		if (a && account_knows(a, g->token) && (a->main_trouble || a->skip))
+			return true;
+	}
+	return g->exchanged && !g->judged && !request_is_judged(g, o);
+}
+
 static void persist_grant(struct run *run, struct grant *g, struct observation *o)
 {
 	int r = grant_persist(run, g, o);
 
+	g->judged = true;
 	g->saved = r >= 0;
 	if (r < 0)
 		log_error("the ledger cannot be written: %s", strerror(-r));
@@ -384,41 +452,72 @@ static void persist_grant(struct run *run, struct grant *g, struct observation *
 	}
 }
 
-void write_round(struct run *run)
+// How long this grant is worked at, from its first round on.
+static void set_patience(struct grant *g)
 {
-	struct observation o;
 	int64_t now = clock_boot_ms();
 
-	if (run_look(run, &o) < 0) {
-		for (size_t i = 0; i < run->n_grants; i++)
-			if (run->grants[i].stage == GRANT_WRITING)
-				grant_conclude(run, &run->grants[i], OUTCOME_FAILED, "stores",
-					       xstrdup("the stores cannot be read; finished by the "
-						       "next run"));
-		return;
+	if (!g->try_at_ms && g->wait_until_ms < now + STORE_PATIENCE_MS)
+		g->wait_until_ms = now + STORE_PATIENCE_MS;
+	if (g->hold_until_ms && g->wait_until_ms > g->hold_until_ms)
+		g->wait_until_ms = g->hold_until_ms;
+}
+
+static void round_over(struct grant *g)
+{
+	g->try_at_ms = g->try_at_ms ? clock_boot_ms() + STORE_TRY_AGAIN_MS : 1;
+}
+
+// No look has shown anything of it. What the receipt holds is guarded until the next run takes it.
+static void give_up_blind(struct run *run, struct grant *g, struct observation *o)
+{
+	for (size_t i = 0; i < g->n_keys; i++) {
+		const struct account *a = observation_account(o, g->keys[i]);
+		struct result *result = run_result(run, g->keys[i]);
+		if (!result)
+			continue;
+		result_conclude(result, OUTCOME_FAILED, "stores", 0,
+				xstrdup("the stores or the ledger cannot be looked at; finished by "
+					"the next run"));
+		if (!a || a->outcome != OUTCOME_HELD)
+			continue;
+		result->outcome = a->outcome;
+		result_explain(result, a);
 	}
+	grant_release(g);
+}
+
+static void end_round(struct run *run, struct grant *g, struct observation *o, bool blind)
+{
+	int64_t now = clock_boot_ms();
+
+	set_patience(g);
+	if ((blind || !grant_written(g, o)) && (!g->try_at_ms || now < patience(g, o)))
+		return;
+	if (!g->judged)
+		return give_up_blind(run, g, o);
+	note_pending(run, g, o);
+	close_receipts(run, g, o);
+	g->guards = !g->saved;
+	grant_release(g);
+}
+
+void write_round(struct run *run)
+{
+	struct observation o = {0};
+	bool seen = run_look(run, &o) >= 0;
+
+	for (size_t i = 0; i < run->n_grants; i++)
+		if (run->grants[i].stage == GRANT_WRITING &&
+		    !look_is_blind(&run->grants[i], &o, seen))
+			persist_grant(run, &run->grants[i], &o);
 	for (size_t i = 0; i < run->n_grants; i++)
 		if (run->grants[i].stage == GRANT_WRITING)
-			persist_grant(run, &run->grants[i], &o);
-	for (size_t i = 0; i < run->n_grants; i++) {
-		struct grant *g = &run->grants[i];
-		if (g->stage != GRANT_WRITING)
-			continue;
-		if (!g->try_at_ms && g->wait_until_ms < now + STORE_PATIENCE_MS)
-			g->wait_until_ms = now + STORE_PATIENCE_MS;
-		if (g->hold_until_ms && g->wait_until_ms > g->hold_until_ms)
-			g->wait_until_ms = g->hold_until_ms;
-		if (!grant_written(g, &o) && (!g->try_at_ms || now < patience(g, &o)))
-			continue;
-		note_pending(run, g, &o);
-		close_receipts(run, g, &o);
-		g->guards = !g->saved;
-		grant_release(g);
-	}
+			end_round(run, &run->grants[i], &o,
+				  look_is_blind(&run->grants[i], &o, seen));
 	write_stores(run, &o);
 	for (size_t i = 0; i < run->n_grants; i++)
 		if (run->grants[i].stage == GRANT_WRITING)
-			run->grants[i].try_at_ms =
-				run->grants[i].try_at_ms ? clock_boot_ms() + STORE_TRY_AGAIN_MS : 1;
+			round_over(&run->grants[i]);
 	observation_free(&o);
 }

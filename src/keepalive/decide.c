@@ -380,6 +380,14 @@ void decide(struct account *a, const struct config *config, const struct policy 
 		return object(a, DECISION_HOLD, OUTCOME_HELD, "identity_mismatch",
 			      xstrdup("the provider answered for another identity; the answer is "
 				      "kept in its receipt"));
+	if (a->unreadable_receipt) {
+		judge_members(a, policy);
+		write_nothing(a);
+		return object(
+			a, DECISION_HOLD, OUTCOME_HELD, "ledger_unreadable",
+			xstrdup("the receipt of its refresh token cannot be read, and may hold "
+				"an answer"));
+	}
 	if (a->main_trouble) {
 		judge_members(a, policy);
 		if (a->record.ended_ms || a->record.dead_code[0])

@@ -24,6 +24,7 @@ static void apply_holdings(struct receipts *receipts, const struct holdings *h)
 			const struct receipt *rescued = &h->rescued[k];
 			if (!fingerprint_equal(r->token, rescued->token))
 				continue;
+			free(TAKE_PTR(r->trouble));
 			r->state = RECEIPT_ANSWERED;
 			r->received_ms = rescued->received_ms;
 			r->answer.status = rescued->answer.status;
@@ -149,8 +150,12 @@ static void bar_what_is_unsafe(struct observation *o, const struct policy *polic
 		r = lock_directory_check(o->stores.state_dir, false, &message, &fix);
 	if (r >= 0 || r == -ENOENT)
 		return;
-	problem_add(&o->problems, SEVERITY_ERROR, code, NULL, NULL,
-		    message ? TAKE_PTR(message) : xstrdup(strerror(-r)), TAKE_PTR(fix))
+	if (!message) {
+		reason = "the lock directory cannot be looked at";
+		message = xasprintf("%s: %s", reason, strerror(-r));
+	}
+	problem_add(&o->problems, SEVERITY_ERROR, code, NULL, NULL, TAKE_PTR(message),
+		    TAKE_PTR(fix))
 		->needs_person = true;
 	free(o->barred);
 	o->barred = xstrdup(reason);
@@ -177,6 +182,24 @@ static void accounts_free(struct observation *o)
 	o->n_accounts = 0;
 }
 
+static void say_receipts(struct observation *o, const struct ledger *ledger)
+{
+	for (size_t i = 0; i < o->receipts.n; i++) {
+		const struct receipt *r = &o->receipts.list[i];
+		if (!r->trouble)
+			continue;
+		_cleanup_free_ char *path =
+			xasprintf("%s/receipts/%s", ledger->directory, r->token.hex);
+		_cleanup_free_ char *quoted = shell_quoted(path);
+		problem_add(&o->problems, SEVERITY_ERROR, "ledger_unreadable", path, NULL,
+			    xstrdup(r->trouble),
+			    xasprintf("make it a file that only you can read (chmod 600 %s); do "
+				      "not remove it: it may hold an answer",
+				      quoted))
+			->needs_person = true;
+	}
+}
+
 int observe(const struct config *config, const struct policy *policy, const struct ledger *ledger,
 	    const struct holdings *holdings, struct observation *ret)
 {
@@ -200,6 +223,7 @@ int observe(const struct config *config, const struct policy *policy, const stru
 			o.barred = xstrdup("the ledger cannot be read");
 		}
 	}
+	say_receipts(&o, ledger);
 	apply_holdings(&o.receipts, holdings);
 	*ret = o;
 	if (!ret->stores.state_dir) {

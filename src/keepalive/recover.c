@@ -144,8 +144,14 @@ const struct receipt *recover_receipts(struct account *a, const struct policy *p
 {
 	const struct receipt *unknown = NULL;
 
+	a->receipts_judged = true;
 	for (size_t i = 0; i < a->n_receipts; i++) {
 		const struct receipt *r = a->receipts[i];
+		if (r->trouble) {
+			a->unreadable_receipt |=
+				fingerprint_equal(r->token, a->record.live.fingerprint);
+			continue;
+		}
 		if (r->sends == 0 && r->state == RECEIPT_CLAIMED) {
 			fingerprint_list_add(&a->drop, &a->n_drop, r->token);
 			continue;

@@ -48,6 +48,7 @@ void receipt_free(struct receipt *receipt)
 	for (size_t i = 0; i < receipt->n_accounts; i++)
 		free(receipt->accounts[i]);
 	free(receipt->accounts);
+	free(receipt->trouble);
 	*receipt = (struct receipt){0};
 }
 
@@ -249,19 +250,21 @@ static void receipt_parse(struct receipt *receipt, const struct secret *text)
 }
 
 // Something stands there and cannot be read: all of its sends may have happened.
-static void receipt_unreadable(struct receipt *receipt)
+static void receipt_unreadable(struct receipt *receipt, char *trouble)
 {
 	receipt->state = RECEIPT_SENDING;
 	receipt->sends = SENDS_UNREADABLE;
+	receipt->trouble = trouble;
 }
 
 // -ENOENT if it is gone; everything else yields a receipt.
 static int receipt_read(const struct ledger *ledger, const char *name, struct receipt *receipt)
 {
 	_cleanup_free_ char *path = xasprintf("%s/receipts/%s", ledger->directory, name);
+	_cleanup_free_ char *trouble = NULL;
 	_cleanup_secret_ struct secret text = {0};
 	_cleanup_close_ int fd = -1;
-	int r = private_open(path, O_RDONLY, &fd, NULL);
+	int r = private_open(path, O_RDONLY, &fd, &trouble);
 
 	if (r == -ENOENT)
 		return r;
@@ -273,7 +276,9 @@ static int receipt_read(const struct ledger *ledger, const char *name, struct re
 	if (r == 0)
 		r = secret_read(fd, RECEIPT_MAX, &text);
 	if (r < 0)
-		receipt_unreadable(receipt);
+		receipt_unreadable(receipt,
+				   trouble ? TAKE_PTR(trouble)
+					   : xasprintf("cannot read %s: %s", path, strerror(-r)));
 	else
 		receipt_parse(receipt, &text);
 	return 0;

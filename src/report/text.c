@@ -82,6 +82,8 @@ static char *remark(const struct report *report, const struct account *a,
 	}
 	case OUTCOME_FAILED:
 	case OUTCOME_BUSY:
+	case OUTCOME_HELD:
+	case OUTCOME_NEEDS_LOGIN:
 		if (result->error_message)
 			return string_printable(result->error_message, 300);
 		break;

@@ -34,3 +34,19 @@ CONFIG='margin = "1h";'
 keeper refresh -j
 expect_field '.accounts[0].outcome' unchanged
 expect_posts 0
+
+# A provider that keeps its refresh token, and a look ahead beyond the new expiry: one request, and it went well.
+start_scripted
+for args in "--force" "--at +10h"; do
+	fresh
+	CONFIG=
+	fake dave left=5h
+	write_store "main a" xai:default=dave
+	answers "{\"body\": $(tokens dave2 '{"refresh_token": null}')}"
+	# shellcheck disable=SC2086
+	keeper refresh -j $args
+	expect_status 0
+	expect_posts 1
+	expect_field '.accounts[0].outcome' refreshed
+	expect_eq "access token in a" "$(jq -r '.profiles["xai:default"].access' "$(store a)")" FAKE-ACCESS-dave2
+done
