@@ -68,7 +68,8 @@ static bool share_receipt(const struct account *a, const struct account *b)
 bool accounts_connected(const struct account *a, const struct account *b)
 {
 	return share_receipt(a, b) ||
-	       fingerprint_equal(a->record.live.fingerprint, b->record.live.fingerprint) ||
+	       (provider_same_family(a->provider, b->provider) &&
+		fingerprint_equal(a->record.live.fingerprint, b->record.live.fingerprint)) ||
 	       (a->renamed_from[0] && string_equal(a->renamed_from, b->record.key)) ||
 	       (b->renamed_from[0] && string_equal(b->renamed_from, a->record.key));
 }

@@ -106,7 +106,7 @@ struct account {
 	bool stranger_answer;            // decided: an answer came for somebody else; its receipt keeps it
 	bool receipts_judged;            // decided: what they say has been taken
 	bool unreadable_receipt;         // decided: that of the live token cannot be read
-	struct credential behind_fence; // never seen, and fenced in main: the token that the fence names, of another name
+	struct credential behind_fence; // fenced in main under a name that never had it: the token, of another name
 	const struct generation *sibling; // another name of this login went past our live token: follow it
 
 	// what the ledger says, and what the decision makes of it
@@ -142,6 +142,10 @@ bool account_has_writes(const struct account *account);
 bool accounts_connected(const struct account *a, const struct account *b);
 // As a person names a store: by its path, its real path, or its agent.
 bool store_is_named(const struct store *store, const char *name);
+// To be kept in displaced/. `store` NULL: it was live. `why` must live as long as the account.
+void account_displace(struct account *account, const struct credential *credential, const char *store,
+		      const char *why);
+void account_displace_live(struct account *account, const char *why);
 // Does the account hold this token as live or superseded? The compare in every compare-and-swap.
 bool account_knows(const struct account *account, struct fingerprint token);
 bool account_knows_fence(const struct account *account, const struct fence *fence);

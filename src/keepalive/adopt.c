@@ -49,7 +49,7 @@ void account_displace(struct account *a, const struct credential *credential, co
 
 // ---- another generation becomes the live one
 
-static void displace_live(struct account *a, const char *why)
+void account_displace_live(struct account *a, const char *why)
 {
 	const struct generation *live = &a->record.live;
 	struct credential c = {
@@ -88,7 +88,7 @@ static void retire_live(struct account *a)
 	if (fingerprint_empty(old))
 		return;
 	if (!a->record.dead_code[0])
-		displace_live(a, "a newer login took its place");
+		account_displace_live(a, "a newer login took its place");
 	record_supersede_live(&a->record);
 	// With a receipt, the mark waits until every name that the receipt speaks of has been served.
 	bool open = false;
@@ -164,16 +164,41 @@ void adopt_newer_than_live(struct account *a, const struct policy *policy)
 		adopt_member(a, m, policy);
 }
 
-// The live token is dead: whatever login stands in main takes its place, unless its own time of issue says it is older.
-// (By expiry alone a login that lives shorter would look older.)
-void adopt_after_death(struct account *a, const struct policy *policy)
+// Which copies were there before the login that is live, and are older than it.
+static struct issue_time anchor_of_older(const struct account_record *r)
 {
-	if (!a->record.dead_code[0] || account_logged_out(a) || !member_is_fresh(a, a->main) ||
-	    account_others_at_work(a))
+	bool known = r->anchor_before.issued_ms || r->anchor_before.expires_ms;
+
+	return known ? r->anchor_before : r->anchor;
+}
+
+// The live token is dead: whatever login stands in main takes its place, unless its own time of issue says it is older.
+// (By expiry alone a login that lives shorter would look older.) Logged out: the same, unless it is older than the
+// login before, as one from a backup is.
+void adopt_after_end(struct account *a, const struct policy *policy)
+{
+	const struct account_record *r = &a->record;
+
+	if ((!r->dead_code[0] && !r->ended_ms) || account_logged_out(a) ||
+	    !member_is_fresh(a, a->main) || account_others_at_work(a))
 		return;
 	const struct credential *c = &a->main->copy->credential;
-	if (!c->issued_ms || !a->record.live.issued_ms || c->issued_ms > a->record.live.issued_ms)
+	if (r->dead_code[0]
+		    ? !c->issued_ms || !r->live.issued_ms || c->issued_ms > r->live.issued_ms
+		    : issue_compare(issue_of_copy(a, c, policy), anchor_of_older(r)) >= 0)
 		adopt_member(a, a->main, policy);
+}
+
+// The live token of another name was moved to this name and fenced off, in one run of OpenClaw's. That name has no other
+// use for it; what was live here is thrown away.
+void adopt_behind_fence(struct account *a, const struct policy *policy)
+{
+	const struct credential *c = &a->behind_fence;
+
+	if (!fingerprint_empty(c->fingerprint) && !account_knows(a, c->fingerprint) &&
+	    !account_others_at_work(a) &&
+	    identity_compare(&a->record.identity, &c->identity) != IDENTITY_DIFFERENT)
+		adopt(a, c, policy);
 }
 
 // `sync --adopt STORE`: a person has judged.
@@ -241,10 +266,8 @@ void adopt_unknown(struct account *a, const struct policy *policy)
 		m = &a->members[i];
 		if (!member_is_fresh(a, m) || is_diverged(a, m))
 			continue;
-		struct issue_time before = a->record.anchor_before;
-		if (!before.issued_ms && !before.expires_ms)
-			before = a->record.anchor;
-		if (issue_compare(issue_of_copy(a, &m->copy->credential, policy), before) < 0) {
+		if (issue_compare(issue_of_copy(a, &m->copy->credential, policy),
+				  anchor_of_older(&a->record)) < 0) {
 			account_displace(a, &m->copy->credential, m->store->path,
 					 "older than the live login");
 			record_supersede(&a->record, m->copy->credential.fingerprint);

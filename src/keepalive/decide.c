@@ -16,7 +16,6 @@
 #include "base/clock.h"
 
 #define ENDED_KEEP_S	(7 * DAY_S)
-#define REJECTIONS_MAX	3
 #define COURIER_STUCK_S 120 // longer than any courier holds (HOLD_LIMIT_S)
 
 static void conclude(struct account *a, enum decision decision, enum outcome outcome, char *reason)
@@ -263,6 +262,15 @@ static bool remains_ended(const struct account *a)
 	return account_logged_out(a) || (a->record.ended_ms && !member_is_fresh(a, a->main));
 }
 
+static bool account_holds_live(const struct account *a)
+{
+	for (size_t i = 0; i < a->n_members; i++)
+		if (fingerprint_equal(a->members[i].copy->credential.fingerprint,
+				      a->record.live.fingerprint))
+			return true;
+	return false;
+}
+
 static void end_account(struct account *a, const struct policy *policy)
 {
 	struct account_record *r = &a->record;
@@ -274,6 +282,8 @@ static void end_account(struct account *a, const struct policy *policy)
 	}
 	if (!recovering && policy->now_ms - r->ended_ms > ENDED_KEEP_S * SECOND_MS &&
 	    !secret_empty(&r->live.refresh)) {
+		if (account_holds_live(a))
+			account_displace_live(a, "logged out of its main store long ago");
 		record_supersede_live(r);
 		generation_free(&r->live);
 		a->record_changed = true;
@@ -362,8 +372,9 @@ void decide(struct account *a, const struct config *config, const struct policy 
 	reckon_expiry(a, config, policy);
 	adopt_named(a, policy);
 	adopt_sibling(a, policy);
+	adopt_behind_fence(a, policy);
 	adopt_newer_than_live(a, policy);
-	adopt_after_death(a, policy);
+	adopt_after_end(a, policy);
 	if (account_others_at_work(a)) {
 		judge_members(a, policy);
 		write_nothing(a);

@@ -4,52 +4,6 @@
 // unknown fence stands for.
 #include "keepalive/grouping.h"
 
-static void mark_shared(struct grouping *g, const struct credential *x, const struct credential *y)
-{
-	for (size_t i = 0; i < g->o->n_accounts; i++) {
-		struct account *a = &g->o->accounts[i];
-		if (!string_equal(a->record.profile, x->profile) &&
-		    !string_equal(a->record.profile, y->profile))
-			continue;
-		a->shared_token = true;
-		if (!a->skip)
-			problem_add(&g->o->problems, SEVERITY_ERROR, "shared_token", NULL,
-				    a->record.profile,
-				    xasprintf("its refresh token also stands under %s, which is "
-					      "another provider's, "
-					      "unknown or excluded: sent for neither",
-					      string_equal(a->record.profile, x->profile)
-						      ? y->profile
-						      : x->profile),
-				    xstrdup("give each its own login, or correct the provider or "
-					    "`exclude`"))
-				->needs_person = true;
-	}
-}
-
-void evidence_of_sharing(struct grouping *g)
-{
-	for (size_t i = 0; i < g->n_seats; i++) {
-		for (size_t k = 0; k < i; k++) {
-			const struct credential *x = &g->seats[i].copy->credential,
-						*y = &g->seats[k].copy->credential;
-			const struct provider *px, *py;
-			if (string_equal(x->provider, y->provider) &&
-			    string_equal(x->profile, y->profile))
-				continue;
-			if (!fingerprint_equal(x->fingerprint, y->fingerprint))
-				continue;
-			px = config_provider(g->config, x->provider);
-			py = config_provider(g->config, y->provider);
-			if (px && py && provider_same_family(px, py) &&
-			    config_excludes(g->config, x->provider, x->profile) ==
-				    config_excludes(g->config, y->provider, y->profile))
-				continue;
-			mark_shared(g, x, y);
-		}
-	}
-}
-
 // ---- a fence under a name that the ledger never saw: `doctor --fix` may rename a login and fence it off in one run
 
 static bool is_behind(const struct grouping *g, const struct account *a, const struct credential *c)
@@ -66,7 +20,8 @@ static bool is_behind(const struct grouping *g, const struct account *a, const s
 
 static void look_behind_fence(const struct grouping *g, struct account *a)
 {
-	if (!a->main || a->main->copy->kind != COPY_FENCED || a->recorded)
+	if (!a->main || a->main->copy->kind != COPY_FENCED ||
+	    (a->recorded && account_knows_fence(a, &a->main->copy->fence)))
 		return;
 	for (size_t i = 0; i < g->o->records.n; i++) {
 		const struct account_record *r = &g->o->records.list[i];
@@ -87,7 +42,8 @@ static void look_behind_fence(const struct grouping *g, struct account *a)
 			return;
 		}
 	}
-	for (size_t i = 0; i < g->n_seats; i++) {
+	// What only stands somewhere may be spent: nothing to replace a token by that is known.
+	for (size_t i = 0; i < g->n_seats && !a->recorded; i++) {
 		const struct copy *copy = g->seats[i].copy;
 		if (copy->kind == COPY_OAUTH && is_behind(g, a, &copy->credential)) {
 			credential_copy(&a->behind_fence, &copy->credential);
@@ -151,6 +107,92 @@ static void look_up_marks(struct grouping *g, struct account *a)
 		a->live_settled = receipt_is_settled(g->ledger, a->record.live.fingerprint);
 	else if (a->main && !fingerprint_empty(first_token(a)))
 		a->live_settled = receipt_is_settled(g->ledger, first_token(a));
+}
+
+// ---- who shares a token
+
+// A refresh token and the name it goes by: of a copy, or what an account would send though no copy shows it (a fence
+// stands in its place, or an old copy).
+struct claim {
+	const char *provider, *profile;
+	struct fingerprint token;
+};
+
+static bool is_claimed_by(const struct account *a, const struct claim *claim)
+{
+	bool first = !a->recorded && a->main && fingerprint_equal(first_token(a), claim->token);
+
+	return string_equal(a->record.profile, claim->profile) &&
+	       string_equal(a->record.provider, claim->provider) &&
+	       (first || account_holds(a, claim->token));
+}
+
+static void mark_shared(struct grouping *g, const struct claim *x, const struct claim *y)
+{
+	for (size_t i = 0; i < g->o->n_accounts; i++) {
+		struct account *a = &g->o->accounts[i];
+		bool by_x = is_claimed_by(a, x);
+		if (!by_x && !is_claimed_by(a, y))
+			continue;
+		a->shared_token = true;
+		if (!a->skip)
+			problem_add(&g->o->problems, SEVERITY_ERROR, "shared_token", NULL,
+				    a->record.profile,
+				    xasprintf("its refresh token also stands under %s, which is "
+					      "another provider's, unknown or excluded: sent for "
+					      "neither",
+					      by_x ? y->profile : x->profile),
+				    xstrdup("give each its own login, or correct the provider or "
+					    "`exclude`"))
+				->needs_person = true;
+	}
+}
+
+static bool may_share(const struct config *config, const struct claim *x, const struct claim *y)
+{
+	const struct provider *px, *py;
+
+	if (string_equal(x->provider, y->provider) && string_equal(x->profile, y->profile))
+		return true;
+	px = config_provider(config, x->provider);
+	py = config_provider(config, y->provider);
+	return px && py && provider_same_family(px, py) &&
+	       config_excludes(config, x->provider, x->profile) ==
+		       config_excludes(config, y->provider, y->profile);
+}
+
+static struct claim *list_claims(const struct grouping *g, size_t *ret_n)
+{
+	struct claim *claims = NULL;
+
+	for (size_t i = 0; i < g->n_seats; i++) {
+		const struct credential *c = &g->seats[i].copy->credential;
+		if (!fingerprint_empty(c->fingerprint))
+			*array_add(&claims, ret_n) =
+				(struct claim){c->provider, c->profile, c->fingerprint};
+	}
+	for (size_t i = 0; i < g->o->n_accounts; i++) {
+		const struct account *a = &g->o->accounts[i];
+		struct fingerprint token = a->recorded ? a->record.live.fingerprint
+					   : a->main   ? first_token(a)
+						       : (struct fingerprint){0};
+		if (!fingerprint_empty(token) && !a->record.ended_ms && a->n_members)
+			*array_add(&claims, ret_n) =
+				(struct claim){a->record.provider, a->record.profile, token};
+	}
+	return claims;
+}
+
+void evidence_of_sharing(struct grouping *g)
+{
+	size_t n = 0;
+	_cleanup_free_ struct claim *claims = list_claims(g, &n);
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < i; k++)
+			if (fingerprint_equal(claims[i].token, claims[k].token) &&
+			    !may_share(g->config, &claims[i], &claims[k]))
+				mark_shared(g, &claims[i], &claims[k]);
 }
 
 void evidence_of_account(struct grouping *g, struct account *a)

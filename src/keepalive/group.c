@@ -7,6 +7,14 @@
 // account of its own. Where it cannot be told whose a copy is, it is unproven: neither written nor spent.
 #include "keepalive/grouping.h"
 
+bool account_holds(const struct account *a, struct fingerprint token)
+{
+	for (size_t i = 0; i < a->n_members; i++)
+		if (fingerprint_equal(a->members[i].copy->credential.fingerprint, token))
+			return true;
+	return account_knows(a, token);
+}
+
 static bool is_account_copy(const struct copy *copy)
 {
 	return copy->kind == COPY_OAUTH || copy->kind == COPY_BLANK || copy->kind == COPY_FENCED;
@@ -60,7 +68,9 @@ struct member *grouping_add_member(struct account *a, struct seat *seat)
 		a->main = &a->members[0]; // the array may have moved
 	m->store = seat->store;
 	m->copy = seat->copy;
-	m->state = seat->copy->kind == COPY_FENCED ? COPY_STATE_FENCED : COPY_CURRENT;
+	m->state = seat->copy->kind == COPY_FENCED  ? COPY_STATE_FENCED
+		   : seat->copy->kind == COPY_BLANK ? COPY_ENDED
+						    : COPY_CURRENT;
 	seat->placed = true;
 	return m;
 }
@@ -73,17 +83,41 @@ void grouping_add_fixed(struct account *a, struct seat *seat, enum copy_state st
 	m->state = state;
 }
 
-// SQLite took this store's place, and with it the token that is still seen here: the runtime holds it there, where we
-// cannot write. Whoever shares it must not spend it.
-static void place_retired(struct account *a, struct seat *seat)
+// A database took this store's place: what is still seen here tells whose it is, and no more.
+static void place_retired(struct grouping *g, size_t base, struct seat *seat)
 {
-	struct fingerprint token = seat->copy->credential.fingerprint;
+	struct account *a = &g->o->accounts[base], *own = NULL;
+	const struct credential *c = &seat->copy->credential;
 
-	if (!a->main_trouble && !seat->store->served &&
-	    (!a->main || account_knows(a, token) ||
-	     fingerprint_equal(token, a->main->copy->credential.fingerprint)))
-		a->main_trouble = "its login also stands in a store that SQLite replaced";
-	grouping_add_fixed(a, seat, COPY_RETIRED);
+	if (seat->copy->kind == COPY_OAUTH && !account_knows(a, c->fingerprint) &&
+	    identity_compare(&a->record.identity, &c->identity) == IDENTITY_DIFFERENT) {
+		own = own_login_find(g, base + 1, seat->copy, BY_TOKEN);
+		if (!own)
+			own = own_login_find(g, base + 1, seat->copy, BY_IDENTITY);
+		if (!own)
+			own = own_login_add(g, seat->copy);
+	}
+	grouping_add_fixed(own ? own : &g->o->accounts[base], seat, COPY_RETIRED);
+}
+
+static bool serves_token(const struct account *a, struct fingerprint token)
+{
+	for (size_t i = 0; i < a->n_members; i++)
+		if (!a->members[i].fixed &&
+		    fingerprint_equal(a->members[i].copy->credential.fingerprint, token))
+			return true;
+	return account_knows(a, token);
+}
+
+// The runtime holds the retired store's token in a database that we cannot write. Whoever shares it must not spend it.
+static void warn_of_retired(struct grouping *g, size_t base, const struct seat *seat)
+{
+	for (size_t i = base; i < g->o->n_accounts; i++) {
+		struct account *a = &g->o->accounts[i];
+		if (!a->main_trouble && ((i == base && !a->main) ||
+					 serves_token(a, seat->copy->credential.fingerprint)))
+			a->main_trouble = "its login also stands in a store that SQLite replaced";
+	}
 }
 
 static bool any_database_holds(const struct grouping *g)
@@ -233,12 +267,16 @@ static void group_profile(struct grouping *g, struct seat **seats, size_t n)
 			    identity_empty(&seats[i]->copy->credential.identity) == named)
 				continue;
 			if (seats[i]->store->state == STORE_RETIRED)
-				place_retired(&g->o->accounts[base], seats[i]);
+				place_retired(g, base, seats[i]);
 			else
 				place(g, base, seats[i]);
 		}
 	}
-	judge_left_over(g, &g->o->accounts[base]);
+	for (size_t i = 0; i < n; i++)
+		if (seats[i]->store->state == STORE_RETIRED && !seats[i]->store->served)
+			warn_of_retired(g, base, seats[i]);
+	for (size_t i = base; i < g->o->n_accounts; i++)
+		judge_left_over(g, &g->o->accounts[i]);
 }
 
 static void add_skipped(struct grouping *g, struct seat *seat)
@@ -342,10 +380,10 @@ void group_accounts(struct observation *observation, const struct config *config
 		if (!g.seats[i].placed)
 			add_skipped(&g, &g.seats[i]);
 	skip_what_is_not_ours(&g);
-	evidence_of_sharing(&g);
 	for (size_t i = 0; i < observation->n_accounts; i++) {
 		main_copy_settle(&g, &observation->accounts[i]);
 		evidence_of_account(&g, &observation->accounts[i]);
 	}
+	evidence_of_sharing(&g);
 	free(g.seats);
 }

@@ -32,6 +32,9 @@ struct member *grouping_add_member(struct account *a, struct seat *seat);
 // … whose state is none of decide's business.
 void grouping_add_fixed(struct account *a, struct seat *seat, enum copy_state state);
 
+// Does the ledger know the token for this account's, or one of its copies hold it?
+bool account_holds(const struct account *a, struct fingerprint token);
+
 // ---- main_copy.c
 
 // NULL: it is not among those looked at.
@@ -51,6 +54,8 @@ enum known_by { BY_TOKEN, BY_FENCE, BY_IDENTITY };
 
 // The account, among those from index `first` on, that this copy belongs to: of the ledger, or just made. Or NULL.
 struct account *own_login_find(struct grouping *g, size_t first, const struct copy *copy, enum known_by by);
+// The account of its own that a copy's identity has, for now or in the ledger; made if there is none.
+struct account *own_login_add(struct grouping *g, const struct copy *copy);
 // One that nobody knows: an account of its own, unless an account id alone makes it look like a known one.
 void own_login_place_new(struct grouping *g, struct seat *seat);
 // The main store now holds somebody else than the record says: from now on the old login is an account of its own,

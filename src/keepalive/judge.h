@@ -8,6 +8,7 @@
 #include "keepalive/account.h"
 
 #define RUNTIME_MARGIN_S (5 * MINUTE_S) // OpenClaw refreshes by itself from here on
+#define REJECTIONS_MAX	 3		// so often a token may be refused before a person should look
 
 static inline bool member_is_login(const struct member *m)
 {
@@ -47,8 +48,6 @@ bool member_is_fresh(const struct account *a, const struct member *m);
 bool account_logged_out(const struct account *a);
 // An exchange of another run, or an orphan's of an earlier one, is under way.
 bool account_others_at_work(const struct account *a);
-// To be kept in displaced/. `store` NULL: it was live. `why` must live as long as the account.
-void account_displace(struct account *a, const struct credential *credential, const char *store, const char *why);
 // The live token is spent, and so is a fence that names it.
 void record_supersede_live(struct account_record *r);
 // Failures and back-off are over.
@@ -59,7 +58,8 @@ void adopt_named(struct account *a, const struct policy *policy);
 // Another name of this login went past our live token.
 void adopt_sibling(struct account *a, const struct policy *policy);
 void adopt_newer_than_live(struct account *a, const struct policy *policy);
-void adopt_after_death(struct account *a, const struct policy *policy);
+void adopt_behind_fence(struct account *a, const struct policy *policy);
+void adopt_after_end(struct account *a, const struct policy *policy);
 void adopt_newer_access(struct account *a, const struct policy *policy);
 // Tokens that nobody knows: adopted, superseded or diverged.
 void adopt_unknown(struct account *a, const struct policy *policy);

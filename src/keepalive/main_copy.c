@@ -91,25 +91,57 @@ struct seat *main_copy_find(struct grouping *g, struct account *a, struct seat *
 	return NULL;
 }
 
-void main_copy_settle(const struct grouping *g, struct account *a)
+// It was main, is sound, and has nobody's login under this profile any more.
+static bool is_logged_out(const struct store *was, const struct account *a)
+{
+	if (!was || was->state != STORE_OK)
+		return false;
+	for (size_t i = 0; i < was->n_copies; i++)
+		if (was->copies[i].kind != COPY_BLANK &&
+		    string_equal(was->copies[i].credential.provider, a->record.provider) &&
+		    string_equal(was->copies[i].credential.profile, a->record.profile))
+			return false;
+	return true;
+}
+
+// Where an own login's main is: an index of its members, or -1.
+static ssize_t find_own_main(const struct account *a)
+{
+	ssize_t first = -1;
+
+	for (size_t i = 0; i < a->n_members; i++) {
+		if (a->members[i].fixed)
+			continue;
+		if (string_equal(a->members[i].store->path, a->record.main_store))
+			return (ssize_t)i;
+		if (first < 0)
+			first = (ssize_t)i;
+	}
+	return first;
+}
+
+static void settle_own(const struct grouping *g, struct account *a)
 {
 	const struct store *was = grouping_store(g, a->record.main_store);
-	size_t at = 0;
+	ssize_t at = find_own_main(a);
 
-	if (!a->n_members || (a->main == NULL && !a->record.own_login))
-		return;
-	if (a->record.own_login && was && was->state != STORE_OK && !was->served) {
+	if (was && was->state != STORE_OK && !was->served)
 		a->main_trouble = "its main store cannot be read";
+	else if (at >= 0 && !is_logged_out(was, a))
+		a->main = &a->members[0];
+	if (!a->main)
 		return;
-	}
-	if (a->record.own_login) {
-		for (size_t i = 0; i < a->n_members; i++)
-			if (!a->members[i].fixed &&
-			    string_equal(a->members[i].store->path, a->record.main_store))
-				at = i;
-		struct member first = a->members[0];
-		a->members[0] = a->members[at];
-		a->members[at] = first;
-	}
-	a->main = a->members[0].fixed ? NULL : &a->members[0];
+	struct member first = a->members[0];
+	a->members[0] = a->members[at];
+	a->members[at] = first;
+}
+
+void main_copy_settle(const struct grouping *g, struct account *a)
+{
+	if (!a->n_members)
+		return;
+	if (a->record.own_login)
+		settle_own(g, a);
+	else if (a->main)
+		a->main = a->members[0].fixed ? NULL : &a->members[0];
 }

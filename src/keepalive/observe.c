@@ -94,6 +94,39 @@ static bool holds_back(const struct account *a)
 		a->outcome == OUTCOME_BUSY);
 }
 
+// The provider has refused this very token, or asked for patience, when it was sent for another name (which may be past by
+// now, as after a renaming).
+static bool backs_off(const struct account *other, const struct account *a,
+		      const struct policy *policy)
+{
+	const struct account_record *r = &other->record;
+
+	return !policy->force &&
+	       fingerprint_equal(r->live.fingerprint, a->record.live.fingerprint) &&
+	       accounts_connected(a, other) && r->error_code[0] &&
+	       (r->rejections >= REJECTIONS_MAX || r->not_before_ms > policy->now_ms);
+}
+
+static void back_off_together(struct observation *o, const struct policy *policy)
+{
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		struct account *a = &o->accounts[i];
+		for (size_t k = 0; a->send && k < o->n_accounts; k++) {
+			const struct account *other = &o->accounts[k];
+			bool refused = other->record.rejections >= REJECTIONS_MAX;
+			if (other == a || !backs_off(other, a, policy))
+				continue;
+			a->send = a->resend = false;
+			a->decision = refused ? DECISION_HOLD : DECISION_NONE;
+			a->outcome = refused ? OUTCOME_HELD : OUTCOME_FAILED;
+			a->code = other->record.error_code;
+			free(a->reason);
+			a->reason = xasprintf("%s has the same refresh token, and was refused (%s)",
+					      other->record.profile, other->record.error_code);
+		}
+	}
+}
+
 // A grant is refreshed for all its names or for none: one that is held, or whose store cannot be read, would be left
 // with the spent token.
 static void hold_together(struct observation *o)
@@ -243,12 +276,14 @@ int observe(const struct config *config, const struct policy *policy, const stru
 		ours.barred = ret->barred;
 	group(ret, config, ledger, holdings);
 	decide_each(ret, config, &ours);
+	back_off_together(ret, &ours);
 	hold_together(ret);
 	if (find_followers(ret)) {
 		accounts_free(ret);
 		group(ret, config, ledger, holdings);
 		set_siblings(ret);
 		decide_each(ret, config, &ours);
+		back_off_together(ret, &ours);
 		hold_together(ret);
 	}
 	say_problems(ret, policy);

@@ -4,26 +4,55 @@
 // its tokens first, and by its identity only where those say nothing.
 #include "keepalive/grouping.h"
 
-void own_login_split(struct grouping *g, size_t base)
+// The record as one of an agent's own login, under its own key. That it was logged out of main says nothing of the copies
+// that agents still have; but where its tokens were forgotten since, there is nothing left to keep alive.
+static void make_own(struct account *old, const struct account *base)
 {
-	struct account *old = grouping_add_account(g, "", "");
-	struct account *a = &g->o->accounts[base];
 	struct account_record *r = &old->record;
 
-	grouping_take_record(old, &a->record);
-	old->provider = a->provider;
+	grouping_take_record(old, &base->record);
+	old->provider = base->provider;
 	old->record_changed = true;
 	memcpy(old->renamed_from, r->key, sizeof(r->key));
 	account_key(r->key, r->state_dir, r->provider, r->profile, &r->identity);
 	r->own_login = r->split = true;
+	if (!secret_empty(&r->live.refresh))
+		r->ended_ms = 0;
 	free(TAKE_PTR(r->main_store));
+}
 
-	account_record_free(&a->record);
+static void begin_anew(struct account *a)
+{
+	struct account_record before = a->record;
+
+	a->record = (struct account_record){
+		.state_dir = xstrdup(before.state_dir),
+		.provider = xstrdup(before.provider),
+		.profile = xstrdup(before.profile),
+	};
+	memcpy(a->record.key, before.key, sizeof(before.key));
+	account_record_free(&before);
 	a->recorded = false;
-	a->record.state_dir = xstrdup(r->state_dir);
-	a->record.provider = xstrdup(r->provider);
-	a->record.profile = xstrdup(r->profile);
-	memcpy(a->record.key, old->renamed_from, sizeof(a->record.key));
+}
+
+void own_login_split(struct grouping *g, size_t base)
+{
+	struct account *a = &g->o->accounts[base], *old;
+	const struct account_record *own;
+	char key[33];
+
+	account_key(key, a->record.state_dir, a->record.provider, a->record.profile,
+		    &a->record.identity);
+	own = grouping_find_record(g, key);
+	if (own && !own->ended_ms) {
+		// The same person has an own login already, which goes on with its own tokens.
+		account_displace_live(a, "another person logged in to main");
+	} else {
+		old = grouping_add_account(g, "", "");
+		a = &g->o->accounts[base];
+		make_own(old, a);
+	}
+	begin_anew(a);
 }
 
 static bool record_matches(const struct account_record *r, const struct copy *copy,
@@ -65,20 +94,12 @@ static struct account_record *record_of_own_login(struct grouping *g, const stru
 	return ended;
 }
 
-static bool holds_token(const struct account *a, struct fingerprint token)
-{
-	for (size_t i = 0; i < a->n_members; i++)
-		if (fingerprint_equal(a->members[i].copy->credential.fingerprint, token))
-			return true;
-	return account_knows(a, token);
-}
-
 static bool own_login_matches(const struct account *a, const struct copy *copy, enum known_by by)
 {
 	if (!a->record.own_login)
 		return false;
 	if (by == BY_TOKEN)
-		return holds_token(a, copy->credential.fingerprint);
+		return account_holds(a, copy->credential.fingerprint);
 	return record_matches(&a->record, copy, by);
 }
 
@@ -105,40 +126,56 @@ struct account *own_login_find(struct grouping *g, size_t first, const struct co
 	return a;
 }
 
+// Its main is no more, nor does any copy stand that is known to be its.
+static bool is_orphaned(const struct grouping *g, const struct account *a)
+{
+	if (grouping_store(g, a->record.main_store))
+		return false;
+	for (size_t i = 0; i < g->n_seats; i++) {
+		const struct credential *c = &g->seats[i].copy->credential;
+		if (string_equal(c->provider, a->record.provider) &&
+		    string_equal(c->profile, a->record.profile) && account_knows(a, c->fingerprint))
+			return false;
+	}
+	return true;
+}
+
 // An account id alone may be a workspace that several people share: a login that nothing else is known of is that of the
-// record only where the record's own stands.
-static bool may_be_whose(const struct account *a, const struct seat *seat)
+// record only where the record's own stands, or where nothing of that is left.
+static bool may_be_whose(const struct grouping *g, const struct account *a, const struct seat *seat)
 {
 	return a->record.unreadable || string_equal(a->record.main_store, seat->store->path) ||
+	       is_orphaned(g, a) ||
 	       identity_compare(&a->record.identity, &seat->copy->credential.identity) ==
 		       IDENTITY_SAME;
 }
 
-void own_login_place_new(struct grouping *g, struct seat *seat)
+struct account *own_login_add(struct grouping *g, const struct copy *copy)
 {
-	const struct credential *c = &seat->copy->credential;
-	struct account_record *record;
-	struct account *a = NULL;
+	const struct credential *c = &copy->credential;
+	const struct account_record *record;
+	struct account *a;
 	char key[33];
 
 	account_key(key, g->o->stores.state_dir, c->provider, c->profile, &c->identity);
-	for (size_t i = 0; i < g->o->n_accounts && !a; i++)
+	for (size_t i = 0; i < g->o->n_accounts; i++)
 		if (string_equal(g->o->accounts[i].record.key, key))
-			a = &g->o->accounts[i];
+			return &g->o->accounts[i];
 	record = grouping_find_record(g, key);
-	if (!a) {
-		a = grouping_add_account(g, c->provider, c->profile);
-		a->record.own_login = true;
-		identity_copy(&a->record.identity, &c->identity);
-		memcpy(a->record.key, key, sizeof(key));
-		if (record)
-			grouping_take_record(a, record);
-		if (!record || may_be_whose(a, seat)) {
-			grouping_add_member(a, seat);
-			return;
-		}
-	}
-	if (may_be_whose(a, seat))
+	a = grouping_add_account(g, c->provider, c->profile);
+	a->record.own_login = true;
+	identity_copy(&a->record.identity, &c->identity);
+	memcpy(a->record.key, key, sizeof(key));
+	if (record)
+		grouping_take_record(a, record);
+	return a;
+}
+
+void own_login_place_new(struct grouping *g, struct seat *seat)
+{
+	struct account *a = own_login_add(g, seat->copy);
+
+	if ((!a->recorded && !a->n_members) || may_be_whose(g, a, seat))
 		grouping_add_member(a, seat);
 	else
 		grouping_add_fixed(a, seat, COPY_UNPROVEN);

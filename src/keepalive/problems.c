@@ -114,7 +114,9 @@ static void say_copy(struct observation *o, const struct account *a, const struc
 		code = "copy_unproven";
 		what = "it cannot be proven that this copy belongs to the account: it is neither "
 		       "written nor sent";
-		fix = adopt_command(a, m);
+		fix = !account_logged_out(a) ? adopt_command(a, m)
+		      : login		     ? xstrdup(login)
+					     : xstrdup("log in again in the main store");
 	} else if (m->state == COPY_FOREIGN) {
 		severity = SEVERITY_WARNING;
 		code = "copy_foreign";

@@ -1043,9 +1043,14 @@ static const struct scene ended[] = {
 	// a token in main that the ledger does not know
 	{"live=2 ended=-1h main:5 agent:2", "adopt/planned live=5 #+1 sup+2 anchor=5 before=2 "
 					    "unended displaced=2 settle=2 write=agent"},
+	// … also one whose time says nothing
+	{"live=2 ended=-1h main:5? agent:2", "adopt/planned live=5 #+1 sup+2 anchor=? before=2 "
+					     "unended displaced=2 settle=2 write=agent no-expiry"},
 	// a week later the tokens go
 	{"live=2 ended=-6d main:blank agent:2", "login/needs_login"},
-	{"live=2 ended=-8d main:blank agent:2", "login/needs_login sup+2 purged"},
+	{"live=2 ended=-8d main:blank agent:2",
+	 "login/needs_login sup+2 purged displaced=2"}, // an agent still holds it, unspent
+	{"live=2 ended=-8d main:blank agent:1 sup=1", "login/needs_login sup+2 purged"},
 	{"purged sup=2 anchor=2 ended=-8d main:2", "login/needs_login no-expiry"},
 	{"purged sup=2 anchor=2 ended=-8d main:5 agent:2",
 	 "adopt/planned live=5 #+1 anchor=5 before=2 unended write=agent"},

@@ -385,7 +385,7 @@ static const struct scene mains[] = {
 	// a retired agent store that shares the token: the runtime may spend it where we cannot
 	// write
 	{"main=1/alice a=retired:1/alice", "base<alice> trouble main* a-"},
-	{"main=1/alice a=retired:2/bob", "base<alice> main* a-"},
+	{"main=1/alice a=retired:2/bob", "base<alice> main* | own<bob> trouble a-"},
 	// nobody shows it
 	{"rec=1/alice@main main=empty", "base<alice>"},
 	{"rec=1/alice@main main=unreadable", "base<alice> trouble"},
