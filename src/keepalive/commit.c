@@ -507,10 +507,14 @@ void write_round(struct run *run)
 	struct observation o = {0};
 	bool seen = run_look(run, &o) >= 0;
 
-	for (size_t i = 0; i < run->n_grants; i++)
-		if (run->grants[i].stage == GRANT_WRITING &&
-		    !look_is_blind(&run->grants[i], &o, seen))
-			persist_grant(run, &run->grants[i], &o);
+	for (size_t i = 0; i < run->n_grants; i++) {
+		struct grant *g = &run->grants[i];
+		if (g->stage != GRANT_WRITING)
+			continue;
+		grant_follow(g, &o);
+		if (!look_is_blind(g, &o, seen))
+			persist_grant(run, g, &o);
+	}
 	for (size_t i = 0; i < run->n_grants; i++)
 		if (run->grants[i].stage == GRANT_WRITING)
 			end_round(run, &run->grants[i], &o,

@@ -173,6 +173,16 @@ bool grant_complete(struct grant *g, const struct observation *o)
 	return g->n_keys == before;
 }
 
+void grant_follow(struct grant *g, const struct observation *o)
+{
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		const struct account *a = &o->accounts[i];
+		if (a->renamed_from[0] && grant_has(g, a->renamed_from) &&
+		    !grant_has(g, a->record.key))
+			*array_add(&g->keys, &g->n_keys) = xstrdup(a->record.key);
+	}
+}
+
 static void collect_grants(struct run *run, const struct observation *o)
 {
 	for (size_t i = 0; i < o->n_accounts; i++) {

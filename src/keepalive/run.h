@@ -69,6 +69,9 @@ void grant_conclude(struct run *run, struct grant *g, enum outcome outcome, cons
 void grant_release(struct grant *g);
 // Accounts that share the live token (or the receipt, or a renamed record) with one of the grant's.
 bool grant_complete(struct grant *g, const struct observation *o);
+// Accounts that move away from one of the grant's keys, because somebody else has logged in there meanwhile. Our locks hold
+// for them, too: they have the same profile, and nobody else knows the new key yet.
+void grant_follow(struct grant *g, const struct observation *o);
 
 // claim.c: one attempt; leaves the grant waiting, discovering, exchanging, writing or done
 void grant_claim(struct run *run, struct grant *g);

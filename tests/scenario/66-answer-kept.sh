@@ -45,6 +45,16 @@ case "$statuses" in 1 | 3) ;; *) fail "status $statuses without a descriptor" ;;
 [ "$(locks_left)" = 2 ] || fail "no descriptor: $(locks_left) lock files guard the spent token"
 next_run_mends
 
+# Another person logs in to main while it is on its way: the agent that still has the first login gets it, in this run.
+in_flight
+mint bob left=5h
+write_store main xai:default=bob
+release_answer
+wait_keepers
+expect_eq status "$statuses" 0
+expect_generation alice a
+expect_eq "bob's login in main" "$(store_token main)" "$(login_token bob)"
+
 # Killed with the answer in its receipt; then a person logs in; and the receipt is not ours alone any more.
 answered() { grep -qas '^answered' "$LEDGER"/receipts/*; }
 in_flight
