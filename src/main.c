@@ -78,7 +78,7 @@ static int show_help(void)
 	       "      --state-dir DIR  OpenClaw's state directory (~/.openclaw)\n"
 	       "      --ledger-dir DIR our own record (~/.local/state/oauth-keepalive)\n"
 	       "  -j, --json           one JSON document on standard output\n"
-	       "  -v, --verbose        more detail      -q, --quiet    only problems\n"
+	       "  -v, --verbose        more detail      -q, --quiet    problems and changes\n"
 	       "  -h, --help           this text        -V, --version  version\n\n"
 	       "  refresh: --force (although not due), --at WHEN (what would be due by then),\n"
 	       "           --wait DURATION (for locks, default 10s), --dry-run (as preview)\n"

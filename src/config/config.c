@@ -187,21 +187,10 @@ static const struct rule http_rules[] = {
 };
 
 // Settings that are known and not there yet: an ignored one would be a lie.
-static int check_duration(struct reader *reader, config_setting_t *setting, const struct rule *rule,
-			  void *target)
-{
-	int64_t seconds;
-
-	(void)target;
-	return read_duration(reader, setting, rule, &seconds);
-}
-
 static const struct rule hook_rules[] = {
-	{"refreshed", read_unavailable},
-	{"needs_login", read_unavailable},
-	{"failed", read_unavailable},
-	{"timeout", check_duration, .least = 0, .most = HOUR_S},
-	{"stagger", check_duration, .least = 0, .most = HOUR_S},
+	{"refreshed", read_unavailable}, {"needs_login", read_unavailable},
+	{"failed", read_unavailable},	 {"timeout", read_unavailable},
+	{"stagger", read_unavailable},
 };
 
 static const struct rule cluster_rules[] = {

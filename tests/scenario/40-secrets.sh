@@ -65,11 +65,6 @@ for pid in $keeper_pid $courier; do
 done
 [ -n "$courier" ] || fail "no courier to look at"
 
-# A core dump, asked for by the kernel's own means: there is none, and a debugger of the same user gets nothing.
-if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
-	setpriv --reuid=65534 --clear-groups cat "/proc/$courier/environ" >/dev/null 2>&1 && fail "another user reads the courier"
-fi
-
 # ---- killed at any moment: what is left is private, and gone after the next run
 kill -9 "$keeper_pid"
 wait_keepers
@@ -117,5 +112,39 @@ strace -qq -e trace=execve -o /dev/null true 2>/dev/null && for call in fsync:1 
 	expect_eq "killed at $call: left behind" "$(find "$HOME" -name '*.tmp')" ""
 	expect_eq "killed at $call: posts" "$(($(posts) - POSTS_BEFORE))" 1
 done
+
+# ---- a debugger, or a core dump, of the same user: what may be looked at may be dumped, and neither program may. (Of
+# root's processes that cannot be seen, so root becomes somebody else.)
+fresh
+start_scripted
+fake dora left=30m
+write_store "main a" xai:default=dora
+answers "{\"body\": $(tokens dora2), \"held\": true}"
+AS=()
+if [ "$(id -u)" = 0 ]; then
+	AS=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	mkdir -m 755 "$T/bin"
+	install -m 755 "$OAUTH_KEEPALIVE" "$OAUTH_KEEPALIVE-courier" "$T/bin"
+	chown -R 65534:65534 "$HOME"
+	chmod 711 "$T"
+fi
+# shellcheck disable=SC2317 # by wait_until
+looks() { "${AS[@]}" cat "/proc/$1/environ" >/dev/null 2>&1; }
+keeper_command refresh
+chmod 644 "$T/keeper.conf"
+[ -d "$T/bin" ] && COMMAND[0]=$T/bin/oauth-keepalive
+"${AS[@]}" "${COMMAND[@]}" >"$out" 2>"$err" </dev/null &
+keeper_pid=$!
+wait_until was_sent
+"${AS[@]}" sleep 60 &
+SERVERS+=($!)
+wait_until looks $! # or nothing is shown by this: a process like any other can be looked at
+for pid in "$keeper_pid" "$(couriers)"; do
+	kill -0 "$pid" || fail "there is nothing to look at"
+	looks "$pid" && fail "a debugger of the same user may look into $(tr "\0" "\n" <"/proc/$pid/cmdline" | head -n 1)"
+done
+release_answer
+wait "$keeper_pid"
+expect_eq "exit status as another user" "$?" 0
 
 expect_no_secrets

@@ -136,8 +136,8 @@ static void test_all_settings(void **state)
 	     "\"openclaw-json\";"
 	     " role = \"external\"; refresh_token = \"share\"; } );\n"
 	     "exclude = ( \"anthropic:claude-cli\", \"personal:*\" );\n"
-	     "hooks = { refreshed = \"\"; needs_login = \"\"; failed = \"\"; timeout = \"30s\"; "
-	     "stagger = \"0s\"; };\n"
+	     "hooks = { refreshed = \"\"; needs_login = \"\"; failed = \"\"; timeout = \"\"; "
+	     "stagger = \"\"; };\n"
 	     "metrics_file = \"\"; cluster = { endpoints = ( ); prefix = \"\"; };\n",
 	     &config);
 	assert_string_equal(config.state_dir, state_dir);
@@ -460,7 +460,8 @@ static const struct {
 	{"hooks = { refreshed = \"logger x\"; };",
 	 "1: `hooks.refreshed`: is not available in this version; remove it"},
 	{"hooks = { failed = 7; };", "1: `hooks.failed`: is not available in this version"},
-	{"hooks = { timeout = 30; };", "1: `hooks.timeout`: must be a string"},
+	{"hooks = { timeout = \"30s\"; };", "1: `hooks.timeout`: is not available in this version"},
+	{"hooks = { stagger = \"0s\"; };", "1: `hooks.stagger`: is not available in this version"},
 	{"metrics_file = \"/x\";", "1: `metrics_file`: is not available in this version"},
 	{"cluster = { endpoints = ( \"https://10.0.0.1:2379\" ); };",
 	 "1: `cluster.endpoints`: is not available"},

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# A login saved at any step of keeper or courier, in the shared database or in an agent's, is what that store holds in
+# the end; no token is spent twice. (With JSON stores: 61-login-at-every-step.)
+. "$(dirname "$0")/sqlite.sh"
+strace -qq -e inject=getpid:signal=SIGCONT:when=1 -o /dev/null true 2>/dev/null || skip "strace may not inject here"
+
+start_oidc
+control delay '{"answers": 999, "ms": 20}' >/dev/null # so that it waits for the answer in poll
+mint template
+write_database "shared a b" xai:default=template
+mv "$STATE" "$T/template"
+STATE=@HOME@/.openclaw
+write_config
+mv "$T/keeper.conf" "$T/keeper.conf.template"
+"$PYTHON" "$TESTS/scenario/login-steps.py" "$T" "$CONTROL" "$OAUTH_KEEPALIVE" sqlite || FAILED=1
