@@ -4,8 +4,9 @@
 // by. What it does is chosen by environment variables:
 //
 //	PRELOAD_FAIL=N      the N-th allocation fails, whoever asked for it (libcurl, cJSON, SQLite,
-//libconfig, glibc) 	PRELOAD_FAIL=N+     … and every one after it 	PRELOAD_COUNT=FILE  at the end, how
-//many allocations there were 	PRELOAD_DUMP=FILE   at the end, all memory the process could write:
+//libconfig, glibc) 	PRELOAD_FAIL=N+     … and every one after it 	PRELOAD_COUNT=FILE  how many
+//allocations there were, eight bytes, right at any moment: the courier's end lets nothing be written
+//	PRELOAD_DUMP=FILE   at the end, all memory the process could write:
 //heap (freed or not), stack, data 	PRELOAD_TRY=FILE    on the first connect(2), that is within the
 //courier's sandbox, try to read, write and remove 	                    FILE, to run a program, to look into another
 //process; append what came of it to PRELOAD_LOG
@@ -35,9 +36,29 @@ void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 
-static unsigned long fail_at, count;
+static unsigned long fail_at, count_here, *count = &count_here;
 static bool fail_on, counting;
 static int log_fd = -1;
+
+static int create(const char *variable)
+{
+	const char *path = getenv(variable);
+
+	return path ? open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
+}
+
+static void share_count(void)
+{
+	int fd = create("PRELOAD_COUNT");
+
+	if (fd < 0)
+		return;
+	if (ftruncate(fd, sizeof(*count)) == 0)
+		count = mmap(NULL, sizeof(*count), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (count == MAP_FAILED)
+		_exit(99);
+	close(fd);
+}
 
 __attribute__((constructor)) static void start(void)
 {
@@ -50,12 +71,13 @@ __attribute__((constructor)) static void start(void)
 	}
 	if (log)
 		log_fd = open(log, O_WRONLY | O_APPEND | O_CLOEXEC);
+	share_count();
 	counting = true;
 }
 
 static bool fails(void)
 {
-	if (!counting || ++count < fail_at || fail_at == 0 || (count > fail_at && !fail_on))
+	if (!counting || ++*count < fail_at || fail_at == 0 || (*count > fail_at && !fail_on))
 		return false;
 	errno = ENOMEM;
 	return true;
@@ -98,13 +120,6 @@ int posix_memalign(void **ret, size_t alignment, size_t size)
 
 // ---- at the end
 
-static int create(const char *variable)
-{
-	const char *path = getenv(variable);
-
-	return path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
-}
-
 // Straight from memory to the file: a buffer of our own would only show up in the dump.
 static void dump_memory(int out)
 {
@@ -134,10 +149,7 @@ static void dump_memory(int out)
 __attribute__((destructor)) static void finish(void)
 {
 	counting = false;
-	int fd = create("PRELOAD_COUNT");
-	if (fd >= 0)
-		dprintf(fd, "%lu\n", count);
-	fd = create("PRELOAD_DUMP");
+	int fd = create("PRELOAD_DUMP");
 	if (fd >= 0)
 		dump_memory(fd);
 }

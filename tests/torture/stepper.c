@@ -14,7 +14,7 @@
 //
 // Without -n it only counts. TRACE gets one line for each syscall counted:
 //
-//	number process syscall target [receipt|sending|answered] [HIT action]
+//	number process kind syscall target [receipt|sending|answered] [HIT action]
 //
 // (those words, with number 0, of every record of a receipt, whether it counts or not)
 // and at last "end exit CODE" or "end signal NUMBER", of the keeper. Never a byte of what is
@@ -457,21 +457,20 @@ static const char *break_it(struct task *task, const struct call *call, const ui
 	return kill_victims();
 }
 
-static bool counts(const struct task *task, const struct call *call, const uint64_t *args,
-		   const char *target)
+static bool counts(enum kind kind, const char *target)
 {
-	return wanted.kinds & 1u << kind_of(task, call, args, target) &&
-	       (!wanted.part || strstr(target, wanted.part));
+	return wanted.kinds & 1u << kind && (!wanted.part || strstr(target, wanted.part));
 }
 
-static void show(long number, const struct task *task, const struct call *call, const char *target,
-		 const char *mark, const char *action)
+static void show(long number, const struct task *task, enum kind kind, const struct call *call,
+		 const char *target, const char *mark, const char *action)
 {
 	if (!wanted.trace)
 		return;
-	fprintf(wanted.trace, "%ld %s %s %s%s%s%s%s\n", number,
-		task->tgid == keeper ? "keeper" : "courier", call->name, target[0] ? target : "-",
-		mark ? " " : "", mark ? mark : "", *action ? " " : "", action);
+	fprintf(wanted.trace, "%ld %s %s %s %s%s%s%s%s\n", number,
+		task->tgid == keeper ? "keeper" : "courier", kinds[kind], call->name,
+		target[0] ? target : "-", mark ? " " : "", mark ? mark : "", *action ? " " : "",
+		action);
 }
 
 static void at_entry(struct task *task, const struct __ptrace_syscall_info *info)
@@ -488,13 +487,14 @@ static void at_entry(struct task *task, const struct __ptrace_syscall_info *info
 	else if (call->fd != NO_ARGUMENT)
 		read_fd_name(task, (int)args[call->fd], target);
 	const char *mark = mark_of(task, call, args);
-	if (counts(task, call, args, target)) {
+	enum kind kind = kind_of(task, call, args, target);
+	if (counts(kind, target)) {
 		count++;
 		if (wanted.at && (count == wanted.at || (count > wanted.at && wanted.later_too)))
 			action = break_it(task, call, args);
-		show(count, task, call, target, mark, action);
+		show(count, task, kind, call, target, mark, action);
 	} else if (mark) {
-		show(0, task, call, target, mark, "");
+		show(0, task, kind, call, target, mark, "");
 	}
 }
 

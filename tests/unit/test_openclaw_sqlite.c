@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "store/openclaw_sqlite.h"
+#include "store/sqlite_look.h"
 
 #define AGENT_TABLE                                                                                \
 	"CREATE TABLE auth_profile_store (store_key TEXT NOT NULL PRIMARY KEY, store_json TEXT "   \
@@ -540,6 +541,98 @@ static void test_creates_no_log(void **state)
 	assert_verdicts(SQLITE_UNREADABLE, SQLITE_ABSENT);
 }
 
+// ---- changed under the look
+
+#define UPDATED "UPDATE auth_profile_store SET store_json = 'new'"
+
+static sqlite3 *left_open;
+
+static void age(const char *path) // two files made in one tick of the clock look alike
+{
+	const struct timespec times[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static void change_in_place(void)
+{
+	make_database(agent_database, "DELETE", UPDATED);
+}
+
+static void change_by_rename(void)
+{
+	_cleanup_free_ char *other = path_join(directory, "restored");
+	_cleanup_free_ char *copy = xasprintf("cp '%s' '%s'", agent_database, other);
+
+	assert_int_equal(run(copy), 0);
+	make_database(other, "DELETE", UPDATED);
+	age(other);
+	assert_int_equal(rename(other, agent_database), 0);
+}
+
+static void change_in_log(void)
+{
+	left_open = open_database(agent_database, "WAL");
+	execute(left_open, UPDATED);
+}
+
+static void change_and_settle(void) // the log has come and gone, and the size is the same
+{
+	change_in_log();
+	assert_int_equal(sqlite3_close(TAKE_PTR(left_open)), SQLITE_OK);
+}
+
+struct changed_look {
+	void (*change)(void); // once, after this look has read
+	int looks;
+	char text[16];
+};
+
+static int look_and_change(sqlite3 *database, void *arg)
+{
+	struct changed_look *look = arg;
+	sqlite3_stmt *statement;
+
+	assert_int_equal(sqlite3_prepare_v2(database, "SELECT store_json FROM auth_profile_store",
+					    -1, &statement, NULL),
+			 SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	snprintf(look->text, sizeof(look->text), "%s", sqlite3_column_text(statement, 0));
+	sqlite3_finalize(statement);
+	if (look->looks++ == 0)
+		look->change();
+	return 0;
+}
+
+// A look without locks is good only if the file stayed what it was from before it to after it: else what it told may be
+// half of one state and half of the next.
+static void test_changed_under_the_look(void **state)
+{
+	static const struct {
+		const char *mode;
+		void (*change)(void);
+	} cases[] = {
+		{"DELETE", change_in_place},
+		{"DELETE", change_by_rename},
+		{"WAL", change_in_log},
+		{"WAL", change_and_settle},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct changed_look look = {.change = cases[i].change};
+		unlink(agent_database);
+		make_database(agent_database, cases[i].mode,
+			      AGENT_TABLE
+			      "INSERT INTO auth_profile_store VALUES ('primary', 'old', 1)");
+		age(agent_database);
+		assert_int_equal(sqlite_look(agent_database, look_and_change, &look), 0);
+		assert_string_equal(look.text, "new");
+		assert_int_equal(look.looks, 2);
+		sqlite3_close(TAKE_PTR(left_open));
+	}
+}
+
 // ---- reading and writing
 
 #define LOGIN(refresh)                                                                             \
@@ -837,6 +930,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_log_begun, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hot_journal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_creates_no_log, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_changed_under_the_look, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_checkpoint, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_compare_and_swap, setup, teardown),

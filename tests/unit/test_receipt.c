@@ -13,6 +13,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -605,6 +606,59 @@ static void test_held_by_whoever_lives(void **state)
 			 -ENOENT);
 }
 
+// ---- a disk that does not take it
+
+static int syncs, fail_sync; // so many were asked for; which of them fails
+static int files_synced, names_synced;
+static const char *name_looked_for;
+
+// Instead of the C library's, for all that is linked here.
+int fsync(int fd)
+{
+	struct stat st;
+
+	if (++syncs == fail_sync) {
+		errno = EIO;
+		return -1;
+	}
+	assert_int_equal(fstat(fd, &st), 0);
+	if (S_ISREG(st.st_mode))
+		files_synced++;
+	else if (name_looked_for && access(name_looked_for, F_OK) == 0)
+		names_synced++;
+	return (int)syscall(SYS_fsync, fd);
+}
+
+// "No receipt, no send" means one that outlives a power failure: its text, and then its name. If either cannot be made
+// durable there is no claim, and nothing is left that would look like one to the next run.
+static void test_claim_is_durable(void **state)
+{
+	struct fingerprint token = token_of("FAKE-REFRESH-1");
+	_cleanup_free_ char *path = path_of(token, "");
+	int fd = -1, needed;
+
+	(void)state;
+	name_looked_for = path;
+	syncs = fail_sync = files_synced = names_synced = 0;
+	assert_int_equal(receipt_claim(&ledger, token, both_keys, 2, courier, &fd), 0);
+	assert_int_equal(files_synced, 1);
+	assert_int_equal(names_synced, 1);
+	assert_int_equal(close(TAKE_FD(fd)), 0);
+	needed = syncs;
+	assert_int_equal(receipt_remove(&ledger, token), 0);
+	for (int n = 1; n <= needed; n++) {
+		syncs = 0, fail_sync = n;
+		assert_int_equal(receipt_claim(&ledger, token, both_keys, 2, courier, &fd), -EIO);
+		assert_int_equal(fd, -1);
+		assert_int_equal(count_files(), 0);
+	}
+	fail_sync = 0, name_looked_for = NULL;
+	assert_int_equal(receipt_claim(&ledger, token, both_keys, 2, courier, &fd), 0);
+	close(fd);
+}
+
+// ---- sweeping
+
 static void touch(const char *name)
 {
 	_cleanup_free_ char *path = xasprintf("%s/receipts/%s", ledger.directory, name);
@@ -687,6 +741,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_one_of_many_wins, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_settle_against_claims, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_held_by_whoever_lives, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_claim_is_durable, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sweep, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_ledger, setup, teardown),
 	};

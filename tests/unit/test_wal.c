@@ -4,10 +4,13 @@
 // WAL-reset bug (sqlite.org/wal.html): a checkpoint that goes on while another connection restarts the log marks pages as
 // copied that are not, and they are lost. So:
 //  - the bug is provoked, by letting a writer in at the one moment that matters (as SQLite's walrestart.test does): a
-//    library that is said to be sound must not lose anything;
+//    library that is said to be sound must not lose anything, and one that is said not to be must lose something, or the
+//    provocation misses its moment and proves nothing;
 //  - our write is broken into at each of its steps in turn by a writer that also checkpoints and restarts the log: it must
-//    not lose anything, sound or not, because it never checkpoints itself.
+//    not lose anything, sound or not, because it never checkpoints itself;
+//  - and what our write calls written has been synced, into the file that has the name.
 // A VFS in front of the system's gives the steps.
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -70,6 +73,9 @@ static void (*intruder)(void);
 #define CHECKPOINT_LOCK                                                                            \
 	1 // of the log's shared memory; alone, it is a checkpoint's (sqlite.org/walformat.html)
 static int checkpoints;
+static int unsynced[2];		  // writes to the kind's file that no sync has followed
+static void (*at_sync)(void);	  // comes once, at the next sync
+static int removed, removed_sync; // files; those of them whose directory was to be synced, too
 
 static void take_step(void)
 {
@@ -80,9 +86,14 @@ static void take_step(void)
 	armed = true;
 }
 
+static int kind_of(const sqlite3_file *file)
+{
+	return file->pMethods == &stepping_methods[LOG] ? LOG : DATABASE;
+}
+
 static const sqlite3_io_methods *system_of(const sqlite3_file *file)
 {
-	return system_methods[file->pMethods == &stepping_methods[LOG]];
+	return system_methods[kind_of(file)];
 }
 
 static int step_read(sqlite3_file *file, void *to, int n, sqlite3_int64 at)
@@ -94,12 +105,18 @@ static int step_read(sqlite3_file *file, void *to, int n, sqlite3_int64 at)
 static int step_write(sqlite3_file *file, const void *from, int n, sqlite3_int64 at)
 {
 	take_step();
+	unsynced[kind_of(file)]++;
 	return system_of(file)->xWrite(file, from, n, at);
 }
 
 static int step_sync(sqlite3_file *file, int flags)
 {
+	void (*come)(void) = armed ? TAKE_PTR(at_sync) : NULL;
+
 	take_step();
+	if (come)
+		come();
+	unsynced[kind_of(file)] = 0;
 	return system_of(file)->xSync(file, flags);
 }
 
@@ -169,6 +186,17 @@ static int open_stepping(sqlite3_vfs *vfs, const char *name, sqlite3_file *file,
 	return r;
 }
 
+static int delete_counted(sqlite3_vfs *vfs, const char *name, int sync)
+{
+	sqlite3_vfs *system = vfs->pAppData;
+
+	if (armed) {
+		removed++;
+		removed_sync += sync != 0;
+	}
+	return system->xDelete(system, name, sync);
+}
+
 // Who waits for what the interrupted one holds waits in vain.
 static int sleep_never(sqlite3_vfs *vfs, int us)
 {
@@ -187,6 +215,7 @@ static int register_stepping(void **state)
 	vfs.zName = "stepping";
 	vfs.pAppData = system;
 	vfs.xOpen = open_stepping;
+	vfs.xDelete = delete_counted;
 	vfs.xSleep = sleep_never;
 	return sqlite3_vfs_register(&vfs, true) == SQLITE_OK ? 0 : -1;
 }
@@ -219,15 +248,17 @@ static void checkpoint(sqlite3 *database)
 	sqlite3_wal_checkpoint_v2(database, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
-static void make_database(void)
+static void make_database(const char *journal_mode)
 {
+	_cleanup_free_ char *pragma = xasprintf("PRAGMA journal_mode = %s", journal_mode);
+
 	remove_database();
 	commits = 0;
 	others = open_database();
+	assert_int_equal(sqlite3_exec(others, pragma, NULL, NULL, NULL), SQLITE_OK);
 	assert_int_equal(
 		sqlite3_exec(
 			others,
-			"PRAGMA journal_mode = WAL;"
 			"CREATE TABLE auth_profile_store (store_key TEXT NOT NULL PRIMARY KEY, "
 			"store_json TEXT NOT NULL, updated_at INTEGER NOT NULL) STRICT;"
 			"CREATE TABLE auth_profile_state (state_key TEXT NOT NULL PRIMARY KEY, "
@@ -275,7 +306,7 @@ static void test_reset_during_checkpoint(void **state)
 	(void)state;
 	// Which of its steps is the moment depends on the version: one of them is, or none.
 	for (step_at = 1; step_at <= 40; step_at++) {
-		make_database();
+		make_database("WAL");
 		checkpoint(others);
 		armed = true, step = INT16_MIN;
 		sqlite3 *checkpointing = open_database();
@@ -300,6 +331,8 @@ static void test_reset_during_checkpoint(void **state)
 		      lost ? "a checkpoint may lose what others commit" : "nothing is lost");
 	if (openclaw_sqlite_is_sound(sqlite3_libversion_number()))
 		assert_int_equal(lost, 0);
+	else
+		assert_true(lost > 0);
 }
 
 // ---- what we do
@@ -317,7 +350,7 @@ static bool is_first(struct fingerprint standing, void *arg)
 	return fingerprint_equal(standing, fingerprint_of_bytes("FAKE-REFRESH-1", 14));
 }
 
-static void write_ours(void)
+static int try_to_write_ours(enum store_result *ret_result)
 {
 	_cleanup_secret_ struct secret access = {}, refresh = {};
 	struct store store = {
@@ -328,13 +361,27 @@ static void write_ours(void)
 				      .refresh = &refresh,
 				      .expires_ms = 4102444800000,
 				      .may_overwrite = is_first};
+	int r;
 
 	secret_set_string(&access, "FAKE-ACCESS-2");
 	secret_set_string(&refresh, "FAKE-REFRESH-2");
 	assert_int_equal(openclaw_sqlite_prove(&store), 0);
-	assert_int_equal(openclaw_sqlite_write(&store, &change, 1), 0);
-	assert_int_equal(change.result, STORE_WRITTEN);
+	r = openclaw_sqlite_write(&store, &change, 1);
+	*ret_result = change.result;
+	return r;
 }
+
+static void write_ours(void)
+{
+	enum store_result result;
+
+	assert_int_equal(try_to_write_ours(&result), 0);
+	assert_int_equal(result, STORE_WRITTEN);
+}
+
+#define REFRESH                                                                                    \
+	"SELECT json_extract(store_json, '$.profiles.\"xai:default\".refresh') "                   \
+	"FROM auth_profile_store"
 
 static void test_intruder_at_every_step_of_ours(void **state)
 {
@@ -344,7 +391,7 @@ static void test_intruder_at_every_step_of_ours(void **state)
 	intruder = write_and_restart;
 	checkpoints = 0;
 	for (step_at = 1, step = step_at; step >= step_at; step_at++) {
-		make_database();
+		make_database("WAL");
 		commit_usage(3);
 		checkpoint(others);
 		int before = commits;
@@ -352,9 +399,7 @@ static void test_intruder_at_every_step_of_ours(void **state)
 		write_ours();
 		armed = false;
 		intruded += commits - before;
-		_cleanup_free_ char *token = query(
-			"SELECT json_extract(store_json, '$.profiles.\"xai:default\".refresh') "
-			"FROM auth_profile_store");
+		_cleanup_free_ char *token = query(REFRESH);
 		assert_string_equal(token, "FAKE-REFRESH-2");
 		// A log that is taken for copied further than it is loses what comes next, when it is as long.
 		for (int i = 0; i < 8; i++) {
@@ -363,9 +408,7 @@ static void test_intruder_at_every_step_of_ours(void **state)
 		}
 		checkpoint(others);
 		assert_int_equal(usage_seen(), commits);
-		_cleanup_free_ char *again = query(
-			"SELECT json_extract(store_json, '$.profiles.\"xai:default\".refresh') "
-			"FROM auth_profile_store");
+		_cleanup_free_ char *again = query(REFRESH);
 		assert_string_equal(again, "FAKE-REFRESH-2");
 		_cleanup_free_ char *sound = query("PRAGMA integrity_check");
 		assert_string_equal(sound, "ok");
@@ -377,12 +420,73 @@ static void test_intruder_at_every_step_of_ours(void **state)
 	assert_true(intruded > step_at); // most of the time they get in
 }
 
+static const char *const journal_modes[] = {"WAL", "DELETE"};
+
+// A login is saved when it outlives a power failure: nothing we wrote is unsynced, and with no log the journal that would
+// undo it is gone for good. (With NORMAL a commit to the log is not synced, and FULL leaves the journal's removal open.)
+static void test_saved_is_synced(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(journal_modes); i++) {
+		make_database(journal_modes[i]);
+		sqlite3_close(others);
+		unsynced[DATABASE] = unsynced[LOG] = removed = removed_sync = 0;
+		armed = true, step = INT16_MIN;
+		write_ours();
+		armed = false;
+		assert_int_equal(unsynced[DATABASE], 0);
+		assert_int_equal(unsynced[LOG], 0);
+		assert_int_equal(removed_sync, removed);
+		assert_true(i == 0 || removed > 0);
+	}
+}
+
+// A restore puts another file there, with nothing of ours beside it.
+static void restore_another(void)
+{
+	_cleanup_free_ char *other = xasprintf("%s.restored", path);
+
+	remove_database();
+	assert_int_equal(rename(other, path), 0);
+}
+
+// The file is replaced in the middle of our COMMIT, when the last look at the name is long done: SQLite says written, and
+// it is, into a file that nobody will read. That must not count as saved, and the next try must find the one that is there.
+static void test_replaced_within_commit(void **state)
+{
+	_cleanup_free_ char *other = xasprintf("%s.restored", path);
+	enum store_result result;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(journal_modes); i++) {
+		make_database(journal_modes[i]);
+		sqlite3_close(others);
+		assert_int_equal(rename(path, other), 0);
+		make_database(journal_modes[i]);
+		sqlite3_close(others);
+		at_sync = restore_another;
+		armed = true, step = INT16_MIN;
+		assert_int_equal(try_to_write_ours(&result), -ESTALE);
+		armed = false;
+		assert_null(at_sync); // it came
+		_cleanup_free_ char *old = query(REFRESH);
+		assert_string_equal(old, "FAKE-REFRESH-1");
+		write_ours();
+		_cleanup_free_ char *new = query(REFRESH);
+		assert_string_equal(new, "FAKE-REFRESH-2");
+		_cleanup_free_ char *sound = query("PRAGMA integrity_check");
+		assert_string_equal(sound, "ok");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_reset_during_checkpoint, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_intruder_at_every_step_of_ours, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_saved_is_synced, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_replaced_within_commit, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("wal", tests, register_stepping, NULL);
