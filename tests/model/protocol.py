@@ -1044,6 +1044,7 @@ def moves(w, opt, fail):
     return out
 
 
+QUIET_MOVES = 400  # sends are counted: a run that sends for ever comes to no world twice
 UNDISTURBED = ['drop', 'net', 'finish', 'save', 'go', 'hold', 'start']
 
 
@@ -1058,8 +1059,9 @@ def quiet(w, opt, memo):
             memo[w] = (w, None)
             break
         w = min(possible, key=lambda m: UNDISTURBED.index(m[0]))[2]
-        if w in path:
+        if w in path or len(path) > QUIET_MOVES:
             memo[w] = (w, 'runs without end')
+            break
     for x in path:
         memo[x] = memo[w]
     return memo[w]
