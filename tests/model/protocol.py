@@ -3,16 +3,24 @@
 """Explicit-state model of the transaction (src/keepalive/cycle.h): every interleaving of it, and every kill.
 
 Who moves: two runs (each a keeper and its courier, killed apart or together, between any two durable writes),
-OpenClaw 2026.6.1 (holds the refresh lock over its HTTP request), a person (a login is issued, later saved; a
-logout), one restore of a main store, and the server: it rotates refresh tokens and revokes the family when a spent one
-comes back, or keeps them, or rotates them beside an access token that stays. A scenario gives each a budget. There is
-no time: a token is due, late, or an orphan at its hold limit whenever the budget allows. What is done under one store
-lock is one move.
+OpenClaw, a person (a login is issued, later saved; a logout), one restore of a main store, and the server: it rotates
+refresh tokens and revokes the family when a spent one comes back, or keeps them, or rotates them beside an access token
+that stays. There is no time: a token is due, late, or an orphan at its hold limit whenever the budget allows. What is
+done under one store lock is one move.
+
+There are two kinds of OpenClaw. 2026.6.1 holds the refresh lock over its HTTP request and leaves the store as it was if
+that fails. 2026.9.4 and later write a pending fence in the place of the token, in every store that holds it, drop the
+lock, send, take it again and settle: the answer, or a failed fence, and the token is gone. It is killed between any two
+of its steps, also between two stores. A fence ages when we have seen it in an earlier run and its maker is gone: the
+ten minutes are longer than a request takes (one that is stopped inside for longer is not in the model).
+
+What bounds it: every scenario gives each disturbance a budget, mostly of one, and tokens end with generation 5 (a
+scenario may say fewer), so that no scenario of --fast has more than 20000 worlds and all together take seconds.
 
 A *generation* is a number in order of issue; `tok` and `acc` say which refresh and access token it has. A copy is a
-generation or ABSENT. A *name* is an account (a profile id) of the login: with two names (openai, openai-codex) each
-has its main and agent copy, its record and its refresh lock; receipts are shared. Copies are read by `copy_token`, so
-that fences can be added there.
+generation, a Fence of one, or ABSENT. A *name* is an account (a profile id) of the login: with two names (openai,
+openai-codex) each has its main and agent copy, its record and its refresh lock; receipts are shared. A fence names its token only to who
+has that token: a mark or a receipt, which has a hash, is no help. `copy_token` gives none for it.
 
 Functions are called as in the code and stand in its order. What can be switched off is in RULES; `--mutants` proves
 that every rule is needed: without it some scenario fails. A rule is changed here first; a trace becomes a test.
@@ -24,11 +32,16 @@ P3   a copy is overwritten with a generation of an older login than its own
 P4   in the end a copy is not the live one and nobody is told, or a login that works is reported as lost
 P5   somebody is stuck: no move, runs without end, an answer that the next run may not finish, a receipt left open
 P6   main is written after a run saw it logged out and before anybody logged in
+P7   a fence: we send a token that OpenClaw has in flight; one that names a live or superseded token stands in the end
+     and nobody is told; a token that is fenced off and was sent twice is given to another copy
 
 The last column names the limits that were met; all are in the README: P1o after a courier died, an answer was lost, a
 store was restored, or an orphan reached its hold limit without a run; P3 when a run was killed between adopting a
 login and writing it, and OpenClaw rotated a copy of the old line meanwhile, or when the first run, without a ledger,
-meets a login beside a later rotation of the old line (either login is in displaced/).
+meets a login beside a later rotation of the old line (either login is in displaced/). P7 has two: `other name`, a
+failed fence under one name waits until another name of the login may send too, whose answer was lost or which needs a
+login (both are reported); and `fenced token mirrored`, when the answer to the last resort was lost, an agent that was
+behind is given the token all the same, as any token of unknown outcome is mirrored.
 """
 import argparse
 import sys
@@ -63,7 +76,6 @@ RULES = {
     'an aged fence has failed': 'decide: a pending fence whose maker is gone counts as a failed one',
     'sightings are kept': 'claim: when a pending fence was first seen is recorded by a run that is busy, too',
     'fenced is sent at once': 'decide: a failed fence of the live token is the last resort, whatever the time',
-    'fenced is not passed on': 'decide: no other copy gets a token that is fenced off and cannot be sent',
     'a foreign fence is a login': 'decide: a fence in main that names a token which we never had is for a person',
     'superseded fences are repaired': 'decide: a fence that names a superseded token is a superseded copy',
     'a good token lifts its fence': 'decide: the answer of a provider that keeps its token replaces the fence',
@@ -295,7 +307,9 @@ class Account:
         token = self.w.tok[fence.of]
         if token == self.live_token():
             return self.recovers and on('a good token lifts its fence')
-        return token in self.record.superseded and on('superseded fences are repaired')
+        if token not in self.record.superseded:
+            return not on('known fences only')
+        return on('superseded fences are repaired')
 
     def wait_for_fence(self):
         self.busy = True
@@ -480,7 +494,7 @@ class Account:
     def decide_fenced(self, unknown):
         """OpenClaw's own refresh of the live token failed, and it has thrown the token away"""
         if unknown and unknown.sends >= 2 and on('two sends at most'):
-            return self.conclude('login', () if on('fenced is not passed on') else self.judge_members())
+            return self.conclude('login')
         self.send = self.fenced = True
         return self.conclude('none', self.judge_members())
 
@@ -566,9 +580,10 @@ def write_store(w, store, names, opt, fail, who):
         elif not (token == w.tok[r.live] or token in r.superseded or token in w.marks) and on('compare-and-swap'):
             continue
         unknown = receipt_of(w, w.tok[r.live])
-        if (unknown and unknown.state == 'SENDING' and unknown.sends >= 2 and
+        if (unknown and unknown.state == 'SENDING' and
                 any(is_fence(c) and w.tok[c.of] == w.tok[r.live] for c in (w.names[n].main, w.names[n].agent))):
-            fail('P7', f'{who} gives {store} of {n} the token {r.live}, which is fenced off and was sent twice')
+            fail('P7', f'{who} gives {store} of {n} the token {r.live}, which is fenced off and may be spent',
+                 'fenced token mirrored' if unknown.sends < 2 else '')
         copy = generation_of(copy)
         if login_of(w, copy) > login_of(w, r.live):
             limit = 'no ledger' if opt['ledger'] is False and r.before == ABSENT else ''
@@ -672,7 +687,8 @@ class Run:
                 if send or answered is not None:
                     guard = answered is not None and not send and on('hold before takeover')
                     x = set_courier(x, self.i, ('guard', answered) if guard else ('ready',))
-                self.k = Keeper('GRANT_WAITING', names, FENCED if when == EARLY and fenced else when, 'c' if x.couriers[self.i] else 'k', None, (), 'claim')
+                self.k = Keeper('GRANT_WAITING', names, FENCED if when == EARLY and fenced else when,
+                                'c' if x.couriers[self.i] else 'k', None, (), 'claim')
                 label = f'{self.who} looks ({when}): {describe(accounts, names)}'
                 if not any(a.send or a.write or a.receipts for a in mine) and not on('nothing without the locks'):
                     self.k = self.k._replace(stage='GRANT_WRITING', todo=persist(w, names, accounts), then='round')
@@ -788,9 +804,8 @@ class Run:
         if stores:
             return self.go(f'round: {describe(accounts, k.names)}', w, todo=todo + stores)
         for n, a in zip(k.names, mine):
-            if k.stage == 'GRANT_WRITING' and a.fenced and any(
-                    r.token == k.token and isinstance(r.answer, int) for r in a.receipts):
-                self.fail('P7', f'{self.who} leaves the fence of {n}, though an answer has come')
+            if a.recovers and a.verdict == 'none' and a.fence_names_live():
+                self.fail('P7', f'{self.who} leaves the fence of {n}, though an answer shows its token to be good')
         self.go('round: nothing left to write', todo=todo + close, then='finish')
 
     def finish(self):
@@ -959,7 +974,8 @@ def fencing_openclaw_moves(w, opt, emit):
 def claim_fence(w, n, name, emit):
     """the pending fence: first where the login is, then in every other store that holds the same token"""
     main, agent = name.main, name.agent
-    if is_login(agent) and (not is_login(main) or agent > main) and not (is_fence(main) and w.tok[main.of] == w.tok[agent]):
+    fenced_in_main = is_fence(main) and is_login(agent) and w.tok[main.of] == w.tok[agent]
+    if is_login(agent) and (not is_login(main) or agent > main) and not fenced_in_main:
         store, other = 'agent', 'main'
     elif is_login(main):
         store, other = 'main', 'agent'
@@ -973,7 +989,8 @@ def claim_fence(w, n, name, emit):
     if has_peer:
         x = set_name(x, n, **{other: Fence('pending', getattr(name, other))})
     x = x._replace(openclaw=OpenClaw(n, store, copy, None))
-    emit('openclaw', f'OpenClaw fences {copy} in {store} of {n}, sends it', x._replace(wire=x.wire | {('oc', w.tok[copy])}))
+    emit('openclaw', f'OpenClaw fences {copy} in {store} of {n}, sends it',
+         x._replace(wire=x.wire | {('oc', w.tok[copy])}))
     if w.budget.dns:
         emit('fault', f'OpenClaw fences {copy} in {store} of {n}, cannot resolve the name',
              pay(x._replace(openclaw=x.openclaw._replace(answer='lost')), 'dns'))
@@ -1074,7 +1091,7 @@ def is_idle(w):
 def check_end(w, opt, memo, fail):
     for n, a in enumerate(look(w, 0, EARLY, opt)):
         if a.held_by_name:
-            fail('P7', f'{n} is fenced off and not sent at once: another name waits for its own last resort', 'other name')
+            fail('P7', f'{n} is fenced off and waits for another name', 'other name')
     w, stuck = quiet(w, opt, memo)
     if stuck:
         return fail('P5', stuck)
@@ -1109,8 +1126,11 @@ def check_end(w, opt, memo, fail):
 
 def check_fences(n, a, may_send, fail):
     for s, c in a.copies:
-        told = a.verdict in ('login', 'ended', 'diverged') or s == 'agent' and not a.knows(a.w.tok[generation_of(c)])
-        if is_fence(c) and not told and (may_send or not a.send):
+        if not is_fence(c):
+            continue
+        told = (a.verdict in ('login', 'ended', 'diverged') or a.held_by_name or
+                s == 'agent' and not a.knows(a.w.tok[c.of]))
+        if not told and (may_send or not a.send):
             fail('P7', f'{s} of {n} ends as {show(c)}, live is {a.recorded.live}, and nobody is told')
 
 
@@ -1218,6 +1238,8 @@ SCENARIOS |= {
     'fences, first run, agent ahead': dict(openclaw=1, due=1, dns=1, ledger=False, copies=[(0, 1)], **NEW),
     'fences, two names': dict(openclaw=1, due=1, dns=1, keeper=1, **NEW, **TWO),
     'fences, two names, lost': dict(openclaw=1, due=1, dns=1, lost=1, **NEW, **TWO),
+    'fences, two names, login': dict(openclaw=2, due=1, login=1, openclaw_killed=1, openclaw_fails=True, generations=3,
+                                     names=2, copies=[(0, 0), (0, ABSENT)], **NEW),
     'fences, two names, first run': dict(openclaw=1, due=1, openclaw_killed=1, openclaw_fails=True, ledger=False,
                                          **NEW, **TWO),
     'fences, two names, one new': dict(openclaw=1, due=1, openclaw_killed=1, openclaw_fails=True, ledger=[1],
