@@ -19,8 +19,8 @@ scenario may say fewer), so that no scenario of --fast has more than 20000 world
 
 A *generation* is a number in order of issue; `tok` and `acc` say which refresh and access token it has. A copy is a
 generation, a Fence of one, or ABSENT. A *name* is an account (a profile id) of the login: with two names (openai,
-openai-codex) each has its main and agent copy, its record and its refresh lock; receipts are shared. A fence names its token only to who
-has that token: a mark or a receipt, which has a hash, is no help. `copy_token` gives none for it.
+openai-codex) each has its main and agent copy, its record and its refresh lock; receipts are shared. A fence names its
+token only to who has that token: a mark or a receipt, which has a hash, is no help. `copy_token` gives none for it.
 
 Functions are called as in the code and stand in its order. What can be switched off is in RULES; `--mutants` proves
 that every rule is needed: without it some scenario fails. A rule is changed here first; a trace becomes a test.
@@ -35,13 +35,15 @@ P6   main is written after a run saw it logged out and before anybody logged in
 P7   a fence: we send a token that OpenClaw has in flight; one that names a live or superseded token stands in the end
      and nobody is told; a token that is fenced off and was sent twice is given to another copy
 
-The last column names the limits that were met; all are in the README: P1o after a courier died, an answer was lost, a
+The last column names the limits that were met. Those of P1o and P3 are in the README: P1o after a courier died, an answer was lost, a
 store was restored, or an orphan reached its hold limit without a run; P3 when a run was killed between adopting a
 login and writing it, and OpenClaw rotated a copy of the old line meanwhile, or when the first run, without a ledger,
-meets a login beside a later rotation of the old line (either login is in displaced/). P7 has two: `other name`, a
+meets a login beside a later rotation of the old line (either login is in displaced/). Those of P7 are what the code does and
+nobody has decided yet: `other name`, a
 failed fence under one name waits until another name of the login may send too, whose answer was lost or which needs a
 login (both are reported); and `fenced token mirrored`, when the answer to the last resort was lost, an agent that was
-behind is given the token all the same, as any token of unknown outcome is mirrored.
+behind is given the token all the same, as any token of unknown outcome is mirrored; `lifted by an older answer`, a run
+that finishes the receipt of the token before takes that answer for a proof that the fenced one is good.
 """
 import argparse
 import sys
@@ -577,6 +579,9 @@ def write_store(w, store, names, opt, fail, who):
         if is_fence(copy):
             if not may_replace_fence(w, w.names[n], copy):
                 continue
+            if w.tok[copy.of] == w.tok[r.live] and opt['server'] != 'keeps':
+                fail('P7', f'{who} lifts the fence in {store} of {n} with the same token {r.live}, untried',
+                     'lifted by an older answer')
         elif not (token == w.tok[r.live] or token in r.superseded or token in w.marks) and on('compare-and-swap'):
             continue
         unknown = receipt_of(w, w.tok[r.live])
@@ -804,7 +809,7 @@ class Run:
         if stores:
             return self.go(f'round: {describe(accounts, k.names)}', w, todo=todo + stores)
         for n, a in zip(k.names, mine):
-            if a.recovers and a.verdict == 'none' and a.fence_names_live():
+            if self.opt['server'] == 'keeps' and a.recovers and a.verdict == 'none' and a.fence_names_live():
                 self.fail('P7', f'{self.who} leaves the fence of {n}, though an answer shows its token to be good')
         self.go('round: nothing left to write', todo=todo + close, then='finish')
 
@@ -1112,7 +1117,8 @@ def check_end(w, opt, memo, fail):
         check_fences(n, a, len(w.par) < opt['generations'], fail)
         works = w.server[w.tok[live]] == 'live'
         for s, c in a.copies if a.verdict == 'none' else ():
-            if is_login(c) and (w.tok[c], w.acc[c]) != (w.tok[live], w.acc[live]) and w.tok[c] not in a.recorded.diverged:
+            if (is_login(c) and (w.tok[c], w.acc[c]) != (w.tok[live], w.acc[live]) and
+                    w.tok[c] not in a.recorded.diverged):
                 fail('P4', f'{s} of {n} ends as {c}, live is {live}')
         unknown_fence = any(is_fence(c) and not a.knows(w.tok[c.of]) for _, c in a.copies)  # reported
         if a.verdict == 'none' and not works and not unknown_fence and not w.ghost.excuse:
