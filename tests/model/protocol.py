@@ -35,15 +35,15 @@ P6   main is written after a run saw it logged out and before anybody logged in
 P7   a fence: we send a token that OpenClaw has in flight; one that names a live or superseded token stands in the end
      and nobody is told; a token that is fenced off and was sent twice is given to another copy
 
-The last column names the limits that were met. Those of P1o and P3 are in the README: P1o after a courier died, an answer was lost, a
-store was restored, or an orphan reached its hold limit without a run; P3 when a run was killed between adopting a
-login and writing it, and OpenClaw rotated a copy of the old line meanwhile, or when the first run, without a ledger,
-meets a login beside a later rotation of the old line (either login is in displaced/). Those of P7 are what the code does and
-nobody has decided yet: `other name`, a
-failed fence under one name waits until another name of the login may send too, whose answer was lost or which needs a
-login (both are reported); and `fenced token mirrored`, when the answer to the last resort was lost, an agent that was
-behind is given the token all the same, as any token of unknown outcome is mirrored; `lifted by an older answer`, a run
-that finishes the receipt of the token before takes that answer for a proof that the fenced one is good.
+The last column names the limits that were met. Those of P1o and P3 are in the README: P1o after a courier died, an
+answer was lost, a store was restored, or an orphan reached its hold limit without a run; P3 when a run was killed
+between adopting a login and writing it, and OpenClaw rotated a copy of the old line meanwhile, or when the first run,
+without a ledger, meets a login beside a later rotation of the old line (either login is in displaced/). Those of P7 are
+what the code does, found here and to be decided: `other name`, a failed fence under one name waits until another name
+of the login may send too, whose answer was lost or which needs a login (both are reported); `fenced token mirrored`,
+when the answer to the last resort was lost, an agent that was behind is given the token all the same, as any token of
+unknown outcome is mirrored; `lifted by an older answer`, a run that finishes the receipt of the token before takes that
+answer for a proof that the fenced one is good.
 """
 import argparse
 import sys
