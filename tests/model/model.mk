@@ -1,4 +1,4 @@
-# The model of the protocol: model-fast takes seconds and is part of every CI run; model takes minutes.
+# The model of the protocol: model-fast takes half a minute and is part of every CI run; model takes minutes.
 
 model-fast:
 	$(Q)python3 tests/model/protocol.py --fast

@@ -3,16 +3,24 @@
 """Explicit-state model of the transaction (src/keepalive/cycle.h): every interleaving of it, and every kill.
 
 Who moves: two runs (each a keeper and its courier, killed apart or together, between any two durable writes),
-OpenClaw 2026.6.1 (holds the refresh lock over its HTTP request), a person (a login is issued, later saved; a
-logout), one restore of a main store, and the server: it rotates refresh tokens and revokes the family when a spent one
-comes back, or keeps them, or rotates them beside an access token that stays. A scenario gives each a budget. There is
-no time: a token is due, late, or an orphan at its hold limit whenever the budget allows. What is done under one store
-lock is one move.
+OpenClaw, a person (a login is issued, later saved; a logout), one restore of a main store, and the server: it rotates
+refresh tokens and revokes the family when a spent one comes back, or keeps them, or rotates them beside an access token
+that stays. There is no time: a token is due, late, or an orphan at its hold limit whenever the budget allows. What is
+done under one store lock is one move.
+
+There are two kinds of OpenClaw. 2026.6.1 holds the refresh lock over its HTTP request and leaves the store as it was if
+that fails. 2026.9.4 and later write a pending fence in the place of the token, in every store that holds it, drop the
+lock, send, take it again and settle: the answer, or a failed fence, and the token is gone. It is killed between any two
+of its steps, also between two stores. A fence ages when we have seen it in an earlier run and its maker is gone: the
+ten minutes are longer than a request takes (one that is stopped inside for longer is not in the model).
+
+What bounds it: every scenario gives each disturbance a budget, mostly of one, and tokens end with generation 5 (a
+scenario may say fewer), so that no scenario of --fast has more than 20000 worlds and all together take seconds.
 
 A *generation* is a number in order of issue; `tok` and `acc` say which refresh and access token it has. A copy is a
-generation or ABSENT. A *name* is an account (a profile id) of the login: with two names (openai, openai-codex) each
-has its main and agent copy, its record and its refresh lock; receipts are shared. Copies are read by `copy_token`, so
-that fences can be added there.
+generation, a Fence of one, or ABSENT. A *name* is an account (a profile id) of the login: with two names (openai,
+openai-codex) each has its main and agent copy, its record and its refresh lock; receipts are shared. A fence names its
+token only to who has that token: a mark or a receipt, which has a hash, is no help. `copy_token` gives none for it.
 
 Functions are called as in the code and stand in its order. What can be switched off is in RULES; `--mutants` proves
 that every rule is needed: without it some scenario fails. A rule is changed here first; a trace becomes a test.
@@ -24,11 +32,18 @@ P3   a copy is overwritten with a generation of an older login than its own
 P4   in the end a copy is not the live one and nobody is told, or a login that works is reported as lost
 P5   somebody is stuck: no move, runs without end, an answer that the next run may not finish, a receipt left open
 P6   main is written after a run saw it logged out and before anybody logged in
+P7   a fence: we send a token that OpenClaw has in flight; one that names a live or superseded token stands in the end
+     and nobody is told; a token that is fenced off and was sent twice is given to another copy
 
-The last column names the limits that were met; all are in the README: P1o after a courier died, an answer was lost, a
-store was restored, or an orphan reached its hold limit without a run; P3 when a run was killed between adopting a
-login and writing it, and OpenClaw rotated a copy of the old line meanwhile, or when the first run, without a ledger,
-meets a login beside a later rotation of the old line (either login is in displaced/).
+The last column names the limits that were met. Those of P1o and P3 are in the README: P1o after a courier died, an
+answer was lost, a store was restored, or an orphan reached its hold limit without a run; P3 when a run was killed
+between adopting a login and writing it, and OpenClaw rotated a copy of the old line meanwhile, or when the first run,
+without a ledger, meets a login beside a later rotation of the old line (either login is in displaced/). Those of P7 are
+what the code does, found here and to be decided: `other name`, a failed fence under one name waits until another name
+of the login may send too, whose answer was lost or which needs a login (both are reported); `fenced token mirrored`,
+when the answer to the last resort was lost, an agent that was behind is given the token all the same, as any token of
+unknown outcome is mirrored; `lifted by an older answer`, a run that finishes the receipt of the token before takes that
+answer for a proof that the fenced one is good.
 """
 import argparse
 import sys
@@ -58,28 +73,41 @@ RULES = {
     'ended is sticky': 'decide: a logged-out main that a backup brought back stays logged out',
     'only main ends the end': 'decide: neither an agent\'s login nor another name ends it',
     'an old backup ends no end': 'decide: nor does an unknown token in main that is older than the live login',
+    'a young fence is waited for': 'decide: nothing is sent or written beside a fence whose maker may be at work',
+    'a young fence bars adoption': 'decide: nor is a newer login adopted, before it is settled',
+    'an aged fence has failed': 'decide: a pending fence whose maker is gone counts as a failed one',
+    'sightings are kept': 'claim: when a pending fence was first seen is recorded by a run that is busy, too',
+    'fenced is sent at once': 'decide: a failed fence of the live token is the last resort, whatever the time',
+    'a foreign fence is a login': 'decide: a fence in main that names a token which we never had is for a person',
+    'superseded fences are repaired': 'decide: a fence that names a superseded token is a superseded copy',
+    'a good token lifts its fence': 'decide: the answer of a provider that keeps its token replaces the fence',
+    'behind the fence': 'observe: an unknown fence names the token of another name, or of a copy',
+    'names wait together': 'observe: what one name may not send, no other name of the grant sends',
     'receipt before send': 'exchange: no receipt, no send',
     'courier checks locks': 'exchange: the courier sends only while all lock files are its own',
     'courier guards answer': 'exchange: an orphan with an answer stays until the hold limit',
     'who leads is saved first': 'commit: a name that follows another one is saved after it',
     'open receipts are closed last': 'commit: a token retired by one name keeps its receipt until all are written',
     'compare-and-swap': 'commit: only a copy whose token is known is overwritten',
+    'known fences only': 'commit: a fence is overwritten only if it names a live or superseded token',
     'settle only after ledger': 'commit: a receipt is closed when ledger and copies have its answer',
     'locks until written': 'commit: the refresh locks are released when the copies are written',
 }
 OFF = set()
 ABSENT = -1
 EARLY, DUE, LATE = 'early', 'due', 'late'  # when a run happens; late: it is time for the last resort
+FENCED = 'fenced'  # a run that sends as the last resort because OpenClaw has thrown its token away
 
 World = namedtuple('World', 'par tok acc server names receipts marks displaced keepers couriers openclaw wire login '
                             'budget history ghost')
-Name = namedtuple('Name', 'main agent record refresh_lock account_lock')
+Name = namedtuple('Name', 'main agent record sighted refresh_lock account_lock')
+Fence = namedtuple('Fence', 'state of')  # a copy: 'pending' or 'failed', of a generation
 Record = namedtuple('Record', 'live superseded anchor before diverged ended dead')
 Receipt = namedtuple('Receipt', 'token state sends answer names courier')  # answer: generation, 'dead', 'not spent'
 Keeper = namedtuple('Keeper', 'stage names when owner token todo then')  # todo: the durable writes that are left
-OpenClaw = namedtuple('OpenClaw', 'name store answer')
+OpenClaw = namedtuple('OpenClaw', 'name store copy answer')
 Budget = namedtuple('Budget', 'keeper courier both lost connect not_spent busy login logout restore openclaw reclaim '
-                              'due')
+                              'dns openclaw_killed due')
 Ghost = namedtuple('Ghost', 'sent spent received peers excuse out')  # seen by the properties only
 
 
@@ -117,8 +145,31 @@ def login_of(w, g):
     return g
 
 
+def is_login(copy):
+    return isinstance(copy, int) and copy != ABSENT
+
+
+def is_fence(copy):
+    return isinstance(copy, Fence)
+
+
 def copy_token(w, copy):
-    return w.tok[copy] if copy != ABSENT else None
+    """what compares as a token: a fence has none"""
+    return w.tok[copy] if is_login(copy) else None
+
+
+def generation_of(copy):
+    return copy.of if is_fence(copy) else copy
+
+
+def show(copy):
+    return f'{copy.state}({copy.of})' if is_fence(copy) else str(copy)
+
+
+def may_be_at_work(w, fence):
+    """OpenClaw with its own refresh; the ten minutes that a fence needs to age are longer than that takes"""
+    token = w.tok[fence.of]
+    return ('oc', token) in w.wire or (w.openclaw is not None and w.tok[w.openclaw.copy] == token)
 
 
 # ---- receipts, locks, couriers. A courier is ('ready',), ('request', token), ('sent', token) or ('guard', token).
@@ -192,17 +243,21 @@ class Account:
 
     def __init__(self, w, n, me, when, claimed, opt, sibling):
         name = w.names[n]
+        self.n, self.sighted = n, name.sighted
         self.w, self.me, self.when, self.claimed, self.opt, self.sibling = w, me, when, claimed, opt, sibling
         self.main, self.recorded, self.record = name.main, name.record, name.record
         self.copies = [(s, c) for s, c in (('main', name.main), ('agent', name.agent)) if c != ABSENT]
+        self.behind = self.behind_fence()
         tokens = {copy_token(w, c) for _, c in self.copies} | ({w.tok[name.record.live]} if name.record else set())
+        tokens |= {copy_token(w, self.behind)}
         self.receipts = [r for r in w.receipts if n in r.names or r.token in tokens]
         self.verdict, self.write = 'none', ()
-        self.recovers = self.busy = self.send = False
+        self.recovers = self.busy = self.send = self.fenced = self.held_by_name = False
         self.displaced, self.settle, self.drop, self.close = [], [], [], []
 
     def has_work(self):
-        return bool(self.send or self.record != self.recorded or self.settle or self.drop or self.close or self.write)
+        return bool(self.send or self.record != self.recorded or self.sighted != self.w.names[self.n].sighted or
+                    self.settle or self.drop or self.close or self.write)
 
     def live_token(self):
         return self.w.tok[self.record.live]
@@ -219,7 +274,57 @@ class Account:
 
     def is_fresh(self, copy):
         token = copy_token(self.w, copy)
-        return copy != ABSENT and not self.knows(token) and token not in self.w.marks
+        return is_login(copy) and not self.knows(token) and token not in self.w.marks
+
+    # fences.c, evidence.c
+
+    def behind_fence(self):
+        """never seen, and fenced in main: the same token under another name, or in a copy"""
+        if self.recorded or not is_fence(self.main) or not on('behind the fence'):
+            return ABSENT
+        seen = {n.record.live for n in self.w.names if n.record}
+        seen |= {c for n in self.w.names for c in (n.main, n.agent) if is_login(c)}
+        return max((g for g in seen if self.w.tok[g] == self.w.tok[self.main.of]), default=ABSENT)
+
+    def is_young(self, fence):
+        """until it is ten minutes old by our own first sighting"""
+        if not on('an aged fence has failed'):
+            return fence.state == 'pending'
+        return fence.state == 'pending' and (self.w.tok[fence.of] not in self.w.names[self.n].sighted or
+                                             may_be_at_work(self.w, fence))
+
+    def any_young(self):
+        return (on('a young fence is waited for') and
+                any(is_fence(c) and self.is_young(c) for _, c in self.copies))
+
+    def sight(self):
+        self.sighted = frozenset(self.w.tok[c.of] for _, c in self.copies if is_fence(c) and c.state == 'pending')
+
+    def fence_names_live(self):
+        return any(is_fence(c) and self.w.tok[c.of] == self.live_token() for _, c in self.copies)
+
+    def is_repaired(self, fence):
+        if on('a young fence is waited for') and self.is_young(fence):
+            return False
+        token = self.w.tok[fence.of]
+        if token == self.live_token():
+            return self.recovers and on('a good token lifts its fence')
+        if token not in self.record.superseded:
+            return not on('known fences only')
+        return on('superseded fences are repaired')
+
+    def wait_for_fence(self):
+        self.busy = True
+        return self.conclude('busy')
+
+    def unknown_to_ledger(self):
+        """no record: there is only what stands in main"""
+        self.sight()
+        if self.any_young():
+            return self.wait_for_fence()
+        return self.conclude('login')
+
+    # adopt.c
 
     def issue_compare(self, a, b):
         return 0 if self.opt['unordered'] else (a > b) - (a < b)
@@ -250,6 +355,8 @@ class Account:
 
     def adopt_newer_than_live(self):
         if self.main == ABSENT or self.others_at_work():
+            return
+        if self.any_young() and on('a young fence bars adoption'):
             return
         if self.record.ended and on('only main ends the end') and not self.is_fresh(self.main):
             return
@@ -324,6 +431,8 @@ class Account:
     def judge_members(self):
         """the copies to write"""
         def is_superseded(c):
+            if is_fence(c):
+                return self.is_repaired(c)
             if copy_token(self.w, c) == self.live_token():
                 return self.w.acc[c] != self.w.acc[self.record.live]
             return not self.is_fresh(c)
@@ -339,9 +448,16 @@ class Account:
 
     def decide(self):
         if self.record is None:
-            if self.main == ABSENT:
-                return self.conclude('login')
-            self.record = Record(self.main, frozenset(), self.main, ABSENT, frozenset(), False, False)
+            first = self.behind if is_fence(self.main) else self.main
+            if first == ABSENT:
+                return self.unknown_to_ledger()
+            if is_login(self.main):  # then nothing but that can be live
+                before, self.sighted = self.sighted, None
+                self.sight()
+                if self.any_young():
+                    return self.wait_for_fence()
+                self.sighted = before
+            self.record = Record(first, frozenset(), first, ABSENT, frozenset(), False, False)
         self.live_settled = self.live_token() in self.w.marks
         if self.sibling is not None and not self.knows(self.w.tok[self.sibling]):
             self.adopt(self.sibling, ends_the_end=False)
@@ -349,7 +465,10 @@ class Account:
         if self.others_at_work():
             self.busy = True
             return self.conclude('busy')
+        self.sight()
         unknown = self.judge_receipts()
+        if self.any_young():
+            return self.wait_for_fence()
         if self.remains_ended():
             return self.end_account()
         self.adopt_newer_access()
@@ -358,16 +477,27 @@ class Account:
             return self.end_account()
         if self.is_fresh(self.main):
             return self.conclude('diverged')
-        if self.record.dead:
+        if is_fence(self.main) and not self.knows(self.w.tok[self.main.of]) and on('a foreign fence is a login'):
             return self.conclude('login')
-        if self.live_settled and not unknown:
-            return self.conclude('login', self.judge_members())
+        if self.record.dead or self.live_settled:
+            return self.conclude('login')
+        if unknown and unknown.token != self.live_token():
+            unknown = None
+        if self.fence_names_live() and not self.recovers and on('fenced is sent at once'):
+            return self.decide_fenced(unknown)
         if unknown and unknown.token == self.live_token():
             if unknown.sends >= 2 and on('two sends at most'):
                 return self.conclude('login', self.judge_members())
             self.send = self.when == LATE
             return self.conclude('hold', self.judge_members())
         self.send = self.when == DUE and not self.recovers
+        return self.conclude('none', self.judge_members())
+
+    def decide_fenced(self, unknown):
+        """OpenClaw's own refresh of the live token failed, and it has thrown the token away"""
+        if unknown and unknown.sends >= 2 and on('two sends at most'):
+            return self.conclude('login')
+        self.send = self.fenced = True
         return self.conclude('none', self.judge_members())
 
 
@@ -385,17 +515,31 @@ def look(w, me, when, opt, mine=()):
                     a.live_token() in other.record.superseded):
                 accounts[n] = decide(n, other.record.live)
                 break
+    if on('names wait together'):
+        hold_together(accounts)
     return accounts
+
+
+def hold_together(accounts):
+    """a grant is refreshed for all its names or for none"""
+    for a in accounts:
+        for other in accounts:
+            if (a.send and other is not a and connected(a, other) and
+                    other.verdict in ('busy', 'login', 'diverged', 'hold') and not other.send):
+                a.send, a.held_by_name = False, a.fenced
+                a.verdict = 'busy' if other.busy else 'hold'
+                a.busy = a.busy or other.busy
+
+
+def connected(a, b):
+    return bool(a.record and b.record and a.live_token() == b.live_token() or
+                on('shared receipt binds') and any(r in b.receipts for r in a.receipts))
 
 
 def grants(accounts):
     if len(accounts) < 2:
         return [(0,)]
-    a, b = accounts
-    connected = a.record and b.record and a.live_token() == b.live_token()
-    if on('shared receipt binds'):
-        connected = connected or any(r in b.receipts for r in a.receipts)
-    return [(0, 1)] if connected else [(0,), (1,)]
+    return [(0, 1)] if connected(*accounts) else [(0,), (1,)]
 
 
 def answered_receipt(accounts):
@@ -405,7 +549,7 @@ def answered_receipt(accounts):
 def describe(accounts, names):
     def one(n, a):
         words = [a.verdict] + ['recover'] * a.recovers + ['send'] * a.send + ['write ' + s for s in a.write]
-        copies = ' '.join(f'{s}={c}' for s, c in a.copies) or 'no copy'
+        copies = ' '.join(f'{s}={show(c)}' for s, c in a.copies) or 'no copy'
         return f'[{n}: {copies} live={a.record.live if a.record else None} {" ".join(words)}]'
     return ' '.join(one(n, accounts[n]) for n in names)
 
@@ -418,8 +562,8 @@ def persist(w, names, accounts):
     for n in sorted(names, key=lambda n: accounts[n].sibling is not None and on('who leads is saved first')):
         a = accounts[n]
         todo += [('displace', g) for g in a.displaced if g not in w.displaced]
-        if a.record != a.recorded:
-            todo.append(('record', n, a.record))
+        if a.record != a.recorded or a.sighted != w.names[n].sighted:
+            todo.append(('record', n, a.record, a.sighted))
         todo += [('settle', t) for t in a.settle if t not in w.marks or receipt_of(w, t)]
         todo += [('drop', t) for t in a.drop]
     return tuple(dict.fromkeys(todo))
@@ -432,9 +576,20 @@ def write_store(w, store, names, opt, fail, who):
         token = copy_token(w, copy)
         if copy in (ABSENT, r.live):
             continue
-        known = token == w.tok[r.live] or token in r.superseded or token in w.marks
-        if not known and on('compare-and-swap'):
+        if is_fence(copy):
+            if not may_replace_fence(w, w.names[n], copy):
+                continue
+            if w.tok[copy.of] == w.tok[r.live] and opt['server'] != 'keeps':
+                fail('P7', f'{who} lifts the fence in {store} of {n} with the same token {r.live}, untried',
+                     'lifted by an older answer')
+        elif not (token == w.tok[r.live] or token in r.superseded or token in w.marks) and on('compare-and-swap'):
             continue
+        unknown = receipt_of(w, w.tok[r.live])
+        if (unknown and unknown.state == 'SENDING' and
+                any(is_fence(c) and w.tok[c.of] == w.tok[r.live] for c in (w.names[n].main, w.names[n].agent))):
+            fail('P7', f'{who} gives {store} of {n} the token {r.live}, which is fenced off and may be spent',
+                 'fenced token mirrored' if unknown.sends < 2 else '')
+        copy = generation_of(copy)
         if login_of(w, copy) > login_of(w, r.live):
             limit = 'no ledger' if opt['ledger'] is False and r.before == ABSENT else ''
             if w.budget.keeper + w.budget.both < opt['kills'] and rotated_by_peer(w, r.live, copy):
@@ -444,6 +599,15 @@ def write_store(w, store, names, opt, fail, who):
             fail('P6', f'{who} writes {r.live} into main of {n}, which was logged out')
         w = set_name(w, n, **{store: r.live})
     return w
+
+
+def may_replace_fence(w, name, fence):
+    token, r = w.tok[fence.of], name.record
+    known = token == w.tok[r.live] or token in r.superseded
+    young = fence.state == 'pending' and (token not in name.sighted or may_be_at_work(w, fence))
+    if not on('a young fence is waited for') or not on('an aged fence has failed'):
+        young = not on('an aged fence has failed') and fence.state == 'pending'
+    return not young and (known or not on('known fences only'))
 
 
 def rotated_by_peer(w, generation, since):
@@ -459,7 +623,7 @@ def shown_as_spent(w, token):
     records = [n.record for n in w.names if n.record]
     if token in w.marks or any(token in r.superseded or (r.dead and w.tok[r.live] == token) for r in records):
         return True
-    shown = {c for n in w.names for c in (n.main, n.agent)} | {r.live for r in records} | {
+    shown = {c for n in w.names for c in (n.main, n.agent) if is_login(c)} | {r.live for r in records} | {
         r.answer for r in w.receipts if isinstance(r.answer, int)}
 
     def descends(g):
@@ -504,15 +668,23 @@ class Run:
 
     def start(self):
         """the look without a lock; account locks; the look under them; the courier"""
-        w = self.w
+        w, at_once = self.w, set()
         for when in (EARLY, DUE, LATE) if self.w.budget.due else (EARLY, LATE):
             accounts = look(w, self.i, when, self.opt)
             for names in grants(accounts):
                 mine = [accounts[n] for n in names]
                 send, answered = any(a.send for a in mine), answered_receipt(mine)
-                if (any(w.names[n].account_lock is not None for n in names) or any(a.busy for a in mine) or
-                        not any(a.has_work() for a in mine) or send != (when != EARLY) or
-                        send and len(w.par) >= self.opt['generations']):
+                fenced = any(a.send and a.fenced for a in mine)
+                if any(w.names[n].account_lock is not None for n in names):
+                    continue
+                if any(a.busy for a in mine):
+                    if when == EARLY:
+                        self.start_busy(names, accounts)
+                    continue
+                if when == EARLY and fenced:
+                    at_once.add(names)
+                if (not any(a.has_work() for a in mine) or send != (when != EARLY or fenced) or
+                        when != EARLY and names in at_once or send and len(w.par) >= self.opt['generations']):
                     continue
                 x = w
                 for n in names:
@@ -520,11 +692,23 @@ class Run:
                 if send or answered is not None:
                     guard = answered is not None and not send and on('hold before takeover')
                     x = set_courier(x, self.i, ('guard', answered) if guard else ('ready',))
-                self.k = Keeper('GRANT_WAITING', names, when, 'c' if x.couriers[self.i] else 'k', None, (), 'claim')
+                self.k = Keeper('GRANT_WAITING', names, FENCED if when == EARLY and fenced else when,
+                                'c' if x.couriers[self.i] else 'k', None, (), 'claim')
                 label = f'{self.who} looks ({when}): {describe(accounts, names)}'
                 if not any(a.send or a.write or a.receipts for a in mine) and not on('nothing without the locks'):
                     self.k = self.k._replace(stage='GRANT_WRITING', todo=persist(w, names, accounts), then='round')
                 self.emit('start', label, x._replace(keepers=put(x.keepers, self.i, self.k)))
+
+    def start_busy(self, names, accounts):
+        """somebody is at work: what the look decided is saved, a sighting above all, with no lock but our own"""
+        w, todo = self.w, persist(self.w, names, accounts)
+        if not todo or not on('sightings are kept'):
+            return
+        for n in names:
+            w = set_name(w, n, account_lock=self.i)
+        self.k = Keeper('GRANT_WAITING', names, EARLY, 'k', None, todo, 'finish')
+        self.emit('start', f'{self.who} looks: {describe(accounts, names)}',
+                  w._replace(keepers=put(w.keepers, self.i, self.k)))
 
     def claim(self):
         """the refresh locks, all or none"""
@@ -567,6 +751,8 @@ class Run:
                 (send or answered is not None) and k.owner == 'k' or send and len(x.par) >= self.opt['generations']):
             return self.let_go(label + ', lets go')
         if send:
+            if k.when != LATE and any(a.send and a.fenced for a in mine):
+                self.k = k._replace(when=FENCED)
             return self.go(label, todo=persist(x, k.names, accounts), then='receipt')
         if answered is not None:
             x = set_courier(x, self.i, ('guard', answered))
@@ -577,7 +763,7 @@ class Run:
         w, k = self.w, self.k
         token = w.tok[next(w.names[n].record.live for n in k.names if w.names[n].record)]
         r = receipt_of(w, token)
-        if token in w.marks or r and (k.when != LATE or is_held(w, token, self.i)):
+        if token in w.marks or r and (k.when not in (LATE, FENCED) or is_held(w, token, self.i)):
             return self.let_go('receipt_exists')
         if self.opt['rotates'] and shown_as_spent(w, token):
             self.fail('P1', f'{self.who} claims {token}, which is recorded as spent or dead')
@@ -622,6 +808,9 @@ class Run:
                 w = set_name(w, n, refresh_lock=None)
         if stores:
             return self.go(f'round: {describe(accounts, k.names)}', w, todo=todo + stores)
+        for n, a in zip(k.names, mine):
+            if self.opt['server'] == 'keeps' and a.recovers and a.verdict == 'none' and a.fence_names_live():
+                self.fail('P7', f'{self.who} leaves the fence of {n}, though an answer shows its token to be good')
         self.go('round: nothing left to write', todo=todo + close, then='finish')
 
     def finish(self):
@@ -633,9 +822,9 @@ class Run:
         if op == 'displace':
             w = w._replace(displaced=w.displaced | {arg[0]})
         elif op == 'record':
-            n, record = arg
-            w = set_name(w, n, record=record)
-            if record.ended and w.ghost.out[n]:
+            n, record, sighted = arg
+            w = set_name(w, n, record=record, sighted=sighted)
+            if record and record.ended and w.ghost.out[n]:
                 w = note(w, out=put(w.ghost.out, n, 'seen'))
         elif op == 'settle':
             w = without_receipt(w, arg[0])._replace(marks=w.marks | {arg[0]})
@@ -669,6 +858,8 @@ def courier_moves(w, i, opt, emit, fail):
         return emit('go', f'courier{i} has lost its locks', set_courier(w, i, ('ready',)))
     if opt['rotates'] and w.ghost.sent.count(token) >= 2:
         fail('P1', f'courier{i} sends {token} a third time')
+    if opt['openclaw_is'] == '2026.9' and may_be_at_work(w, Fence('pending', token)):
+        fail('P7', f'courier{i} sends {token}, which OpenClaw has in flight')
     x = note(set_courier(w, i, ('sent', token)), sent=tuple(sorted(w.ghost.sent + (token,))))
     if r:
         x = with_receipt(x, r._replace(state='SENDING', sends=r.sends + 1, answer=None))
@@ -693,7 +884,8 @@ def server_moves(w, opt, emit, fail):
     for who, token in w.wire:
         ours = who != 'oc'
         i = int(who[1]) if ours else None
-        alive = w.couriers[i] == ('sent', token) if ours else w.openclaw is not None
+        alive = (w.couriers[i] == ('sent', token) if ours else
+                 w.openclaw is not None and w.openclaw.answer is None and w.tok[w.openclaw.copy] == token)
         x = w._replace(wire=w.wire - {(who, token)})
 
         def give(x, answer):
@@ -717,6 +909,9 @@ def server_moves(w, opt, emit, fail):
             emit('net', f'server: {token} of {who} was spent, family revoked',
                  give(x if ours else excuse(x, 'revoked'), 'dead'))
             continue
+        if not ours and opt['openclaw_fails']:
+            emit('net', f'request {token} of {who} lost', give(x, 'lost'))
+            continue
         g = len(w.par)
         # A login is saved before a second rotation of the old line (not closable, see the README).
         if g >= opt['generations'] or w.login and g > w.login[0] + 1:
@@ -737,6 +932,9 @@ def server_moves(w, opt, emit, fail):
 
 
 def openclaw_moves(w, opt, emit):
+    """2026.6.1: one lock over all of it, the store unchanged if it fails"""
+    if opt['openclaw_is'] == '2026.9':
+        return fencing_openclaw_moves(w, opt, emit)
     o = w.openclaw
     if o and o.answer is not None:
         x, name = set_name(w, o.name, refresh_lock=None)._replace(openclaw=None), w.names[o.name]
@@ -744,7 +942,7 @@ def openclaw_moves(w, opt, emit):
             return emit('finish', 'OpenClaw gives up', x)
         if o.store == 'agent':
             x = set_name(x, o.name, agent=o.answer)
-        if o.store == 'main' or ABSENT < name.main < o.answer:
+        if o.store == 'main' or (is_login(name.main) and name.main < o.answer):
             x = note(set_name(x, o.name, main=o.answer), out=put(x.ghost.out, o.name, ''))
         return emit('finish', f'OpenClaw saves {o.answer}', x)
     if o or not w.budget.openclaw or len(w.par) >= opt['generations'] or w.login and len(w.par) > w.login[0] + 1:
@@ -757,9 +955,72 @@ def openclaw_moves(w, opt, emit):
         stopped = i is not None and w.budget.reclaim and w.keepers[i] and (w.couriers[i] or '-')[0] == 'request'
         if token is not None and (stopped or lock_is_free(w, n)):
             x = pay(pay(w, 'openclaw'), 'reclaim') if stopped else pay(w, 'openclaw')
-            x = set_name(x, n, refresh_lock='oc')._replace(openclaw=OpenClaw(n, store, None))
+            x = set_name(x, n, refresh_lock='oc')._replace(openclaw=OpenClaw(n, store, getattr(name, store), None))
             emit('openclaw', f'OpenClaw locks name {n}, sends {token} of {store}',
                  x._replace(wire=x.wire | {('oc', token)}))
+
+
+def fencing_openclaw_moves(w, opt, emit):
+    """2026.9.4 and later: a claim under the lock, the request without it, the settling under it again"""
+    o = w.openclaw
+    if o:
+        if w.budget.openclaw_killed:
+            emit('kill', 'OpenClaw killed', pay(w._replace(openclaw=None), 'openclaw_killed'))
+        if o.answer is not None and lock_is_free(w, o.name):
+            settle_fence(w, emit)
+        return
+    if not w.budget.openclaw or len(w.par) >= opt['generations'] or w.login and len(w.par) > w.login[0] + 1:
+        return
+    for n, name in enumerate(w.names):
+        if lock_is_free(w, n):
+            claim_fence(w, n, name, emit)
+
+
+def claim_fence(w, n, name, emit):
+    """the pending fence: first where the login is, then in every other store that holds the same token"""
+    main, agent = name.main, name.agent
+    fenced_in_main = is_fence(main) and is_login(agent) and w.tok[main.of] == w.tok[agent]
+    if is_login(agent) and (not is_login(main) or agent > main) and not fenced_in_main:
+        store, other = 'agent', 'main'
+    elif is_login(main):
+        store, other = 'main', 'agent'
+    else:
+        return  # a fence is waited for in vain, or unavailable
+    copy = getattr(name, store)
+    x = set_name(pay(w, 'openclaw'), n, **{store: Fence('pending', copy)})
+    has_peer = copy_token(w, getattr(name, other)) == w.tok[copy]
+    if has_peer and w.budget.openclaw_killed:
+        emit('kill', f'OpenClaw fences {store} of {n}, {copy}, and is killed', pay(x, 'openclaw_killed'))
+    if has_peer:
+        x = set_name(x, n, **{other: Fence('pending', getattr(name, other))})
+    x = x._replace(openclaw=OpenClaw(n, store, copy, None))
+    emit('openclaw', f'OpenClaw fences {copy} in {store} of {n}, sends it',
+         x._replace(wire=x.wire | {('oc', w.tok[copy])}))
+    if w.budget.dns:
+        emit('fault', f'OpenClaw fences {copy} in {store} of {n}, cannot resolve the name',
+             pay(x._replace(openclaw=x.openclaw._replace(answer='lost')), 'dns'))
+
+
+def settle_fence(w, emit):
+    """only what is still exactly its own fence: the answer, or a failed fence; a peer inherits, or fails, too"""
+    o, name = w.openclaw, w.names[w.openclaw.name]
+    other = 'agent' if o.store == 'main' else 'main'
+
+    def is_own(copy):
+        return is_fence(copy) and copy.state == 'pending' and w.tok[copy.of] == w.tok[o.copy]
+    x = w._replace(openclaw=None)
+    if is_own(getattr(name, o.store)):
+        good = isinstance(o.answer, int)
+        x = set_name(x, o.name, **{o.store: o.answer if good else Fence('failed', o.copy)})
+        if good and o.store == 'agent' and (name.main == ABSENT or is_login(name.main) and name.main < o.answer):
+            x = set_name(x, o.name, main=o.answer)
+        if good and x.names[o.name].main == o.answer:
+            x = note(x, out=put(x.ghost.out, o.name, ''))
+    if is_own(getattr(name, other)):
+        if w.budget.openclaw_killed:
+            emit('kill', f'OpenClaw settles {o.store} with {o.answer} and is killed', pay(x, 'openclaw_killed'))
+        x = set_name(x, o.name, **{other: ABSENT if isinstance(o.answer, int) else Fence('failed', o.copy)})
+    emit('finish', f'OpenClaw settles its fences: {o.answer}', x)
 
 
 def person_moves(w, opt, emit):
@@ -781,8 +1042,9 @@ def person_moves(w, opt, emit):
         for of, old in w.history if w.budget.restore else ():
             if of == n and old != name.main:
                 x, r = pay(excuse(set_name(w, n, main=old), 'restore'), 'restore'), name.record
-                known = r and (w.tok[old] == w.tok[r.live] or w.tok[old] in r.superseded or old < r.anchor)
-                emit('person', f'main of {n} restored to {old}',  # an unknown newer token is as good as a login
+                known = is_fence(old) or r and (w.tok[old] == w.tok[r.live] or w.tok[old] in r.superseded or
+                                                old < r.anchor)
+                emit('person', f'main of {n} restored to {show(old)}',  # an unknown newer token is as good as a login
                      x if known else note(x, out=put(x.ghost.out, n, '')))
 
 
@@ -804,6 +1066,7 @@ def moves(w, opt, fail):
     return out
 
 
+QUIET_MOVES = 400  # sends are counted: a run that sends for ever comes to no world twice
 UNDISTURBED = ['drop', 'net', 'finish', 'save', 'go', 'hold', 'start']
 
 
@@ -818,8 +1081,9 @@ def quiet(w, opt, memo):
             memo[w] = (w, None)
             break
         w = min(possible, key=lambda m: UNDISTURBED.index(m[0]))[2]
-        if w in path:
+        if w in path or len(path) > QUIET_MOVES:
             memo[w] = (w, 'runs without end')
+            break
     for x in path:
         memo[x] = memo[w]
     return memo[w]
@@ -830,6 +1094,9 @@ def is_idle(w):
 
 
 def check_end(w, opt, memo, fail):
+    for n, a in enumerate(look(w, 0, EARLY, opt)):
+        if a.held_by_name:
+            fail('P7', f'{n} is fenced off and waits for another name', 'other name')
     w, stuck = quiet(w, opt, memo)
     if stuck:
         return fail('P5', stuck)
@@ -847,20 +1114,34 @@ def check_end(w, opt, memo, fail):
         if not a.recorded:
             continue
         live = a.recorded.live
+        check_fences(n, a, len(w.par) < opt['generations'], fail)
         works = w.server[w.tok[live]] == 'live'
         for s, c in a.copies if a.verdict == 'none' else ():
-            if (w.tok[c], w.acc[c]) != (w.tok[live], w.acc[live]) and w.tok[c] not in a.recorded.diverged:
+            if (is_login(c) and (w.tok[c], w.acc[c]) != (w.tok[live], w.acc[live]) and
+                    w.tok[c] not in a.recorded.diverged):
                 fail('P4', f'{s} of {n} ends as {c}, live is {live}')
-        if a.verdict == 'none' and not works and not w.ghost.excuse:
+        unknown_fence = any(is_fence(c) and not a.knows(w.tok[c.of]) for _, c in a.copies)  # reported
+        if a.verdict == 'none' and not works and not unknown_fence and not w.ghost.excuse:
             fail('P4', f'live {live} of {n} does not work, and nobody knows')
         if a.verdict == 'ended' and a.main == live and not w.ghost.out[n] and not w.ghost.excuse:
             fail('P4', f'{n} is reported as logged out though main holds {live}')
-        if a.verdict == 'login' and works and w.ghost.sent.count(w.tok[live]) < 2:
+        foreign = is_fence(a.main) and not a.knows(w.tok[a.main.of])
+        if a.verdict == 'login' and works and not foreign and w.ghost.sent.count(w.tok[live]) < 2:
             fail('P4', f'{n} is reported as lost though {live} works')
 
 
+def check_fences(n, a, may_send, fail):
+    for s, c in a.copies:
+        if not is_fence(c):
+            continue
+        told = (a.verdict in ('login', 'ended', 'diverged') or a.held_by_name or
+                s == 'agent' and not a.knows(a.w.tok[c.of]))
+        if not told and (may_send or not a.send):
+            fail('P7', f'{s} of {n} ends as {show(c)}, live is {a.recorded.live}, and nobody is told')
+
+
 OPTIONS = dict(generations=5, rotates=True, server='rotates', unordered=False, names=1, ledger=True, copies=None,
-               forgotten=False)
+               forgotten=False, openclaw_is='2026.6', openclaw_fails=False)
 
 
 def begin(scenario):
@@ -872,7 +1153,7 @@ def begin(scenario):
     record = Record(n - 1, frozenset(range(n - 1)), n - 1, ABSENT, frozenset(), False, False)
     if opt['forgotten']:  # of the first generation the ledger knows nothing any more
         record = record._replace(superseded=frozenset(range(1, n - 1)), before=n - 2)
-    names = tuple(Name(m, a, record if opt['ledger'] is True or opt['ledger'] == [i] else None, None, None)
+    names = tuple(Name(m, a, record if opt['ledger'] is True or opt['ledger'] == [i] else None, frozenset(), None, None)
                   for i, (m, a) in enumerate(copies))
     history = {(i, 0 if opt['forgotten'] else m) for i, (m, _) in enumerate(copies)} if budget.restore else ()
     ghost = Ghost((), frozenset(), frozenset(), frozenset(), '', ('',) * len(names))
@@ -946,6 +1227,30 @@ SCENARIOS = {
     'two names, one new and behind': dict(openclaw=1, due=1, keeper=1, names=2, ledger=[0],
                                           copies=[(1, ABSENT), (0, ABSENT)]),
 }
+NEW = dict(openclaw_is='2026.9')
+SCENARIOS |= {
+    'fences': dict(openclaw=2, due=2, keeper=1, **NEW),
+    'fences, no name resolved': dict(openclaw=1, due=1, dns=1, keeper=2, **NEW),
+    'fences, answers lost': dict(openclaw=1, due=1, lost=2, both=1, **NEW),
+    'fences, OpenClaw killed': dict(openclaw=2, due=1, openclaw_killed=1, keeper=1, **NEW),
+    'fences, not spent, twice': dict(openclaw=1, due=1, dns=1, not_spent=1, lost=1, keeper=1, **NEW),
+    'fences, login': dict(openclaw=1, due=1, dns=1, login=1, **NEW),
+    'fences, login, OpenClaw killed': dict(openclaw=1, openclaw_killed=1, login=1, **NEW),
+    'fences, logout': dict(openclaw=1, due=1, dns=1, logout=1, keeper=1, **NEW),
+    'fences, restore': dict(openclaw=1, due=1, dns=1, restore=1, **NEW),
+    'fences, agent behind': dict(openclaw=1, due=1, dns=1, lost=2, copies=[(1, 0)], **NEW),
+    'fences, keeps its token': dict(openclaw=1, due=1, dns=1, keeper=1, lost=1, **KEEPS, **NEW),
+    'fences, first run': dict(openclaw=1, due=1, openclaw_killed=1, keeper=1, ledger=False, **NEW),
+    'fences, first run, agent ahead': dict(openclaw=1, due=1, dns=1, ledger=False, copies=[(0, 1)], **NEW),
+    'fences, two names': dict(openclaw=1, due=1, dns=1, keeper=1, **NEW, **TWO),
+    'fences, two names, lost': dict(openclaw=1, due=1, dns=1, lost=1, **NEW, **TWO),
+    'fences, two names, login': dict(openclaw=2, due=1, login=1, openclaw_killed=1, openclaw_fails=True, generations=3,
+                                     names=2, copies=[(0, 0), (0, ABSENT)], **NEW),
+    'fences, two names, first run': dict(openclaw=1, due=1, openclaw_killed=1, openclaw_fails=True, ledger=False,
+                                         **NEW, **TWO),
+    'fences, two names, one new': dict(openclaw=1, due=1, openclaw_killed=1, openclaw_fails=True, ledger=[1],
+                                       **NEW, **TWO),
+}
 FULL = {
     'keeper killed three times': dict(openclaw=1, due=2, keeper=3),
     'OpenClaw, keeper killed, lost': dict(openclaw=2, due=2, keeper=2, lost=1),
@@ -962,7 +1267,7 @@ FULL = {
     'two names, keeper killed twice': dict(openclaw=1, due=1, keeper=2, names=2),
     'two names, logout, restore, login': dict(due=1, logout=1, restore=1, login=1, **TWO),
 }
-PROPERTIES = ['P1', 'P1o', 'P2', 'P3', 'P4', 'P5', 'P6']
+PROPERTIES = ['P1', 'P1o', 'P2', 'P3', 'P4', 'P5', 'P6', 'P7']
 MOST = 4_000_000  # states of one scenario
 
 
