@@ -21,9 +21,10 @@
 #include "courier/sandbox.h"
 #include "courier/save.h"
 
-#define TICK_MS	   200	 // while something is under way or guarded
-#define IDLE_MS	   60000 // a message wakes us anyway
-#define OVERRUN_MS 500	 // libcurl's own deadline comes first, unless the machine slept
+#define TICK_MS		200   // while something is under way or guarded
+#define IDLE_MS		60000 // a message wakes us anyway
+#define SANDBOX_LIMIT_S 5
+#define OVERRUN_MS	500 // libcurl's own deadline comes first, unless the machine slept
 
 struct service {
 	CURLM *multi;
@@ -260,7 +261,11 @@ int main(void)
 	}
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || !(service.multi = curl_multi_init()))
 		return EXIT_FAILURE;
-	sandbox_calls();
+	// With no memory left libseccomp may fail, or try for ever. Nothing was asked of us yet.
+	alarm(SANDBOX_LIMIT_S);
+	if (sandbox_calls() < 0)
+		return EXIT_FAILURE;
+	alarm(0);
 	serve(&service);
 	// Without libcurl's and OpenSSL's clean-up, which would wait for a resolver that does not
 	// answer. The kernel wipes what we leave.

@@ -52,49 +52,64 @@ static const char *const denied_calls[] = {
 };
 // clang-format on
 
-static void deny_calls(scmp_filter_ctx filter)
+// What the kernel cannot do is left out; what only memory was lacking for is not.
+static int no_memory(int r)
 {
+	return r == -ENOMEM ? r : 0;
+}
+
+static int deny_calls(scmp_filter_ctx filter)
+{
+	int r = 0;
+
 	for (size_t i = 0; i < ARRAY_SIZE(denied_calls); i++) {
 		int call = seccomp_syscall_resolve_name(denied_calls[i]);
 		if (call != __NR_SCMP_ERROR)
-			seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), call, 0);
+			r |= no_memory(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), call, 0));
 	}
+	return r;
 }
 
 // Calls of which libcurl's resolver threads and its sockets need a part.
-static void deny_uses(scmp_filter_ctx filter)
+static int deny_uses(scmp_filter_ctx filter)
 {
+	int r = 0;
+
 	// clone3 hides its flags behind a pointer; glibc falls back to clone.
-	seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	r |= no_memory(seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0));
 #ifndef __s390__ // whose flags are the second argument
-	seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
-			 SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
+	r |= no_memory(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+					SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)));
 #endif
-	seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(tgkill), 1,
-			 SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid()));
+	r |= no_memory(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(tgkill), 1,
+					SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid())));
 	// glibc asks for its own limits only.
-	seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prlimit64), 1,
-			 SCMP_A0(SCMP_CMP_NE, 0));
+	r |= no_memory(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prlimit64), 1,
+					SCMP_A0(SCMP_CMP_NE, 0)));
 	// Typing into the user's terminal.
-	seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
-			 SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, TIOCSTI));
-	seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
-			 SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, TIOCLINUX));
+	r |= no_memory(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
+					SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, TIOCSTI)));
+	r |= no_memory(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
+					SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, TIOCLINUX)));
 	// AF_UNIX stays: it is how nscd and systemd-resolved answer the resolver.
-	seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
-			 SCMP_A0(SCMP_CMP_GT, AF_NETLINK));
+	r |= no_memory(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
+					SCMP_A0(SCMP_CMP_GT, AF_NETLINK)));
+	return r;
 }
 
-void sandbox_calls(void)
+int sandbox_calls(void)
 {
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 	if (!filter)
-		return;
-	deny_calls(filter);
-	deny_uses(filter);
-	seccomp_load(filter);
+		return -ENOMEM;
+	int r = deny_calls(filter);
+	if (r == 0)
+		r = deny_uses(filter);
+	if (r == 0)
+		r = no_memory(seccomp_load(filter));
 	seccomp_release(filter);
+	return r;
 }
 
 // Certificates as Debian, Fedora, Arch and SUSE keep them; what glibc's resolver and its usual

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
 // What the courier gives up: it reads answers from the network, so it keeps no way to touch a file
-// but the descriptors it was handed. Whatever the kernel cannot do is left out; nothing here can
-// fail.
+// but the descriptors it was handed. Whatever the kernel cannot do is left out.
 #ifndef COURIER_SANDBOX_H
 #define COURIER_SANDBOX_H
 
 // No new privileges, no program, no process, no change of any name in the file system. Once libcurl
-// is initialised.
-void sandbox_calls(void);
+// is initialised. 0, or -ENOMEM: then it must not go on.
+int sandbox_calls(void);
 // No file but certificates and the resolver's, for reading; `ca_file` (may be NULL) too. Before the
 // first transfer, because libcurl's resolver threads inherit it and others do not get it.
 void sandbox_files(const char *ca_file);

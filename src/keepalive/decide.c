@@ -131,7 +131,7 @@ static void decide_fenced(struct account *a, const struct receipt *unknown,
 			 xstrdup("OpenClaw fenced it off after a failed refresh; sending the "
 				 "ledger's token as the last resort"));
 	}
-	if (!a->send) // nobody else gets a token that may be spent
+	if (!a->send || unknown) // nobody else gets a token that may be spent
 		write_nothing(a);
 }
 
@@ -200,6 +200,7 @@ static void decide_live(struct account *a, const struct receipt *unknown,
 
 	if (unknown && !fingerprint_equal(unknown->token, a->record.live.fingerprint))
 		unknown = NULL;
+	// One step at a time: what is still to be delivered goes first, the fence is the next run's.
 	if (fences_name_live(a) && !obstacle && a->decision != DECISION_RECOVER)
 		return decide_fenced(a, unknown, config, policy);
 	if (unknown)

@@ -43,7 +43,7 @@ static void look_behind_fence(const struct grouping *g, struct account *a)
 		}
 	}
 	// What only stands somewhere may be spent: nothing to replace a token by that is known.
-	for (size_t i = 0; i < g->n_seats && !a->recorded; i++) {
+	for (size_t i = 0; i < g->n_seats && !a->record.number; i++) {
 		const struct copy *copy = g->seats[i].copy;
 		if (copy->kind == COPY_OAUTH && is_behind(g, a, &copy->credential)) {
 			credential_copy(&a->behind_fence, &copy->credential);
@@ -78,7 +78,7 @@ static void find_receipts(struct grouping *g, struct account *a)
 {
 	for (size_t i = 0; i < g->o->receipts.n; i++) {
 		const struct receipt *r = &g->o->receipts.list[i];
-		bool first = !a->recorded && a->main; // its token is about to be the live one
+		bool first = !a->record.number && a->main; // its token is about to be the live one
 		bool ours = account_knows(a, r->token) ||
 			    (first && fingerprint_equal(r->token, first_token(a)));
 		for (size_t k = 0; k < r->n_accounts && !ours; k++)
@@ -120,7 +120,8 @@ struct claim {
 
 static bool is_claimed_by(const struct account *a, const struct claim *claim)
 {
-	bool first = !a->recorded && a->main && fingerprint_equal(first_token(a), claim->token);
+	bool first =
+		!a->record.number && a->main && fingerprint_equal(first_token(a), claim->token);
 
 	return string_equal(a->record.profile, claim->profile) &&
 	       string_equal(a->record.provider, claim->provider) &&
@@ -173,9 +174,9 @@ static struct claim *list_claims(const struct grouping *g, size_t *ret_n)
 	}
 	for (size_t i = 0; i < g->o->n_accounts; i++) {
 		const struct account *a = &g->o->accounts[i];
-		struct fingerprint token = a->recorded ? a->record.live.fingerprint
-					   : a->main   ? first_token(a)
-						       : (struct fingerprint){0};
+		struct fingerprint token = a->record.number ? a->record.live.fingerprint
+					   : a->main	    ? first_token(a)
+							    : (struct fingerprint){0};
 		if (!fingerprint_empty(token) && !a->record.ended_ms && a->n_members)
 			*array_add(&claims, ret_n) =
 				(struct claim){a->record.provider, a->record.profile, token};

@@ -91,5 +91,5 @@ bool fence_is_repaired(const struct account *a, const struct member *m, const st
 {
 	return member_is_fence(m) && !fence_is_young(a, &m->copy->fence, policy) &&
 	       (record_knows_fence(&a->record, m->copy->fence.digest) ||
-		(a->decision == DECISION_RECOVER && names_live(a, &m->copy->fence)));
+		(a->live_proven && names_live(a, &m->copy->fence)));
 }

@@ -136,7 +136,10 @@ static void hold_together(struct observation *o)
 		for (size_t k = 0; a->send && k < o->n_accounts; k++) {
 			const struct account *other = &o->accounts[k];
 			bool busy = other->outcome == OUTCOME_BUSY;
-			if (other == a || !holds_back(other) || !accounts_connected(a, other))
+			// Both wait for the same lost answer, and this one must not: its fence.
+			bool same_wait = a->resend && string_equal(other->code, "unknown_outcome");
+			if (other == a || same_wait || !holds_back(other) ||
+			    !accounts_connected(a, other))
 				continue;
 			a->send = a->resend = false;
 			a->decision = busy ? DECISION_NONE : DECISION_HOLD;

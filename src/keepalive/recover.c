@@ -106,10 +106,12 @@ static bool recover_answer(struct account *a, const struct receipt *receipt,
 		else
 			keep_answer(a, receipt, &answer);
 		// An answer without a new refresh token proves the old one reusable.
-		if (fingerprint_equal(receipt->token, a->record.live.fingerprint))
+		if (fingerprint_equal(receipt->token, a->record.live.fingerprint)) {
+			a->live_proven = true;
 			fingerprint_list_add(&a->drop, &a->n_drop, receipt->token);
-		else
+		} else {
 			fingerprint_list_add(&a->close, &a->n_close, receipt->token);
+		}
 		break;
 	case ANSWER_DEAD:
 		if (live && !a->record.dead_code[0]) {

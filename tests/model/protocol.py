@@ -39,11 +39,8 @@ The last column names the limits that were met. Those of P1o and P3 are in the R
 answer was lost, a store was restored, or an orphan reached its hold limit without a run; P3 when a run was killed
 between adopting a login and writing it, and OpenClaw rotated a copy of the old line meanwhile, or when the first run,
 without a ledger, meets a login beside a later rotation of the old line (either login is in displaced/). Those of P7 are
-what the code does, found here and to be decided: `other name`, a failed fence under one name waits until another name
-of the login may send too, whose answer was lost or which needs a login (both are reported); `fenced token mirrored`,
-when the answer to the last resort was lost, an agent that was behind is given the token all the same, as any token of
-unknown outcome is mirrored; `lifted by an older answer`, a run that finishes the receipt of the token before takes that
-answer for a proof that the fenced one is good.
+one: `other name`, a failed fence under one name waits for another name of the login that needs a login (which is
+reported), for a login is refreshed under all its names or none.
 """
 import argparse
 import sys
@@ -81,6 +78,9 @@ RULES = {
     'a foreign fence is a login': 'decide: a fence in main that names a token which we never had is for a person',
     'superseded fences are repaired': 'decide: a fence that names a superseded token is a superseded copy',
     'a good token lifts its fence': 'decide: the answer of a provider that keeps its token replaces the fence',
+    'only its own answer proves a token': 'recover: only an answer to the live token shows that it still is good',
+    "a fenced token in doubt is nobody else's": 'decide: while the last resort\'s outcome is unknown no copy gets the token',
+    'a fence does not wait for its own answer': 'observe: the lost answer that another name waits for is its own last resort',
     'behind the fence': 'observe: an unknown fence names the token of another name, or of a copy',
     'names wait together': 'observe: what one name may not send, no other name of the grant sends',
     'receipt before send': 'exchange: no receipt, no send',
@@ -252,7 +252,8 @@ class Account:
         tokens |= {copy_token(w, self.behind)}
         self.receipts = [r for r in w.receipts if n in r.names or r.token in tokens]
         self.verdict, self.write = 'none', ()
-        self.recovers = self.busy = self.send = self.fenced = self.held_by_name = False
+        self.recovers = self.proven = self.busy = self.send = self.fenced = self.held_by_name = False
+        self.resend = self.waits_for_answer = False
         self.displaced, self.settle, self.drop, self.close = [], [], [], []
 
     def has_work(self):
@@ -308,7 +309,8 @@ class Account:
             return False
         token = self.w.tok[fence.of]
         if token == self.live_token():
-            return self.recovers and on('a good token lifts its fence')
+            return (self.proven or self.recovers and not on('only its own answer proves a token')) and \
+                on('a good token lifts its fence')
         if token not in self.record.superseded:
             return not on('known fences only')
         return on('superseded fences are repaired')
@@ -382,6 +384,7 @@ class Account:
                 self.take_tokens(r.answer)
             elif not self.knows(self.w.tok[r.answer]) and on('answer displaced'):
                 self.displaced.append(r.answer)
+            self.proven |= r.token == self.live_token()
             (self.drop if r.token == self.live_token() else self.close).append(r.token)
         elif r.answer == 'dead':
             if live and on('dead is remembered'):
@@ -489,6 +492,7 @@ class Account:
             if unknown.sends >= 2 and on('two sends at most'):
                 return self.conclude('login', self.judge_members())
             self.send = self.when == LATE
+            self.waits_for_answer = not self.send
             return self.conclude('hold', self.judge_members())
         self.send = self.when == DUE and not self.recovers
         return self.conclude('none', self.judge_members())
@@ -498,7 +502,9 @@ class Account:
         if unknown and unknown.sends >= 2 and on('two sends at most'):
             return self.conclude('login')
         self.send = self.fenced = True
-        return self.conclude('none', self.judge_members())
+        self.resend = bool(unknown)
+        nobody = unknown and on('a fenced token in doubt is nobody else\'s')
+        return self.conclude('none', () if nobody else self.judge_members())
 
 
 # ---- observe.c, cycle.c
@@ -524,7 +530,8 @@ def hold_together(accounts):
     """a grant is refreshed for all its names or for none"""
     for a in accounts:
         for other in accounts:
-            if (a.send and other is not a and connected(a, other) and
+            same_wait = a.resend and other.waits_for_answer and on('a fence does not wait for its own answer')
+            if (a.send and other is not a and not same_wait and connected(a, other) and
                     other.verdict in ('busy', 'login', 'diverged', 'hold') and not other.send):
                 a.send, a.held_by_name = False, a.fenced
                 a.verdict = 'busy' if other.busy else 'hold'
@@ -580,15 +587,13 @@ def write_store(w, store, names, opt, fail, who):
             if not may_replace_fence(w, w.names[n], copy):
                 continue
             if w.tok[copy.of] == w.tok[r.live] and opt['server'] != 'keeps':
-                fail('P7', f'{who} lifts the fence in {store} of {n} with the same token {r.live}, untried',
-                     'lifted by an older answer')
+                fail('P7', f'{who} lifts the fence in {store} of {n} with the same token {r.live}, untried')
         elif not (token == w.tok[r.live] or token in r.superseded or token in w.marks) and on('compare-and-swap'):
             continue
         unknown = receipt_of(w, w.tok[r.live])
         if (unknown and unknown.state == 'SENDING' and
                 any(is_fence(c) and w.tok[c.of] == w.tok[r.live] for c in (w.names[n].main, w.names[n].agent))):
-            fail('P7', f'{who} gives {store} of {n} the token {r.live}, which is fenced off and may be spent',
-                 'fenced token mirrored' if unknown.sends < 2 else '')
+            fail('P7', f'{who} gives {store} of {n} the token {r.live}, which is fenced off and may be spent')
         copy = generation_of(copy)
         if login_of(w, copy) > login_of(w, r.live):
             limit = 'no ledger' if opt['ledger'] is False and r.before == ABSENT else ''
@@ -809,7 +814,7 @@ class Run:
         if stores:
             return self.go(f'round: {describe(accounts, k.names)}', w, todo=todo + stores)
         for n, a in zip(k.names, mine):
-            if self.opt['server'] == 'keeps' and a.recovers and a.verdict == 'none' and a.fence_names_live():
+            if self.opt['server'] == 'keeps' and a.proven and a.verdict == 'none' and a.fence_names_live():
                 self.fail('P7', f'{self.who} leaves the fence of {n}, though an answer shows its token to be good')
         self.go('round: nothing left to write', todo=todo + close, then='finish')
 

@@ -987,6 +987,9 @@ static const struct scene fences[] = {
 	{"live=2 main:fence2 dead", "login/needs_login"},
 	{"live=2 main:fence2 settled", "login/needs_login"},
 	{"live=2 main:fence2 receipt=2:sending", "refresh/planned resend"},
+	// … and nobody else gets the token while its outcome is unknown
+	{"live=2 sup=1 main:fence2 agent:1 receipt=2:sending", "refresh/planned resend",
+	 "fenced superseded"},
 	{"live=2 main:fence2 receipt=2:sending:held", "none/busy"},
 	{"live=2 main:fence2 receipt=2:sending:sends2", "login/needs_login"},
 	{"live=2 main:fence2 receipt=2:sending:sends2 force", "login/needs_login"},
@@ -1011,6 +1014,9 @@ static const struct scene fences[] = {
 	{"live=2 main:fence2 reusable receipt=2:answered=access",
 	 "recover/planned #+1 drop=2 write=main"},
 	// a newer login elsewhere goes before it
+	// An answer that made the token live proves nothing of what became of it since.
+	{"live=3 sup=2 main:fence3 agent:2 receipt=2:answered=3",
+	 "recover/planned close=2 write=agent", "fenced superseded"},
 	{"live=2 main:fence2 agent:5",
 	 "adopt/planned live=5 #+1 sup+2 anchor=5 before=2 displaced=2 settle=2 write=main"},
 	// never ours
