@@ -77,7 +77,7 @@ demo: packages
 	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive tests/demo.sh
 
 check: packages
-	$(Q)$(MAKE) --no-print-directory unit scenario
+	$(Q)$(MAKE) --no-print-directory unit model-fast torture-sample scenario
 
 packages:
 	$(Q)tests/install-packages.sh test
