@@ -376,7 +376,9 @@ expect_no_secrets() {
 		# A JWT's first part is the same for all of them, and public.
 		parts = {part for token in tokens for part in ((token.split(".")[1:] if token.startswith("eyJ") else [token]))}
 		windows = {part[i:i + 8] for part in parts for i in range(len(part) - 7)}
-		windows.discard("openclaw")  # is in every path, and in names that OpenClaw gives to things
+		# What stands in every path, in our formats, and in names that OpenClaw gives to things.
+		for public in ("/.openclaw/agents/", "openclaw-sqlite", "openclaw-json"):
+		    windows -= {public[i:i + 8] for i in range(len(public) - 7)}
 		if not windows:
 		    sys.exit("# no tokens found to look for")
 		bad = False
