@@ -68,8 +68,8 @@ static int finish_output(void)
 static int show_help(void)
 {
 	printf("Usage: oauth-keepalive [OPTION...] COMMAND [OPTION...] [ACCOUNT...]\n\n"
-	       "Keeps shared OAuth logins alive: refreshes each token once, early, and writes the\n"
-	       "result to every store that holds a copy.\n\nCommands:\n");
+	       "Keeps shared OAuth logins alive: refreshes each token once, early, and writes\n"
+	       "the result to every store that holds a copy.\n\nCommands:\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		printf("  %-9s %s\n", commands[i].name, commands[i].summary);
 	printf("\nOptions:\n"
@@ -84,9 +84,9 @@ static int show_help(void)
 	       "           --wait DURATION (for locks, default 10s), --dry-run (as preview)\n"
 	       "  preview: --at WHEN, --check (exit status 5 if work is due), --force\n"
 	       "  status:  --watch\n"
-	       "  sync:    --adopt STORE (take that store's copy as the right one), --wait, "
+	       "  sync:    --adopt STORE (that store's copy is the right one), --wait, "
 	       "--dry-run\n\n"
-	       "ACCOUNT is a profile id, provider/profile-id, or a shell pattern; none means all.\n"
+	       "ACCOUNT is a profile id, provider/profile-id, or a shell pattern; none is all.\n"
 	       "Exit status: 0 done, 1 failed but will be tried again, 2 usage or configuration,\n"
 	       "3 a person is needed, 4 busy, 5 work is due (preview --check).\n");
 	return finish_output();

@@ -16,10 +16,10 @@ static const char *const levels[] = {"locks", "oauth-refresh"};
 static int refuse(const char *path, const char *what, const char *fix, char **ret_message,
 		  char **ret_fix)
 {
-	_cleanup_free_ char *shown = string_printable(path, PATH_MAX);
+	_cleanup_free_ char *shown = string_printable(path, PATH_MAX), *quoted = shell_quoted(path);
 
 	*ret_message = xasprintf("%s %s", shown, what);
-	*ret_fix = xasprintf("%s %s", fix, shown);
+	*ret_fix = xasprintf("%s %s", fix, quoted);
 	return -EPERM;
 }
 
