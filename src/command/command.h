@@ -5,16 +5,7 @@
 #ifndef COMMAND_COMMAND_H
 #define COMMAND_COMMAND_H
 
-#include "keepalive/cycle.h"
-
-enum {
-	STATUS_DONE = 0,
-	STATUS_FAILED = 1,
-	STATUS_USAGE = 2,
-	STATUS_PERSON = 3,
-	STATUS_BUSY = 4,
-	STATUS_DUE = 5,
-};
+#include "report/report.h"
 
 // Options that only some verbs take.
 enum {

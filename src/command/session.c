@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "command/command.h"
-#include "report/report.h"
 
 #define WAIT_DEFAULT_S 10
 

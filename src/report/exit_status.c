@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
 // The exit status: 3 a person, 1 may pass, 4 busy, 5 due (preview --check), 0.
-#include "command/command.h"
 #include "report/report.h"
 
 static bool problem_counts(const struct report *report, const struct problem *problem)

@@ -9,6 +9,16 @@
 
 #include "keepalive/cycle.h"
 
+// Exit statuses: done, failed but tried again, usage or configuration, a person is needed, busy, work is due.
+enum {
+	STATUS_DONE = 0,
+	STATUS_FAILED = 1,
+	STATUS_USAGE = 2,
+	STATUS_PERSON = 3,
+	STATUS_BUSY = 4,
+	STATUS_DUE = 5,
+};
+
 struct report {
 	const char *command;
 	bool dry_run; // nothing was written

@@ -15,12 +15,7 @@ known() { # new home; the ledger knows alice
 }
 fence_off() { write_database "$1" xai:default="$(fence alice "${@:2}")"; }
 # As if the fence had been seen some minutes earlier.
-backdate() {
-	local record
-	for record in "$LEDGER"/accounts/*.json; do
-		jq ".sightings[].seen_ms -= $1 * 60000" "$record" >"$T/record" && cat "$T/record" >"$record"
-	done
-}
+backdate() { change_records ".sightings[].seen_ms -= $1 * 60000"; }
 
 # Young: nothing sent, nothing written, and said once it does not end.
 known

@@ -14,13 +14,6 @@ known() { # STORES: the ledger knows alice there
 	expect_status 0
 	expect_posts 0
 }
-change_records() { # JQ
-	local record
-	for record in "$LEDGER"/accounts/*.json; do
-		jq "$1" "$record" >"$T/record" && cat "$T/record" >"$record"
-	done
-}
-due() { change_records '.live.expires_ms = ((now + 3600) * 1000 | floor)'; }
 
 # A token is in flight at OpenClaw under a name that we never saw: it is not sent under the one that we know.
 fresh

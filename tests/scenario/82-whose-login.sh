@@ -5,13 +5,6 @@
 
 start_oidc
 login() { jq -c "${2:-.}" "$T/logins/$1.json"; } # NAME [JQ]
-# due: every login we know has an hour left, by the ledger and in the stores
-due() {
-	local record
-	for record in "$LEDGER"/accounts/*.json; do
-		jq '.live.expires_ms = ((now + 3600) * 1000 | floor)' "$record" >"$T/record" && cat "$T/record" >"$record"
-	done
-}
 
 # Two agents' own logins of which only the workspace is known: it may be two people's.
 fresh

@@ -6,13 +6,6 @@
 
 start_oidc
 login() { jq -c "${2:-.}" "$T/logins/$1.json"; } # NAME [JQ]
-change_records() { # JQ: in the ledger
-	local record
-	for record in "$LEDGER"/accounts/*.json; do
-		jq "$1" "$record" >"$T/record" && cat "$T/record" >"$record"
-	done
-}
-due() { change_records '.live.expires_ms = ((now + 3600) * 1000 | floor)'; }
 log_out() { write_store main xai:z='{"type": "api_key", "provider": "xai", "key": "FAKE-KEY-FAKE-KEY"}'; }
 displaced() { grep -lsE "\"fingerprint\":[[:space:]]*\"$(login_token "$1")" "$LEDGER"/displaced/* | wc -l; }
 codex() { login "$1" '.provider = "openai-codex"'; }

@@ -200,6 +200,16 @@ fingerprint_of() { jq -j "$@" | sha256sum | cut -c1-12; }
 # server_token NAME: fingerprint of the refresh token the oidc server holds to be live.
 server_token() { control state | jq -r ".accounts[\"$1\"].generation"; }
 
+# change_records JQ: every account of the ledger, as if time had passed.
+change_records() {
+	local record
+	for record in "$LEDGER"/accounts/*.json; do
+		jq "$1" "$record" >"$T/record" && cat "$T/record" >"$record"
+	done
+}
+# due: every login we know has an hour left, by the ledger.
+due() { change_records '.live.expires_ms = ((now + 3600) * 1000 | floor)'; }
+
 # every_file: what is there, but for the ledger and the locks.
 every_file() { find "$STATE" -path "$STATE/locks" -prune -o -print | sort; }
 
