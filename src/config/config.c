@@ -3,7 +3,6 @@
 // The configuration file as a whole: where it is, whether it can be trusted, and the settings
 // outside of `providers`.
 #include <errno.h>
-#include <fcntl.h>
 #include <fnmatch.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -14,7 +13,6 @@
 #include "config/providers.h"
 #include "config/reader.h"
 
-#define FILE_MAX	    (1 << 20)
 #define TIMER_PERIOD_S	    (5 * MINUTE_S) // as in the timer unit
 #define TIMER_JITTER_S	    (1 * MINUTE_S)
 #define CONNECT_TIMEOUT_S   10
@@ -22,12 +20,6 @@
 #define SYSTEM_FILE	    "/etc/oauth-keepalive/oauth-keepalive.conf"
 #define FILE_BELOW_XDG_HOME "oauth-keepalive/oauth-keepalive.conf"
 
-static void close_file(FILE **file)
-{
-	if (*file)
-		fclose(*file);
-}
-#define _cleanup_file_	    _cleanup_(close_file)
 #define _cleanup_libconfig_ _cleanup_(config_destroy)
 
 // ---- single settings
@@ -272,71 +264,6 @@ static char *find_file(const char *home)
 	return is_absent(SYSTEM_FILE) ? NULL : xstrdup(SYSTEM_FILE);
 }
 
-// Who can write the file decides where tokens are sent.
-static int check_file(int fd, const char *name, char **ret_error)
-{
-	struct stat st;
-	int r;
-
-	if (fstat(fd, &st) < 0) {
-		r = -errno;
-		*ret_error = xasprintf("%s: %s", name, strerror(-r));
-		return r;
-	}
-	if (!S_ISREG(st.st_mode))
-		*ret_error = xasprintf("%s: is not a regular file; name one", name);
-	else if (st.st_uid != geteuid() && !uid_is_root(st.st_uid))
-		*ret_error = xasprintf("%s: belongs to another user (uid %u), who could turn your "
-				       "tokens elsewhere; "
-				       "chown %u %s",
-				       name, (unsigned)st.st_uid, (unsigned)geteuid(), name);
-	else if (st.st_mode & S_IWOTH)
-		*ret_error = xasprintf("%s: everybody can write it (mode %04o); chmod o-w %s", name,
-				       (unsigned)st.st_mode & 07777, name);
-	else if (st.st_size > FILE_MAX)
-		*ret_error = xasprintf("%s: is larger than 1 MiB; that is no configuration", name);
-	return *ret_error ? -EINVAL : 0;
-}
-
-static int open_checked(const char *path, FILE **ret, char **ret_error)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	int r;
-
-	if (fd < 0) {
-		r = -errno;
-		*ret_error =
-			xasprintf("%s: %s; check the name and its permissions", path, strerror(-r));
-		return r;
-	}
-	r = check_file(fd, path, ret_error);
-	if (r < 0)
-		return r;
-	*ret = fdopen(fd, "r");
-	if (!*ret) {
-		r = -errno;
-		*ret_error = xasprintf("%s: %s; try again", path, strerror(-r));
-		return r;
-	}
-	TAKE_FD(fd);
-	return 0;
-}
-
-// libconfig opens included files itself, so they are checked afterwards, before anything in them
-// counts.
-static int check_includes(const config_t *tree, const char *directory, char **ret_error)
-{
-	for (unsigned i = 0; i < tree->num_filenames; i++) {
-		_cleanup_free_ char *path = path_join(directory, tree->filenames[i]);
-		_cleanup_file_ FILE *file = NULL;
-		int r = open_checked(path, &file, ret_error);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 // What no single setting can tell.
 static int check_whole(struct reader *reader, const config_t *tree)
 {
@@ -352,46 +279,31 @@ static int check_whole(struct reader *reader, const config_t *tree)
 	return 0;
 }
 
-static int read_tree(struct reader *reader, FILE *file)
+static int read_config(struct reader *reader)
 {
-	_cleanup_free_ char *real = realpath(reader->file, NULL);
-	_cleanup_free_ char *directory = path_dirname(real ? real : reader->file);
 	_cleanup_libconfig_ config_t tree;
 	int r;
 
 	config_init(&tree);
-	config_set_include_dir(&tree, directory);
-	if (!config_read(&tree, file)) {
-		const char *included = config_error_file(&tree);
+	if (!config_read_string(&tree, reader->source->text)) {
+		_cleanup_free_ char *place =
+			source_place(reader->source, (unsigned)config_error_line(&tree));
 
-		reader->error = xasprintf("%s:%d: %s; see oauth-keepalive.conf(5)",
-					  included ? included : reader->file,
-					  config_error_line(&tree), config_error_text(&tree));
+		reader->error = xasprintf("%s: %s; see oauth-keepalive.conf(5)", place,
+					  config_error_text(&tree));
 		return -EINVAL;
 	}
-	r = check_includes(&tree, directory, &reader->error);
-	if (r < 0)
-		return r;
 	r = read_settings(reader, config_root_setting(&tree), root_rules, ARRAY_SIZE(root_rules),
 			  reader->config);
 	return r < 0 ? r : check_whole(reader, &tree);
 }
 
-static int read_config(struct reader *reader)
-{
-	_cleanup_file_ FILE *file = NULL;
-	int r = open_checked(reader->file, &file, &reader->error);
-
-	if (r < 0)
-		return r;
-	return read_tree(reader, file);
-}
-
 int config_load(const char *path, struct config *ret, char **ret_error)
 {
 	_cleanup_(config_free) struct config config = {0};
+	_cleanup_(source_free) struct source source = {0};
 	_cleanup_free_ char *home = find_home();
-	struct reader reader = {.config = &config, .home = home};
+	struct reader reader = {.config = &config, .source = &source, .home = home};
 	int r;
 
 	set_defaults(&config);
@@ -399,8 +311,9 @@ int config_load(const char *path, struct config *ret, char **ret_error)
 	config.file = path ? xstrdup(path) : find_file(home);
 	if (config.file) {
 		config.connect_timeout_s = 0; // not said yet
-		reader.file = config.file;
-		r = read_config(&reader);
+		r = source_read(config.file, &source, &reader.error);
+		if (r == 0)
+			r = read_config(&reader);
 		if (r < 0) {
 			*ret_error = reader.error;
 			return r;

@@ -29,12 +29,11 @@ int reader_fail(struct reader *reader, const config_setting_t *setting, const ch
 		const char *remedy)
 {
 	_cleanup_free_ char *path = setting_path(setting);
-	const char *file = config_setting_source_file(setting);
+	_cleanup_free_ char *place =
+		source_place(reader->source, config_setting_source_line(setting));
 
 	if (!reader->error)
-		reader->error = xasprintf("%s:%u: `%s`: %s; %s", file ? file : reader->file,
-					  (unsigned)config_setting_source_line(setting), path, what,
-					  remedy);
+		reader->error = xasprintf("%s: `%s`: %s; %s", place, path, what, remedy);
 	return -EINVAL;
 }
 

@@ -12,11 +12,12 @@
 #include <libconfig.h>
 
 #include "config/config.h"
+#include "config/source.h"
 
 struct reader {
 	struct config *config;
-	const char *file; // the top file; an included one is named by the setting itself
-	char *home;	  // what "~" stands for
+	const struct source *source;
+	char *home; // what "~" stands for
 	bool owns;	  // text values belong to config->owned: the target is a `const char *`
 	char *error;	  // the first one
 };

@@ -319,6 +319,57 @@ static void test_include(void **state)
 	assert_int_equal(config.margin.seconds, 3600);
 }
 
+// What looks like an @include, a string or a comment and stands within another is none.
+static void test_include_places(void **state)
+{
+	static const char *const texts[] = {
+		"/* a\n@include \"nowhere\"\n*/ margin = \"1h\"; // \" and /*",
+		"# \"\nmargin = \"1h\"; # the last line, without a newline",
+		"// /*\nmargin = \"1h\";\r\n#",
+		"ledger_dir = \"/a\n@include \\\"nowhere\\\" /* # \"; margin = \"1h\";",
+		"@include \"more.conf\" # \" a remark\n",
+		"\t@include\t\"more.conf\" exclude = ();",
+	};
+
+	(void)state;
+	free(write_file("more.conf", "margin = \"1h\"; # no newline, and a \"", 0644));
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		_cleanup_(config_free) struct config config = {0};
+		_cleanup_free_ char *error = NULL;
+
+		// A string with a line break is one to libconfig; it is the setting that wants none.
+		if (load_text(texts[i], &config, &error) < 0)
+			assert_non_null(strstr(error, "contains a control character"));
+		else
+			assert_int_equal(config.margin.seconds, 3600);
+	}
+}
+
+// Each setting is named where it stands, before, in and behind what is included.
+static void test_include_lines(void **state)
+{
+	static const char *const texts[][2] = {
+		{"\nbad = 1;\n@include \"more.conf\"\n", "test.conf:2: `bad`"},
+		{"@include \"more.conf\"\n\nbad = 1;\n", "test.conf:3: `bad`"},
+		{"@include \"more.conf\" bad = 1;\n", "test.conf:1: `bad`"},
+		{"\n\n@include \"deeper.conf\"\n", "worse.conf:2: `bad`"},
+	};
+
+	(void)state;
+	free(write_file("more.conf", "# one\n\nmargin = \"1h\";", 0644));
+	free(write_file("deeper.conf", "# one\n@include \"more.conf\"\n@include \"worse.conf\"",
+			0644));
+	free(write_file("worse.conf", "\nbad = 1;", 0644));
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		_cleanup_free_ char *error = NULL;
+		struct config config;
+
+		assert_int_equal(load_text(texts[i][0], &config, &error), -EINVAL);
+		if (!strstr(error, texts[i][1]))
+			fail_msg("%s\n\tnot %s", error, texts[i][1]);
+	}
+}
+
 // ---- refused
 
 #define ENTRY(settings) "\nproviders = ( { name = \"corp\"; " settings " } );"
@@ -469,7 +520,21 @@ static const struct {
 	// syntax
 	{"margin = \"2h\";\nfence = ;\n", "2: syntax error; see oauth-keepalive.conf(5)"},
 	{"margin = \"2h\";\nmargin = \"3h\";\n", "2: duplicate setting name"},
-	{"@include \"nowhere.conf\"\n", "cannot open include file"},
+	{"margin = \"2h\";\nfence", "2: syntax error"},
+	{"margin = \"2h\";\n/* exclude = ( \"a\" );\nfence = \"report\";\n",
+	 "2: a comment begins here and never ends"},
+	{"margin = \"2h\";\nledger_dir = \"/x;\n", "2: a string begins here and never ends"},
+	{"margin = \"2h\";\n@include \"nowhere.conf\"\n", "2: @include: "},
+	{"@include \"nowhere.conf\"\n", "nowhere.conf: No such file or directory"},
+	// what is no text of ours is neither waited for nor handed to libconfig's scanner
+	{"@include \"fifo\"\n", "fifo: is not a regular file"},
+	{"@include \"/dev/zero\"\n", "zero: is not a regular file"},
+	{"@include \".\"\n", "is not a regular file"},
+	{"# deeper\n@include \"test.conf\"\n", "2: includes files more than 10 deep"},
+	{"  @include \"a\\\\b\"\n", "1: the name in @include has a backslash, or no end"},
+	{"\n@include \"a\nb\"\n", "2: the name in @include has"},
+	{"@include \"open\" @include \"fifo\"\n", "fifo: is not a regular file"},
+	{"margin = \"2h\"; @include \"open\"\n", "1: syntax error"},
 };
 
 static void test_refused(void **state)
@@ -477,7 +542,7 @@ static void test_refused(void **state)
 	_cleanup_free_ char *fifo = in_directory("fifo");
 
 	(void)state;
-	free(write_file("open", "x", 0640));
+	free(write_file("open", "", 0640));
 	assert_int_equal(mkfifo(fifo, 0600), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
 		struct config config = {.n_owned = 7};
@@ -591,6 +656,7 @@ int main(void)
 		TEST(test_short_deadline),  TEST(test_provider_overrides),
 		TEST(test_header_override), TEST(test_excludes),
 		TEST(test_margins),	    TEST(test_include),
+		TEST(test_include_places),  TEST(test_include_lines),
 		TEST(test_refused),	    TEST(test_user_info_is_refused),
 		TEST(test_untrusted_files), TEST(test_broken_default_file),
 	};
