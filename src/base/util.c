@@ -153,13 +153,27 @@ static size_t decode_utf8(const unsigned char *s, uint32_t *ret_code)
 	return n;
 }
 
-// C0, DEL, C1 (U+009B is a terminal's CSI); and the characters that break or reorder a line, with
-// which a profile id could make a message say something else.
+// What a terminal obeys (C0, DEL, C1), and what nobody sees: the format characters (Unicode's category
+// Cf: they reorder a line, or join and hide what stands beside them) and all else that is ignored by
+// default, with which one profile id could look like another, or a message say something else.
 static bool is_unprintable(uint32_t code)
 {
-	return code < 0x20 || (code >= 0x7f && code <= 0x9f) ||
-	       (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
-	       code == 0x200e || code == 0x200f;
+	static const struct {
+		uint32_t first, last;
+	} ranges[] = {
+		{0, 0x1f},	    {0x7f, 0x9f},	{0xad, 0xad},	    {0x34f, 0x34f},
+		{0x600, 0x605},	    {0x61c, 0x61c},	{0x6dd, 0x6dd},	    {0x70f, 0x70f},
+		{0x890, 0x891},	    {0x8e2, 0x8e2},	{0x115f, 0x1160},   {0x17b4, 0x17b5},
+		{0x180b, 0x180f},   {0x200b, 0x200f},	{0x2028, 0x202e},   {0x2060, 0x206f},
+		{0x3164, 0x3164},   {0xfe00, 0xfe0f},	{0xfeff, 0xfeff},   {0xffa0, 0xffa0},
+		{0xfff0, 0xfffb},   {0x110bd, 0x110bd}, {0x110cd, 0x110cd}, {0x13430, 0x1343f},
+		{0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ranges) && ranges[i].first <= code; i++)
+		if (code <= ranges[i].last)
+			return true;
+	return false;
 }
 
 char *string_printable(const char *s, size_t max)
@@ -343,24 +357,45 @@ bool uid_is_root(uid_t uid)
 
 static bool is_plain_word(const char *s)
 {
-	return s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/"
-			   "._-+=:,@%")] == 0;
+	return *s && s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/"
+				 "._-+=:,@%")] == 0;
 }
 
-// For a shell: in single quotes unless it is harmless without.
-
-char *shell_quoted(const char *path)
+static char *single_quoted(const char *word)
 {
-	_cleanup_free_ char *text = string_printable(path, PATH_MAX);
-	if (is_plain_word(text))
-		return TAKE_PTR(text);
-	char *out = xcalloc(4 * strlen(text) + 3, 1), *to = out;
+	char *out = xcalloc(4 * strlen(word) + 3, 1), *to = out;
+
 	*to++ = '\'';
-	for (const char *from = text; *from; from++)
-		if (*from == '\'')
+	for (; *word; word++)
+		if (*word == '\'')
 			to = stpcpy(to, "'\\''");
 		else
-			*to++ = *from;
+			*to++ = *word;
 	*to = '\'';
 	return out;
+}
+
+// $'…' (POSIX.1-2024; bash, zsh, ksh): every byte that could not be shown, or that would end it, in octal.
+static char *dollar_quoted(const char *word)
+{
+	char *out = xcalloc(4 * strlen(word) + 4, 1), *to = stpcpy(out, "$'");
+
+	for (; *word; word++) {
+		unsigned char c = (unsigned char)*word;
+		if (c < 0x20 || c >= 0x7f || c == '\'' || c == '\\')
+			to += sprintf(to, "\\%03o", c);
+		else
+			*to++ = (char)c;
+	}
+	*to = '\'';
+	return out;
+}
+
+char *shell_quoted(const char *word)
+{
+	_cleanup_free_ char *shown = string_printable(word, SIZE_MAX);
+
+	if (!string_equal(shown, word))
+		return dollar_quoted(word);
+	return is_plain_word(word) ? xstrdup(word) : single_quoted(word);
 }

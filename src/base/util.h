@@ -64,8 +64,8 @@ bool string_empty(const char *s);                // NULL or ""
 bool string_starts(const char *s, const char *prefix);
 bool string_ends(const char *s, const char *suffix);
 
-// Copy of `s` fit for a terminal or a log line: control characters, DEL and bytes that are not valid
-// UTF-8 become \xNN, and what is over `max` bytes is cut with "…". Everything that comes from a store,
+// Copy of `s` fit for a terminal or a log line: control characters, what nobody sees (format
+// characters, bidirectional controls, no-width spaces) and bytes that are not valid UTF-8 become \xNN, and what is over `max` bytes is cut with "…". Everything that comes from a store,
 // a lock file or the network passes through here before a person sees it.
 char *string_printable(const char *s, size_t max);
 
@@ -78,8 +78,8 @@ int fsync_parent(const char *path);              // fsync the directory that hol
 char *path_join(const char *directory, const char *name);
 char *path_dirname(const char *path);            // "/a/b" -> "/a", "b" -> "."
 const char *path_basename(const char *path);
-// `path` as one word for a shell, printable: for the commands that messages suggest. Free it.
-char *shell_quoted(const char *path);
+// `word` as one word for a shell, printable, and still exactly that word: for the commands that messages suggest. Free it.
+char *shell_quoted(const char *word);
 // realpath(3) in three system calls instead of one per component; NULL with errno. Free it.
 char *path_real(const char *path);
 // "~" and "~/x" and a leading "$HOME" become `home`; anything else is copied.

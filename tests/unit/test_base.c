@@ -231,6 +231,14 @@ static void test_printable_table(void **state)
 		{"\xe2\x82", 99, "\\xE2\\x82"},			  // cut short
 		{"\x80z", 99, "\\x80z"},
 		{"\n\n", 7, "\\x0A…"},
+		{"\u061c", 99, "\\xD8\\x9C"},	  // Arabic letter mark
+		{"a\u00adb", 99, "a\\xC2\\xADb"}, // soft hyphen
+		{"\u200b\u200f", 99, "\\xE2\\x80\\x8B\\xE2\\x80\\x8F"},
+		{"\u2060\u206f", 99, "\\xE2\\x81\\xA0\\xE2\\x81\\xAF"},
+		{"\ufeff", 99, "\\xEF\\xBB\\xBF"},
+		{"\U000e0041", 99, "\\xF3\\xA0\\x81\\x81"}, // a tag letter
+		{"\u200a\u2010\u2027\u202f\u2070\ufefe\u3163\U000e1000", 99,
+		 "\u200a\u2010\u2027\u202f\u2070\ufefe\u3163\U000e1000"}, // their neighbours
 	};
 
 	(void)state;
@@ -239,6 +247,53 @@ static void test_printable_table(void **state)
 
 		assert_string_equal(out, cases[i].out);
 	}
+}
+
+// What is suggested can be pasted: the shell makes the very word of it again, and it can be shown as it is.
+static void test_shell_quoted(void **state)
+{
+	static const struct {
+		const char *word, *quoted;
+	} cases[] = {
+		{"/a/b.json", "/a/b.json"},
+		{"", "''"},
+		{"a b", "'a b'"},
+		{"it's $HOME", "'it'\\''s $HOME'"},
+		{"größe €", "'größe €'"},
+		{"a\nb", "$'a\\012b'"},
+		{"\033[31m'\\1", "$'\\033[31m\\047\\1341'"},
+		{"\u202ea\xff", "$'\\342\\200\\256a\\377'"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_free_ char *quoted = shell_quoted(cases[i].word);
+		_cleanup_free_ char *shown = string_printable(quoted, SIZE_MAX);
+		assert_string_equal(quoted, cases[i].quoted);
+		assert_string_equal(shown, quoted);
+	}
+}
+
+static void test_shell_reads_it_back(void **state)
+{
+	(void)state;
+	if (access("/bin/bash", X_OK) < 0)
+		skip();
+	for (int round = 0; round < 40; round++) {
+		char word[20] = "", back[sizeof(word)] = "";
+		size_t len = next_random(sizeof(word));
+		for (size_t i = 0; i < len; i++)
+			word[i] = (char)(1 + next_random(round % 2 ? 255 : 127));
+		_cleanup_free_ char *quoted = shell_quoted(word);
+		setenv("COMMAND", quoted, 1);
+		FILE *shell = popen("exec /bin/bash -c 'eval \"printf %s $COMMAND\"'", "r");
+		assert_non_null(shell);
+		size_t n = fread(back, 1, sizeof(back) - 1, shell);
+		assert_int_equal(pclose(shell), 0);
+		assert_int_equal(n, len);
+		assert_memory_equal(back, word, len);
+	}
+	unsetenv("COMMAND");
 }
 
 // Whatever comes in, what goes out has no control byte, is unchanged by a second pass, and keeps
@@ -888,6 +943,8 @@ int main(void)
 		cmocka_unit_test(test_take),
 		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_printable_table),
+		cmocka_unit_test(test_shell_quoted),
+		cmocka_unit_test(test_shell_reads_it_back),
 		cmocka_unit_test(test_printable_property),
 		cmocka_unit_test(test_full_io),
 		cmocka_unit_test(test_write_full_disk),

@@ -247,14 +247,14 @@ static void test_odd_names(void **state)
 	(void)state;
 	static const struct {
 		const char *name, *quoted, *shown;
-		bool runs; // a path that had to be made printable cannot be put right by a command
+		bool dollar; // in $'…', which not every /bin/sh reads
 	} rows[] = {
-		{"a b", "a b", "a b", true},
-		{"it's", "it'\\''s", "it's", true},
-		{"''", "'\\'''\\''", "''", true},
-		{"$(touch x);`y`&\"|*", "$(touch x);`y`&\"|*", "$(touch x);`y`&\"|*", true},
-		{"#~\xc3\xa9", "#~\xc3\xa9", "#~\xc3\xa9", true},
-		{"red\x1b[31m\n", "red\\x1B[31m\\x0A", "red\\x1B[31m\\x0A", false},
+		{"a b", "a b", "a b"},
+		{"it's", "it'\\''s", "it's"},
+		{"''", "'\\'''\\''", "''"},
+		{"$(touch x);`y`&\"|*", "$(touch x);`y`&\"|*", "$(touch x);`y`&\"|*"},
+		{"#~\xc3\xa9", "#~\xc3\xa9", "#~\xc3\xa9"},
+		{"red\x1b[31m\n", "red\\033[31m\\012", "red\\x1B[31m\\x0A", true},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		_cleanup_free_ char *path = path_join(directory, rows[i].name), *got = NULL,
@@ -263,15 +263,18 @@ static void test_odd_names(void **state)
 			xasprintf("%s/%s is writable by group or others (mode 0622)", directory,
 				  rows[i].shown);
 		_cleanup_free_ char *fix =
-			xasprintf("chmod go-w '%s/%s'", directory, rows[i].quoted);
+			xasprintf("chmod go-w %s'%s/%s'", rows[i].dollar ? "$" : "", directory,
+				  rows[i].quoted);
 		put(path);
 		assert_int_equal(chmod(path, 0622), 0);
 		assert_int_equal(path_check_file(path, &got, &got_fix), -EPERM);
 		assert_string_equal(got, message);
 		assert_string_equal(got_fix, fix);
-		if (!rows[i].runs)
+		if (rows[i].dollar && access("/bin/bash", X_OK) < 0)
 			continue;
-		assert_int_equal(system(fix), 0);
+		setenv("COMMAND", fix, 1);
+		assert_int_equal(system(rows[i].dollar ? "exec /bin/bash -c \"$COMMAND\"" : fix),
+				 0);
 		assert_result(path_check_file, path, 0);
 	}
 }
