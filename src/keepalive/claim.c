@@ -129,8 +129,8 @@ static int take_refresh_locks(struct grant *g, struct observation *o, struct pro
 	}
 	for (size_t i = 0; i < g->locks.n; i++)
 		atomic_sweep(g->locks.files[i].path); // drafts of runs that were killed
-	return lock_set_acquire_from(&g->locks, owner, answered ? answered->couriers : NULL,
-				     answered ? answered->n_couriers : 0);
+	return lock_set_acquire(&g->locks, owner, answered ? answered->couriers : NULL,
+				answered ? answered->n_couriers : 0);
 }
 
 // 2026.4.5 has no refresh lock: it refreshes under the store's. A live one of anybody is waited for.
@@ -143,7 +143,7 @@ static bool store_is_locked(const struct grant *g, struct observation *o, const 
 			for (size_t n = 0; n < store->n_names; n++) {
 				_cleanup_free_ char *path = xasprintf("%s.lock", store->names[n]);
 				struct process_id holder;
-				if (lock_file_holder(path, &holder) == 0) {
+				if (lock_file_holder(path, &holder) != -ENOENT) {
 					*ret_store = store->path;
 					return true;
 				}
@@ -222,7 +222,7 @@ static int hold_answer(struct run *run, struct grant *g, const struct receipt *a
 	g->token = answered->token;
 	g->guards = true;
 	request.receipt_fd = g->receipt_fd;
-	if (!g->locks.held && !names_courier(answered, run->courier.process) &&
+	if (!lock_set_is_held(&g->locks) && !names_courier(answered, run->courier.process) &&
 	    (r = receipt_note_courier(g->receipt_fd, run->courier.process)) < 0)
 		log_debug("the receipt cannot name its guard: %s", strerror(-r));
 	return courier_hold(&run->courier, &request);

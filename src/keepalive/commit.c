@@ -225,7 +225,7 @@ static int write_store(struct run *run, const struct store *store, const struct 
 	for (size_t i = 0; i < set.n; i++)
 		atomic_sweep(set.files[i].path); // drafts of runs that were killed
 	// One of our own is there if it could not be removed: no reason to wait.
-	r = lock_set_acquire(&set, run->self, &run->self);
+	r = lock_set_acquire(&set, run->self, &run->self, 1);
 	if (r >= 0)
 		r = write_under_lock(run, store, pending, n);
 	lock_set_free(&set);

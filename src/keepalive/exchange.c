@@ -281,7 +281,7 @@ static void courier_is_gone(struct run *run)
 			continue;
 		}
 		// Its pid in the lock files is a dead one now: answer for them ourselves.
-		if (g->locks.held && lock_set_restamp(&g->locks, run->self) < 0)
+		if (lock_set_is_held(&g->locks) && lock_set_restamp(&g->locks, run->self) < 0)
 			log_debug("a refresh lock was lost with the courier");
 		if (g->stage == GRANT_EXCHANGING)
 			finish_exchange(run, g, "courier", "the courier ended unexpectedly");

@@ -10,7 +10,7 @@
 //	struct lock_set set = LOCK_SET_NONE;
 //	lock_set_add_refresh(&set, state_dir, provider, profile)   both names, as the versions spell it
 //	lock_set_add_store(&set, name)                             `<name>.lock`
-//	lock_set_acquire(&set, owner, takeover)   sorted, all or none, never waiting: -EBUSY and who holds it
+//	lock_set_acquire(&set, owner, takeover, n)   sorted, all or none, never waiting: -EBUSY and who holds it
 //	lock_set_still_ours(&set)                 before anything irreversible
 //	lock_set_restamp(&set, owner)             another process of ours now answers for it (rename)
 //	lock_set_release(&set)
@@ -45,7 +45,6 @@ struct lock_file {
 struct lock_set {
 	struct lock_file *files;
 	size_t n;
-	bool held;
 	char *busy_path;             // after -EBUSY: which lock …
 	struct process_id busy_owner; // … and who holds it (pid 0: unknown)
 };
@@ -63,14 +62,13 @@ int lock_directory_check(const char *state_dir, bool create, char **ret_message,
 
 void lock_set_add_refresh(struct lock_set *set, const char *state_dir, const char *provider, const char *profile);
 void lock_set_add_store(struct lock_set *set, const char *store_name);
-// `owner` stands in the files. A lock whose owner is `takeover` (if not NULL) is replaced although it lives: the
-// courier of a keeper that died; then nothing is unlinked on error, the files stay with `owner`. (`owner` itself as
-// `takeover`: a lock that it could not remove is still its own.) Dead locks are reclaimed (rules in lock/stale.h). 0,
-// -EBUSY, or -errno; on error nothing is held.
-int lock_set_acquire(struct lock_set *set, struct process_id owner, const struct process_id *takeover);
-// The same with several: every courier that ever guarded the answer.
-int lock_set_acquire_from(struct lock_set *set, struct process_id owner, const struct process_id *takeover,
-			  size_t n_takeover);
+// `owner` stands in the files. A lock whose owner is one of `takeover` is replaced although he lives: the couriers that
+// ever guarded an answer whose keeper died; then nothing is unlinked on error, the files stay with `owner`. (`owner`
+// itself as `takeover`: a lock that it could not remove is still its own.) Dead locks are reclaimed (rules in
+// lock/stale.h). 0, -EBUSY, or -errno; on error nothing is held.
+int lock_set_acquire(struct lock_set *set, struct process_id owner, const struct process_id *takeover,
+		     size_t n_takeover);
+bool lock_set_is_held(const struct lock_set *set); // or what is left of it
 bool lock_set_still_ours(const struct lock_set *set);
 int lock_set_restamp(struct lock_set *set, struct process_id owner);
 void lock_set_release(struct lock_set *set);

@@ -28,13 +28,13 @@
 // ---- looking
 
 struct lock_view {
-	bool opaque; // not a file we can read: whose it is cannot be known, so it is held and never
-		     // removed
+	bool opaque; // not a file we can read, or one too large to be a lock's text: whose it is
+		     // cannot be known, so it is held and never removed
 	dev_t dev;
 	ino_t ino;
 	int64_t mtime_ms;
 	bool own;			 // belongs to our user
-	char text[LOCK_PAYLOAD_MAX + 1]; // one more than is valid
+	char text[LOCK_PAYLOAD_MAX + 1]; // one more than is read
 	size_t len;
 	struct lock_payload payload;
 };
@@ -54,6 +54,7 @@ static int read_view(int fd, struct lock_view *view)
 	if (n < 0)
 		return (int)n;
 	view->len = (size_t)n;
+	view->opaque = view->len > LOCK_PAYLOAD_MAX;
 	view->dev = st.st_dev;
 	view->ino = st.st_ino;
 	view->own = st.st_uid == geteuid();
@@ -83,13 +84,13 @@ static int look(const char *path, struct lock_view *view)
 	return 0;
 }
 
-static bool view_is_stale(const char *path, const struct lock_view *view)
+static bool view_is_stale(const char *path, const struct lock_view *view, int64_t now_ms)
 {
 	int64_t stale_ms =
 		strstr(path, REFRESH_LOCK_DIR) ? LOCK_STALE_REFRESH_MS : LOCK_STALE_STORE_MS;
 
 	return !view->opaque &&
-	       lock_is_stale(&view->payload, view->own, view->mtime_ms, clock_wall_ms(), stale_ms);
+	       lock_is_stale(&view->payload, view->own, view->mtime_ms, now_ms, stale_ms);
 }
 
 static bool view_equal(const struct lock_view *a, const struct lock_view *b)
@@ -111,7 +112,7 @@ int lock_file_holder(const char *path, struct process_id *ret)
 
 	if (r < 0)
 		return r;
-	if (view_is_stale(path, &view))
+	if (view_is_stale(path, &view, clock_wall_ms()))
 		return -ENOENT;
 	*ret = view.payload.owner;
 	return 0;
@@ -134,6 +135,12 @@ static void draft_discard(struct draft *draft)
 	cleanup_close(&draft->fd);
 }
 #define _cleanup_draft_ _cleanup_(draft_discard)
+
+// Now, by the clock that times what stands beside it: a file server's may be another than ours.
+static int64_t draft_now_ms(const struct draft *draft)
+{
+	return draft->st.st_mtim.tv_sec * SECOND_MS + draft->st.st_mtim.tv_nsec / 1000000;
+}
 
 static int create_draft(const char *path)
 {
@@ -216,10 +223,10 @@ static int publish(struct lock_file *file, struct process_id owner)
 	_cleanup_draft_ struct draft draft = DRAFT_NONE;
 	int r;
 
-	r = reclaim_guard_absent(file->path);
+	r = draft_write(file->path, owner, &draft);
 	if (r < 0)
 		return r;
-	r = draft_write(file->path, owner, &draft);
+	r = reclaim_guard_absent(file->path, draft_now_ms(&draft));
 	if (r < 0)
 		return r;
 	return link_draft(file, &draft, owner);
@@ -238,14 +245,16 @@ static int replace(struct lock_file *file, const struct lock_view *seen, struct 
 	r = draft_write(file->path, owner, &draft);
 	if (r < 0)
 		return r;
-	r = reclaim_guard_enter(file->path, &guard);
+	r = reclaim_guard_enter(file->path, draft_now_ms(&draft), &guard);
 	if (r < 0)
 		return r;
 	r = look(file->path, &now);
 	if (r < 0)
 		return r == -ENOENT ? -EAGAIN : r;
-	if (!view_equal(seen, &now) || (!live && !view_is_stale(file->path, &now)))
+	if (!view_equal(seen, &now))
 		return -EAGAIN;
+	if (!live && !view_is_stale(file->path, &now, draft_now_ms(&draft)))
+		return -EBUSY;
 	if (live) {
 		if (rename(draft.path, file->path) < 0)
 			return -errno;
@@ -268,7 +277,7 @@ static int try_take(struct lock_file *file, struct process_id owner,
 		return publish(file, owner);
 	if (r < 0)
 		return r;
-	if (view_is_stale(file->path, &view))
+	if (view_is_stale(file->path, &view, clock_wall_ms()))
 		return replace(file, &view, owner, false);
 	for (size_t i = 0; i < n_takeover; i++)
 		if (view_names(&view, &takeover[i]))
@@ -295,7 +304,8 @@ int lock_file_take(struct lock_file *file, struct process_id owner,
 // While the owner in the file lives, nobody else touches it, and no guard is needed (see above).
 // That is the usual way, and a better one: a guard left by a kill would stop OpenClaw until our
 // next run.
-static int enter_guard_if_exposed(const struct lock_file *file, struct reclaim_guard *ret)
+static int enter_guard_if_exposed(const struct lock_file *file, int64_t now_ms,
+				  struct reclaim_guard *ret)
 {
 	const struct timespec nap = {.tv_nsec = 1000000};
 	int r = 0;
@@ -303,7 +313,7 @@ static int enter_guard_if_exposed(const struct lock_file *file, struct reclaim_g
 	if (process_alive(file->owner))
 		return 0;
 	for (int i = 0; i < GUARD_PATIENCE; i++) {
-		r = reclaim_guard_enter(file->path, ret);
+		r = reclaim_guard_enter(file->path, now_ms, ret);
 		if (r != -EBUSY)
 			return r;
 		nanosleep(&nap, NULL);
@@ -320,7 +330,7 @@ int lock_file_restamp(struct lock_file *file, struct process_id owner)
 	r = draft_write(file->path, owner, &draft);
 	if (r < 0)
 		return r;
-	r = enter_guard_if_exposed(file, &guard);
+	r = enter_guard_if_exposed(file, draft_now_ms(&draft), &guard);
 	if (r < 0)
 		return r;
 	if (!lock_file_is_ours(file)) {
@@ -340,7 +350,7 @@ void lock_file_release(struct lock_file *file)
 
 	if (file->ino == 0)
 		return;
-	if (enter_guard_if_exposed(file, &guard) == 0 && lock_file_is_ours(file))
+	if (enter_guard_if_exposed(file, 0, &guard) == 0 && lock_file_is_ours(file))
 		unlink(file->path);
 	let_go(file);
 }

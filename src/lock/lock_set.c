@@ -52,12 +52,6 @@ static void forget_busy(struct lock_set *set)
 	set->busy_owner = (struct process_id){0};
 }
 
-int lock_set_acquire(struct lock_set *set, struct process_id owner,
-		     const struct process_id *takeover)
-{
-	return lock_set_acquire_from(set, owner, takeover, takeover ? 1 : 0);
-}
-
 // Taken over from a courier, they guard an answer. From ourselves, they are what a failed unlink left.
 static bool guards_answer(struct process_id owner, const struct process_id *takeover, size_t n)
 {
@@ -67,10 +61,18 @@ static bool guards_answer(struct process_id owner, const struct process_id *take
 	return false;
 }
 
-int lock_set_acquire_from(struct lock_set *set, struct process_id owner,
-			  const struct process_id *takeover, size_t n_takeover)
+bool lock_set_is_held(const struct lock_set *set)
 {
-	if (set->held)
+	for (size_t i = 0; i < set->n; i++)
+		if (set->files[i].ino != 0)
+			return true;
+	return false;
+}
+
+int lock_set_acquire(struct lock_set *set, struct process_id owner,
+		     const struct process_id *takeover, size_t n_takeover)
+{
+	if (lock_set_is_held(set))
 		return -EALREADY;
 	if (owner.pid <= 0)
 		return -EINVAL;
@@ -91,7 +93,6 @@ int lock_set_acquire_from(struct lock_set *set, struct process_id owner,
 			return r;
 		}
 	}
-	set->held = true;
 	return 0;
 }
 
@@ -100,7 +101,7 @@ bool lock_set_still_ours(const struct lock_set *set)
 	for (size_t i = 0; i < set->n; i++)
 		if (!lock_file_is_ours(&set->files[i]))
 			return false;
-	return set->held;
+	return true;
 }
 
 // A file that was lost is let go, so the set is no longer ours; the others go on answering for
@@ -109,7 +110,7 @@ int lock_set_restamp(struct lock_set *set, struct process_id owner)
 {
 	int result = 0;
 
-	if (!set->held || owner.pid <= 0)
+	if (!lock_set_is_held(set) || owner.pid <= 0)
 		return -EINVAL;
 	for (size_t i = 0; i < set->n; i++) {
 		struct lock_file *file = &set->files[i];
@@ -125,14 +126,12 @@ void lock_set_release(struct lock_set *set)
 {
 	for (size_t i = 0; i < set->n; i++)
 		lock_file_release(&set->files[i]);
-	set->held = false;
 }
 
 void lock_set_leave(struct lock_set *set)
 {
 	for (size_t i = 0; i < set->n; i++)
 		lock_file_leave(&set->files[i]);
-	set->held = false;
 }
 
 void lock_set_free(struct lock_set *set)

@@ -31,7 +31,7 @@ static int flock_directory_of(const char *lock, int *ret_fd)
 
 // Only under the flock. A guard that is no directory, or not empty, is not understood and so
 // respected.
-static int remove_if_abandoned(const char *guard)
+static int remove_if_abandoned(const char *guard, int64_t now_ms)
 {
 	struct stat st;
 
@@ -39,12 +39,12 @@ static int remove_if_abandoned(const char *guard)
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISDIR(st.st_mode))
 		return -EBUSY;
-	if (clock_wall_ms() - st.st_mtim.tv_sec * SECOND_MS <= RECLAIM_GUARD_ABANDONED_MS)
+	if (now_ms - st.st_mtim.tv_sec * SECOND_MS <= RECLAIM_GUARD_ABANDONED_MS)
 		return -EBUSY;
 	return rmdir(guard) == 0 || errno == ENOENT ? 0 : -EBUSY;
 }
 
-int reclaim_guard_enter(const char *lock, struct reclaim_guard *ret)
+int reclaim_guard_enter(const char *lock, int64_t now_ms, struct reclaim_guard *ret)
 {
 	_cleanup_free_ char *path = guard_path(lock);
 	_cleanup_close_ int directory = -1;
@@ -53,7 +53,7 @@ int reclaim_guard_enter(const char *lock, struct reclaim_guard *ret)
 	r = flock_directory_of(lock, &directory);
 	if (r < 0)
 		return r;
-	r = remove_if_abandoned(path);
+	r = remove_if_abandoned(path, now_ms);
 	if (r < 0)
 		return r;
 	if (mkdir(path, 0700) < 0)
@@ -72,7 +72,7 @@ void reclaim_guard_leave(struct reclaim_guard *guard)
 	*guard = RECLAIM_GUARD_NONE;
 }
 
-int reclaim_guard_absent(const char *lock)
+int reclaim_guard_absent(const char *lock, int64_t now_ms)
 {
 	_cleanup_free_ char *path = guard_path(lock);
 	_cleanup_close_ int directory = -1;
@@ -84,5 +84,5 @@ int reclaim_guard_absent(const char *lock)
 	r = flock_directory_of(lock, &directory);
 	if (r < 0)
 		return r;
-	return remove_if_abandoned(path);
+	return remove_if_abandoned(path, now_ms);
 }

@@ -21,11 +21,13 @@ struct reclaim_guard {
 };
 #define RECLAIM_GUARD_NONE ((struct reclaim_guard){.directory = -1})
 
-int reclaim_guard_enter(const char *lock, struct reclaim_guard *ret); // -EBUSY if somebody is in it
-void reclaim_guard_leave(struct reclaim_guard *guard);		      // harmless if not entered
+// `now_ms`: by the clock of the file system that the lock stands on, as the mtime of a file just
+// made there says it; 0: a guard is never found abandoned. -EBUSY if somebody is in it.
+int reclaim_guard_enter(const char *lock, int64_t now_ms, struct reclaim_guard *ret);
+void reclaim_guard_leave(struct reclaim_guard *guard); // harmless if not entered
 #define _cleanup_reclaim_guard_ _cleanup_(reclaim_guard_leave)
 
 // 0 if nobody is in the guard of `lock`, also if an abandoned one had to be removed; else -EBUSY.
-int reclaim_guard_absent(const char *lock);
+int reclaim_guard_absent(const char *lock, int64_t now_ms);
 
 #endif

@@ -4,6 +4,7 @@
 // versions (facts: openclaw-json-store.md 3, "How C must treat an existing lock"):
 //   pid > 0: stale iff no such process, a zombie, or `starttime` given and different; without starttime (4.x) also
 //            if the process that has this pid now started after `createdAt` (a reused pid);
+//   a file over LOCK_PAYLOAD_MAX, or none at all (a directory, a link): whose it is cannot be known, never stale;
 //   no pid, unreadable or empty: stale iff the file's mtime is older than `stale_ms`;
 //   a pid of another user that /proc hides (hidepid, ProtectProc=invisible): stale iff the file is our own user's and
 //            older than this boot (that process cannot have written it);

@@ -36,7 +36,7 @@ empty                                0    0   busy  busy
 empty                               40   40   busy  taken
 empty                              200  200   taken taken
 a megabyte                           0    0   busy  busy
-a megabyte                         200  200   taken taken
+a megabyte                         200  200   busy  busy
 directory                            0    0   busy  busy
 directory                          200  200   busy  busy
 symlink to a dead lock               0    0   busy  busy

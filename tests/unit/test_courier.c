@@ -307,7 +307,7 @@ static void begin(struct stage *s, enum script script)
 	assert_true(s->receipt >= 0);
 	assert_int_equal(write_full(s->receipt, RECEIPT_HEAD, strlen(RECEIPT_HEAD)), 0);
 	s->lock = make_lock(s->lock_path);
-	s->locks = (struct lock_set){.files = &s->lock, .n = 1, .held = true};
+	s->locks = (struct lock_set){.files = &s->lock, .n = 1};
 	s->config = (struct config){.connect_timeout_s = 1, .deadline_s = 5};
 	s->hold_until_ms = clock_boot_ms() + 30000;
 	make_http(s, s->server.port);

@@ -28,6 +28,7 @@
 #include "base/clock.h"
 #include "lock/lock.h"
 #include "lock/lock_file.h"
+#include "lock/reclaim_guard.h"
 #include "lock/stale.h"
 
 // ---- a state directory, and processes to name in locks
@@ -506,7 +507,7 @@ static void check_stale_case(const struct fixture *f, const struct stale_case *c
 		fail_msg("holder of \"%s\": %d", c->name, r);
 	if (!c->stale)
 		assert_int_equal(holder.pid, pid_of(f, c->who));
-	r = lock_set_acquire(set, self(), NULL);
+	r = lock_set_acquire(set, self(), NULL, 0);
 	if (r != (c->stale ? 0 : -EBUSY))
 		fail_msg("acquiring \"%s\": %d", c->name, r);
 	if (!c->stale) {
@@ -587,12 +588,36 @@ static void test_stale_not_a_file(void **state)
 		inode = inode_of(path);
 		assert_int_equal(lock_file_holder(path, &holder), 0);
 		assert_int_equal(holder.pid, 0);
-		assert_int_equal(lock_set_acquire(&set, self(), NULL), -EBUSY);
+		assert_int_equal(lock_set_acquire(&set, self(), NULL, 0), -EBUSY);
 		assert_int_equal(set.busy_owner.pid, 0);
 		assert_int_equal(inode_of(path), inode);
 		assert_int_equal(kind == 0 ? rmdir(path) : unlink(path), 0);
 	}
 	assert_true(exists(target));
+	lock_set_free(&set);
+}
+
+// Too long to be read: whose it is cannot be known, however old it is.
+static void test_stale_too_long(void **state)
+{
+	struct fixture *f = *state;
+	struct lock_set set = LOCK_SET_NONE;
+	struct process_id holder = {.pid = -99};
+
+	lock_set_add_refresh(&set, f->state, "xai", "xai:default");
+	for (int longer = 0; longer < 2; longer++) {
+		_cleanup_free_ char *text =
+			xasprintf("%*s{\"pid\":0}", LOCK_PAYLOAD_MAX - 9 + longer, "");
+
+		assert_int_equal(strlen(text), LOCK_PAYLOAD_MAX + longer);
+		write_file(set.files[0].path, text, 3600);
+		assert_int_equal(lock_file_holder(set.files[0].path, &holder),
+				 longer ? 0 : -ENOENT);
+		assert_int_equal(lock_set_acquire(&set, self(), NULL, 0), longer ? -EBUSY : 0);
+		assert_true(exists(set.files[0].path));
+		lock_set_release(&set);
+	}
+	assert_int_equal(holder.pid, 0);
 	lock_set_free(&set);
 }
 
@@ -609,10 +634,10 @@ static void test_set_life(void **state)
 	lock_set_add_refresh(&set, f->state, "xai", "xai:default");
 	assert_int_equal(set.n, 2);
 	assert_false(lock_set_still_ours(&set));
-	assert_int_equal(lock_set_acquire(&set, self(), NULL), 0);
-	assert_true(set.held);
+	assert_int_equal(lock_set_acquire(&set, self(), NULL, 0), 0);
+	assert_true(lock_set_is_held(&set));
 	assert_true(lock_set_still_ours(&set));
-	assert_int_equal(lock_set_acquire(&set, self(), NULL), -EALREADY);
+	assert_int_equal(lock_set_acquire(&set, self(), NULL, 0), -EALREADY);
 	assert_only_locks(f->locks, 2);
 	assert_true(string_ends(set.files[0].path, "/lock-8df5b23c6c62935aed51c69da1ce2f9d.lock"));
 	assert_true(string_ends(
@@ -627,7 +652,7 @@ static void test_set_life(void **state)
 		assert_int_equal(st.st_nlink, 1);
 	}
 	lock_set_release(&set);
-	assert_false(set.held);
+	assert_false(lock_set_is_held(&set));
 	assert_false(lock_set_still_ours(&set));
 	assert_only_locks(f->locks, 0);
 	lock_set_release(&set);
@@ -640,7 +665,7 @@ static void test_set_empty(void **state)
 	struct lock_set set = LOCK_SET_NONE;
 
 	(void)state;
-	assert_int_equal(lock_set_acquire(&set, self(), NULL), 0);
+	assert_int_equal(lock_set_acquire(&set, self(), NULL, 0), 0);
 	assert_true(lock_set_still_ours(&set));
 	lock_set_free(&set);
 }
@@ -650,7 +675,7 @@ static void hold_for(struct lock_set *set, const struct fixture *f, const char *
 {
 	*set = LOCK_SET_NONE;
 	lock_set_add_refresh(set, f->state, "xai", profile);
-	assert_int_equal(lock_set_acquire(set, owner, NULL), 0);
+	assert_int_equal(lock_set_acquire(set, owner, NULL, 0), 0);
 }
 
 // All or none: the name that comes last is taken, so nothing is.
@@ -665,18 +690,18 @@ static void test_set_all_or_none(void **state)
 	assert_int_equal(mkdir(a, 0700), 0);
 	assert_int_equal(mkdir(b, 0700), 0);
 	lock_set_add_store(&one, last);
-	assert_int_equal(lock_set_acquire(&one, identify(f->live), NULL), 0);
+	assert_int_equal(lock_set_acquire(&one, identify(f->live), NULL, 0), 0);
 	lock_set_add_store(&two, last); // sorted when taken
 	lock_set_add_store(&two, first);
-	assert_int_equal(lock_set_acquire(&two, self(), NULL), -EBUSY);
+	assert_int_equal(lock_set_acquire(&two, self(), NULL, 0), -EBUSY);
 	assert_string_equal(two.busy_path, one.files[0].path);
 	assert_int_equal(two.busy_owner.pid, f->live);
 	assert_int_equal(two.busy_owner.starttime, identify(f->live).starttime);
-	assert_false(two.held);
+	assert_false(lock_set_is_held(&two));
 	assert_only_locks(a, 0);
 	assert_only_locks(b, 1);
 	lock_set_release(&one);
-	assert_int_equal(lock_set_acquire(&two, self(), NULL), 0);
+	assert_int_equal(lock_set_acquire(&two, self(), NULL, 0), 0);
 	assert_null(two.busy_path);
 	assert_int_equal(two.busy_owner.pid, 0);
 	lock_set_free(&two);
@@ -692,15 +717,15 @@ static void test_set_errors(void **state)
 	struct lock_set set = LOCK_SET_NONE;
 
 	lock_set_add_refresh(&set, f->state, "xai", "xai:default");
-	assert_int_equal(lock_set_acquire(&set, (struct process_id){0}, NULL), -EINVAL);
+	assert_int_equal(lock_set_acquire(&set, (struct process_id){0}, NULL, 0), -EINVAL);
 	lock_set_add_store(&set, missing);
-	assert_int_equal(lock_set_acquire(&set, self(), NULL), -ENOENT);
+	assert_int_equal(lock_set_acquire(&set, self(), NULL, 0), -ENOENT);
 	assert_only_locks(f->locks, 0);
 	lock_set_free(&set);
 	assert_int_equal(mkdir(shut, 0500), 0);
 	if (geteuid() != 0) {
 		lock_set_add_store(&set, store);
-		assert_int_equal(lock_set_acquire(&set, self(), NULL), -EACCES);
+		assert_int_equal(lock_set_acquire(&set, self(), NULL, 0), -EACCES);
 		lock_set_free(&set);
 	}
 }
@@ -793,7 +818,7 @@ static void test_set_owner_died(void **state)
 		if (restamp) {
 			lock_set_add_refresh(&rival, f->state, "xai", "xai:default");
 			assert_int_equal(lock_set_restamp(&set, self()), 0);
-			assert_int_equal(lock_set_acquire(&rival, self(), NULL), -EBUSY);
+			assert_int_equal(lock_set_acquire(&rival, self(), NULL, 0), -EBUSY);
 		}
 		assert_only_locks(f->locks, 2);
 		lock_set_free(&set);
@@ -811,10 +836,10 @@ static void test_set_takeover(void **state)
 	hold_for(&orphaned, f, "xai:default", old);
 	lock_set_add_refresh(&set, f->state, "xai", "xai:default");
 	other.starttime++;
-	assert_int_equal(lock_set_acquire(&set, self(), NULL), -EBUSY);
-	assert_int_equal(lock_set_acquire(&set, self(), &other), -EBUSY);
+	assert_int_equal(lock_set_acquire(&set, self(), NULL, 0), -EBUSY);
+	assert_int_equal(lock_set_acquire(&set, self(), &other, 1), -EBUSY);
 	assert_true(lock_set_still_ours(&orphaned));
-	assert_int_equal(lock_set_acquire(&set, self(), &old), 0);
+	assert_int_equal(lock_set_acquire(&set, self(), &old, 1), 0);
 	assert_true(lock_set_still_ours(&set));
 	assert_false(lock_set_still_ours(&orphaned));
 	assert_int_equal(lock_file_holder(set.files[0].path, &holder), 0);
@@ -826,6 +851,30 @@ static void test_set_takeover(void **state)
 	assert_only_locks(f->locks, 0);
 }
 
+// Two locks of a dead keeper's courier guard an answer, and one of them is another's by now: the other goes on guarding.
+static void test_set_takeover_in_part(void **state)
+{
+	struct fixture *f = *state;
+	struct process_id courier = identify(f->live), me = self(), holder = {0};
+	_cleanup_free_ char *init = xasprintf("{\"pid\":1}");
+	struct lock_set orphaned, set = LOCK_SET_NONE;
+
+	hold_for(&orphaned, f, "xai:default", courier);
+	lock_set_leave(&orphaned);
+	assert_int_equal(unlink(orphaned.files[1].path), 0);
+	write_file(orphaned.files[1].path, init, 0);
+	lock_set_add_refresh(&set, f->state, "xai", "xai:default");
+	assert_int_equal(lock_set_acquire(&set, me, &courier, 1), -EBUSY);
+	assert_int_equal(set.busy_owner.pid, 1);
+	assert_string_equal(set.busy_path, orphaned.files[1].path);
+	assert_false(lock_set_is_held(&set));
+	assert_int_equal(lock_file_holder(orphaned.files[0].path, &holder), 0);
+	assert_int_equal(holder.pid, me.pid);
+	lock_set_free(&set);
+	assert_only_locks(f->locks, 2);
+	lock_set_free(&orphaned);
+}
+
 // A process without a name cannot be taken over: garbage is not "the courier with pid 0".
 static void test_set_takeover_nobody(void **state)
 {
@@ -835,7 +884,7 @@ static void test_set_takeover_nobody(void **state)
 
 	lock_set_add_refresh(&set, f->state, "xai", "xai:default");
 	write_file(set.files[0].path, "", 0);
-	assert_int_equal(lock_set_acquire(&set, self(), &nobody), -EBUSY);
+	assert_int_equal(lock_set_acquire(&set, self(), &nobody, 1), -EBUSY);
 	lock_set_free(&set);
 }
 
@@ -849,8 +898,8 @@ static void test_set_takeover_own(void **state)
 	hold_for(&left, f, "xai:default", me);
 	lock_set_leave(&left);
 	lock_set_add_refresh(&set, f->state, "xai", "xai:default");
-	assert_int_equal(lock_set_acquire(&set, me, NULL), -EBUSY);
-	assert_int_equal(lock_set_acquire(&set, me, &me), 0);
+	assert_int_equal(lock_set_acquire(&set, me, NULL, 0), -EBUSY);
+	assert_int_equal(lock_set_acquire(&set, me, &me, 1), 0);
 	assert_true(lock_set_still_ours(&set));
 	lock_set_release(&set);
 	assert_only_locks(f->locks, 0);
@@ -859,7 +908,7 @@ static void test_set_takeover_own(void **state)
 	hold_for(&left, f, "xai:default", me);
 	assert_int_equal(lock_file_restamp(&left.files[1], identify(f->live)), 0);
 	lock_set_leave(&left);
-	assert_int_equal(lock_set_acquire(&set, me, &me), -EBUSY);
+	assert_int_equal(lock_set_acquire(&set, me, &me, 1), -EBUSY);
 	assert_only_locks(f->locks, 1);
 	lock_set_free(&left);
 	lock_set_free(&set);
@@ -880,17 +929,37 @@ static void test_guard(void **state)
 		if (stale)
 			write_file(set.files[0].path, dead, 0);
 		assert_int_equal(mkdir(guard, 0700), 0);
-		assert_int_equal(lock_set_acquire(&set, self(), NULL), -EBUSY);
+		assert_int_equal(lock_set_acquire(&set, self(), NULL, 0), -EBUSY);
 		assert_int_equal(set.busy_owner.pid, 0);
 		assert_int_equal(exists(set.files[0].path), stale);
 		assert_true(exists(guard));
 		make_old(guard); // of a reclaimer that crashed
-		assert_int_equal(lock_set_acquire(&set, self(), NULL), 0);
+		assert_int_equal(lock_set_acquire(&set, self(), NULL, 0), 0);
 		assert_false(exists(guard));
 		lock_set_release(&set);
 	}
 	assert_only_locks(f->locks, 0);
 	lock_set_free(&set);
+}
+
+// How old a guard is says the clock of the file system it stands on, not ours: they may differ.
+static void test_guard_of_another_clock(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_free_ char *lock = path_join(f->locks, "s.lock"), *path = NULL;
+	_cleanup_reclaim_guard_ struct reclaim_guard guard = RECLAIM_GUARD_NONE;
+	struct stat st;
+	int64_t made_ms;
+
+	path = xasprintf("%s.reclaim", lock);
+	assert_int_equal(mkdir(path, 0700), 0);
+	make_old(path);
+	assert_int_equal(stat(path, &st), 0);
+	made_ms = st.st_mtim.tv_sec * SECOND_MS;
+	assert_int_equal(reclaim_guard_absent(lock, made_ms + 25000), -EBUSY);
+	assert_int_equal(reclaim_guard_enter(lock, made_ms - 3600000, &guard), -EBUSY);
+	assert_int_equal(reclaim_guard_enter(lock, 0, &guard), -EBUSY);
+	assert_int_equal(reclaim_guard_enter(lock, made_ms + 35000, &guard), 0);
 }
 
 // Append what happened in the watched directory: "+name" created, "-name" removed, ">name" moved
@@ -932,12 +1001,12 @@ static void test_guard_is_used(void **state)
 	lock_set_add_store(&next, store);
 	write_file(set.files[0].path, dead, 0);
 	assert_true(inotify_add_watch(fd, f->locks, IN_CREATE | IN_DELETE | IN_MOVED_TO) >= 0);
-	assert_int_equal(lock_set_acquire(&set, me, NULL), 0);
+	assert_int_equal(lock_set_acquire(&set, me, NULL, 0), 0);
 	reclaimed = read_events(fd);
 	expected =
 		xasprintf("+%s +s.lock.reclaim -s.lock +s.lock -s.lock.reclaim -%s ", temp, temp);
 	assert_string_equal(reclaimed, expected);
-	assert_int_equal(lock_set_acquire(&next, identify(f->live), &me), 0);
+	assert_int_equal(lock_set_acquire(&next, identify(f->live), &me, 1), 0);
 	taken_over = read_events(fd);
 	expected_too = xasprintf("+%s +s.lock.reclaim >s.lock -s.lock.reclaim ", temp);
 	assert_string_equal(taken_over, expected_too);
@@ -960,12 +1029,12 @@ static void test_guard_of_a_sleeper(void **state)
 	assert_int_equal(mkdir(guard, 0700), 0);
 	make_old(guard);
 	assert_int_equal(flock(sleeper, LOCK_EX), 0);
-	assert_int_equal(lock_set_acquire(&set, self(), NULL), -EBUSY);
+	assert_int_equal(lock_set_acquire(&set, self(), NULL, 0), -EBUSY);
 	assert_int_equal(unlink(lock), 0);
-	assert_int_equal(lock_set_acquire(&set, self(), NULL), -EBUSY);
+	assert_int_equal(lock_set_acquire(&set, self(), NULL, 0), -EBUSY);
 	assert_true(exists(guard));
 	close(sleeper);
-	assert_int_equal(lock_set_acquire(&set, self(), NULL), 0);
+	assert_int_equal(lock_set_acquire(&set, self(), NULL, 0), 0);
 	assert_false(exists(guard));
 	lock_set_free(&set);
 }
@@ -980,7 +1049,7 @@ static void test_guard_strange(void **state)
 	lock_set_add_refresh(&set, f->state, "xai", "xai:default");
 	guard = xasprintf("%s.reclaim", set.files[1].path);
 	write_file(guard, "{\"pid\":1}", 3600);
-	assert_int_equal(lock_set_acquire(&set, self(), NULL), -EBUSY);
+	assert_int_equal(lock_set_acquire(&set, self(), NULL, 0), -EBUSY);
 	assert_true(exists(guard));
 	assert_only_locks(f->locks, 1);
 	lock_set_free(&set);
@@ -997,7 +1066,7 @@ static void test_draft_left(void **state)
 	draft = xasprintf("%s.%d-%" PRIu64 ".oauth-keepalive.tmp", set.files[0].path, getpid(),
 			  self().starttime);
 	write_file(draft, "half", 0);
-	assert_int_equal(lock_set_acquire(&set, self(), NULL), 0);
+	assert_int_equal(lock_set_acquire(&set, self(), NULL, 0), 0);
 	assert_only_locks(f->locks, 2);
 	text = read_file(set.files[0].path);
 	assert_null(strstr(text, "half"));
@@ -1122,6 +1191,7 @@ int main(void)
 		T(test_stale_matrix),
 		T(test_stale_store),
 		T(test_stale_not_a_file),
+		T(test_stale_too_long),
 		T(test_set_life),
 		cmocka_unit_test(test_set_empty),
 		T(test_set_all_or_none),
@@ -1131,8 +1201,10 @@ int main(void)
 		T(test_set_restamp_stolen),
 		T(test_set_owner_died),
 		T(test_set_takeover),
+		T(test_set_takeover_in_part),
 		T(test_set_takeover_nobody),
 		T(test_set_takeover_own),
+		T(test_guard_of_another_clock),
 		T(test_guard),
 		T(test_guard_is_used),
 		T(test_guard_of_a_sleeper),

@@ -140,7 +140,7 @@ static bool acquire(struct lock_set *set, struct process_id owner)
 	int64_t end = clock_boot_ms() + DEADLINE_MS;
 
 	while (!atomic_load(&arena->stop) && clock_boot_ms() < end) {
-		int r = lock_set_acquire(set, owner, NULL);
+		int r = lock_set_acquire(set, owner, NULL, 0);
 
 		if (r == 0)
 			return true;
@@ -385,12 +385,12 @@ static void test_takeover_without_a_gap(void **state)
 	(void)state;
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(process_identify(pids[i], &owners[i]), 0);
-	assert_int_equal(lock_set_acquire(&sets[0], owners[0], NULL), 0);
+	assert_int_equal(lock_set_acquire(&sets[0], owners[0], NULL, 0), 0);
 	watcher = start(work_watching, 2);
 	for (int i = 1; i <= 200; i++) {
 		struct lock_set *next = &sets[i % 2], *last = &sets[1 - i % 2];
 
-		assert_int_equal(lock_set_acquire(next, owners[i % 2], &owners[1 - i % 2]), 0);
+		assert_int_equal(lock_set_acquire(next, owners[i % 2], &owners[1 - i % 2], 1), 0);
 		assert_false(lock_set_still_ours(last));
 		lock_set_release(last);
 		assert_int_equal(lock_set_restamp(next, owners[i % 2]), 0);
