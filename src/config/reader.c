@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "config/reader.h"
+#include "store/safe_path.h"
 
 #define MARGIN_PERCENT_MOST 90
 
@@ -210,52 +211,53 @@ int read_url(struct reader *reader, config_setting_t *setting, const struct rule
 	return read_text(reader, setting, rule, target);
 }
 
-// Open a regular file to read, without ever waiting for a FIFO. A descriptor, or -EINVAL with an
-// error said.
-static int open_file(struct reader *reader, const config_setting_t *setting, const char *path,
-		     struct stat *ret)
+// What is named in the configuration has to be as safe as that is: who can write a client's secret or
+// a certificate says to whom tokens are sent.
+static int check_named(struct reader *reader, const config_setting_t *setting, const char *path)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	_cleanup_free_ char *what = NULL;
+	_cleanup_free_ char *message = NULL, *fix = NULL, *what = NULL;
+	int r = path_check_trusted(path, &message, &fix);
 
-	if (fd < 0 || fstat(fd, ret) < 0) {
-		what = xasprintf("%s: %s", path, strerror(errno));
-		return reader_fail(reader, setting, what, "name a file that you can read");
-	}
-	if (!S_ISREG(ret->st_mode)) {
-		what = xasprintf("%s is not a regular file", path);
-		return reader_fail(reader, setting, what, "name a file that you can read");
-	}
-	return TAKE_FD(fd);
+	if (message)
+		return reader_fail(reader, setting, message, fix);
+	if (r == 0 && access(path, R_OK) < 0)
+		r = -errno;
+	if (r == 0)
+		return 0;
+	what = xasprintf("%s: %s", path, strerror(-r));
+	return reader_fail(reader, setting, what, "name a file that you can read");
+}
+
+static int check_closed(struct reader *reader, const config_setting_t *setting, const char *path)
+{
+	_cleanup_free_ char *what = NULL, *remedy = NULL, *word = NULL;
+	struct stat st;
+
+	if (stat(path, &st) < 0 || !(st.st_mode & 077))
+		return 0;
+	word = shell_quoted(path);
+	what = xasprintf("%s is open to group or others (mode %04o)", path,
+			 (unsigned)st.st_mode & 07777);
+	remedy = xasprintf("chmod 600 %s", word);
+	return reader_fail(reader, setting, what, remedy);
 }
 
 static int read_file(struct reader *reader, config_setting_t *setting, void *target,
 		     bool is_private)
 {
-	_cleanup_close_ int fd = -1;
-	_cleanup_free_ char *path = NULL, *what = NULL, *remedy = NULL;
-	struct stat st;
+	_cleanup_free_ char *path = NULL;
 	bool empty;
+	int r;
 
 	path = expand_path(reader, setting, &empty);
 	if (!path)
 		return empty ? 0 : -EINVAL;
-	fd = open_file(reader, setting, path, &st);
-	if (fd < 0)
-		return fd;
-	if (is_private && st.st_uid != geteuid() && st.st_uid != 0) {
-		what = xasprintf("%s belongs to another user (uid %u)", path, (unsigned)st.st_uid);
-		remedy = xasprintf("chown %u %s", (unsigned)geteuid(), path);
-		return reader_fail(reader, setting, what, remedy);
-	}
-	if (is_private && (st.st_mode & 077)) {
-		what = xasprintf("%s is open to group or others (mode %04o)", path,
-				 (unsigned)st.st_mode & 07777);
-		remedy = xasprintf("chmod 600 %s", path);
-		return reader_fail(reader, setting, what, remedy);
-	}
-	put_text(reader, target, TAKE_PTR(path));
-	return 0;
+	r = check_named(reader, setting, path);
+	if (r == 0 && is_private)
+		r = check_closed(reader, setting, path);
+	if (r == 0)
+		put_text(reader, target, TAKE_PTR(path));
+	return r;
 }
 
 int read_readable_file(struct reader *reader, config_setting_t *setting, const struct rule *rule,

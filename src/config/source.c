@@ -6,10 +6,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/source.h"
+#include "store/safe_path.h"
 
 #define TEXT_MAX  ((size_t)1 << 20) // of all files together
 #define DEPTH_MAX 10		    // as in libconfig
@@ -52,25 +52,17 @@ static _printf_(3, 4) int fail(struct reading *reading, const struct position *a
 // ---- a file
 
 // Who can write the file decides where tokens are sent.
-static int check_file(int fd, const char *name, char **ret_error)
+static int check_file(const char *path, char **ret_error)
 {
-	struct stat st;
+	_cleanup_free_ char *message = NULL, *fix = NULL;
+	int r = path_check_trusted(path, &message, &fix);
 
-	if (fstat(fd, &st) < 0) {
-		int r = -errno;
-		*ret_error = xasprintf("%s: %s", name, strerror(-r));
-		return r;
-	}
-	if (!S_ISREG(st.st_mode))
-		*ret_error = xasprintf("%s: is not a regular file; name one", name);
-	else if (st.st_uid != geteuid() && !uid_is_root(st.st_uid))
-		*ret_error = xasprintf("%s: belongs to another user (uid %u), who could turn your "
-				       "tokens elsewhere; chown %u %s",
-				       name, (unsigned)st.st_uid, (unsigned)geteuid(), name);
-	else if (st.st_mode & S_IWOTH)
-		*ret_error = xasprintf("%s: everybody can write it (mode %04o); chmod o-w %s", name,
-				       (unsigned)st.st_mode & 07777, name);
-	return *ret_error ? -EINVAL : 0;
+	if (message)
+		*ret_error = xasprintf("%s; %s", message, fix);
+	else if (r < 0)
+		*ret_error =
+			xasprintf("%s: %s; check the name and its permissions", path, strerror(-r));
+	return message ? -EINVAL : r;
 }
 
 static int read_text(int fd, const char *name, char **ret, char **ret_error)
@@ -92,16 +84,19 @@ static int read_text(int fd, const char *name, char **ret, char **ret_error)
 
 static int load(const char *path, char **ret, char **ret_error)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	_cleanup_close_ int fd = -1;
+	int r = check_file(path, ret_error);
 
+	if (r < 0)
+		return r;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0) {
-		int r = -errno;
-		*ret_error =
-			xasprintf("%s: %s; check the name and its permissions", path, strerror(-r));
+		r = -errno;
+		*ret_error = xasprintf("%s: %s; let the user of this program read it", path,
+				       strerror(-r));
 		return r;
 	}
-	int r = check_file(fd, path, ret_error);
-	return r < 0 ? r : read_text(fd, path, ret, ret_error);
+	return read_text(fd, path, ret, ret_error);
 }
 
 // ---- the text

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/trust.h"
 #include "ledger/ledger.h"
 #include "ledger/private_file.h"
 
@@ -294,7 +295,7 @@ static int check_locks(const char *locks, char **ret_message, char **ret_fix)
 			*ret_message = xasprintf("cannot look at %s: %s", locks, strerror(-r));
 		return r;
 	}
-	if (S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 022))
+	if (S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !others_may_write(locks, &st))
 		return 0;
 	*ret_message = xasprintf("%s is not a directory that only you can write", locks);
 	*ret_fix = xasprintf("make it one: a directory of your own, chmod go-w %s", locks);

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/trust.h"
+
 static const char *const levels[] = {"locks", "oauth-refresh"};
 
 static int refuse(const char *path, const char *what, const char *fix, char **ret_message,
@@ -46,7 +48,7 @@ static int check_level(int fd, const char *path, char **ret_message, char **ret_
 	if (st.st_uid != geteuid())
 		return refuse(path, "belongs to another user",
 			      "run as its owner, or: chown $(id -un)", ret_message, ret_fix);
-	if (st.st_mode & 022)
+	if (others_may_write(path, &st))
 		return refuse(path, "can be written by other users", "chmod go-w", ret_message,
 			      ret_fix);
 	return 0;

@@ -527,13 +527,13 @@ static const struct {
 	{"margin = \"2h\";\n@include \"nowhere.conf\"\n", "2: @include: "},
 	{"@include \"nowhere.conf\"\n", "nowhere.conf: No such file or directory"},
 	// what is no text of ours is neither waited for nor handed to libconfig's scanner
-	{"@include \"fifo\"\n", "fifo: is not a regular file"},
-	{"@include \"/dev/zero\"\n", "zero: is not a regular file"},
+	{"@include \"fifo\"\n", "fifo is not a regular file"},
+	{"@include \"/dev/zero\"\n", "zero is not a regular file"},
 	{"@include \".\"\n", "is not a regular file"},
 	{"# deeper\n@include \"test.conf\"\n", "2: includes files more than 10 deep"},
 	{"  @include \"a\\\\b\"\n", "1: the name in @include has a backslash, or no end"},
 	{"\n@include \"a\nb\"\n", "2: the name in @include has"},
-	{"@include \"open\" @include \"fifo\"\n", "fifo: is not a regular file"},
+	{"@include \"open\" @include \"fifo\"\n", "fifo is not a regular file"},
 	{"margin = \"2h\"; @include \"open\"\n", "1: syntax error"},
 };
 
@@ -580,28 +580,64 @@ static void test_user_info_is_refused(void **state)
 	}
 }
 
+// The configuration, what it includes, and what it names: `loose` is made so that somebody else could
+// write it, and each time that is said, with a command that puts it right.
 static void test_untrusted_files(void **state)
 {
-	struct config config;
-	_cleanup_free_ char *path = write_file("loose.conf", "", 0646), *more = NULL;
-	_cleanup_free_ char *missing = in_directory("missing.conf"), *error = NULL, *error2 = NULL,
-			    *error3 = NULL, *error4 = NULL, *error5 = NULL;
+	_cleanup_free_ char *loose = in_directory("loose"), *inside = in_directory("loose/inside");
+	const char *const texts[] = {
+		"@include \"loose/inside\"\n", "http = { ca_file = \"@/loose/inside\"; };",
+		CORP("client_secret_file = \"@/loose/inside\";"),
+		NULL, // the configuration itself
+	};
+	const struct {
+		const char *path;
+		mode_t closed, open;
+	} ways[] = {{inside, 0600, 0602},
+		    {loose, 0755, 0777},
+		    {inside, 0600, 0620},
+		    {loose, 0755, 0775}};
 
 	(void)state;
-	assert_int_equal(config_load(path, &config, &error), -EINVAL);
-	assert_non_null(
-		strstr(error, "loose.conf: everybody can write it (mode 0646); chmod o-w "));
-	assert_int_equal(config_load(missing, &config, &error2), -ENOENT);
-	assert_non_null(strstr(error2, "missing.conf: No such file or directory"));
-	assert_int_equal(config_load(directory, &config, &error3), -EINVAL);
-	assert_non_null(strstr(error3, "is not a regular file"));
-	more = write_file("more.conf", "margin = \"1h\";\n", 0666);
-	assert_int_equal(load_text("@include \"more.conf\"\n", &config, &error4), -EINVAL);
-	assert_non_null(strstr(error4, "more.conf: everybody can write it"));
+	assert_int_equal(mkdir(loose, 0755), 0);
+	free(write_file("loose/inside", "", 0600));
+	for (size_t i = 0; i < ARRAY_SIZE(ways) * ARRAY_SIZE(texts); i++) {
+		const char *text = texts[i % ARRAY_SIZE(texts)];
+		const char *path = ways[i / ARRAY_SIZE(texts)].path;
+		_cleanup_free_ char *error = NULL, *remedy = xasprintf("; chmod go-w %s", path);
+		struct config config;
+
+		if (i >= 2 * ARRAY_SIZE(texts) && chown(path, (uid_t)-1, 4242) < 0)
+			skip(); // only root can give a file to a group that is not his
+		assert_int_equal(chmod(path, ways[i / ARRAY_SIZE(texts)].open), 0);
+		assert_int_equal(text ? load_text(text, &config, &error)
+				      : config_load(inside, &config, &error),
+				 -EINVAL);
+		if (!strstr(error, "is writable by group or others") || !string_ends(error, remedy))
+			fail_msg("%s\n\tnot %s", error, remedy);
+		assert_int_equal(chmod(path, ways[i / ARRAY_SIZE(texts)].closed), 0);
+		assert_int_equal(chown(path, (uid_t)-1, getegid()), 0);
+		text ? load(text, &config) : (void)config_load(inside, &config, &error);
+		config_free(&config);
+	}
+}
+
+static void test_unusable_files(void **state)
+{
+	struct config config;
+	_cleanup_free_ char *path = write_file("another's.conf", "", 0644);
+	_cleanup_free_ char *missing = in_directory("missing.conf"), *error = NULL, *error2 = NULL,
+			    *error3 = NULL;
+
+	(void)state;
+	assert_int_equal(config_load(missing, &config, &error), -ENOENT);
+	assert_non_null(strstr(error, "missing.conf: No such file or directory"));
+	assert_int_equal(config_load(directory, &config, &error2), -EINVAL);
+	assert_non_null(strstr(error2, "is not a regular file"));
 	if (geteuid() == 0) { // only root can give a file away
-		assert_int_equal(chmod(path, 0644) | chown(path, 4242, 4242), 0);
-		assert_int_equal(config_load(path, &config, &error5), -EINVAL);
-		assert_non_null(strstr(error5, "belongs to another user (uid 4242)"));
+		assert_int_equal(chown(path, 4242, 4242), 0);
+		assert_int_equal(config_load(path, &config, &error3), -EINVAL);
+		assert_non_null(strstr(error3, "is owned by uid 4242"));
 	}
 }
 
@@ -651,14 +687,23 @@ static int leave(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_no_file),	    TEST(test_default_file),
-		TEST(test_all_settings),    TEST(test_empty_text_is_no_setting),
-		TEST(test_short_deadline),  TEST(test_provider_overrides),
-		TEST(test_header_override), TEST(test_excludes),
-		TEST(test_margins),	    TEST(test_include),
-		TEST(test_include_places),  TEST(test_include_lines),
-		TEST(test_refused),	    TEST(test_user_info_is_refused),
-		TEST(test_untrusted_files), TEST(test_broken_default_file),
+		TEST(test_no_file),
+		TEST(test_default_file),
+		TEST(test_all_settings),
+		TEST(test_empty_text_is_no_setting),
+		TEST(test_short_deadline),
+		TEST(test_provider_overrides),
+		TEST(test_header_override),
+		TEST(test_excludes),
+		TEST(test_margins),
+		TEST(test_include),
+		TEST(test_include_places),
+		TEST(test_include_lines),
+		TEST(test_refused),
+		TEST(test_user_info_is_refused),
+		TEST(test_untrusted_files),
+		TEST(test_unusable_files),
+		TEST(test_broken_default_file),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);

@@ -368,7 +368,7 @@ static void test_owner_hostile(void **state)
 	assert_int_equal(check_owner(&ledger, NULL), -EEXIST);
 	assert_int_equal(unlink(file), 0);
 
-	assert_int_equal(chmod(locks, 0770), 0);
+	assert_int_equal(chmod(locks, 0772), 0);
 	assert_int_equal(check_owner(&ledger, NULL), -EPERM);
 	assert_int_equal(rmdir(locks), 0);
 	assert_int_equal(symlink(directory, locks), 0);

@@ -8,9 +8,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <grp.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "store/safe_path.h"
@@ -80,21 +83,88 @@ static void assert_refused(check_fn *check, const char *path, const char *expect
 	assert_string_equal(fix, expected_fix);
 }
 
-static void assert_refused_and_fixed(check_fn *check, const char *path, const char *what,
-				     mode_t mode, const char *where, const char *command)
+static void assert_refused_and_fixed(check_fn *check, const char *path, mode_t mode,
+				     const char *where)
 {
 	_cleanup_free_ char *message =
-		xasprintf("%s is writable by %s (mode %04o)", where, what, (unsigned)mode);
-	_cleanup_free_ char *fix = xasprintf("chmod %s %s", command, where);
+		xasprintf("%s is writable by group or others (mode %04o)", where, (unsigned)mode);
+	_cleanup_free_ char *fix = xasprintf("chmod go-w %s", where);
 	assert_int_equal(chmod(where, mode), 0);
 	assert_refused(check, path, message, fix);
 	assert_int_equal(system(fix), 0);
 	assert_result(check, path, 0);
 }
 
+// Into a group that is not our private one. Root knows one that nobody is in; a user may have a second.
+static void share(const char *path)
+{
+	gid_t groups[64], shared = OTHER_UID;
+	int n = getgroups(ARRAY_SIZE(groups), groups);
+
+	for (int i = 0; geteuid() != 0 && i < n; i++)
+		if (groups[i] != getegid())
+			shared = groups[i];
+	if (chown(path, (uid_t)-1, shared) < 0)
+		skip();
+}
+
+// With a umask of 002 all that a user makes is his group's to write, and in that there is nobody else.
+static void test_private_group(void **state)
+{
+	(void)state;
+	const struct passwd *user = getpwuid(geteuid());
+	const struct group *group = user ? getgrgid(user->pw_gid) : NULL;
+	if (!group || !string_equal(group->gr_name, user->pw_name) || *group->gr_mem)
+		skip();
+	assert_int_equal(chown(file, (uid_t)-1, user->pw_gid) | chmod(file, 0660), 0);
+	assert_int_equal(chown(directory, (uid_t)-1, user->pw_gid) | chmod(directory, 02775), 0);
+	assert_int_equal(chown(top, (uid_t)-1, user->pw_gid) | chmod(top, 0775), 0);
+	assert_result(path_check_file, file, 0);
+	assert_result(path_check_directory, directory, 0);
+	assert_refused_and_fixed(path_check_file, file, 0662, file);
+
+	// In an access list the bit is the mask: whoever is named there may write.
+	static const uint32_t list[] = {2,   0x60001, ~0U, 0x60002, OTHER_UID, 0x4,
+					~0U, 0x60010, ~0U, 0x20,    ~0U};
+	assert_int_equal(chmod(file, 0660), 0);
+	if (setxattr(file, "system.posix_acl_access", list, sizeof(list), 0) == 0)
+		assert_refused_and_fixed(path_check_file, file, 0660, file);
+}
+
+// What a person names in the configuration: links are followed, and whoever could turn one is not
+// trusted.
+static void test_trusted(void **state)
+{
+	(void)state;
+	_cleanup_free_ char *other = path_join(top, "other"), *link = path_join(other, "link");
+	_cleanup_free_ char *around = path_join(top, "around");
+	_cleanup_free_ char *path = xasprintf("%s/./around//../other/link", top);
+	_cleanup_free_ char *circle = path_join(top, "circle");
+	_cleanup_free_ char *message = NULL, *fix = NULL;
+
+	assert_int_equal(mkdir(other, 0755) | symlink("agents", around), 0);
+	assert_int_equal(symlink("../around/store.json", link) | symlink("circle", circle), 0);
+	assert_result(path_check_trusted, "/etc/passwd", 0);
+	assert_result(path_check_trusted, path, 0);
+	assert_result(path_check_trusted, circle, -ELOOP);
+	share(other);
+	assert_refused_and_fixed(path_check_trusted, path, 0775, other);
+	share(file);
+	assert_refused_and_fixed(path_check_trusted, path, 0660, file);
+	if (geteuid() != 0)
+		return;
+	assert_int_equal(lchown(around, OTHER_UID, (gid_t)-1), 0);
+	assert_int_equal(path_check_trusted(path, &message, &fix), -EPERM);
+	assert_true(string_starts(fix, "sudo "));
+	assert_int_equal(system(fix + strlen("sudo ")), 0);
+	assert_result(path_check_trusted, path, 0);
+}
+
 static void test_modes(void **state)
 {
 	(void)state;
+	share(file);
+	share(directory);
 	static const mode_t safe_files[] = {0600, 0400, 0640, 0644, 0700, 04600};
 	static const mode_t unsafe_files[] = {0620, 0602, 0660, 0666, 0777, 01666};
 	for (size_t i = 0; i < ARRAY_SIZE(safe_files); i++) {
@@ -102,28 +172,30 @@ static void test_modes(void **state)
 		assert_result(path_check_file, file, 0);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(unsafe_files); i++)
-		assert_refused_and_fixed(path_check_file, file, "group or others", unsafe_files[i],
-					 file, "go-w");
+		assert_refused_and_fixed(path_check_file, file, unsafe_files[i], file);
 
 	static const mode_t unsafe_directories[] = {0720, 0770, 0777, 01777};
 	assert_result(path_check_directory, directory, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(unsafe_directories); i++)
-		assert_refused_and_fixed(path_check_directory, directory, "group or others",
-					 unsafe_directories[i], directory, "go-w");
+		assert_refused_and_fixed(path_check_directory, directory, unsafe_directories[i],
+					 directory);
 }
 
 static void test_directories_above(void **state)
 {
 	(void)state;
-	static const mode_t safe[] = {0700, 0755, 0775, 01777, 01703};
+	static const mode_t safe[] = {0700, 0755, 01775, 01777, 01703};
+	share(top);
 	for (size_t i = 0; i < ARRAY_SIZE(safe); i++) {
 		assert_int_equal(chmod(top, safe[i]), 0);
 		assert_result(path_check_file, file, 0);
 		assert_result(path_check_directory, directory, 0);
 	}
-	assert_refused_and_fixed(path_check_file, file, "others", 0777, top, "o-w");
-	assert_refused_and_fixed(path_check_file, file, "others", 0702, directory, "o-w");
-	assert_refused_and_fixed(path_check_directory, directory, "others", 0702, top, "o-w");
+	assert_refused_and_fixed(path_check_file, file, 0777, top);
+	assert_refused_and_fixed(path_check_file, file, 0775, top);
+	assert_refused_and_fixed(path_check_file, file, 0702, directory);
+	assert_refused_and_fixed(path_check_directory, directory, 0702, top);
+	assert_refused_and_fixed(path_check_directory, directory, 0720, top);
 	assert_int_equal(chmod(directory, 01777), 0);
 	assert_result(path_check_file, file, 0);
 }
@@ -288,7 +360,8 @@ int main(void)
 		TEST(test_types),	  TEST(test_missing),
 		TEST(test_links),	  TEST(test_owner_of_others_file),
 		TEST(test_owner_as_root), TEST(test_owner_as_user),
-		TEST(test_odd_names),
+		TEST(test_odd_names),	  TEST(test_private_group),
+		TEST(test_trusted),
 	};
 	return cmocka_run_group_tests_name("safe_path", tests, NULL, NULL);
 }
