@@ -240,13 +240,19 @@ int write_full(int fd, const void *buffer, size_t size)
 	return 0;
 }
 
+// EINVAL: some file systems (FUSE, network) have nothing to sync there (fsync(2)), and a write is not undone for that.
+int directory_sync(int fd)
+{
+	return fsync(fd) < 0 && errno != EINVAL ? -errno : 0;
+}
+
 int fsync_directory(const char *path)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
-	return fsync(fd) < 0 ? -errno : 0;
+	return directory_sync(fd);
 }
 
 int fsync_parent(const char *path)

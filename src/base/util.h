@@ -73,8 +73,9 @@ char *string_printable(const char *s, size_t max);
 ssize_t read_full(int fd, void *buffer, size_t size);
 int write_full(int fd, const void *buffer, size_t size);
 
-int fsync_directory(const char *path);           // fsync the directory `path`
-int fsync_parent(const char *path);              // fsync the directory that holds `path`
+int directory_sync(int fd);                      // fsync an open directory, where the file system can
+int fsync_directory(const char *path);           // … the directory `path`
+int fsync_parent(const char *path);              // … the directory that holds `path`
 char *path_join(const char *directory, const char *name);
 char *path_dirname(const char *path);            // "/a/b" -> "/a", "b" -> "."
 const char *path_basename(const char *path);

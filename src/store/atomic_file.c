@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
 // Staging writes real bytes, because a reservation (fallocate) is no proof everywhere: quota and
-// network file systems may still refuse the data. Committing overwrites them, so that nothing needs
-// to be allocated any more (where the file system overwrites in place).
+// network file systems may still refuse the data. They are random, because a file system that
+// compresses keeps zeros in next to nothing. Committing overwrites them, so that nothing needs to be
+// allocated any more. (Copy-on-write file systems need the room of the content once more, until they
+// have freed what was overwritten; a stage is 192 KiB larger than its store, which mostly covers it.)
+//
+// Everything happens in one directory, opened once: what is synced is where the rename happened.
 //
 // After fsync has failed once, the kernel may have dropped the dirty pages and the next fsync
 // succeeds with nothing written. So from fsync on a failure throws the temp file away, and a
@@ -10,28 +14,38 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <limits.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lock/lock.h"
 #include "store/atomic_file.h"
+#include "store/attributes.h"
+#include "store/temp_name.h"
 
-#define TEMP_SUFFIX	   ".oauth-keepalive.tmp"
+#define MODE_UNTIL_COMMIT  0600
 #define MODE_OF_NEW_TARGET 0600
 
 // ---- the target
 
-// Mode and owner of the target, and whether a rename onto it can succeed: a file bind-mounted by
-// itself (as containers do) answers EBUSY, an immutable or append-only one EPERM, and both only at
-// the very end.
-static int look_at_target(const char *target, struct statx *ret)
+static const char *target_name(const struct atomic_stage *stage)
+{
+	return path_basename(stage->target);
+}
+
+static const char *temp_file(const struct atomic_stage *stage)
+{
+	return path_basename(stage->temp);
+}
+
+// Whether a rename onto it can succeed: a file bind-mounted by itself (as containers do) answers
+// EBUSY, an immutable or append-only one EPERM, and both only at the very end.
+static int look_at_target(const struct atomic_stage *stage, struct statx *ret)
 {
 	struct statx st;
 
-	if (statx(AT_FDCWD, target, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &st) < 0)
+	if (statx(stage->directory, target_name(stage), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS,
+		  &st) < 0)
 		return -errno;
 	if (S_ISLNK(st.stx_mode))
 		return -ELOOP;
@@ -45,39 +59,33 @@ static int look_at_target(const char *target, struct statx *ret)
 	return 0;
 }
 
-static int keep_owner(int fd, const struct statx *target)
+// In an append-only one a file can be made, but neither renamed nor removed.
+static int open_directory(struct atomic_stage *stage)
 {
-	struct stat st;
+	_cleanup_free_ char *path = path_dirname(stage->target);
+	struct statx st;
 
-	if (fstat(fd, &st) < 0)
+	stage->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (stage->directory < 0)
 		return -errno;
-	if (st.st_uid == target->stx_uid && st.st_gid == target->stx_gid)
-		return 0;
-	return fchown(fd, target->stx_uid, target->stx_gid) < 0 ? -errno : 0;
+	if (statx(stage->directory, "", AT_EMPTY_PATH, 0, &st) < 0)
+		return -errno;
+	return st.stx_attributes & STATX_ATTR_APPEND ? -EPERM : 0;
 }
 
 // ---- the temp file
 
-static int temp_name(const char *target, char **ret)
+static int write_noise(int fd, size_t size)
 {
-	struct process_id self;
+	static unsigned char noise[65536];
+	unsigned char seed[randombytes_SEEDBYTES];
 
-	if (string_empty(path_basename(target)))
-		return -EINVAL;
-	int r = process_self(&self);
-	if (r < 0)
-		return r;
-	*ret = xasprintf("%s.%d-%" PRIu64 TEMP_SUFFIX, target, (int)self.pid, self.starttime);
-	return 0;
-}
-
-static int write_zeros(int fd, size_t size)
-{
-	static const char zeros[65536];
-
+	randombytes_buf(seed, sizeof(seed));
 	while (size > 0) {
-		size_t n = size < sizeof(zeros) ? size : sizeof(zeros);
-		int r = write_full(fd, zeros, n);
+		size_t n = size < sizeof(noise) ? size : sizeof(noise);
+		randombytes_buf_deterministic(noise, sizeof(noise), seed);
+		sodium_increment(seed, sizeof(seed));
+		int r = write_full(fd, noise, n);
 		if (r < 0)
 			return r;
 		size -= n;
@@ -85,25 +93,26 @@ static int write_zeros(int fd, size_t size)
 	return 0;
 }
 
-// Does the temp file's name still mean the file we opened? Another stage of this process for the
-// same target, or a sweep from a process that cannot see us (another PID namespace), may have taken
-// it away.
-static bool temp_is_ours(const struct atomic_stage *stage)
+// Another stage of this process for the same target, or a sweep from a process that cannot see us
+// (another PID namespace), may have taken the temp file away.
+static bool temp_is(const struct atomic_stage *stage, const struct stat *opened)
 {
-	struct stat opened, named;
+	struct stat named;
 
-	return fstat(stage->fd, &opened) == 0 && lstat(stage->temp, &named) == 0 &&
-	       opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+	return fstatat(stage->directory, temp_file(stage), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       opened->st_dev == named.st_dev && opened->st_ino == named.st_ino;
 }
 
 static void drop_temp(struct atomic_stage *stage)
 {
 	int saved = errno;
+	struct stat opened;
 
-	if (stage->fd >= 0 && temp_is_ours(stage))
-		unlink(stage->temp);
+	if (stage->fd >= 0 && fstat(stage->fd, &opened) == 0 && temp_is(stage, &opened))
+		unlinkat(stage->directory, temp_file(stage), 0);
 	cleanup_close(&stage->fd);
 	cleanup_free(&stage->temp);
+	cleanup_close(&stage->directory);
 	errno = saved;
 }
 
@@ -113,14 +122,24 @@ void atomic_abort(struct atomic_stage *stage)
 	cleanup_free(&stage->target);
 }
 
+static int create_temp(const struct atomic_stage *stage, const char *temp)
+{
+	return openat(stage->directory, path_basename(temp),
+		      O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, MODE_UNTIL_COMMIT);
+}
+
 static int open_temp(struct atomic_stage *stage)
 {
-	_cleanup_free_ char *temp = NULL;
-	int r = temp_name(stage->target, &temp);
+	struct process_id self;
+	int r = process_self(&self);
+
 	if (r < 0)
 		return r;
-	unlink(temp); // left by an earlier call of ours
-	int fd = open(temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	_cleanup_free_ char *temp = temp_name(stage->target, self);
+	int fd = create_temp(stage, temp);
+	if (fd < 0 && errno == EEXIST && // left by an earlier call of ours
+	    unlinkat(stage->directory, path_basename(temp), 0) == 0)
+		fd = create_temp(stage, temp);
 	if (fd < 0)
 		return -errno;
 	stage->fd = fd;
@@ -128,25 +147,42 @@ static int open_temp(struct atomic_stage *stage)
 	return 0;
 }
 
-// The owner is given already here: that it can be kept is part of the proof. The mode is not: until
-// the content is in place only the owner may read it.
-static int fill_stage(struct atomic_stage *stage, size_t size)
+// That all of the target's attributes can be kept is part of the proof, so they are given to the
+// temp file while it is empty. Then it is closed: until the content is in place only the owner may
+// read it.
+static int prove_attributes(const struct atomic_stage *stage, const struct statx *target)
+{
+	int r = attributes_copy(stage->target, target, stage->fd);
+
+	if (r < 0 || (target->stx_mode & 07777) == MODE_UNTIL_COMMIT)
+		return r;
+	return fchmod(stage->fd, MODE_UNTIL_COMMIT) < 0 ? -errno : 0;
+}
+
+static int fill_temp(struct atomic_stage *stage, size_t size)
 {
 	struct statx target;
-	int r = look_at_target(stage->target, &target);
+	int r = look_at_target(stage, &target);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	bool exists = r == 0;
 
 	r = open_temp(stage);
-	if (r < 0)
-		return r;
-	if (exists)
-		r = keep_owner(stage->fd, &target);
+	if (r == 0 && exists)
+		r = prove_attributes(stage, &target);
 	if (r == 0)
-		r = write_zeros(stage->fd, size);
+		r = write_noise(stage->fd, size);
 	if (r == 0 && fsync(stage->fd) < 0)
 		r = -errno;
+	return r;
+}
+
+static int fill_stage(struct atomic_stage *stage, size_t size)
+{
+	int r = string_empty(target_name(stage)) ? -EISDIR : open_directory(stage);
+
+	if (r == 0)
+		r = fill_temp(stage, size);
 	if (r < 0)
 		drop_temp(stage);
 	return r;
@@ -177,22 +213,16 @@ static int write_content(int fd, const char *text, size_t len)
 	return ftruncate(fd, (off_t)len) < 0 ? -errno : 0;
 }
 
-// Owner before mode: a change of owner takes bits of the mode away, and a mode meant for one group
-// must not hold for another.
+// What the target's attributes are now counts.
 static int copy_attributes(const struct atomic_stage *stage, mode_t mode_if_new)
 {
 	struct statx target;
-	mode_t mode = mode_if_new;
-	int r = look_at_target(stage->target, &target);
-	if (r < 0 && (r != -ENOENT || !mode_if_new))
+	int r = look_at_target(stage, &target);
+	if (r == 0)
+		return attributes_copy(stage->target, &target, stage->fd);
+	if (r != -ENOENT || !mode_if_new)
 		return r;
-	if (r == 0) {
-		mode = target.stx_mode & 07777;
-		r = keep_owner(stage->fd, &target);
-		if (r < 0)
-			return r;
-	}
-	return fchmod(stage->fd, mode) < 0 ? -errno : 0;
+	return fchmod(stage->fd, mode_if_new) < 0 ? -errno : 0;
 }
 
 void atomic_expect(struct atomic_stage *stage, const struct stat *expected)
@@ -213,25 +243,29 @@ static bool is_as_expected(const struct atomic_stage *stage)
 
 	if (!stage->expects)
 		return true;
-	return lstat(stage->target, &now) == 0 && now.st_dev == was->st_dev &&
-	       now.st_ino == was->st_ino && now.st_size == was->st_size &&
-	       same_time(now.st_mtim, was->st_mtim) && same_time(now.st_ctim, was->st_ctim);
+	return fstatat(stage->directory, target_name(stage), &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       now.st_dev == was->st_dev && now.st_ino == was->st_ino &&
+	       now.st_size == was->st_size && same_time(now.st_mtim, was->st_mtim) &&
+	       same_time(now.st_ctim, was->st_ctim);
 }
 
 // close can report what an earlier write met (NFS, quota), so it comes before the rename.
 static int put_in_place(struct atomic_stage *stage)
 {
-	if (fsync(stage->fd) < 0)
+	struct stat opened;
+
+	if (fsync(stage->fd) < 0 || fstat(stage->fd, &opened) < 0)
 		return -errno;
-	if (!temp_is_ours(stage))
-		return -ESTALE;
 	int r = close(TAKE_FD(stage->fd)) < 0 ? -errno : 0;
+	if (!temp_is(stage, &opened))
+		return -ESTALE;
 	if (r == 0 && !is_as_expected(stage))
 		r = -ESTALE;
-	if (r == 0 && rename(stage->temp, stage->target) < 0)
+	if (r == 0 &&
+	    renameat(stage->directory, temp_file(stage), stage->directory, target_name(stage)) < 0)
 		r = -errno;
 	if (r < 0)
-		unlink(stage->temp);
+		unlinkat(stage->directory, temp_file(stage), 0);
 	return r;
 }
 
@@ -250,8 +284,10 @@ static int commit(struct atomic_stage *stage, const char *text, size_t len, mode
 	if (r < 0)
 		return r;
 	r = put_in_place(stage);
+	if (r == 0)
+		r = directory_sync(stage->directory);
 	drop_temp(stage);
-	return r < 0 ? r : fsync_parent(stage->target);
+	return r;
 }
 
 int atomic_commit(struct atomic_stage *stage, const char *text, size_t len)
@@ -269,40 +305,6 @@ int atomic_replace(const char *target, const char *text, size_t len, mode_t mode
 }
 
 // ---- sweeping
-
-// Digits and nothing else: strtoull would also take white space and signs.
-static bool parse_digits(const char **text, uint64_t max, uint64_t *ret)
-{
-	uint64_t value = 0;
-	const char *p = *text;
-
-	for (; *p >= '0' && *p <= '9'; p++)
-		if (__builtin_mul_overflow(value, 10, &value) ||
-		    __builtin_add_overflow(value, (uint64_t)(*p - '0'), &value) || value > max)
-			return false;
-	if (p == *text)
-		return false;
-	*text = p;
-	*ret = value;
-	return true;
-}
-
-// Whose temp file for `base` is `name`? False if it is none.
-static bool temp_owner(const char *name, const char *base, struct process_id *ret)
-{
-	uint64_t pid, starttime;
-
-	if (!string_starts(name, base) || name[strlen(base)] != '.')
-		return false;
-	const char *p = name + strlen(base) + 1;
-	if (!parse_digits(&p, INT_MAX, &pid) || *p++ != '-' ||
-	    !parse_digits(&p, UINT64_MAX, &starttime))
-		return false;
-	if (!string_equal(p, TEMP_SUFFIX) || pid == 0)
-		return false;
-	*ret = (struct process_id){.pid = (pid_t)pid, .starttime = starttime};
-	return true;
-}
 
 // unlinkat acts on a link itself; but what is no regular file is none of ours.
 static void sweep_entry(int directory, const char *name)
@@ -325,10 +327,10 @@ void atomic_sweep(const char *target)
 	_cleanup_(cleanup_directory) DIR *directory = opendir(parent);
 	struct process_id owner;
 
-	if (!directory)
+	if (!directory) // nor is a listing that ends early an error: what is left is swept later
 		return;
 	for (const struct dirent *entry; (entry = readdir(directory));)
-		if (temp_owner(entry->d_name, path_basename(target), &owner) &&
+		if (temp_name_read(entry->d_name, path_basename(target), &owner) &&
 		    !process_alive(owner))
 			sweep_entry(dirfd(directory), entry->d_name);
 }

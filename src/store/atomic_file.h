@@ -4,13 +4,12 @@
 //
 //	atomic_stage(target, size, &stage)     a temp file beside the target, `size` bytes really written, fsynced:
 //	                                       disk full, read-only, quota and permission show up now
-//	atomic_commit(&stage, text, len)       new content into it, mode and owner of the target, fsync, rename,
-//	                                       fsync of the directory
+//	atomic_commit(&stage, text, len)       new content into it, attributes of the target (store/attributes.h), fsync,
+//	                                       rename, fsync of the directory
 //	atomic_abort(&stage)                   remove it; harmless after a commit
 //
-// The target is a real path (no symlink); links to it stay what they are. Temp files are named
-// `<target>.<pid>-<starttime>.oauth-keepalive.tmp`, created O_EXCL|O_NOFOLLOW with mode 0600, so that a later
-// run can tell whose they are: atomic_sweep removes those whose process is gone.
+// The target is a real path (no symlink); links to it stay what they are. Temp files (store/temp_name.h) are created
+// O_EXCL|O_NOFOLLOW with mode 0600; atomic_sweep removes those whose process is gone.
 #ifndef STORE_ATOMIC_FILE_H
 #define STORE_ATOMIC_FILE_H
 
@@ -20,14 +19,15 @@
 
 struct atomic_stage {
 	char *target, *temp; // NULL: not staged
-	int fd;
+	int directory, fd;
 	bool expects; // `expected` is what the new content was made from
 	struct stat expected;
 };
-#define ATOMIC_STAGE_NONE ((struct atomic_stage){ .fd = -1 })
+#define ATOMIC_STAGE_NONE ((struct atomic_stage){ .directory = -1, .fd = -1 })
 
 // Also what would only show at the rename: -ELOOP for a link, -EBUSY for a file that is a mount point (a container's
-// bind mount), -EPERM for an immutable one.
+// bind mount), -EPERM for an immutable one or an append-only directory, -ENODATA if its owner, group, ACL or attributes
+// cannot be kept.
 int atomic_stage(const char *target, size_t size, struct atomic_stage *ret);
 // After an error the target still is what it was, or (only if the directory's fsync failed) already new: the
 // caller may call again with the same content. -ESTALE: the temp file was taken away (call again).

@@ -39,6 +39,7 @@ void openclaw_json_read(struct store *store, const struct config *config, struct
 		openclaw_give_up(store, problems, r);
 	} else {
 		store->mode = st.st_mode & 07777;
+		store->group = st.st_gid;
 		openclaw_profiles_read(store, &text, config, problems);
 	}
 }

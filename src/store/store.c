@@ -6,7 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "provider/provider.h"
@@ -101,14 +104,46 @@ static int check_writable(const struct store *store)
 	return r < 0 ? r : path_check_file(store->target, &message, &fix);
 }
 
-static void refuse(struct store *store, struct problems *problems, char *message, char *fix)
+static void refuse(struct store *store, struct problems *problems, const char *code, char *message,
+		   char *fix)
 {
-	struct problem *problem;
-
 	store->state = STORE_REFUSED;
-	problem = problem_add(problems, SEVERITY_ERROR, "store_unsafe", store->path, NULL, message,
-			      fix);
-	problem->needs_person = true;
+	problem_add(problems, SEVERITY_ERROR, code, store->path, NULL, message, fix)->needs_person =
+		true;
+}
+
+// May a file that takes its place have the same group? In a user namespace most groups cannot be given, nor can others
+// than one's own without privilege. The kernel knows, and is asked with a file that has no name.
+static bool group_can_be_kept(const struct store *store)
+{
+	_cleanup_free_ char *directory = path_dirname(store->target);
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	if (store->group == getegid())
+		return true;
+	if (stat(directory, &st) == 0 && st.st_mode & S_ISGID && st.st_gid == store->group)
+		return true; // it comes by itself
+	fd = memfd_create("group", MFD_CLOEXEC);
+	return fd < 0 || fchown(fd, (uid_t)-1, store->group) == 0;
+}
+
+// A token is not spent for a store that could not be written in the end.
+static void check_group(struct store *store, struct problems *problems)
+{
+	_cleanup_free_ char *shown = NULL, *word = NULL;
+
+	if (store->state != STORE_OK || group_can_be_kept(store))
+		return;
+	shown = string_printable(store->path, PATH_MAX);
+	word = shell_quoted(store->path);
+	copies_free(store);
+	refuse(store, problems, "store_group",
+	       xasprintf("%s: its group (gid %u) cannot be kept here by who replaces the file",
+			 shown, (unsigned)store->group),
+	       xasprintf("chgrp %u %s, or run this as a member of that group, without "
+			 "PrivateUsers=",
+			 (unsigned)getegid(), word));
 }
 
 static void cannot_look(struct store *store, struct problems *problems, int error)
@@ -146,7 +181,7 @@ void store_read(struct store *store, const struct config *config, struct problem
 	}
 	r = path_check_file(store->target, &message, &fix);
 	if (r == -EPERM && message) {
-		refuse(store, problems, message, fix);
+		refuse(store, problems, "store_unsafe", message, fix);
 		return;
 	}
 	if (r == -ENOENT) {
@@ -160,6 +195,7 @@ void store_read(struct store *store, const struct config *config, struct problem
 	switch (store->format) {
 	case STORE_OPENCLAW_JSON:
 		openclaw_json_read(store, config, problems);
+		check_group(store, problems);
 		break;
 	case STORE_OPENCLAW_SQLITE:
 		openclaw_sqlite_read(store, config, problems);
@@ -169,9 +205,12 @@ void store_read(struct store *store, const struct config *config, struct problem
 
 const char *store_error(int error)
 {
-	return error == -EPROTO ? "its tables are not of a shape that can be written; is OpenClaw "
-				  "newer than this program?"
-				: strerror(-error);
+	if (error == -EPROTO)
+		return "its tables are not of a shape that can be written; is OpenClaw newer than "
+		       "this program?";
+	if (error == -ENODATA)
+		return "its owner, group, ACL or extended attributes cannot be kept here";
+	return strerror(-error);
 }
 
 int store_stage(const struct store *store, struct atomic_stage *ret)

@@ -9,7 +9,7 @@
 //	                                               read again, compare and swap each change, splice, replace
 //
 // What a write may do: change the fields of the one credential, and nothing else. It follows symlinks to the
-// target and leaves the link; keeps mode and owner; never creates a store or a profile; never writes what it
+// target and leaves the link; keeps owner, mode, ACL and attributes; never creates a store or a profile; never writes what it
 // cannot read in full. A copy is overwritten only if the refresh token that stands there at that moment is one
 // the caller's `may_overwrite` allows.
 //
@@ -34,7 +34,7 @@ enum store_state {
 	STORE_OK,
 	STORE_MISSING,    // no such file; not an error
 	STORE_UNREADABLE, // wrong shape, I/O error: reported, left alone, stops nobody else
-	STORE_REFUSED,    // not safe to use: owner, mode, a directory others can write
+	STORE_REFUSED,    // not safe to use: owner, mode, a directory others can write; or its group could not be kept
 	STORE_RETIRED,    // SQLite took its place: nothing in it is written, nor spent for its sake
 };
 
@@ -64,7 +64,8 @@ struct store {
 	char *target;  // its real path: what is read and replaced
 	char **names;  // (JSON) every lexical name (real path of the directory + last component), sorted: each has a lock
 	size_t n_names;
-	mode_t mode;
+	mode_t mode;   // (JSON)
+	gid_t group;
 	struct copy *copies; // for STORE_OK; what is left to see for STORE_RETIRED
 	size_t n_copies;
 };

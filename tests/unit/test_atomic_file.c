@@ -10,9 +10,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <linux/fs.h>
+#include <linux/posix_acl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +23,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,6 +41,9 @@ static struct {
 	int step; // the one that is hit, from 1
 	int count;
 	size_t written;
+	void (*each)(void);  // called at every call
+	const char *refused; // setting this attribute is a privilege
+	bool bare;	     // the file system knows no attributes, nor how to sync a directory
 } fault;
 
 static void arm(int step, bool crash)
@@ -50,6 +56,12 @@ static void arm(int step, bool crash)
 
 static bool hit(void)
 {
+	void (*each)(void) = fault.each;
+	if (each) {
+		fault.each = NULL; // it makes calls itself
+		each();
+		fault.each = each;
+	}
 	if (!fault.armed || ++fault.count != fault.step)
 		return false;
 	if (fault.crash)
@@ -59,9 +71,30 @@ static bool hit(void)
 	return true;
 }
 
+static int refuse(int error)
+{
+	errno = error;
+	return -1;
+}
+
 int fsync(int fd)
 {
+	struct stat st;
+	if (fault.bare && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+		return refuse(EINVAL);
 	return hit() ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+int fsetxattr(int fd, const char *name, const void *value, size_t size, int flags)
+{
+	if (string_equal(name, fault.refused))
+		return refuse(EPERM);
+	return hit() ? -1 : (int)syscall(SYS_fsetxattr, fd, name, value, size, flags);
+}
+
+ssize_t llistxattr(const char *path, char *list, size_t size)
+{
+	return fault.bare ? refuse(ENOTSUP) : syscall(SYS_llistxattr, path, list, size);
 }
 int ftruncate(int fd, off_t size)
 {
@@ -90,11 +123,11 @@ int close(int fd)
 	return failing ? -1 : r;
 }
 
-int rename(const char *from, const char *to)
+int renameat(int from_directory, const char *from, int to_directory, const char *to)
 {
 	if (hit())
 		return -1;
-	int r = (int)syscall(SYS_rename, from, to);
+	int r = (int)syscall(SYS_renameat, from_directory, from, to_directory, to);
 	fault.renamed = r == 0;
 	return r;
 }
@@ -302,6 +335,230 @@ static void test_attributes_changed_meanwhile(void **state)
 	atomic_abort(&stage);
 }
 
+// ---- ACLs and other extended attributes
+
+struct entry {
+	uint16_t tag, permissions;
+	uint32_t id;
+};
+
+#define NOBODY ((uint32_t)-1)
+#define EVE    4711
+
+// An ACL as the kernel keeps it (linux/posix_acl_xattr.h); false where the file system has none.
+static bool set_acl(const char *path, const char *name, const struct entry *entries, size_t n)
+{
+	unsigned char value[256] = {2};
+	memcpy(value + 4, entries, n * sizeof(*entries));
+	if (setxattr(path, name, value, 4 + n * sizeof(*entries), 0) == 0)
+		return true;
+	assert_int_equal(errno, ENOTSUP);
+	return false;
+}
+
+#define SET_ACL(path, name, ...)                                                                   \
+	({                                                                                         \
+		const struct entry entries[] = {__VA_ARGS__};                                      \
+		set_acl(path, "system.posix_acl_" name, entries, ARRAY_SIZE(entries));             \
+	})
+
+static ssize_t get_acl(const char *path, struct entry *entries, size_t n)
+{
+	unsigned char value[256];
+	ssize_t len = getxattr(path, "system.posix_acl_access", value, sizeof(value));
+	if (len < 0)
+		return -1;
+	assert_true((size_t)len <= 4 + n * sizeof(*entries));
+	memcpy(entries, value + 4, (size_t)len - 4);
+	return (len - 4) / (ssize_t)sizeof(*entries);
+}
+
+// What eve may do, all things considered.
+static unsigned may_eve(const char *path)
+{
+	struct entry entries[8];
+	ssize_t n = get_acl(path, entries, ARRAY_SIZE(entries));
+	unsigned named = stat_of(path).st_mode & 7, mask = 7;
+	for (ssize_t i = 0; i < n; i++) {
+		if (entries[i].tag == ACL_USER && entries[i].id == EVE)
+			named = entries[i].permissions;
+		if (entries[i].tag == ACL_MASK)
+			mask = entries[i].permissions;
+	}
+	return named & mask;
+}
+
+// Who is named may read, as before, and the owning group may not, as before: the mode is the same either way.
+static void test_acl_is_kept(void **state)
+{
+	(void)state;
+	struct entry was[8], is[8];
+	struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	if (!SET_ACL(target, "access", {ACL_USER_OBJ, 6, NOBODY}, {ACL_USER, 4, EVE},
+		     {ACL_GROUP_OBJ, 0, NOBODY}, {ACL_MASK, 4, NOBODY}, {ACL_OTHER, 0, NOBODY}))
+		skip();
+	assert_int_equal(atomic_stage(target, 10, &stage), 0);
+	assert_int_equal(may_eve(stage.temp), 0);
+	assert_int_equal(stat_of(stage.temp).st_mode & 07777, 0600);
+	assert_int_equal(atomic_commit(&stage, NEW, strlen(NEW)), 0);
+	atomic_abort(&stage);
+	assert_int_equal(get_acl(target, was, 8), 5);
+	assert_int_equal(may_eve(target), 4);
+	assert_int_equal(was[2].permissions, 0);
+	assert_int_equal(stat_of(target).st_mode & 07777, 0640);
+
+	// As it is at the commit.
+	assert_int_equal(atomic_stage(target, 10, &stage), 0);
+	assert_int_equal(chmod(target, 0600), 0); // the mask
+	assert_int_equal(get_acl(target, was, 8), 5);
+	assert_int_equal(atomic_commit(&stage, OLD, strlen(OLD)), 0);
+	atomic_abort(&stage);
+	assert_int_equal(get_acl(target, is, 8), 5);
+	assert_memory_equal(was, is, 5 * sizeof(*was));
+	assert_int_equal(may_eve(target), 0);
+}
+
+static void nobody_reads_the_temp_file(void)
+{
+	_cleanup_free_ char *temp = own_temp(target);
+	if (exists(temp))
+		assert_int_equal(may_eve(temp), 0);
+	assert_int_equal(may_eve(target), 0);
+}
+
+// A directory whose new files are eve's to read: that opens neither the temp file nor what takes the target's place.
+static void test_inherited_acl_opens_nothing(void **state)
+{
+	(void)state;
+	struct entry none[8];
+	if (!SET_ACL(directory, "default", {ACL_USER_OBJ, 7, NOBODY}, {ACL_USER, 7, EVE},
+		     {ACL_GROUP_OBJ, 5, NOBODY}, {ACL_MASK, 7, NOBODY}, {ACL_OTHER, 0, NOBODY}))
+		skip();
+	fault.each = nobody_reads_the_temp_file;
+	assert_int_equal(atomic_replace(target, NEW, strlen(NEW), 0), 0);
+	assert_content(target, NEW);
+	fault.each = NULL;
+	assert_int_equal(get_acl(target, none, 8), -1);
+	assert_int_equal(stat_of(target).st_mode & 07777, 0640);
+
+	_cleanup_free_ char *path = path_join(directory, "new.json"); // the ledger's way
+	assert_int_equal(atomic_replace(path, NEW, strlen(NEW), 0600), 0);
+	assert_int_equal(may_eve(path), 0);
+}
+
+static void test_attributes_are_kept(void **state)
+{
+	(void)state;
+	static const char *const all[] = {"user.note", "trusted.note", "security.note"};
+	size_t n = geteuid() == 0 ? ARRAY_SIZE(all) : 1;
+	for (size_t i = 0; i < n; i++)
+		if (setxattr(target, all[i], "a\0b", 3, 0) < 0)
+			skip();
+	assert_int_equal(setxattr(target, "user.empty", "", 0, 0), 0);
+	assert_int_equal(atomic_replace(target, NEW, strlen(NEW), 0), 0);
+	assert_content(target, NEW);
+	for (size_t i = 0; i < n; i++) {
+		char value[16] = "";
+		assert_int_equal(getxattr(target, all[i], value, sizeof(value)), 3);
+		assert_memory_equal(value, "a\0b", 3);
+	}
+	assert_int_equal(getxattr(target, "user.empty", NULL, 0), 0);
+}
+
+// What cannot be kept shows while nothing has been spent yet.
+static void test_attribute_is_refused(void **state)
+{
+	(void)state;
+	struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	if (setxattr(target, "user.note", "x", 1, 0) < 0)
+		skip();
+	fault.refused = "user.note";
+	assert_int_equal(atomic_stage(target, 10, &stage), -ENODATA);
+	assert_int_equal(count_entries(), 1);
+	assert_int_equal(removexattr(target, "user.note"), 0);
+	assert_int_equal(atomic_replace(target, NEW, strlen(NEW), 0), 0);
+	if (geteuid() != 0)
+		return;
+	// The administrator's own are kept where we may.
+	assert_int_equal(setxattr(target, "trusted.note", "x", 1, 0), 0);
+	fault.refused = "trusted.note";
+	assert_int_equal(atomic_replace(target, OLD, strlen(OLD), 0), 0);
+	assert_int_equal(getxattr(target, "trusted.note", NULL, 0), -1);
+	// A label that the directory gives every file is none that we have to set.
+	static const char *const labels[] = {"security.selinux", "security.ima"};
+	for (size_t i = 0; i < ARRAY_SIZE(labels); i++) {
+		if (setxattr(target, labels[i], "fake_t", 6, 0) < 0)
+			continue; // here the kernel itself guards it
+		fault.refused = labels[i];
+		assert_int_equal(atomic_stage(target, 10, &stage), i == 0 ? -ENODATA : 0);
+		atomic_abort(&stage);
+		removexattr(target, labels[i]);
+	}
+}
+
+// A group that we are in, and the bits of the mode that a write takes away.
+static void test_special_bits(void **state)
+{
+	(void)state;
+	assert_int_equal(chmod(target, 06640), 0);
+	assert_int_equal(atomic_replace(target, NEW, strlen(NEW), 0), 0);
+	assert_int_equal(stat_of(target).st_mode & 07777, 06640);
+}
+
+// Without privilege a group that we are not in cannot be given.
+static void test_group_of_others(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	int status;
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct atomic_stage stage = ATOMIC_STAGE_NONE;
+		if (chown(directory, 12345, 12345) < 0 || chown(target, 12345, 23456) < 0 ||
+		    setgroups(0, NULL) < 0 || setgid(12345) < 0 || setuid(12345) < 0)
+			_exit(2);
+		_exit(atomic_stage(target, 10, &stage) == -ENODATA ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(count_entries(), 1);
+}
+
+// A file system without attributes, on which a directory cannot be synced.
+static void test_bare_file_system(void **state)
+{
+	(void)state;
+	fault.bare = true;
+	assert_int_equal(atomic_replace(target, NEW, strlen(NEW), 0), 0);
+	assert_content(target, NEW);
+	assert_int_equal(stat_of(target).st_mode & 07777, 0640);
+}
+
+// Zeros would prove nothing where the file system compresses.
+static void test_proof_does_not_compress(void **state)
+{
+	(void)state;
+	struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	const size_t size = 200000, step = 4096;
+	unsigned char *text = xcalloc(size, 1);
+	assert_int_equal(atomic_stage(target, size, &stage), 0);
+	assert_int_equal(pread(stage.fd, text, size, 0), size);
+	for (size_t i = 0; i + step <= size; i += step) {
+		size_t seen[256] = {0}, most = 0;
+		for (size_t k = 0; k < step; k++)
+			seen[text[i + k]]++;
+		for (size_t k = 0; k < 256; k++)
+			most = seen[k] > most ? seen[k] : most;
+		assert_true(most < 64); // of 16 on average
+		for (size_t k = 0; k < i; k += step)
+			assert_memory_not_equal(text + i, text + k, step);
+	}
+	atomic_abort(&stage);
+	free(text);
+}
+
 // ---- what is refused
 
 static void test_refused(void **state)
@@ -429,6 +686,46 @@ static void test_immutable_target(void **state)
 	assert_int_equal(ioctl(fd, FS_IOC_SETFLAGS, &flags), 0);
 	close(fd);
 	assert_int_equal(r, -EPERM);
+	assert_int_equal(count_entries(), 1);
+}
+
+// There a file could be made, and neither renamed nor removed.
+static void test_append_only_directory(void **state)
+{
+	(void)state;
+	int fd = open(directory, O_RDONLY | O_CLOEXEC), flags = FS_APPEND_FL;
+	struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	assert_true(fd >= 0);
+	if (ioctl(fd, FS_IOC_SETFLAGS, &flags) < 0) {
+		close(fd);
+		skip();
+	}
+	int r = atomic_stage(target, 10, &stage);
+	flags = 0;
+	assert_int_equal(ioctl(fd, FS_IOC_SETFLAGS, &flags), 0);
+	close(fd);
+	assert_int_equal(r, -EPERM);
+	assert_int_equal(count_entries(), 1);
+}
+
+// What is synced, and where the file lands, is the directory that was proven, whatever its name means by now.
+static void test_directory_moved(void **state)
+{
+	(void)state;
+	struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	_cleanup_free_ char *away = xasprintf("%s-away", directory);
+	assert_int_equal(atomic_stage(target, 10, &stage), 0);
+	assert_int_equal(rename(directory, away), 0);
+	assert_int_equal(mkdir(directory, 0700), 0);
+	put(target, OLD);
+	assert_int_equal(atomic_commit(&stage, NEW, strlen(NEW)), 0);
+	atomic_abort(&stage);
+	assert_content(target, OLD);
+	assert_int_equal(count_entries(), 1);
+	assert_int_equal(unlink(target), 0);
+	assert_int_equal(rmdir(directory), 0);
+	assert_int_equal(rename(away, directory), 0);
+	assert_content(target, NEW);
 	assert_int_equal(count_entries(), 1);
 }
 
@@ -610,8 +907,9 @@ static void test_each_step_fails(void **state)
 		else // only the directory's close may fail unheard
 			assert_true(attempt.renamed);
 	}
-	// write, fsync; write, ftruncate, fchmod, fsync, close, rename; fsync of the directory
-	assert_int_equal(failures, 9);
+	// fchmod, and back; write, fsync; write, ftruncate, fchmod, fsync, close, rename; fsync of
+	// the directory
+	assert_int_equal(failures, 11);
 	assert_int_equal(failed_after_rename, 1);
 }
 
@@ -671,6 +969,14 @@ int main(void)
 		TEST(test_new_target),
 		TEST(test_owner),
 		TEST(test_attributes_changed_meanwhile),
+		TEST(test_acl_is_kept),
+		TEST(test_inherited_acl_opens_nothing),
+		TEST(test_attributes_are_kept),
+		TEST(test_attribute_is_refused),
+		TEST(test_special_bits),
+		TEST(test_group_of_others),
+		TEST(test_bare_file_system),
+		TEST(test_proof_does_not_compress),
 		TEST(test_refused),
 		TEST(test_link_at_commit),
 		TEST(test_long_name),
@@ -678,6 +984,8 @@ int main(void)
 		TEST(test_read_only_directory),
 		TEST(test_bind_mounted_target),
 		TEST(test_immutable_target),
+		TEST(test_append_only_directory),
+		TEST(test_directory_moved),
 		TEST(test_leftover),
 		TEST(test_two_stages),
 		TEST(test_hard_link),

@@ -4,12 +4,14 @@
 // the tokens of the one credential and not a byte more.
 
 #include <errno.h>
+#include <grp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <fcntl.h>
 #include <cmocka.h>
@@ -1066,6 +1068,48 @@ static void test_stage(void **state)
 	assert_file(stores.list->target, SOUND("NEW-A", "NEW-R"));
 }
 
+// Whose group a new file cannot be given is not served: nothing is spent for what could not be written.
+static void test_group(void **state)
+{
+	_cleanup_stores_ struct stores stores = store_of(SOUND("A", "R"));
+	_cleanup_problems_ struct problems problems = {};
+	int status;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	for (int setgid_directory = 0; setgid_directory < 2; setgid_directory++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			if (chown(directory, 12345, 23456) < 0 ||
+			    chmod(directory, setgid_directory ? 02755 : 0755) < 0 ||
+			    chown(stores.list->target, 12345, 23456) < 0 ||
+			    setgroups(0, NULL) < 0 || setgid(12345) < 0 || setuid(12345) < 0)
+				_exit(2);
+			store_read(stores.list, &config, &problems);
+			if (setgid_directory)
+				_exit(stores.list->state == STORE_OK && problems.n == 0 ? 0 : 1);
+			_exit(stores.list->state == STORE_REFUSED && problems.n == 1 &&
+					      problems.list->needs_person &&
+					      string_equal(problems.list->code, "store_group") &&
+					      strstr(problems.list->message, "gid 23456") &&
+					      string_starts(problems.list->fix, "chgrp 12345 /")
+				      ? 0
+				      : 1);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 0);
+	}
+	// Root may.
+	assert_int_equal(chown(directory, 0, 0), 0);
+	assert_int_equal(chown(stores.list->target, 0, 23456), 0);
+	assert_int_equal(chmod(directory, 0700), 0);
+	store_read(stores.list, &config, &problems);
+	assert_int_equal(stores.list->state, STORE_OK);
+}
+
 static void test_settle(void **state)
 {
 	_cleanup_stores_ struct stores stores = store_of(SOUND("A", "R"));
@@ -1280,6 +1324,7 @@ int main(void)
 		cmocka_unit_test(test_symlink_and_mode),
 		cmocka_unit_test(test_several_changes),
 		cmocka_unit_test(test_stage),
+		cmocka_unit_test(test_group),
 		cmocka_unit_test(test_settle),
 		cmocka_unit_test(test_hostile_ids),
 		cmocka_unit_test(test_property_bytes),
