@@ -49,7 +49,8 @@ static void judge_members(struct account *a, const struct policy *policy)
 		else if (m->copy->kind == COPY_FENCED)
 			m->state = COPY_STATE_FENCED;
 		else if (fingerprint_equal(c->fingerprint, a->record.live.fingerprint))
-			m->state = !secret_equal(&c->access, &a->record.live.access)
+			m->state = !secret_equal(&c->access, &a->record.live.access) ||
+						   !expiry_is_live(a, m->copy, policy)
 					   ? COPY_SUPERSEDED
 				   : m->adopted ? COPY_NEWER
 						: COPY_CURRENT;
@@ -135,13 +136,28 @@ static void decide_fenced(struct account *a, const struct receipt *unknown,
 		write_nothing(a);
 }
 
+static bool any_diverged(const struct account *a)
+{
+	for (size_t i = 0; i < a->n_members; i++)
+		if (a->members[i].state == COPY_DIVERGED)
+			return true;
+	return false;
+}
+
+// A login without an expiry is due to every runtime. Not where another copy may hold its successor, which cannot be told
+// without one; and an answer may bring one: if it does not, there is none to be had.
+static bool is_due(const struct account *a, const struct policy *policy)
+{
+	if (a->expiry_unknown)
+		return !a->record.live.answered && !any_diverged(a);
+	return a->expires_ms - policy->at_ms <= a->margin_s * SECOND_MS;
+}
+
 static void decide_due(struct account *a, const struct policy *policy)
 {
 	char *time = expiry_describe(a, policy);
-	bool due = !a->expiry_unknown && a->expires_ms - policy->at_ms <= a->margin_s * SECOND_MS;
+	bool due = is_due(a, policy) && !a->clock_wrong;
 
-	if (a->clock_wrong)
-		due = false;
 	if (!due && !policy->force) {
 		enum outcome idle = a->clock_wrong ? OUTCOME_FAILED : OUTCOME_UNCHANGED;
 		conclude(a, a->decision, a->decision == DECISION_NONE ? idle : OUTCOME_PLANNED,
@@ -420,8 +436,11 @@ void decide(struct account *a, const struct config *config, const struct policy 
 	if (a->record.ended_ms) // what stood in main was no new login
 		return end_account(a, policy);
 	note_main_and_identity(a);
-	judge_members(a, policy);
 	reckon_expiry(a, config, policy);
-	if (!cannot_send(a))
-		decide_live(a, unknown, config, policy);
+	correct_live_expiry(a, policy);
+	judge_members(a, policy);
+	if (cannot_send(a))
+		return;
+	expiries_sight(a, policy);
+	decide_live(a, unknown, config, policy);
 }

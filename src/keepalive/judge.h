@@ -30,6 +30,15 @@ bool clock_is_behind(const struct account *a, const struct policy *policy);
 // "expires in 3h, margin 2h". Free it.
 char *expiry_describe(const struct account *a, const struct policy *policy);
 
+// ---- copy_expiry.c
+
+// The live generation's, where its token's own word is the better one.
+void correct_live_expiry(struct account *a, const struct policy *policy);
+// Is the expiry beside the live tokens theirs?
+bool expiry_is_live(const struct account *a, const struct copy *copy, const struct policy *policy);
+// Of the copies that are to be written for their expiry alone, leave those whose runtime has put its own back.
+void expiries_sight(struct account *a, const struct policy *policy);
+
 // ---- fences.c
 
 // Is there one whose maker may still be at work? Until it is 10 minutes old by our own first sighting, which

@@ -38,9 +38,10 @@ static void say_ends(struct observation *o, const struct account *a, const struc
 {
 	int64_t ends_ms = a->record.grant_expires_ms;
 
-	if (a->expiry_unknown && !a->skip && !a->record.ended_ms)
+	if (a->expiry_unknown && a->record.live.answered && !a->skip && !a->record.ended_ms)
 		warn(o, a, "expiry_unknown",
-		     "nobody says when the access token expires; it is not refreshed by itself",
+		     "nobody says when the access token expires, the provider's answer neither; it "
+		     "is not refreshed by itself",
 		     "set `lifetime` for its provider, or run `oauth-keepalive refresh --force`");
 	if (ends_ms && !a->skip && !a->record.dead_code[0] &&
 	    ends_ms - policy->now_ms < GRANT_WARNING_S * SECOND_MS) {

@@ -53,6 +53,7 @@ void account_record_free(struct account_record *record)
 	free(record->superseded);
 	free(record->fences);
 	free(record->sightings);
+	free(record->expiries);
 	free(record->diverged);
 	free(record->main_store);
 	*record = (struct account_record){0};
@@ -61,6 +62,15 @@ void account_record_free(struct account_record *record)
 // One by one, because array_add counts on having allocated the array itself.
 static void tokens_copy(struct fingerprint **to, size_t *to_n, const struct fingerprint *from,
 			size_t n)
+{
+	*to = NULL;
+	*to_n = 0;
+	for (size_t i = 0; i < n; i++)
+		*array_add(to, to_n) = from[i];
+}
+
+static void sightings_copy(struct sighting **to, size_t *to_n, const struct sighting *from,
+			   size_t n)
 {
 	*to = NULL;
 	*to_n = 0;
@@ -92,10 +102,8 @@ void account_record_copy(struct account_record *to, const struct account_record 
 	tokens_copy(&copy.superseded, &copy.n_superseded, from->superseded, from->n_superseded);
 	tokens_copy(&copy.fences, &copy.n_fences, from->fences, from->n_fences);
 	tokens_copy(&copy.diverged, &copy.n_diverged, from->diverged, from->n_diverged);
-	copy.sightings = NULL;
-	copy.n_sightings = 0;
-	for (size_t i = 0; i < from->n_sightings; i++)
-		*array_add(&copy.sightings, &copy.n_sightings) = from->sightings[i];
+	sightings_copy(&copy.sightings, &copy.n_sightings, from->sightings, from->n_sightings);
+	sightings_copy(&copy.expiries, &copy.n_expiries, from->expiries, from->n_expiries);
 	account_record_free(to);
 	*to = copy;
 }
@@ -188,21 +196,22 @@ static void tokens_read(const cJSON *object, const char *name, struct fingerprin
 		*array_add(ret, ret_n) = read_fingerprint(item, false, ok);
 }
 
-static void sightings_write(cJSON *object, const struct account_record *record)
+static void sightings_write(cJSON *object, const char *name, const struct sighting *sightings,
+			    size_t n)
 {
-	cJSON *json = cJSON_AddArrayToObject(object, "sightings");
+	cJSON *json = cJSON_AddArrayToObject(object, name);
 
-	for (size_t i = 0; i < record->n_sightings; i++) {
+	for (size_t i = 0; i < n; i++) {
 		cJSON *item = cJSON_CreateObject();
-		json_put_text(item, "claim", record->sightings[i].claim);
-		json_put_integer(item, "seen_ms", record->sightings[i].seen_ms);
+		json_put_text(item, "claim", sightings[i].claim);
+		json_put_integer(item, "seen_ms", sightings[i].seen_ms);
 		cJSON_AddItemToArray(json, item);
 	}
 }
 
-static void sightings_read(const cJSON *object, struct account_record *ret, bool *ok)
+static void sightings_read(const cJSON *json, struct sighting **ret, size_t *ret_n, bool *ok)
 {
-	const cJSON *json = json_get(object, "sightings"), *item;
+	const cJSON *item;
 
 	if (!cJSON_IsArray(json) || cJSON_GetArraySize(json) > RECORD_SIGHTINGS_MAX) {
 		*ok = false;
@@ -210,7 +219,7 @@ static void sightings_read(const cJSON *object, struct account_record *ret, bool
 	}
 	cJSON_ArrayForEach (item, json) {
 		const char *claim = json_text(item, "claim");
-		struct sighting *s = array_add(&ret->sightings, &ret->n_sightings);
+		struct sighting *s = array_add(ret, ret_n);
 		s->seen_ms = read_integer(item, "seen_ms", -EXACT_MAX, EXACT_MAX, ok);
 		if (claim && strlen(claim) < sizeof(s->claim))
 			memcpy(s->claim, claim, strlen(claim) + 1);
@@ -254,7 +263,8 @@ static cJSON *record_to_json(struct account_record *record)
 	json_put_text(json, "main_store", record->main_store);
 	tokens_write(json, "superseded", record->superseded, record->n_superseded);
 	tokens_write(json, "fences", record->fences, record->n_fences);
-	sightings_write(json, record);
+	sightings_write(json, "sightings", record->sightings, record->n_sightings);
+	sightings_write(json, "expiries", record->expiries, record->n_expiries);
 	tokens_write(json, "diverged", record->diverged, record->n_diverged);
 	return json;
 }
@@ -288,7 +298,9 @@ static bool record_of_json(const cJSON *json, struct account_record *ret)
 	ret->main_store = record_text(json, "main_store", true, &ok);
 	tokens_read(json, "superseded", &ret->superseded, &ret->n_superseded, &ok);
 	tokens_read(json, "fences", &ret->fences, &ret->n_fences, &ok);
-	sightings_read(json, ret, &ok);
+	sightings_read(json_get(json, "sightings"), &ret->sightings, &ret->n_sightings, &ok);
+	if (json_get(json, "expiries")) // not in 0.1.0
+		sightings_read(json_get(json, "expiries"), &ret->expiries, &ret->n_expiries, &ok);
 	tokens_read(json, "diverged", &ret->diverged, &ret->n_diverged, &ok);
 	return ok;
 }

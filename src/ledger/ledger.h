@@ -58,7 +58,8 @@ struct issue_time {
 #define RECORD_SUPERSEDED_MAX 256
 #define RECORD_SIGHTINGS_MAX  64
 
-// A fence of OpenClaw's that was pending when we saw it first.
+// Something that may still change by itself, and when we saw it: a pending fence of OpenClaw's (by its claim), a wrong
+// expiry (keepalive/copy_expiry.c).
 struct sighting {
 	char claim[33];
 	int64_t seen_ms;
@@ -80,6 +81,8 @@ struct account_record {
 	size_t n_fences;
 	struct sighting *sightings; // of the pending fences that stand there
 	size_t n_sightings;
+	struct sighting *expiries;  // wrong ones that we put right, newest last, at most RECORD_SIGHTINGS_MAX
+	size_t n_expiries;
 	struct fingerprint *diverged; // tokens neither later nor provably earlier: once diverged, always
 	size_t n_diverged;
 	int64_t lifetime_s;         // as last answered; 0 unknown

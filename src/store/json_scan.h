@@ -64,6 +64,7 @@ struct json_edit {
 	uint32_t value_at;       // where in it the value starts (a new member's key comes first)
 	enum json_type type;     // as what the value must read back,
 	struct secret value;     // and a string as which
+	double number;           // … a number
 };
 struct json_edits {
 	struct json_edit *list;
@@ -76,11 +77,13 @@ void json_edits_free(struct json_edits *edits);
 void json_edit_string(struct json_edits *edits, const struct json_doc *doc, uint32_t node,
 		      const struct secret *value);
 void json_edit_integer(struct json_edits *edits, const struct json_doc *doc, uint32_t node, int64_t value);
-// Add a member with a string value after the last member of an object, in the spacing its last member has: the
+// Add a member after the last member of an object, in the spacing its last member has: the
 // bytes between the comma before it (or the brace) and its key are repeated, and those between key and value. In
 // an empty object there is none.
 void json_edit_add_string(struct json_edits *edits, const struct json_doc *doc, uint32_t object, const char *key,
 			  const struct secret *value);
+void json_edit_add_integer(struct json_edits *edits, const struct json_doc *doc, uint32_t object, const char *key,
+			   int64_t value);
 
 // Apply. The result is scanned again and compared: outside the edits every byte is the same, and each edited
 // value reads back as given. -EBADMSG if not (a defect, or overlapping edits): then nothing must be written.

@@ -61,6 +61,17 @@ static void append_literal(struct secret *json, const char *text, size_t len)
 	append_string(json, "\"");
 }
 
+static void append_integer(struct json_edit *edit, int64_t value)
+{
+	char digits[24];
+
+	snprintf(digits, sizeof(digits), "%" PRId64, value);
+	edit->value_at = (uint32_t)edit->replacement.len;
+	edit->type = JSON_NUMBER;
+	edit->number = (double)value;
+	append_string(&edit->replacement, digits);
+}
+
 static void append_value(struct json_edit *edit, const struct secret *value)
 {
 	edit->value_at = (uint32_t)edit->replacement.len;
@@ -106,12 +117,7 @@ void json_edit_string(struct json_edits *edits, const struct json_doc *doc, uint
 void json_edit_integer(struct json_edits *edits, const struct json_doc *doc, uint32_t node,
 		       int64_t value)
 {
-	struct json_edit *edit = add_replacement(edits, doc, node);
-	char digits[24];
-
-	snprintf(digits, sizeof(digits), "%" PRId64, value);
-	append_string(&edit->replacement, digits);
-	edit->type = JSON_NUMBER;
+	append_integer(add_replacement(edits, doc, node), value);
 }
 
 static uint32_t last_member(const struct json_doc *doc, uint32_t object)
@@ -131,8 +137,8 @@ static bool adds_at(const struct json_edits *edits, size_t offset)
 	return false;
 }
 
-static void add_first_member(struct json_edits *edits, const struct json_doc *doc, uint32_t object,
-			     const char *key, const struct secret *value)
+static struct json_edit *add_first_member(struct json_edits *edits, const struct json_doc *doc,
+					  uint32_t object, const char *key)
 {
 	size_t at = doc->nodes[object].start + 1;
 	bool first = !adds_at(edits, at);
@@ -141,7 +147,7 @@ static void add_first_member(struct json_edits *edits, const struct json_doc *do
 	append_string(&edit->replacement, first ? "" : ",");
 	append_literal(&edit->replacement, key, strlen(key));
 	append_string(&edit->replacement, ":");
-	append_value(edit, value);
+	return edit;
 }
 
 // Where the white space before a key starts: behind a comma or the brace.
@@ -152,18 +158,15 @@ static size_t space_before(const struct json_doc *doc, size_t offset)
 	return offset;
 }
 
-void json_edit_add_string(struct json_edits *edits, const struct json_doc *doc, uint32_t object,
-			  const char *key, const struct secret *value)
+// All but the value.
+static struct json_edit *add_member(struct json_edits *edits, const struct json_doc *doc,
+				    uint32_t object, const char *key)
 {
-	if (doc->nodes[object].type != JSON_OBJECT) {
-		append_value(add_refused_edit(edits), value);
-		return;
-	}
+	if (doc->nodes[object].type != JSON_OBJECT)
+		return add_refused_edit(edits);
 	uint32_t last = last_member(doc, object);
-	if (!last) {
-		add_first_member(edits, doc, object, key, value);
-		return;
-	}
+	if (!last)
+		return add_first_member(edits, doc, object, key);
 	const struct json_node *model = &doc->nodes[last];
 	struct json_edit *edit = add_edit(edits, model->end, model->end);
 	size_t space = space_before(doc, model->key_start);
@@ -173,7 +176,19 @@ void json_edit_add_string(struct json_edits *edits, const struct json_doc *doc, 
 	append_literal(&edit->replacement, key, strlen(key));
 	secret_append(&edit->replacement, doc->text + model->key_end,
 		      model->start - model->key_end);
-	append_value(edit, value);
+	return edit;
+}
+
+void json_edit_add_string(struct json_edits *edits, const struct json_doc *doc, uint32_t object,
+			  const char *key, const struct secret *value)
+{
+	append_value(add_member(edits, doc, object, key), value);
+}
+
+void json_edit_add_integer(struct json_edits *edits, const struct json_doc *doc, uint32_t object,
+			   const char *key, int64_t value)
+{
+	append_integer(add_member(edits, doc, object, key), value);
 }
 
 // ---- applying
@@ -261,19 +276,20 @@ static bool reads_back(const struct json_doc *doc, const struct json_edit *edit,
 	if (!node || doc->nodes[node].type != edit->type ||
 	    doc->nodes[node].end != at + edit->replacement.len)
 		return false;
+	double number = 0;
 	_cleanup_secret_ struct secret value = json_node_string(doc, node);
-	return secret_equal(&value, &edit->value);
+	json_node_number(doc, node, &number);
+	return secret_equal(&value, &edit->value) && number == edit->number;
 }
 
-static bool same_bytes(const struct json_doc *old, size_t from, const struct json_doc *new,
+static bool same_bytes(const struct json_doc *before, size_t from, const struct json_doc *after,
 		       size_t at, size_t len)
 {
-	return at <= new->len &&len <=
-		       new->len - at &&memcmp(old->text + from, new->text + at, len) ==
-	       0;
+	return at <= after->len && len <= after->len - at &&
+	       memcmp(before->text + from, after->text + at, len) == 0;
 }
 
-static bool verify_edits(const struct json_doc *old, const struct json_doc *new,
+static bool verify_edits(const struct json_doc *before, const struct json_doc *after,
 			 const struct edit_order *order)
 {
 	size_t from = 0, at = 0;
@@ -282,18 +298,20 @@ static bool verify_edits(const struct json_doc *old, const struct json_doc *new,
 		const struct json_edit *edit = order->list[i];
 		size_t kept = edit->start - from;
 
-		if (!same_bytes(old, from, new, at, kept) || !reads_back(new, edit, at + kept))
+		if (!same_bytes(before, from, after, at, kept) ||
+		    !reads_back(after, edit, at + kept))
 			return false;
 		at += kept + edit->replacement.len;
 		from = edit->end;
 	}
-	return new->len - at == old->len - from &&same_bytes(old, from, new, at, old->len - from);
+	return after->len - at == before->len - from &&
+	       same_bytes(before, from, after, at, before->len - from);
 }
 
 int json_splice(const struct json_doc *doc, const struct json_edits *edits, struct secret *ret)
 {
 	_cleanup_(edit_order_free) struct edit_order order = {0};
-	_cleanup_(json_doc_free) struct json_doc new = {0};
+	_cleanup_(json_doc_free) struct json_doc after = {0};
 	_cleanup_secret_ struct secret result = {0};
 	struct json_error error;
 
@@ -301,10 +319,10 @@ int json_splice(const struct json_doc *doc, const struct json_edits *edits, stru
 	if (r < 0)
 		return r;
 	apply_edits(doc, &order, &result);
-	r = json_scan(result.text, result.len, &new, &error);
+	r = json_scan(result.text, result.len, &after, &error);
 	if (r < 0)
 		return r;
-	if (!verify_edits(doc, &new, &order))
+	if (!verify_edits(doc, &after, &order))
 		return -EBADMSG;
 	secret_free(ret);
 	*ret = secret_take(&result);

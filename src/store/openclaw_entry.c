@@ -5,6 +5,8 @@
 // has to act. (facts: openclaw-json-store.md 2 and 5; openclaw-sqlite-store.md 2)
 #include "store/openclaw_entry.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "config/config.h"
 
@@ -74,8 +76,8 @@ static bool is_digits(const char *s)
 
 // ---- expiry
 
+// What stands there as an expiry, or shall.
 enum expires_form {
-	EXPIRES_NULL,
 	EXPIRES_MS,
 	EXPIRES_S,
 	EXPIRES_DIGITS_MS, // the same two within a string
@@ -84,34 +86,28 @@ enum expires_form {
 	EXPIRES_ISO_MS, // with a fraction
 };
 
-static bool expires_from_number(double value, bool always_ms, enum expires_form *ret_form,
-				int64_t *ret_ms)
+static enum expires_form read_number(double value, bool always_ms, int64_t *ret_ms)
 {
 	bool ms = always_ms || value > SECONDS_BELOW_MS;
 	double result = ms ? value : value * (double)SECOND_MS;
+	bool is_time = result >= STORE_EXPIRES_LEAST_MS && result <= EXPIRES_MAX_MS;
 
-	if (!(result >= 1 && result <= EXPIRES_MAX_MS))
-		return false;
-	*ret_form = ms ? EXPIRES_MS : EXPIRES_S;
-	*ret_ms = (int64_t)result;
-	return true;
+	*ret_ms = is_time ? (int64_t)result : 0;
+	return ms ? EXPIRES_MS : EXPIRES_S;
 }
 
-static bool expires_from_text(const char *text, enum expires_form *ret_form, int64_t *ret_ms)
+static enum expires_form read_text(const char *text, int64_t *ret_ms)
 {
-	int64_t ms;
-
-	if (is_digits(text) && strlen(text) <= 16) {
-		if (!expires_from_number((double)strtoll(text, NULL, 10), false, ret_form, ret_ms))
-			return false;
-		*ret_form = *ret_form == EXPIRES_MS ? EXPIRES_DIGITS_MS : EXPIRES_DIGITS_S;
-		return true;
+	if (is_digits(text))
+		return read_number(strtod(text, NULL), false, ret_ms) == EXPIRES_MS
+			       ? EXPIRES_DIGITS_MS
+			       : EXPIRES_DIGITS_S;
+	if (time_parse(text, ret_ms) < 0 || *ret_ms < STORE_EXPIRES_LEAST_MS ||
+	    (double)*ret_ms > EXPIRES_MAX_MS) {
+		*ret_ms = 0;
+		return EXPIRES_ISO;
 	}
-	if (time_parse(text, &ms) < 0 || ms < 1 || (double)ms > EXPIRES_MAX_MS)
-		return false;
-	*ret_form = strchr(text, '.') ? EXPIRES_ISO_MS : EXPIRES_ISO;
-	*ret_ms = ms;
-	return true;
+	return strchr(text, '.') ? EXPIRES_ISO_MS : EXPIRES_ISO;
 }
 
 // `expires` is OpenClaw's and nothing but a number of milliseconds; `expires_at` is whatever its
@@ -123,64 +119,87 @@ static bool expires_is_ms(const struct json_doc *doc, uint32_t node)
 	return string_equal(key.text, spellings[FIELD_EXPIRES].camel);
 }
 
-// False if what stands there is no expiry. 0: unknown.
-static bool read_expires(const struct json_doc *doc, uint32_t node, enum expires_form *ret_form,
-			 int64_t *ret_ms)
+// How it is spelled, and what it says. 0: no time to anybody who reads it (null, text, seconds in
+// the place of milliseconds, a date nobody can have meant), which is "due" to OpenClaw.
+static enum expires_form read_expires(const struct json_doc *doc, uint32_t node, int64_t *ret_ms)
 {
 	_cleanup_free_ char *text = node_text(doc, node);
+	bool always_ms = expires_is_ms(doc, node);
 	double number;
 
-	if (is_nothing(doc, node)) {
-		*ret_form = EXPIRES_NULL;
-		*ret_ms = 0;
-		return true;
-	}
+	*ret_ms = 0;
 	if (json_node_number(doc, node, &number))
-		return expires_from_number(number, expires_is_ms(doc, node), ret_form, ret_ms);
-	return text && !expires_is_ms(doc, node) && expires_from_text(text, ret_form, ret_ms);
+		return read_number(number, always_ms, ret_ms);
+	if (always_ms)
+		return EXPIRES_MS;
+	return text ? read_text(text, ret_ms) : EXPIRES_ISO;
 }
 
-static void edit_text(struct json_edits *edits, const struct json_doc *doc, uint32_t node,
-		      char *text)
+// What the entry's reader finds; where that is no time, what stands in the other spelling is still
+// the best that is known.
+static int64_t stored_expires(const struct json_doc *doc, const struct entry *entry,
+			      struct copy *copy)
 {
-	_cleanup_free_ char *owned = text;
-	_cleanup_secret_ struct secret value = {};
+	uint32_t own = entry->field[FIELD_EXPIRES];
+	int64_t ms = 0;
 
-	secret_set_string(&value, owned);
-	json_edit_string(edits, doc, node, &value);
+	if (own)
+		read_expires(doc, own, &ms);
+	if (ms)
+		return ms;
+	copy->expires_odd = true;
+	if (own)
+		snprintf(copy->expires_start, sizeof(copy->expires_start), "%.*s",
+			 (int)(doc->nodes[own].end - doc->nodes[own].start),
+			 doc->text + doc->nodes[own].start);
+	if (entry->expires_too)
+		read_expires(doc, entry->expires_too, &ms);
+	return ms;
+}
+
+static struct secret expires_text(enum expires_form form, int64_t ms)
+{
+	struct secret value = {};
+	_cleanup_free_ char *text =
+		form == EXPIRES_ISO ? time_format(ms)
+		: form == EXPIRES_ISO_MS
+			? time_format_ms(ms)
+			: xasprintf("%lld",
+				    (long long)(form == EXPIRES_DIGITS_S ? ms / SECOND_MS : ms));
+
+	secret_set_string(&value, text);
+	return value;
+}
+
+static void edit_expires(struct json_edits *edits, const struct json_doc *doc, uint32_t node,
+			 int64_t ms)
+{
+	int64_t standing_ms;
+	enum expires_form form = read_expires(doc, node, &standing_ms);
+	_cleanup_secret_ struct secret text = expires_text(form, ms);
+
+	if (form == EXPIRES_MS || form == EXPIRES_S)
+		json_edit_integer(edits, doc, node, form == EXPIRES_MS ? ms : ms / SECOND_MS);
+	else
+		json_edit_string(edits, doc, node, &text);
 }
 
 void entry_edit_expires(struct json_edits *edits, const struct json_doc *doc,
 			const struct entry *entry, int64_t stored_ms)
 {
-	uint32_t node = entry->field[FIELD_EXPIRES];
-	enum expires_form form;
-	int64_t standing_ms;
+	const char *name = entry_spelling(entry, FIELD_EXPIRES);
 
-	if (node == 0 || !read_expires(doc, node, &form, &standing_ms))
+	if (entry->field[FIELD_EXPIRES])
+		edit_expires(edits, doc, entry->field[FIELD_EXPIRES], stored_ms);
+	if (entry->expires_too)
+		edit_expires(edits, doc, entry->expires_too, stored_ms);
+	if (entry->field[FIELD_EXPIRES])
 		return;
-	if (form == EXPIRES_NULL)
-		form = expires_is_ms(doc, node) ? EXPIRES_MS : EXPIRES_ISO;
-	switch (form) {
-	case EXPIRES_NULL:
-	case EXPIRES_MS:
-		json_edit_integer(edits, doc, node, stored_ms);
-		break;
-	case EXPIRES_S:
-		json_edit_integer(edits, doc, node, stored_ms / SECOND_MS);
-		break;
-	case EXPIRES_DIGITS_MS:
-		edit_text(edits, doc, node, xasprintf("%lld", (long long)stored_ms));
-		break;
-	case EXPIRES_DIGITS_S:
-		edit_text(edits, doc, node, xasprintf("%lld", (long long)(stored_ms / SECOND_MS)));
-		break;
-	case EXPIRES_ISO:
-		edit_text(edits, doc, node, time_format(stored_ms));
-		break;
-	case EXPIRES_ISO_MS:
-		edit_text(edits, doc, node, time_format_ms(stored_ms));
-		break;
+	if (entry->snake) {
+		_cleanup_secret_ struct secret text = expires_text(EXPIRES_ISO, stored_ms);
+		json_edit_add_string(edits, doc, entry->object, name, &text);
+	} else {
+		json_edit_add_integer(edits, doc, entry->object, name, stored_ms);
 	}
 }
 
@@ -236,7 +255,18 @@ static bool read_frame(const struct json_doc *doc, uint32_t node, struct copy *c
 	return copy->kind == COPY_OAUTH;
 }
 
-// The field that stands there in both spellings, or -1.
+// OpenClaw reads `expires` alone; whoever wrote the guide's tokens reads the guide's expiry, if he
+// wrote one.
+static void find_expires(struct entry *entry, uint32_t camel, uint32_t snake)
+{
+	bool own_is_snake = entry->snake && snake;
+
+	entry->field[FIELD_EXPIRES] = own_is_snake ? snake : camel;
+	entry->expires_too = own_is_snake ? camel : snake;
+}
+
+// The field that stands there in both spellings, or -1. (An expiry is no reason to leave a login
+// alone.)
 static int find_fields(const struct json_doc *doc, uint32_t object, struct entry *entry)
 {
 	entry->object = object;
@@ -244,6 +274,10 @@ static int find_fields(const struct json_doc *doc, uint32_t object, struct entry
 		uint32_t camel = json_member(doc, object, spellings[f].camel);
 		uint32_t snake = json_member(doc, object, spellings[f].snake);
 
+		if (f == FIELD_EXPIRES) {
+			find_expires(entry, camel, snake);
+			continue;
+		}
 		if (camel && snake && camel != snake)
 			return f;
 		entry->field[f] = camel ? camel : snake;
@@ -299,21 +333,12 @@ static bool is_string_or_nothing(const struct json_doc *doc, uint32_t node)
 	return is_nothing(doc, node) || doc->nodes[node].type == JSON_STRING;
 }
 
-static char *bad_expires(const struct json_doc *doc, uint32_t node)
-{
-	_cleanup_secret_ struct secret key = json_key(doc, node);
-
-	return xasprintf("`%s` is not a time, or outside (0, 8.64e15]", key.text);
-}
-
 // Tokens and expiry. The kind stays COPY_OAUTH only if they are what they should be.
 static void read_tokens(const struct json_doc *doc, const struct entry *entry, struct copy *copy)
 {
 	_cleanup_secret_ struct secret access = node_secret(doc, entry->field[FIELD_ACCESS]);
 	_cleanup_secret_ struct secret refresh = node_secret(doc, entry->field[FIELD_REFRESH]);
 	_cleanup_secret_ struct secret id_token = node_secret(doc, entry->field[FIELD_ID_TOKEN]);
-	enum expires_form form;
-	int64_t stored_ms;
 
 	if (!is_string_or_nothing(doc, entry->field[FIELD_ACCESS]) ||
 	    !is_string_or_nothing(doc, entry->field[FIELD_REFRESH]))
@@ -334,14 +359,12 @@ static void read_tokens(const struct json_doc *doc, const struct entry *entry, s
 		settle(copy, COPY_UNREADABLE,
 		       xstrdup("a token is longer than 64 KiB, or has spaces or control "
 			       "characters in it"));
-	else if (!read_expires(doc, entry->field[FIELD_EXPIRES], &form, &stored_ms))
-		settle(copy, COPY_UNREADABLE, bad_expires(doc, entry->field[FIELD_EXPIRES]));
 	if (copy->kind != COPY_OAUTH)
 		return;
 	copy->credential.access = secret_take(&access);
 	copy->credential.refresh = secret_take(&refresh);
 	copy->credential.id_token = secret_take(&id_token);
-	copy->credential.expires_ms = stored_ms;
+	copy->credential.expires_ms = stored_expires(doc, entry, copy);
 }
 
 // The rest of an oauth credential; its expiry from OpenClaw's view to the true one.

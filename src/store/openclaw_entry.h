@@ -24,6 +24,7 @@ enum entry_field {
 struct entry {
 	uint32_t object;
 	uint32_t field[FIELD_COUNT]; // node of the value, 0: not there
+	uint32_t expires_too;	     // an expiry in the other spelling, which nobody has to read
 	bool snake;		     // refresh_token rather than refresh
 };
 
@@ -32,7 +33,8 @@ struct entry {
 // account.
 void entry_read(const struct json_doc *doc, uint32_t node, const struct config *config,
 		struct copy *ret, struct entry *ret_entry);
-// Put a stored expiry in the type and unit that stands there. Without the member there is no edit.
+// Put a stored expiry in the type and unit that stands there; what is no time becomes one, and a
+// missing member is added.
 void entry_edit_expires(struct json_edits *edits, const struct json_doc *doc,
 			const struct entry *entry, int64_t stored_ms);
 // The name of an identity field in this entry's spelling.

@@ -203,6 +203,18 @@ static void edit_identity(struct json_edits *edits, const struct json_doc *doc,
 	edit_identity_field(edits, doc, entry, FIELD_EMAIL, identity->email);
 }
 
+static bool expires_stands(const struct copy *standing, const struct store_change *change)
+{
+	const struct provider *provider = provider_preset(change->provider);
+	int64_t skew_ms = provider ? provider->store_skew_ms : 0;
+
+	if (change->expires_ms == 0)
+		return true;
+	return !standing->expires_odd &&
+	       store_expires_agree(provider, standing->credential.expires_ms + skew_ms,
+				   change->expires_ms, clock_wall_ms());
+}
+
 static void edit_expires(struct json_edits *edits, const struct json_doc *doc,
 			 const struct entry *entry, const struct store_change *change)
 {
@@ -239,8 +251,7 @@ static enum store_result swap(const struct json_doc *doc, const struct entry *en
 	if (is_filled(doc, entry->field[FIELD_ID_TOKEN]))
 		edit_token(&wanted, doc, entry->field[FIELD_ID_TOKEN], change->id_token);
 	edit_identity(&wanted, doc, entry, change->identity);
-	// An expiry alone is no reason to write: formats and providers differ in it by their skew.
-	if (wanted.n == 0)
+	if (wanted.n == 0 && expires_stands(standing, change))
 		return STORE_UNCHANGED;
 	if (!may_overwrite(change, standing, &refresh))
 		return STORE_CONFLICT;

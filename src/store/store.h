@@ -50,6 +50,8 @@ enum copy_kind {
 struct copy {
 	enum copy_kind kind;
 	struct credential credential; // provider and profile always; the rest for COPY_OAUTH
+	bool expires_odd;             // COPY_OAUTH: what stands there as its expiry is none, or nothing does
+	char expires_start[24];       // … how it begins, to know it again
 	struct fence fence;           // COPY_FENCED
 	char *reason;                 // COPY_SKIPPED, COPY_UNREADABLE; else NULL
 };
@@ -94,7 +96,8 @@ struct store_change {
 	const char *profile;
 	const char *provider;             // must be what stands there
 	const struct secret *access, *refresh, *id_token; // id_token only where the copy has one already
-	int64_t expires_ms;               // true expiry; the provider's skew is applied when written; 0: left alone
+	int64_t expires_ms;               // true expiry; the provider's skew is applied when written; 0: left alone. One that
+	                                  // stands wrong beside the right tokens is a reason to write (store_expires_agree)
 	const struct identity *identity;  // a copy without identity may receive one; none ever loses one
 	// May a copy with this refresh token be overwritten? (Compare and swap.)
 	bool (*may_overwrite)(struct fingerprint standing, void *arg);
@@ -123,5 +126,10 @@ void store_settle_mtime(const struct store *store);
 // What stands in a store is OpenClaw's view: some providers' `expires` is 5 minutes early (facts 6).
 struct provider;
 int64_t store_expires_written(const struct provider *provider, int64_t true_expires_ms, int64_t now_ms);
+// An expiry before that (1973) is none: zero, seconds in the place of milliseconds, a date that was never set.
+#define STORE_EXPIRES_LEAST_MS INT64_C(100000000000)
+// Are these two true expiries one and the same to a runtime? Within a minute, and the provider's skew: whoever wrote it
+// may not have known of that. What is past is past.
+bool store_expires_agree(const struct provider *provider, int64_t a_ms, int64_t b_ms, int64_t now_ms);
 
 #endif

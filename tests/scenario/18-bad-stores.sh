@@ -55,7 +55,7 @@ expect_field '[.problems[] | select(.store == null or .message == null)] | lengt
 fresh
 mint bob left=30m
 write_store main xai:default=bob xai:broken='{"type":"oauth","provider":"xai","access":7,"refresh":["x"],"expires":1}' \
-	xai:late='{"type":"oauth","provider":"xai","access":"FAKE-ACCESS-late","refresh":"FAKE-REFRESH-late","expires":9e15}'
+	xai:space='{"type":"oauth","provider":"xai","access":"FAKE-ACCESS-space","refresh":"FAKE REFRESH-space"}'
 keeper refresh -j
 expect_posts 1
 expect_generation bob main

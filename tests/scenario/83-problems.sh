@@ -129,15 +129,17 @@ done
 shows login_ends_soon warning 0 '^openclaw models auth login --provider xai$'
 PROVIDERS=
 
-# Nobody says when the token ends.
+# Nobody says when the token ends, an answer neither.
 PROVIDERS="{ name = \"corp\"; token_url = \"$TOKEN_URL\"; client_id = \"x\"; }"
 state ""
 write_store main corp:default='{"type":"oauth","provider":"corp","access":"FAKE-ACCESS-c","refresh":"FAKE-REFRESH-c"}'
 rm -r "$STATE/agents/a"
+answers "{\"body\": $(tokens b '{"expires_in": null}')}"
+keeper refresh
 shows expiry_unknown warning 0 '`lifetime`.* or run `oauth-keepalive refresh --force`'
 PROVIDERS=${PROVIDERS/client_id/lifetime = \"1h\"; client_id}
 fix="oauth-keepalive refresh --force"
-answers "{\"body\": $(tokens c)}"
+answers "{\"body\": $(tokens d)}"
 mends expiry_unknown
 PROVIDERS=
 

@@ -14,6 +14,9 @@
 //	3?      nobody knows when it was issued     3=1h59m  expires then
 //	3+ 3-   the same refresh token with a later or earlier access token
 //	3!      settled: a mark says it was spent   3~       of unproven identity (3~~: foreign)
+//	3#      what stands beside it is no expiry
+//
+// A copy of the live token without a suffix has its expiry.
 //
 // Given:
 //
@@ -27,7 +30,8 @@
 //	wait=10m failures=1 rejections=3   back-off
 //	receipt=2:STATE:held:sends2:old    STATE: claimed, sending, answered=WHAT (see `answers`)
 //	claimed                            the account's lock is ours
-//	reusable window noclient           xai, but: does not rotate; 120 s window; no client id
+//	answered                           … the live token is of an answer of ours
+//	reusable window noclient skew      xai, but: does not rotate; 120 s window; no client id; stored 5 minutes early
 //	force offline at=10m adopt=STORE barred
 //
 // Decided: decision/outcome, send or resend, what changed in the record (#+1: its number), what is
@@ -58,6 +62,7 @@ struct world {
 	struct account_record before;
 	struct store stores[COPIES];
 	struct copy copies[COPIES];
+	bool bare[COPIES]; // of a suffix
 	struct receipt receipts[RECEIPTS_MAX];
 	size_t n_receipts;
 	struct generation sibling;
@@ -71,7 +76,7 @@ struct token {
 	int number;
 	int64_t expires_ms;
 	const char *access; // suffix of the access token
-	bool settled, unproven, foreign;
+	bool settled, unproven, foreign, odd;
 };
 
 static int64_t parse_span(const char *text)
@@ -101,6 +106,8 @@ static struct token parse_token(const char *text)
 			t.access = "-EARLIER", t.expires_ms -= 30 * SECOND_MS;
 		else if (*p == '!')
 			t.settled = true;
+		else if (*p == '#')
+			t.odd = true, t.expires_ms = 0;
 		else if (*p == '~')
 			t.foreign = t.unproven, t.unproven = true;
 		else
@@ -262,6 +269,8 @@ static void give_copy(struct world *w, size_t at, const char *text)
 	set_tokens(&c->access, &c->refresh, &t);
 	c->fingerprint = fingerprint_of(&c->refresh);
 	c->expires_ms = t.expires_ms;
+	copy->expires_odd = t.odd;
+	w->bare[at] = text[strspn(text, "0123456789!~")] == '\0';
 	c->identity = t.unproven ? (struct identity){0} : alice();
 	m->settled = t.settled;
 	m->fixed = t.unproven;
@@ -318,6 +327,10 @@ static bool give_flag(struct world *w, const char *word)
 		a->claimed = true;
 	else if (string_equal(word, "settled"))
 		a->live_settled = true;
+	else if (string_equal(word, "answered"))
+		a->record.live.answered = true;
+	else if (string_equal(word, "skew"))
+		w->provider.store_skew_ms = 5 * MINUTE_S * SECOND_MS;
 	else if (string_equal(word, "purged")) // ended so long ago that the tokens are gone
 		a->recorded = true, a->record.number = 7, a->record.identity = alice();
 	else if (string_equal(word, "unreadable"))
@@ -409,6 +422,17 @@ static void give_word(struct world *w, char *word)
 	fail_msg("no such store: %s", word);
 }
 
+static void lend_expiry(struct world *w)
+{
+	const struct generation *live = &w->account.record.live;
+
+	for (size_t i = 0; i < COPIES; i++) {
+		struct credential *c = &w->copies[i].credential;
+		if (w->bare[i] && fingerprint_equal(c->fingerprint, live->fingerprint))
+			c->expires_ms = live->expires_ms;
+	}
+}
+
 static void world_build(struct world *w, const char *given)
 {
 	_cleanup_free_ char *words = xstrdup(given);
@@ -430,6 +454,7 @@ static void world_build(struct world *w, const char *given)
 	}
 	for (char *word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
 		give_word(w, word);
+	lend_expiry(w);
 	if (w->account.n_members && w->account.members[0].store == &w->stores[0])
 		w->account.main = &w->account.members[0];
 	if (!w->account.recorded &&
@@ -746,9 +771,37 @@ static const struct scene due[] = {
 	{"live=1=6h10m main:1", "none/unchanged"}, // the lifetime is 6 h: 10 minutes more may be
 	{"live=1=6h10m1s main:1",
 	 "refresh/planned send"}, // no more: what the store says is not believed
-	{"live=1? main:1?", "none/unchanged no-expiry"},
-	{"live=1? main:1? force", "refresh/planned send no-expiry"},
+	{"live=1? main:1", "refresh/planned send no-expiry"}, // due to every runtime
+	{"live=1? main:1 offline", "none/unchanged no-expiry"},
+	{"live=1? answered main:1", "none/unchanged no-expiry"},      // the answer had none either
+	{"live=1? main:1 agent:2", "none/unchanged div+2 no-expiry"}, // 2 may be its successor
+	{"live=1? main:1 failures=1 wait=10m", "none/failed no-expiry"},
+	{"live=1? answered main:1? force", "refresh/planned send no-expiry"},
 	{"live=1=1h sup=0 main:1 agent:0", "refresh/planned send write=agent"},
+};
+
+// The expiry beside the live tokens is what the runtime decides by.
+static const struct scene expiries[] = {
+	{"live=1 main:1 agent:1=1h", "mirror/planned write=agent", "current superseded"},
+	{"live=1 main:1=1h agent:1", "mirror/planned write=main"},
+	{"live=1 main:1 agent:1=9h", "mirror/planned write=agent"},
+	{"live=1=3h main:1 agent:1=3h1m other:1=2h59m", "none/unchanged"},
+	{"live=1=3h main:1 agent:1=3h1m1s other:1=179m59s", "mirror/planned write=agent"},
+	{"live=1=3h main:1 agent:1=178m59s", "mirror/planned write=agent"},
+	{"live=1=3h skew main:1 agent:1=3h6m other:1=174m", "none/unchanged"},
+	{"live=1=3h skew main:1 agent:1=3h6m1s", "mirror/planned write=agent"},
+	{"live=1 main:1 agent:1#", "mirror/planned write=agent"},
+	{"live=1 main:1# agent:1#", "mirror/planned write=main,agent"},
+	{"live=1? answered main:1# agent:1=3h", "none/unchanged no-expiry"}, // nobody knows better
+	{"live=1=-1h failures=1 wait=10m main:1=-3h agent:1=-1s", "none/failed"}, // past is past
+	{"live=1=-1h failures=1 wait=10m main:1 agent:1=1h", "mirror/failed write=agent"},
+	{"live=1=1h main:1#", "refresh/planned send write=main"},
+	{"live=2 main:2 agent:2~=1h", "none/unchanged", "current unproven"},
+	{"live=2 dead main:2 agent:2#", "login/needs_login"},
+	{"live=2 sup=1 ended=-1h main:2# agent:2#", "login/needs_login"},
+	{"main:1#", "refresh/planned send live=1 #+1 no-expiry"},
+	{"main:1 agent:1#", "mirror/planned live=1 #+1 anchor=1 write=agent"},
+	{"main:1 agent:1=1h", "mirror/planned live=1 #+1 anchor=1 write=agent"},
 };
 
 static const struct scene back_off[] = {
@@ -846,7 +899,7 @@ static const struct scene unknown_tokens[] = {
 	{"live=4 anchor=3 before=1 div=2 main:5 agent:4",
 	 "adopt/planned live=5 #+1 sup+4 anchor=5 before=3 displaced=4 settle=4 write=agent"},
 	{"live=4 main:4 agent:9?~ adopt=agent",
-	 "adopt/planned live=9 #+1 sup+4 anchor=? before=4 displaced=4 settle=4 write=main "
+	 "refresh/planned send live=9 #+1 sup+4 anchor=? before=4 displaced=4 settle=4 write=main "
 	 "no-expiry",
 	 "superseded newer"},
 	{"live=4 main:4 ext:9~~ adopt=ext", "none/unchanged"}, // somebody else's never
@@ -1050,8 +1103,9 @@ static const struct scene ended[] = {
 	{"live=2 ended=-1h main:5 agent:2", "adopt/planned live=5 #+1 sup+2 anchor=5 before=2 "
 					    "unended displaced=2 settle=2 write=agent"},
 	// … also one whose time says nothing
-	{"live=2 ended=-1h main:5? agent:2", "adopt/planned live=5 #+1 sup+2 anchor=? before=2 "
-					     "unended displaced=2 settle=2 write=agent no-expiry"},
+	{"live=2 ended=-1h main:5? agent:2",
+	 "refresh/planned send live=5 #+1 sup+2 anchor=? before=2 "
+	 "unended displaced=2 settle=2 write=agent no-expiry"},
 	// a week later the tokens go
 	{"live=2 ended=-6d main:blank agent:2", "login/needs_login"},
 	{"live=2 ended=-8d main:blank agent:2",
@@ -1235,6 +1289,7 @@ static void expect_scenes(const struct scene *scenes, size_t n)
 
 SCENE_TEST(first_run)
 SCENE_TEST(due)
+SCENE_TEST(expiries)
 SCENE_TEST(back_off)
 SCENE_TEST(clock_wrong)
 SCENE_TEST(copies)
@@ -1246,6 +1301,43 @@ SCENE_TEST(ended)
 SCENE_TEST(dead)
 SCENE_TEST(other_rules)
 SCENE_TEST(regressions)
+
+// A runtime that puts its own expiry back is put right once an hour, whatever was tried meanwhile; another value, or
+// another generation, at once.
+static void test_expiry_fight(void **state)
+{
+	static const struct {
+		const char *stands; // in the agent's copy; "=": what we wrote
+		int64_t after_s;
+		bool written;
+	} steps[] = {
+		{"0", 0, true},	    {"0", 300, true}, // not yet done: the store was locked
+		{"=", 0, false},    {"0", 300, false},	 {"0", 3000, false}, {"null", 0, true},
+		{"=", 0, false},    {"null", 60, false}, {"0", 300, true},   {"=", 0, false},
+		{"0", 3599, false}, {"0", 1, true},
+	};
+	struct world w;
+
+	(void)state;
+	world_build(&w, "live=1=12h life=24h main:1 agent:1");
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		struct copy *copy = &w.copies[1];
+		copy->expires_odd = *steps[i].stands != '=';
+		snprintf(copy->expires_start, sizeof(copy->expires_start), "%s", steps[i].stands);
+		w.policy.now_ms = w.policy.at_ms += steps[i].after_s * SECOND_MS;
+		decide(&w.account, &w.config, &w.policy);
+		if (w.account.members[1].write != steps[i].written || w.account.send)
+			fail_msg("step %zu", i);
+		w.account.record_changed = false;
+	}
+	w.copies[1].expires_odd = true;
+	for (int i = 0; i < 3; i++, w.policy.now_ms++) {
+		w.account.record.live.expires_ms += MINUTE_S;
+		decide(&w.account, &w.config, &w.policy);
+		assert_true(w.account.members[1].write);
+	}
+	world_free(&w);
+}
 
 // What scripts are told.
 static void test_codes(void **state)
@@ -1681,8 +1773,8 @@ static bool chance(unsigned percent)
 
 static void random_suffix(FILE *out, bool copy)
 {
-	static const char *const suffixes[] = {"?",    "+",   "-", "=10m", "=1h",
-					       "=-1h", "=7h", "!", "~",	   "~~"};
+	static const char *const suffixes[] = {"?",   "+", "-", "=10m", "=1h", "=-1h",
+					       "=7h", "!", "~", "~~",	"#"};
 
 	if (chance(30))
 		fprintf(out, "%s", suffixes[random_below(copy ? ARRAY_SIZE(suffixes) : 7)]);
@@ -1785,6 +1877,7 @@ static void write_copies(struct world *w)
 		secret_copy(&c->refresh, &live->refresh);
 		c->fingerprint = live->fingerprint;
 		c->expires_ms = live->expires_ms;
+		copy->expires_odd = false;
 	}
 }
 
@@ -1864,6 +1957,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first_run),
 		cmocka_unit_test(test_due),
+		cmocka_unit_test(test_expiries),
 		cmocka_unit_test(test_back_off),
 		cmocka_unit_test(test_clock_wrong),
 		cmocka_unit_test(test_copies),
@@ -1875,6 +1969,7 @@ int main(void)
 		cmocka_unit_test(test_dead),
 		cmocka_unit_test(test_other_rules),
 		cmocka_unit_test(test_regressions),
+		cmocka_unit_test(test_expiry_fight),
 		cmocka_unit_test(test_codes),
 		cmocka_unit_test(test_issue_compare),
 		cmocka_unit_test(test_record_failure),

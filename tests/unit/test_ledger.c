@@ -419,6 +419,8 @@ static struct account_record full_record(void)
 	for (int i = 2; i < 5; i++)
 		record_supersede(&r, numbered(i));
 	*array_add(&r.diverged, &r.n_diverged) = numbered(9);
+	*array_add(&r.sightings, &r.n_sightings) = (struct sighting){"claim", 27};
+	*array_add(&r.expiries, &r.n_expiries) = (struct sighting){"store and value", 28};
 	return r;
 }
 
@@ -460,6 +462,10 @@ static void assert_same_record(const struct account_record *a, const struct acco
 	assert_memory_equal(a->superseded, b->superseded, a->n_superseded * sizeof(*a->superseded));
 	assert_int_equal(a->n_diverged, b->n_diverged);
 	assert_memory_equal(a->diverged, b->diverged, a->n_diverged * sizeof(*a->diverged));
+	assert_int_equal(a->n_sightings, b->n_sightings);
+	assert_memory_equal(a->sightings, b->sightings, a->n_sightings * sizeof(*a->sightings));
+	assert_int_equal(a->n_expiries, b->n_expiries);
+	assert_memory_equal(a->expiries, b->expiries, a->n_expiries * sizeof(*a->expiries));
 	assert_int_equal(a->lifetime_s, b->lifetime_s);
 	assert_int_equal(a->grant_expires_ms, b->grant_expires_ms);
 	assert_int_equal(a->first_seen_ms, b->first_seen_ms);
@@ -682,6 +688,8 @@ static void test_record_is_complete(void **state)
 	_cleanup_json_ cJSON *json = json_parse(text.text, text.len);
 	for (int i = 0; i < cJSON_GetArraySize(json); i++) {
 		const cJSON *member = cJSON_GetArrayItem(json, i);
+		if (string_equal(member->string, "expiries")) // since after 0.1.0
+			continue;
 		member_is_needed(&text, i, -1, path);
 		for (int k = 0; cJSON_IsObject(member) && k < cJSON_GetArraySize(member); k++)
 			member_is_needed(&text, i, k, path);
