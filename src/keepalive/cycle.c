@@ -129,6 +129,7 @@ int cycle_preview(const struct config *config, const struct policy *policy,
 		return r;
 	}
 	results_from(&cycle, &cycle.now, selection);
+	judge_busy(&cycle, config, policy, ledger);
 	*ret = cycle;
 	return 0;
 }
@@ -440,6 +441,8 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 		.wait_ms = wait_s * SECOND_MS,
 		.courier = COURIER_NONE,
 	};
+	// A wall clock that is put right in mid-run makes no lock older.
+	const int64_t clock_ahead_ms = clock_wall_ms() - clock_boot_ms();
 	int r = process_self(&run.self);
 
 	if (r >= 0)
@@ -468,6 +471,8 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 	for (size_t i = 0; i < run.n_rescued; i++)
 		receipt_free(&run.rescued[i]);
 	free(run.rescued);
+	run.policy.now_ms = clock_ahead_ms + clock_boot_ms();
+	judge_busy(&cycle, config, &run.policy, ledger);
 	note_unfenced(&cycle);
 	*ret = cycle;
 	return 0;

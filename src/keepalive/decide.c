@@ -72,10 +72,14 @@ static void write_nothing(struct account *a)
 
 // ---- the last step: is there anything to send?
 
+int64_t last_resort_s(const struct config *config)
+{
+	return RUNTIME_MARGIN_S + config->timer_period_s + config->deadline_s;
+}
+
 static void decide_unknown_outcome(struct account *a, const struct receipt *unknown,
 				   const struct config *config, const struct policy *policy)
 {
-	int64_t last_resort_s = RUNTIME_MARGIN_S + config->timer_period_s + config->deadline_s;
 	int64_t left_s = (a->expires_ms - policy->now_ms) /
 			 SECOND_MS; // --at hastens nothing that is a last resort
 	bool window = a->provider->reuse_window_s &&
@@ -86,7 +90,7 @@ static void decide_unknown_outcome(struct account *a, const struct receipt *unkn
 		       xstrdup("the refresh token was sent twice and no usable answer came"));
 		return;
 	}
-	bool now = a->expires_ms && left_s < last_resort_s;
+	bool now = a->expires_ms && left_s < last_resort_s(config);
 	if (!policy->offline && (policy->force || (!a->clock_wrong && (window || now)))) {
 		a->send = a->resend = true;
 		conclude(a, DECISION_REFRESH, OUTCOME_PLANNED,
@@ -94,7 +98,7 @@ static void decide_unknown_outcome(struct account *a, const struct receipt *unkn
 				 "the last resort"));
 		return;
 	}
-	_cleanup_free_ char *last = duration_format(last_resort_s);
+	_cleanup_free_ char *last = duration_format(last_resort_s(config));
 	object(a, DECISION_HOLD, OUTCOME_HELD, "unknown_outcome",
 	       xasprintf("the answer to the last refresh was lost; sent once more when less than "
 			 "%s is left",
@@ -318,6 +322,7 @@ static void end_account(struct account *a, const struct policy *policy)
 			 xstrdup("logged out; no store holds it any more"));
 }
 
+// (One that has not sent yet is only waited for: busy.c.)
 static bool courier_is_stuck(const struct account *a, const struct policy *policy)
 {
 	for (size_t i = 0; i < a->n_receipts; i++)

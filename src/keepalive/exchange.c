@@ -266,8 +266,18 @@ static bool has_answer(const struct grant *g)
 // It may send yet, or wait for an answer: its lock files stay (it looks at them before it sends).
 static void leave_to_courier(struct run *run, struct grant *g, const char *why)
 {
+	struct receipt receipt = {0};
+	int pid = run->courier.process.pid;
+	bool unsent = receipt_reread(g->receipt_fd, &receipt) == 0 && receipt.sends == 0;
+
+	receipt_free(&receipt);
 	g->guards = true;
-	grant_conclude(run, g, OUTCOME_HELD, "unknown_outcome", xstrdup(why));
+	if (unsent)
+		grant_conclude(run, g, OUTCOME_FAILED, "in_flight",
+			       xasprintf("%s (process %d); nothing was sent so far", why, pid));
+	else
+		grant_conclude(run, g, OUTCOME_HELD, "unknown_outcome",
+			       xasprintf("%s (process %d)", why, pid));
 }
 
 static void courier_is_gone(struct run *run)

@@ -39,6 +39,11 @@ bool expiry_is_live(const struct account *a, const struct copy *copy, const stru
 // Of the copies that are to be written for their expiry alone, leave those whose runtime has put its own back.
 void expiries_sight(struct account *a, const struct policy *policy);
 
+// ---- decide.c
+
+// With less than this left, there may be no other chance: OpenClaw's own margin, a timer's period, a request.
+int64_t last_resort_s(const struct config *config);
+
 // ---- fences.c
 
 // Is there one whose maker may still be at work? Until it is 10 minutes old by our own first sighting, which

@@ -73,6 +73,10 @@ bool grant_complete(struct grant *g, const struct observation *o);
 // for them, too: they have the same profile, and nobody else knows the new key yet.
 void grant_follow(struct grant *g, const struct observation *o);
 
+// busy.c: of the results that are busy for good, those that are failures; once, after the last look.
+void judge_busy(struct cycle *cycle, const struct config *config, const struct policy *policy,
+		const struct ledger *ledger);
+
 // claim.c: one attempt; leaves the grant waiting, discovering, exchanging, writing or done
 void grant_claim(struct run *run, struct grant *g);
 

@@ -11,11 +11,13 @@
 #include <limits.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "ledger/generation.h"
 #include "ledger/ledger.h"
 #include "ledger/private_file.h"
-#include "lock/lock.h"
+#include "lock/stale.h"
 #include "store/atomic_file.h"
 
 #define RECORD_VERSION	    1
@@ -460,6 +462,20 @@ int account_record_remove(struct ledger *ledger, const char *key)
 	return fsync_parent(path);
 }
 
+// Who has it: for a person, should it be held for ever. The lock itself is the kernel's, so a text that cannot be
+// written is no error.
+static void sign_lock(int fd)
+{
+	struct process_id self;
+	_cleanup_free_ char *text = NULL;
+
+	if (process_self(&self) < 0 || ftruncate(fd, 0) < 0)
+		return;
+	text = lock_payload_write(self, clock_wall_ms());
+	if (write_full(fd, text, strlen(text)) < 0)
+		log_debug("an account's lock cannot say whose it is");
+}
+
 int account_lock(struct ledger *ledger, const char *key, int *ret_fd, char **ret_message)
 {
 	_cleanup_close_ int fd = -1;
@@ -477,6 +493,7 @@ int account_lock(struct ledger *ledger, const char *key, int *ret_fd, char **ret
 		r = ofd_lock(fd);
 	if (r < 0)
 		return r;
+	sign_lock(fd);
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
@@ -489,4 +506,22 @@ bool account_is_locked(const struct ledger *ledger, const char *key)
 		return false;
 	_cleanup_free_ char *path = account_path(ledger, key, ".lock");
 	return private_open(path, O_RDONLY, &fd, NULL) == 0 && ofd_is_locked(fd);
+}
+
+int account_lock_holder(const struct ledger *ledger, const char *key, struct process_id *ret,
+			int64_t *ret_since_ms)
+{
+	_cleanup_free_ char *path = account_path(ledger, key, ".lock");
+	_cleanup_close_ int fd = -1;
+	struct lock_payload payload = {0};
+	char text[LOCK_PAYLOAD_MAX];
+
+	if (!account_is_locked(ledger, key) || private_open(path, O_RDONLY, &fd, NULL) < 0)
+		return -ENOENT;
+	ssize_t n = read_full(fd, text, sizeof(text));
+	if (n > 0)
+		lock_payload_read(text, (size_t)n, &payload);
+	*ret = process_alive(payload.owner) ? payload.owner : (struct process_id){0};
+	*ret_since_ms = payload.created_ms;
+	return 0;
 }

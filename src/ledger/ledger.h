@@ -123,6 +123,9 @@ int account_record_remove(struct ledger *ledger, const char *key);
 // OFD lock on accounts/<key>.lock: the descriptor, or -EBUSY. What is wrong with the file goes to ret_message (free it).
 int account_lock(struct ledger *ledger, const char *key, int *ret_fd, char **ret_message);
 bool account_is_locked(const struct ledger *ledger, const char *key);
+// Who has it, as far as the file says (pid 0: it does not), and since when (0 unknown). -ENOENT if nobody.
+int account_lock_holder(const struct ledger *ledger, const char *key, struct process_id *ret,
+			int64_t *ret_since_ms);
 
 // Keep a credential that is about to be lost to view. Durable before it returns. The same token is kept once.
 int displaced_keep(struct ledger *ledger, const char *key, const struct credential *credential, const char *store,

@@ -137,6 +137,7 @@ static size_t read_claim(struct receipt *receipt, const char *text, size_t len)
 			json_parse(text + strlen(CLAIM), n - strlen(CLAIM) - 1);
 		if (cJSON_IsObject(claim)) {
 			read_accounts(claim, receipt);
+			receipt->claimed_ms = json_integer(claim, "at", 0);
 			read_process(claim, "courier", &receipt->courier);
 			note_courier(receipt, receipt->courier);
 			return n;

@@ -31,6 +31,7 @@ struct receipt {
 	bool held;          // by a keeper or courier that lives (another one than us)
 	char *trouble;      // why it cannot be opened or read; it may hold an answer, and nobody removes it. Or NULL
 	unsigned sends;
+	int64_t claimed_ms; // 0 unknown
 	int64_t sent_ms;    // last send
 	char **accounts;    // keys
 	size_t n_accounts;

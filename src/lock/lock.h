@@ -31,6 +31,8 @@ int process_identify(pid_t pid, struct process_id *ret); // -ESRCH if there is n
 bool process_alive(struct process_id id);
 // Another user's, which /proc does not show (hidepid): alive, but nothing more can be said.
 bool process_is_hidden(pid_t pid);
+// By SIGSTOP, a terminal or a debugger; not if that cannot be told.
+bool process_is_stopped(pid_t pid);
 // When the process that has this pid now started, by the wall clock. -ESRCH if there is none.
 int process_started_ms(pid_t pid, int64_t *ret_ms);
 

@@ -103,6 +103,13 @@ bool process_is_hidden(pid_t pid)
 	return kill(pid, 0) < 0 && errno == EPERM && read_stat(pid, &st) < 0;
 }
 
+bool process_is_stopped(pid_t pid)
+{
+	struct process_stat st;
+
+	return pid > 0 && read_stat(pid, &st) == 0 && (st.state == 'T' || st.state == 't');
+}
+
 int process_started_ms(pid_t pid, int64_t *ret_ms)
 {
 	struct process_id id;

@@ -34,17 +34,15 @@ enum copy_state report_copy_state(const struct report *report, const struct acco
 struct process_id report_lock_holder(const struct report *report, const struct account *account)
 {
 	const char *state_dir = report->cycle->now.stores.state_dir;
-	_cleanup_free_ char *sha256 =
-		lock_name_sha256(account->record.provider, account->record.profile);
-	_cleanup_free_ char *fnv = lock_name_fnv(account->record.provider, account->record.profile);
-	const char *names[] = {sha256, fnv};
+	struct lock_set set = LOCK_SET_NONE;
+	struct process_id holder = {0};
 
-	for (size_t i = 0; state_dir && i < ARRAY_SIZE(names); i++) {
-		_cleanup_free_ char *path =
-			xasprintf("%s/locks/oauth-refresh/%s.lock", state_dir, names[i]);
-		struct process_id holder;
-		if (lock_file_holder(path, &holder) == 0)
-			return holder;
-	}
-	return (struct process_id){0};
+	if (state_dir)
+		lock_set_add_refresh(&set, state_dir, account->record.provider,
+				     account->record.profile);
+	for (size_t i = 0; i < set.n; i++)
+		if (lock_file_holder(set.files[i].path, &holder) == 0)
+			break;
+	lock_set_free(&set);
+	return holder;
 }

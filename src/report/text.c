@@ -266,11 +266,21 @@ static void print_summary(const struct report *report, FILE *out)
 	fputc('\n', out);
 }
 
+// Another process has it, and its time has come.
+static bool is_kept_from_refresh(const struct report *report, const struct account *a,
+				 const struct result *result)
+{
+	return result->outcome == OUTCOME_BUSY &&
+	       (!a->expires_ms || a->expires_ms - report->now_ms <= a->margin_s * SECOND_MS);
+}
+
 // Under -q only what is wrong, and what a run has done: for the journal, a line for every refresh and no other.
-static bool account_is_shown(const struct report *report, const struct result *result)
+static bool account_is_shown(const struct report *report, const struct account *a,
+			     const struct result *result)
 {
 	if (report->quiet)
 		return outcome_colour(result->outcome) == RED || result->copies_pending ||
+		       is_kept_from_refresh(report, a, result) ||
 		       (!report->dry_run && outcome_colour(result->outcome) == GREEN &&
 			result->outcome != OUTCOME_UNCHANGED);
 	return result->outcome != OUTCOME_SKIPPED || report->verbose || report->selected ||
@@ -284,7 +294,7 @@ void report_text(const struct report *report, FILE *out)
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		const struct result *result =
 			cycle_result(report->cycle, o->accounts[i].record.key);
-		if (result && account_is_shown(report, result))
+		if (result && account_is_shown(report, &o->accounts[i], result))
 			print_account(report, &o->accounts[i], result, out);
 	}
 	if (!report->quiet)

@@ -27,7 +27,7 @@ expect_status 4
 expect_posts 0
 expect_field '.accounts[0].outcome' busy
 expect_eq "the fence" "$(document shared)" "$before"
-backdate 9
+backdate 2
 keeper refresh --wait 0 -j
 expect_status 4
 expect_posts 0

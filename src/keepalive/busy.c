@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+//
+// Busy is nobody's fault, and passes: somebody else refreshes, and this run need not. But who holds a lock for ever
+// keeps a login from being refreshed until it has expired, and nobody would hear of it, since the units count "busy" as
+// a success. So here, where an outcome is busy for good, one rule for all that can be waited for: held for longer than
+// any refresh takes, or too little time left to try again, it is a failure that says who, since when, and what to do.
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "keepalive/judge.h"
+#include "keepalive/run.h"
+
+#define BUSY_LONG_S 180 // OpenClaw waits 142 s for a refresh lock, our own runs hold one for 100 s
+
+// Who is at work on an account, with what, and since when.
+struct holder {
+	bool found;
+	bool ours;	  // of this program
+	const char *what; // "… has held WHAT"
+	char *path; // … which is this file; NULL: there is none that a person should look at
+	struct process_id process; // pid 0: unknown
+	int64_t since_ms;	   // 0 unknown
+};
+
+static int64_t file_since_ms(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) < 0 ? 0 : (int64_t)st.st_mtim.tv_sec * SECOND_MS;
+}
+
+// ---- finding him
+
+static struct process_id newest_living(const struct receipt *r)
+{
+	for (size_t i = r->n_couriers; i > 0; i--)
+		if (process_alive(r->couriers[i - 1]))
+			return r->couriers[i - 1];
+	return (struct process_id){0};
+}
+
+static void find_run(const struct ledger *ledger, const struct account *a, struct holder *ret)
+{
+	struct process_id keeper = {0};
+	int64_t since_ms = 0;
+	bool locked = account_lock_holder(ledger, a->record.key, &keeper, &since_ms) == 0;
+
+	for (size_t i = 0; i < a->n_receipts && !ret->found; i++) {
+		const struct receipt *r = a->receipts[i];
+		if (!r->held)
+			continue;
+		*ret = (struct holder){.found = true, .process = newest_living(r)};
+		ret->since_ms = r->state == RECEIPT_CLAIMED   ? r->claimed_ms
+				: r->state == RECEIPT_SENDING ? r->sent_ms
+							      : r->received_ms;
+	}
+	if (locked && !ret->process.pid)
+		ret->process = keeper;
+	if (locked && !ret->found)
+		ret->since_ms = since_ms;
+	ret->found |= locked;
+	ret->ours = ret->found;
+	ret->what = "its refresh in hand";
+}
+
+static void find_lock(const struct lock_set *set, const char *what, struct holder *ret)
+{
+	for (size_t i = 0; i < set->n && !ret->found; i++) {
+		struct process_id process = {0};
+		if (lock_file_holder(set->files[i].path, &process) == -ENOENT)
+			continue;
+		*ret = (struct holder){
+			.found = true,
+			.what = what,
+			.path = xstrdup(set->files[i].path),
+			.process = process,
+			.since_ms = file_since_ms(set->files[i].path),
+		};
+	}
+}
+
+static void find_refresh_lock(const struct observation *o, const struct account *a,
+			      struct holder *ret)
+{
+	struct lock_set set = LOCK_SET_NONE;
+
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		const struct account *other = &o->accounts[i];
+		if (other == a || (!other->skip && accounts_connected(a, other)))
+			lock_set_add_refresh(&set, o->stores.state_dir, other->record.provider,
+					     other->record.profile);
+	}
+	find_lock(&set, "its refresh lock", ret);
+	lock_set_free(&set);
+}
+
+static void find_store_lock(const struct account *a, struct holder *ret)
+{
+	struct lock_set set = LOCK_SET_NONE;
+
+	for (size_t i = 0; i < a->n_members; i++)
+		for (size_t k = 0; k < a->members[i].store->n_names; k++)
+			lock_set_add_store(&set, a->members[i].store->names[k]);
+	find_lock(&set, "the lock of a store", ret);
+	lock_set_free(&set);
+}
+
+static void find_fence(const struct account *a, const struct policy *policy, struct holder *ret)
+{
+	if (ret->found || !fences_any_young(a, policy))
+		return;
+	*ret = (struct holder){.found = true, .what = "a refresh of OpenClaw's in flight"};
+	for (size_t i = 0; i < a->record.n_sightings; i++)
+		if (!ret->since_ms || a->record.sightings[i].seen_ms < ret->since_ms)
+			ret->since_ms = a->record.sightings[i].seen_ms;
+}
+
+static struct holder find_holder(const struct observation *o, const struct ledger *ledger,
+				 const struct account *a, const struct policy *policy)
+{
+	struct holder h = {0};
+
+	find_run(ledger, a, &h);
+	if (!h.found)
+		find_refresh_lock(o, a, &h);
+	if (!h.found)
+		find_store_lock(a, &h);
+	if (!h.found)
+		find_fence(a, policy, &h);
+	return h;
+}
+
+// ---- judging, and saying it
+
+static char *describe_holder(const struct holder *h, int64_t now_ms)
+{
+	_cleanup_free_ char *age = h->since_ms && h->since_ms <= now_ms
+					   ? duration_format((now_ms - h->since_ms) / SECOND_MS)
+					   : NULL;
+	_cleanup_free_ char *who =
+		h->process.pid ? xasprintf("process %d", (int)h->process.pid) : xstrdup("somebody");
+	bool stopped = process_is_stopped(h->process.pid);
+
+	return xasprintf("%s%s has%s %s%s%s", who, stopped ? ", which is stopped," : "",
+			 h->path ? " held" : " had", h->what, age ? " for " : "", age ? age : "");
+}
+
+// The harmless step first.
+static char *describe_remedy(const struct holder *h)
+{
+	int pid = (int)h->process.pid;
+	_cleanup_free_ char *path = h->path ? shell_quoted(h->path) : NULL;
+
+	if (pid && process_is_stopped(pid))
+		return xasprintf("see what it is: ps -o pid,stat,etime,args -p %d; then let it go "
+				 "on: kill -CONT %d",
+				 pid, pid);
+	if (pid)
+		return xasprintf("see what it does: ps -o pid,stat,etime,args -p %d; if it hangs, "
+				 "end it: kill %d",
+				 pid, pid);
+	if (path)
+		return xasprintf("see what it is: ls -ld %s; no process stands in it: if none of "
+				 "OpenClaw's runs, remove it",
+				 path);
+	return xstrdup("see what is running: oauth-keepalive status");
+}
+
+static void say_holder(struct cycle *cycle, const struct account *a, const struct holder *h,
+		       int64_t now_ms)
+{
+	_cleanup_free_ char *who = describe_holder(h, now_ms);
+	bool expired = a->expires_ms && a->expires_ms <= now_ms;
+
+	problem_add(&cycle->now.problems, expired ? SEVERITY_ERROR : SEVERITY_WARNING,
+		    h->path ? "lock_held" : "in_flight", h->path, a->record.profile,
+		    xasprintf("%s; nothing is refreshed meanwhile", who), describe_remedy(h))
+		->needs_person = expired;
+}
+
+static void fail_busy(const struct account *a, struct result *result, const struct holder *h,
+		      int64_t now_ms)
+{
+	int64_t left_s = (a->expires_ms - now_ms) / SECOND_MS;
+	_cleanup_free_ char *who = describe_holder(h, now_ms);
+	_cleanup_free_ char *left = duration_format(left_s < 0 ? -left_s : left_s);
+
+	result_conclude(result, OUTCOME_FAILED, h->path ? "lock_held" : "in_flight", 0,
+			!a->expires_ms ? xstrdup(who)
+			: left_s <= 0  ? xasprintf("expired %s ago; %s", left, who)
+				       : xasprintf("expires in %s; %s", left, who));
+}
+
+// Held for so long that it will not pass; or longer than a request may take, with so little time left that no other run
+// may come before the end. (A lock that was taken a moment ago is what a refresh looks like, whatever is left.)
+static bool is_failure(const struct account *a, const struct holder *h, const struct config *config,
+		       int64_t now_ms)
+{
+	int64_t held_s = h->since_ms ? (now_ms - h->since_ms) / SECOND_MS : config->deadline_s;
+	bool presses = a->expires_ms && !a->clock_wrong && !a->record.ended_ms &&
+		       a->expires_ms - now_ms < last_resort_s(config) * SECOND_MS;
+
+	return h->found && (held_s > BUSY_LONG_S || (presses && held_s >= config->deadline_s));
+}
+
+void judge_busy(struct cycle *cycle, const struct config *config, const struct policy *policy,
+		const struct ledger *ledger)
+{
+	for (size_t i = 0; i < cycle->n_results; i++) {
+		struct result *result = &cycle->results[i];
+		const struct account *a = observation_account(&cycle->now, result->key);
+		bool busy = result->outcome == OUTCOME_BUSY;
+		bool planned = result->outcome == OUTCOME_PLANNED && a && a->send; // a preview
+		bool stuck = string_equal(result->error_code, "unknown_outcome") ||
+			     string_equal(result->error_code, "in_flight");
+		if (!a || (!busy && !stuck && !planned))
+			continue;
+		struct holder h = find_holder(&cycle->now, ledger, a, policy);
+		bool fails = is_failure(a, &h, config, policy->now_ms);
+		if (busy && fails)
+			fail_busy(a, result, &h, policy->now_ms);
+		if (fails || (stuck && h.ours))
+			say_holder(cycle, a, &h, policy->now_ms);
+		free(h.path);
+	}
+}
