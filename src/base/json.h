@@ -4,8 +4,8 @@
 //  - lookups are case-sensitive, and only ever through these helpers;
 //  - text is parsed to its very end, without NUL bytes, and within `len`;
 //  - integers are read from valuedouble with a range check (valueint saturates at 2^31), written as digits.
-// cJSON reads the ledger, answers and openclaw.json and writes our own documents. It never writes a store:
-// stores are spliced (store/json_scan.h).
+// cJSON reads the ledger strictly and what others wrote as JavaScript does, and writes our own documents. It never
+// writes a store: stores are spliced (store/json_scan.h).
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
@@ -19,6 +19,9 @@ void cleanup_json(cJSON **json);
 
 // Parse all of `text`; NULL if it is not exactly one JSON value.
 cJSON *json_parse(const char *text, size_t len);
+// The same for what others wrote (answers, JWTs, lock files, openclaw.json), as JavaScript reads it: nothing that
+// JSON.parse takes is refused, and what cJSON cannot hold is U+FFFD or null (json_foreign.c).
+cJSON *json_parse_foreign(const char *text, size_t len);
 
 const cJSON *json_get(const cJSON *object, const char *name);   // NULL if absent or not an object
 const char *json_text(const cJSON *object, const char *name);   // NULL if absent or not a string

@@ -125,10 +125,9 @@ bool string_ends(const char *s, const char *suffix)
 	return s && len >= n && strcmp(s + len - n, suffix) == 0;
 }
 
-// The bytes of the UTF-8 sequence at `s` and its code point; 0 if it is not valid (RFC 3629: no
-// overlong forms, no surrogates, nothing over U+10FFFF). The terminating NUL ends every sequence.
-static size_t decode_utf8(const unsigned char *s, uint32_t *ret_code)
+size_t utf8_decode(const char *text, uint32_t *ret_code)
 {
+	const unsigned char *s = (const unsigned char *)text;
 	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
 	size_t n = s[0] < 0x80		   ? 1
 		   : (s[0] & 0xe0) == 0xc0 ? 2
@@ -186,7 +185,7 @@ char *string_printable(const char *s, size_t max)
 	for (size_t i = 0; i < len;) {
 		const unsigned char *at = (const unsigned char *)s + i;
 		uint32_t code = 0;
-		size_t n = decode_utf8(at, &code);
+		size_t n = utf8_decode(s + i, &code);
 		bool raw = n && !is_unprintable(code);
 		size_t bytes = n ? n : 1, need = raw ? bytes : 4 * bytes;
 

@@ -64,8 +64,13 @@ bool string_empty(const char *s);                // NULL or ""
 bool string_starts(const char *s, const char *prefix);
 bool string_ends(const char *s, const char *suffix);
 
+// The bytes of the UTF-8 sequence at `s` and its code point; 0 if it is not valid (RFC 3629: no overlong forms, no
+// surrogates, nothing over U+10FFFF). The terminating NUL ends every sequence.
+size_t utf8_decode(const char *s, uint32_t *ret_code);
+
 // Copy of `s` fit for a terminal or a log line: control characters, what nobody sees (format
-// characters, bidirectional controls, no-width spaces) and bytes that are not valid UTF-8 become \xNN, and what is over `max` bytes is cut with "…". Everything that comes from a store,
+// characters, bidirectional controls, no-width spaces) and bytes that are not valid UTF-8 become \xNN, and
+// what is over `max` bytes is cut with "…". Everything that comes from a store,
 // a lock file or the network passes through here before a person sees it.
 char *string_printable(const char *s, size_t max);
 

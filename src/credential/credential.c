@@ -6,7 +6,15 @@
 #include "base/clock.h"
 #include "credential/credential.h"
 
-// What stands before the claim id in the tokens of an OpenClaw fence (2026.9.4+).
+bool token_is_sound(const char *token, size_t len)
+{
+	if (len > TOKEN_MAX)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (token[i] <= ' ' || token[i] >= 0x7f)
+			return false;
+	return true;
+}
 
 void credential_free(struct credential *credential)
 {
@@ -40,36 +48,62 @@ void credential_copy(struct credential *to, const struct credential *from)
 	*to = copy;
 }
 
-// The id token speaks about the person, so it comes before the access token. But a `sub` can be the
-// name of a login ("google-oauth2|…") where chatgpt_user_id names the user; a copy that holds only
-// the access token knows only the latter, and would look like somebody else's.
+// Who a user is by name comes before a bare `sub`, which can be the name of a login ("google-oauth2|…"). Of two subjects
+// the access token's counts: every copy of a login has that token, few have the other, and with pairwise subjects they
+// would look like two people's.
 static void complete_identity(struct identity *identity, const struct jwt *id,
 			      const struct jwt *access)
 {
-	struct identity user = {.user_id = access->identity.user_id};
+	const struct identity user = {.user_id = access->identity.user_id};
 
-	if (id->user_is_subject && !access->user_is_subject)
-		identity_complete(identity, &user);
+	if (id->identity.user_id && !id->user_is_subject)
+		identity_complete(identity, &id->identity);
+	identity_complete(identity, &user);
 	identity_complete(identity, &id->identity);
 	identity_complete(identity, &access->identity);
 }
 
-void credential_complete(struct credential *credential)
+void identity_complete_from_tokens(struct identity *identity, const struct secret *id_token,
+				   const struct secret *access)
 {
-	struct jwt id = {0}, access = {0};
+	struct jwt id = {0}, of_access = {0};
 
 	// Opaque tokens are the normal case: nothing is read from them, and nothing is wrong.
-	(void)jwt_read(&credential->id_token, &id);
-	(void)jwt_read(&credential->access, &access);
+	(void)jwt_read(id_token, &id);
+	(void)jwt_read(access, &of_access);
+	complete_identity(identity, &id, &of_access);
+	jwt_free(&id);
+	jwt_free(&of_access);
+}
 
+enum identity_match identity_compare_tokens(const struct secret *before, const struct secret *after)
+{
+	enum identity_match match = IDENTITY_UNKNOWN;
+	struct jwt a = {0}, b = {0};
+
+	if (jwt_read(before, &a) == 0 && jwt_read(after, &b) == 0) {
+		if (a.user_is_subject != b.user_is_subject) // not the same kind of name
+			free(TAKE_PTR(a.identity.user_id));
+		match = identity_compare(&a.identity, &b.identity);
+	}
+	jwt_free(&a);
+	jwt_free(&b);
+	return match;
+}
+
+void credential_complete(struct credential *credential)
+{
+	struct jwt access = {0};
+
+	(void)jwt_read(&credential->access, &access);
 	credential->fingerprint = fingerprint_of(&credential->refresh);
-	complete_identity(&credential->identity, &id, &access);
+	identity_complete_from_tokens(&credential->identity, &credential->id_token,
+				      &credential->access);
 	credential->issued_ms = access.issued_ms;
 	credential->lifetime_s = 0;
 	if (access.issued_ms && access.expires_ms > access.issued_ms)
 		credential->lifetime_s = (access.expires_ms - access.issued_ms) / SECOND_MS;
 	if (credential->expires_ms == 0)
 		credential->expires_ms = access.expires_ms;
-	jwt_free(&id);
 	jwt_free(&access);
 }

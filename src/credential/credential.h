@@ -2,8 +2,9 @@
 //
 // A credential as one store holds it, and who it belongs to. Pure: no file, no clock, no network.
 //
-// Identity is what decides whether a credential may land somewhere. Every id that both sides have must agree;
-// an account id alone may be a workspace that several people share, so it proves nothing about a person.
+// Identity is what decides whether a credential may land somewhere. A person is told by the user id where both sides
+// have one, else by the e-mail address, which is otherwise an attribute that people change. An account id that both have
+// must agree, too: one person may have two logins in two workspaces; but alone it proves nothing about a person.
 #ifndef CREDENTIAL_CREDENTIAL_H
 #define CREDENTIAL_CREDENTIAL_H
 
@@ -16,10 +17,10 @@ struct identity { // each NULL when unknown; compared trimmed, the email also wi
 };
 
 enum identity_match {
-	IDENTITY_SAME,      // a person's id (user id or email) in common, and every common id agrees
+	IDENTITY_SAME,      // the user id agrees, or, where one side has none, the email
 	IDENTITY_WORKSPACE, // only the account id in common, and it agrees
 	IDENTITY_UNKNOWN,   // no id in common
-	IDENTITY_DIFFERENT, // some common id disagrees
+	IDENTITY_DIFFERENT, // user id or account id disagrees, or, without a user id, the email
 };
 
 void identity_free(struct identity *identity);
@@ -29,6 +30,14 @@ bool identity_empty(const struct identity *identity);
 enum identity_match identity_compare(const struct identity *a, const struct identity *b); // symmetric
 // Fill in what `identity` lacks from `more`; what it has stays.
 void identity_complete(struct identity *identity, const struct identity *more);
+// … from what the tokens claim: the one reader for stores and answers. Either may be unset or opaque.
+void identity_complete_from_tokens(struct identity *identity, const struct secret *id_token,
+				   const struct secret *access);
+// Two tokens of one kind, of one login at two times: is it still the same person's? IDENTITY_UNKNOWN unless both say.
+enum identity_match identity_compare_tokens(const struct secret *before, const struct secret *after);
+// An id as a token or an answer gives it: no control characters, no U+FFFD (it may have been two different ids), not
+// endless.
+bool id_is_sound(const char *id);
 // Who it is, for keys and messages: user id, else email, else account id, else "". Not to be freed.
 const char *identity_name(const struct identity *identity);
 
@@ -43,6 +52,11 @@ struct jwt {
 // Bounded: tokens over 64 KiB are no JWT to us.
 int jwt_read(const struct secret *token, struct jwt *ret);
 void jwt_free(struct jwt *jwt);
+
+// What may be a token, in stores and in answers: visible ASCII (RFC 6749 A.12, without its blank, which goes into no
+// header), 64 KiB at most. Nothing at all is no fault.
+#define TOKEN_MAX (64u << 10)
+bool token_is_sound(const char *token, size_t len);
 
 struct credential {
 	char *provider; // as the store spells it

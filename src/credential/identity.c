@@ -8,7 +8,8 @@
 #include "credential/credential.h"
 
 // JSON stores are written by JavaScript, whose trim() this is for ASCII.
-#define BLANKS " \t\n\v\f\r"
+#define BLANKS	   " \t\n\v\f\r"
+#define LONGEST_ID 1024
 
 struct span {
 	const char *start;
@@ -64,11 +65,25 @@ enum identity_match identity_compare(const struct identity *a, const struct iden
 	enum agreement user = compare_id(a->user_id, b->user_id, false);
 	enum agreement email = compare_id(a->email, b->email, true);
 
-	if (account == DISAGREES || user == DISAGREES || email == DISAGREES)
+	if (user != ABSENT)
+		email = user; // an attribute
+	if (account == DISAGREES || email == DISAGREES)
 		return IDENTITY_DIFFERENT;
-	if (user == AGREES || email == AGREES)
+	if (email == AGREES)
 		return IDENTITY_SAME;
 	return account == AGREES ? IDENTITY_WORKSPACE : IDENTITY_UNKNOWN;
+}
+
+bool id_is_sound(const char *id)
+{
+	size_t len = id ? strlen(id) : 0;
+
+	if (len == 0 || len > LONGEST_ID || strstr(id, "\xef\xbf\xbd"))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)id[i] < ' ' || id[i] == 0x7f)
+			return false;
+	return true;
 }
 
 void identity_free(struct identity *identity)

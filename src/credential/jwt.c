@@ -10,9 +10,7 @@
 #include "base/json.h"
 #include "credential/credential.h"
 
-#define LONGEST_TOKEN (64 * 1024)
-#define LONGEST_ID    1024
-#define LAST_DATE_S   8.64e12 // the last moment that JavaScript's Date knows (ECMA-262)
+#define LAST_DATE_S 8.64e12 // the last moment that JavaScript's Date knows (ECMA-262)
 
 // The claim objects of OpenAI's tokens, as Codex reads them.
 #define OPENAI_AUTH    "https://api.openai.com/auth"
@@ -30,7 +28,7 @@ static int find_payload(const struct secret *token, const char **ret_start, size
 {
 	const char *start, *end;
 
-	if (secret_empty(token) || token->len > LONGEST_TOKEN)
+	if (secret_empty(token) || token->len > TOKEN_MAX)
 		return -EBADMSG;
 	start = memchr(token->text, '.', token->len);
 	if (!start || start == token->text)
@@ -76,7 +74,7 @@ static char *read_id(const cJSON *claims, const char *name)
 {
 	const char *id = json_text(claims, name);
 
-	return string_empty(id) || strlen(id) > LONGEST_ID ? NULL : xstrdup(id);
+	return id_is_sound(id) ? xstrdup(id) : NULL;
 }
 
 static void read_identity(const cJSON *claims, struct jwt *jwt)
@@ -115,7 +113,7 @@ int jwt_read(const struct secret *token, struct jwt *ret)
 
 	if (find_payload(token, &text, &len) < 0 || decode_payload(text, len, &payload) < 0)
 		return -EBADMSG;
-	claims = json_parse(payload.text, payload.len);
+	claims = json_parse_foreign(payload.text, payload.len);
 	if (!cJSON_IsObject(claims))
 		return -EBADMSG;
 	jwt.issued_ms = read_date_ms(claims, "iat");

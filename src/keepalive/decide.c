@@ -77,6 +77,17 @@ int64_t last_resort_s(const struct config *config)
 	return RUNTIME_MARGIN_S + config->timer_period_s + config->deadline_s;
 }
 
+// Nothing sends the token again: neither time, nor --force, nor a fence. While the access token lives a person has time.
+static void decide_unread_answer(struct account *a, const struct receipt *unknown, bool last)
+{
+	object(a, last ? DECISION_LOGIN : DECISION_HOLD, last ? OUTCOME_NEEDS_LOGIN : OUTCOME_HELD,
+	       last ? "answer_unreadable" : "unknown_outcome",
+	       xasprintf("the provider granted the last refresh (HTTP %d), but no tokens can be "
+			 "read in its answer, which the ledger keeps (receipts/%.12s…): it is not "
+			 "sent again, log in anew",
+			 unknown->answer.status, unknown->token.hex));
+}
+
 static void decide_unknown_outcome(struct account *a, const struct receipt *unknown,
 				   const struct config *config, const struct policy *policy)
 {
@@ -91,6 +102,10 @@ static void decide_unknown_outcome(struct account *a, const struct receipt *unkn
 		return;
 	}
 	bool now = a->expires_ms && left_s < last_resort_s(config);
+	if (receipt_holds_success(unknown)) {
+		decide_unread_answer(a, unknown, now || fences_name_live(a));
+		return;
+	}
 	if (!policy->offline && (policy->force || (!a->clock_wrong && (window || now)))) {
 		a->send = a->resend = true;
 		conclude(a, DECISION_REFRESH, OUTCOME_PLANNED,
@@ -110,7 +125,7 @@ static void decide_unknown_outcome(struct account *a, const struct receipt *unkn
 static void decide_fenced(struct account *a, const struct receipt *unknown,
 			  const struct config *config, const struct policy *policy)
 {
-	if (unknown && unknown->sends >= 2) {
+	if (unknown && (unknown->sends >= 2 || receipt_holds_success(unknown))) {
 		decide_unknown_outcome(a, unknown, config, policy);
 	} else if (!config->fence_recover) {
 		object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "fenced",

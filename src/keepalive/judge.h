@@ -82,6 +82,9 @@ void adopt_unknown(struct account *a, const struct policy *policy);
 
 // Take what the receipts say. Returns the one of unknown outcome that concerns the live token, if any.
 const struct receipt *recover_receipts(struct account *a, const struct policy *policy);
+// The provider said yes, and with something: a token may be in it that nobody can read. Whatever it is, the one that was
+// sent is spent, and a second send would end the login.
+bool receipt_holds_success(const struct receipt *receipt);
 
 // ---- problems.c
 

@@ -7,6 +7,11 @@
 
 #include "base/clock.h"
 
+static bool is_live(const struct account *a, const struct receipt *receipt)
+{
+	return fingerprint_equal(receipt->token, a->record.live.fingerprint);
+}
+
 // The answer's tokens become the live generation, if the token they were given for still is.
 static void take_tokens(struct account *a, const struct receipt *receipt,
 			const struct answer *answer)
@@ -81,38 +86,58 @@ static void not_spent(struct account *a, const struct receipt *receipt, const st
 	a->record_changed = true;
 }
 
+// Like is compared with like: an id token may call the same person by another name than the access token does, and what a
+// store says of an e-mail address may be of last year. Only where neither token says the same as before does the account
+// as a whole have to agree.
+static bool is_strangers(const struct account_record *r, const struct answer *answer)
+{
+	const enum identity_match match[] = {
+		identity_compare_tokens(&r->live.access, &answer->access),
+		identity_compare_tokens(&r->live.id_token, &answer->id_token),
+	};
+	bool same = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(match); i++) {
+		if (match[i] == IDENTITY_DIFFERENT)
+			return true;
+		same |= match[i] == IDENTITY_SAME;
+	}
+	return !same && identity_compare(&r->identity, &answer->identity) == IDENTITY_DIFFERENT;
+}
+
+static void recover_tokens(struct account *a, const struct receipt *receipt,
+			   const struct answer *answer)
+{
+	if (!is_live(a, receipt)) {
+		keep_answer(a, receipt, answer);
+	} else if (is_strangers(&a->record, answer)) {
+		a->stranger_answer = true; // the receipt keeps what came
+		return;
+	} else {
+		take_tokens(a, receipt, answer);
+	}
+	a->decision = DECISION_RECOVER;
+	// An answer without a new refresh token proves the old one reusable.
+	a->live_proven |= is_live(a, receipt);
+	if (is_live(a, receipt))
+		fingerprint_list_add(&a->drop, &a->n_drop, receipt->token);
+	else
+		fingerprint_list_add(&a->close, &a->n_close, receipt->token);
+}
+
 // What an answered receipt says. Returns false if it says nothing that can be relied on: unknown outcome.
 static bool recover_answer(struct account *a, const struct receipt *receipt,
 			   const struct policy *policy)
 {
-	struct answer answer = {0};
-	bool live = fingerprint_equal(receipt->token, a->record.live.fingerprint);
+	_cleanup_(answer_free) struct answer answer = {0};
+	bool live = is_live(a, receipt);
 	bool once = receipt->sends <= 1 || !a->provider->rotates;
-	bool settled = true; // the receipt says what became of the token
 
 	provider_read_answer(a->provider, &receipt->answer, receipt->received_ms, &answer);
 	switch (answer.kind) {
 	case ANSWER_TOKENS:
-		if (identity_compare(&a->record.identity, &answer.identity) == IDENTITY_DIFFERENT) {
-			a->stranger_answer |= live;
-			fingerprint_list_remove(a->settle, &a->n_settle,
-						receipt->token); // the receipt keeps what came
-			fingerprint_list_remove(a->close, &a->n_close, receipt->token);
-			break;
-		}
-		a->decision = DECISION_RECOVER;
-		if (live)
-			take_tokens(a, receipt, &answer);
-		else
-			keep_answer(a, receipt, &answer);
-		// An answer without a new refresh token proves the old one reusable.
-		if (fingerprint_equal(receipt->token, a->record.live.fingerprint)) {
-			a->live_proven = true;
-			fingerprint_list_add(&a->drop, &a->n_drop, receipt->token);
-		} else {
-			fingerprint_list_add(&a->close, &a->n_close, receipt->token);
-		}
-		break;
+		recover_tokens(a, receipt, &answer);
+		return true;
 	case ANSWER_DEAD:
 		if (live && !a->record.dead_code[0]) {
 			snprintf(a->record.dead_code, sizeof(a->record.dead_code), "%s",
@@ -121,24 +146,21 @@ static bool recover_answer(struct account *a, const struct receipt *receipt,
 			a->record_changed = true;
 		}
 		fingerprint_list_add(&a->close, &a->n_close, receipt->token);
-		break;
+		return true;
 	case ANSWER_REJECTED:
 	case ANSWER_NOT_SPENT:
-		settled = once;
 		if (!live)
 			fingerprint_list_add(&a->close, &a->n_close,
 					     receipt->token); // of no interest any more
 		else if (once)
 			not_spent(a, receipt, &answer, policy);
-		break;
+		return once;
 	case ANSWER_UNKNOWN:
-		settled = !a->provider->rotates;
-		if (settled)
+		if (!a->provider->rotates)
 			not_spent(a, receipt, &answer, policy);
-		break;
+		return !a->provider->rotates;
 	}
-	answer_free(&answer);
-	return settled;
+	return false;
 }
 
 // Returns the receipt of unknown outcome that concerns the live token, if any.
@@ -150,8 +172,7 @@ const struct receipt *recover_receipts(struct account *a, const struct policy *p
 	for (size_t i = 0; i < a->n_receipts; i++) {
 		const struct receipt *r = a->receipts[i];
 		if (r->trouble) {
-			a->unreadable_receipt |=
-				fingerprint_equal(r->token, a->record.live.fingerprint);
+			a->unreadable_receipt |= is_live(a, r);
 			continue;
 		}
 		if (r->sends == 0 && r->state == RECEIPT_CLAIMED) {
@@ -160,7 +181,7 @@ const struct receipt *recover_receipts(struct account *a, const struct policy *p
 		}
 		if (r->state == RECEIPT_ANSWERED && recover_answer(a, r, policy))
 			continue;
-		if (!fingerprint_equal(r->token, a->record.live.fingerprint))
+		if (!is_live(a, r))
 			fingerprint_list_add(&a->close, &a->n_close, r->token);
 		else if (a->provider->rotates)
 			unknown = r;
@@ -168,4 +189,13 @@ const struct receipt *recover_receipts(struct account *a, const struct policy *p
 			fingerprint_list_add(&a->drop, &a->n_drop, r->token);
 	}
 	return unknown;
+}
+
+bool receipt_holds_success(const struct receipt *receipt)
+{
+	const struct http_answer *answer = &receipt->answer;
+
+	return receipt->state == RECEIPT_ANSWERED && answer->status >= 200 &&
+	       answer->status <= 299 && answer->body.text &&
+	       answer->body.text[strspn(answer->body.text, " \t\r\n")];
 }

@@ -15,7 +15,7 @@
 
 void lock_payload_read(const char *text, size_t len, struct lock_payload *ret)
 {
-	_cleanup_json_ cJSON *json = len <= LOCK_PAYLOAD_MAX ? json_parse(text, len) : NULL;
+	_cleanup_json_ cJSON *json = len <= LOCK_PAYLOAD_MAX ? json_parse_foreign(text, len) : NULL;
 	struct lock_payload payload = {0};
 	const char *created = json_text(json, "createdAt");
 	int64_t pid = json_integer(json, "pid", 0);

@@ -14,8 +14,6 @@
 #include "base/json.h"
 #include "provider/provider.h"
 
-#define TOKEN_MAX	 (64u << 10)
-#define IDENTITY_MAX	 256
 #define LIFETIME_MAX_S	 (10 * 365 * DAY_S)
 #define CODE_PLACES	 3
 #define EXPIRED_IN_IN_MS 1e12 // MiniMax's expired_in: above it milliseconds since the epoch,
@@ -195,16 +193,6 @@ static bool success_is_refusal(const struct reading *in)
 
 enum said { SAID_NOTHING, SAID_TOKEN, SAID_ODD };
 
-static bool token_is_sound(const char *text, size_t len)
-{
-	if (len > TOKEN_MAX)
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (text[i] <= ' ' || text[i] >= 0x7f)
-			return false;
-	return true;
-}
-
 static enum said read_token(const cJSON *json, const char *name, struct secret *ret)
 {
 	const cJSON *value = json_get(json, name);
@@ -256,27 +244,11 @@ static int64_t read_lifetime(const cJSON *json, int64_t received_ms)
 	return sane_lifetime(value);
 }
 
-// An id goes into stores and messages: of sane length, no control characters; else it is no id.
 static char *read_id(const cJSON *json, const char *name)
 {
-	const char *text = json_text(json, name);
+	const char *id = json_text(json, name);
 
-	if (string_empty(text) || strlen(text) > IDENTITY_MAX)
-		return NULL;
-	for (const char *p = text; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			return NULL;
-	return xstrdup(text);
-}
-
-static void complete_from_jwt(struct identity *identity, const struct secret *token)
-{
-	struct jwt jwt = {0};
-
-	if (secret_empty(token) || jwt_read(token, &jwt) < 0)
-		return;
-	identity_complete(identity, &jwt.identity);
-	jwt_free(&jwt);
+	return id_is_sound(id) ? xstrdup(id) : NULL;
 }
 
 static void read_identity(const cJSON *json, struct answer *ret)
@@ -285,8 +257,7 @@ static void read_identity(const cJSON *json, struct answer *ret)
 
 	ret->identity.user_id = read_id(account, "uuid");
 	ret->identity.email = read_id(account, "email_address");
-	complete_from_jwt(&ret->identity, &ret->id_token);
-	complete_from_jwt(&ret->identity, &ret->access);
+	identity_complete_from_tokens(&ret->identity, &ret->id_token, &ret->access);
 }
 
 // Tokens in a 2xx answer. One that came in a form we cannot use may have replaced ours: unknown,
@@ -345,7 +316,7 @@ static enum answer_kind classify(const struct reading *in, int64_t received_ms, 
 void provider_read_answer(const struct provider *provider, const struct http_answer *http,
 			  int64_t received_ms, struct answer *ret)
 {
-	_cleanup_json_ cJSON *json = json_parse(http->body.text, http->body.len);
+	_cleanup_json_ cJSON *json = json_parse_foreign(http->body.text, http->body.len);
 	struct reading in = {.provider = provider, .http = http};
 	struct answer answer = {.status = http->status, .retry_after_s = http->retry_after_s};
 

@@ -127,7 +127,7 @@ static bool host_within(const char *host, const char *domain)
 int provider_read_discovery(const struct provider *provider, const char *body, size_t len,
 			    char **ret_url)
 {
-	_cleanup_json_ cJSON *json = json_parse(body, len);
+	_cleanup_json_ cJSON *json = json_parse_foreign(body, len);
 	_cleanup_free_ char *host = NULL;
 	const char *url = json_text(json, "token_endpoint");
 

@@ -193,7 +193,7 @@ void openclaw_config_agents(const char *state_dir, const char *home, enum severi
 	if (!text.text)
 		return;
 	blank_comments(text.text, text.len);
-	root = json_parse(text.text, text.len);
+	root = json_parse_foreign(text.text, text.len);
 	complaint = root ? take_agents(root, home, ret)
 			 : "not JSON (comments are fine, other JSON5 is not understood)";
 	if (complaint)

@@ -12,7 +12,6 @@
 
 #define PROFILE_MAX  1024
 #define PROVIDER_MAX 1024
-#define TOKEN_MAX    (64u << 10)
 #define SHOWN_MAX    64
 
 #define EXPIRES_MAX_MS	 8.64e15 // JavaScript's last Date
@@ -314,18 +313,9 @@ static bool is_reference(const struct secret *token)
 	       string_ends(token->text, "}");
 }
 
-// A token goes into a form or a header: no spaces, no control characters.
 static bool is_token(const struct secret *token)
 {
-	if (token->len > TOKEN_MAX)
-		return false;
-	for (size_t i = 0; i < token->len; i++) {
-		unsigned char c = (unsigned char)token->text[i];
-
-		if (c <= ' ' || c == 0x7f)
-			return false;
-	}
-	return true;
+	return token_is_sound(token->text, token->len);
 }
 
 static bool is_string_or_nothing(const struct json_doc *doc, uint32_t node)
@@ -357,8 +347,8 @@ static void read_tokens(const struct json_doc *doc, const struct entry *entry, s
 				 entry_spelling(entry, FIELD_ACCESS)));
 	else if (!is_token(&access) || !is_token(&refresh) || !is_token(&id_token))
 		settle(copy, COPY_UNREADABLE,
-		       xstrdup("a token is longer than 64 KiB, or has spaces or control "
-			       "characters in it"));
+		       xstrdup("a token is longer than 64 KiB, or has other characters than "
+			       "visible ASCII in it"));
 	if (copy->kind != COPY_OAUTH)
 		return;
 	copy->credential.access = secret_take(&access);

@@ -103,7 +103,7 @@ static enum identity_match expected_match(const struct sample *a, const struct s
 	bool email = is_common(a->email, b->email);
 
 	if ((account && a->account != b->account) || (user && a->user != b->user) ||
-	    (email && a->email != b->email))
+	    (!user && email && a->email != b->email)) // an address is an attribute of a user
 		return IDENTITY_DIFFERENT;
 	if (user || email)
 		return IDENTITY_SAME;
@@ -159,8 +159,9 @@ static void test_identity_complete(void **state)
 		check_completed(c.user_id, a.identity.user_id, a.user, b.identity.user_id, b.user);
 		check_completed(c.email, a.identity.email, a.email, b.identity.email, b.email);
 		assert_int_not_equal(identity_compare(&c, &a.identity), IDENTITY_DIFFERENT);
-		// Who was somebody else stays somebody else.
-		if (identity_compare(&a.identity, &b.identity) == IDENTITY_DIFFERENT)
+		// Whom an id tells to be somebody else stays somebody else.
+		if ((is_common(a.user, b.user) && a.user != b.user) ||
+		    (is_common(a.account, b.account) && a.account != b.account))
 			assert_int_equal(identity_compare(&c, &b.identity), IDENTITY_DIFFERENT);
 		assert_int_equal(identity_empty(&c),
 				 identity_empty(&a.identity) && identity_empty(&b.identity));
@@ -253,6 +254,10 @@ static void test_jwt_claims(void **state)
 		 0, 0, NULL, NULL, NULL, false},
 		{"{\"chatgpt_account_id\":\"a\",\"chatgpt_user_id\":\"u\"}", 0, 0, NULL, NULL, NULL,
 		 false},
+		// A fault in one claim is no fault of the others; an id that is not whole is none.
+		{"{\"exp\":1796076000,\"sub\":\"a\\u0000b\",\"email\":\"e@x\",\"name\":\"Ann "
+		 "\\ud83d\"}",
+		 0, 1796076000000, NULL, NULL, "e@x", false},
 	};
 
 	(void)state;
@@ -283,23 +288,22 @@ static void test_jwt_refuses(void **state)
 		".",
 		"..",
 		"...",
-		"a.e30",			// two parts
-		"a.e30.s.t",			// four
-		"a.e30.s.t.u",			// five: encrypted
-		".e30.s",			// no header
-		"a..s",				// no payload
-		"a.e30=.s",			// padded
-		"a.e3 0.s",			// a blank in it
-		"a.e31.s",			// bits left over
-		"a.e.s",			// half a byte
-		"a.W10.s",			// []
-		"a.bnVsbA.s",			// null
-		"a.IngI.s",			// "x"
-		"a.e30KeA.s",			// {}\nx
-		"a.eyJzdWIiOg.s",		// {"sub":
-		"a.e30A.s",			// {} and a NUL
-		"a.eyJzdWIiOiJhXHUwMDAwYiJ9.s", // {"sub":"a\u0000b"}
-		"a.eyJzdWIiOiI/Pz4ifQ.s",	// not the URL-safe alphabet
+		"a.e30",		  // two parts
+		"a.e30.s.t",		  // four
+		"a.e30.s.t.u",		  // five: encrypted
+		".e30.s",		  // no header
+		"a..s",			  // no payload
+		"a.e30=.s",		  // padded
+		"a.e3 0.s",		  // a blank in it
+		"a.e31.s",		  // bits left over
+		"a.e.s",		  // half a byte
+		"a.W10.s",		  // []
+		"a.bnVsbA.s",		  // null
+		"a.IngI.s",		  // "x"
+		"a.e30KeA.s",		  // {}\nx
+		"a.eyJzdWIiOg.s",	  // {"sub":
+		"a.e30A.s",		  // {} and a NUL
+		"a.eyJzdWIiOiI/Pz4ifQ.s", // not the URL-safe alphabet
 	};
 	struct jwt untouched = {.issued_ms = -5};
 
@@ -455,7 +459,7 @@ static void test_complete_prefers_user_id(void **state)
 		{NULL, without, with_user, "u"},
 		{NULL, with_user, without, "u"},
 		{NULL, with_user, with_other, "u"},
-		{NULL, without, other_subject, "google|1"},
+		{NULL, without, other_subject, "auth0|2"}, // every copy has the access token
 		{NULL, without, "{}", "google|1"},
 		{NULL, "{}", without, "google|1"},
 		{"stored", without, with_user, "stored"},
@@ -473,6 +477,60 @@ static void test_complete_prefers_user_id(void **state)
 		assert_string_equal(c.identity.user_id, cases[i].user);
 		credential_free(&c);
 	}
+}
+
+// An answer to our own request: a token is compared with the one of its kind that was there before.
+static void test_compare_tokens(void **state)
+{
+	static const struct {
+		const char *before, *after;
+		enum identity_match match;
+	} cases[] = {
+		{NULL, "{\"sub\":\"a\"}", IDENTITY_UNKNOWN},
+		{"{\"sub\":\"a\"}", NULL, IDENTITY_UNKNOWN},
+		{"{}", "{\"sub\":\"a\"}", IDENTITY_UNKNOWN},
+		{"{\"sub\":\"a\"}", "{\"sub\":\"a\"}", IDENTITY_SAME},
+		{"{\"sub\":\"a\"}", "{\"sub\":\"b\"}", IDENTITY_DIFFERENT},
+		{"{\"sub\":\"a\",\"email\":\"e@x\"}", "{\"sub\":\"a\",\"email\":\"f@x\"}",
+		 IDENTITY_SAME},
+		{"{\"email\":\"e@x\"}", "{\"sub\":\"a\",\"email\":\"f@x\"}", IDENTITY_DIFFERENT},
+		// a user's name is not compared with that of a login
+		{"{\"sub\":\"a\"}", "{\"sub\":\"a\"," OPENAI("\"chatgpt_user_id\":\"u\"") "}",
+		 IDENTITY_UNKNOWN},
+		{"{" OPENAI("\"chatgpt_user_id\":\"u\",\"chatgpt_account_id\":\"w\"") "}",
+		 "{" OPENAI("\"chatgpt_user_id\":\"u\",\"chatgpt_account_id\":\"w\"") "}",
+		 IDENTITY_SAME},
+		{"{" OPENAI("\"chatgpt_user_id\":\"u\"") "}",
+		 "{" OPENAI("\"chatgpt_user_id\":\"v\"") "}", IDENTITY_DIFFERENT},
+		{"{" OPENAI("\"chatgpt_account_id\":\"w\"") "}",
+		 "{" OPENAI("\"chatgpt_account_id\":\"w\"") "}", IDENTITY_WORKSPACE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_secret_ struct secret before = {0}, after = {0};
+
+		if (cases[i].before)
+			before = make_jwt(cases[i].before);
+		if (cases[i].after)
+			after = make_jwt(cases[i].after);
+		if (identity_compare_tokens(&before, &after) != cases[i].match)
+			fail_msg("case %zu", i);
+	}
+}
+
+static void test_ids(void **state)
+{
+	_cleanup_free_ char *longest = xcalloc(1026, 1);
+
+	(void)state;
+	assert_true(id_is_sound("user-1") && id_is_sound("\u00e9 \u4e2d"));
+	assert_false(id_is_sound(NULL) || id_is_sound("") || id_is_sound("a\nb"));
+	assert_false(id_is_sound("a\x7f") || id_is_sound("a\xef\xbf\xbd"));
+	memset(longest, 'x', 1024);
+	assert_true(id_is_sound(longest));
+	longest[1024] = 'x';
+	assert_false(id_is_sound(longest));
 }
 
 static void test_credential_copy(void **state)
@@ -526,6 +584,8 @@ int main(void)
 		cmocka_unit_test(test_complete_opaque),
 		cmocka_unit_test(test_complete_odd_times),
 		cmocka_unit_test(test_complete_prefers_user_id),
+		cmocka_unit_test(test_compare_tokens),
+		cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_credential_copy),
 	};
 

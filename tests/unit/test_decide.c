@@ -967,6 +967,10 @@ static const struct scene receipts[] = {
 	{"live=2=1h main:2 receipt=2:answered=500", "hold/held"},
 	{"live=2=1h main:2 receipt=2:answered=cut", "hold/held"},
 	{"live=2=10m main:2 receipt=2:answered=500", "refresh/planned resend"},
+	// granted, but nobody can read what came: the token is spent, and never sent again
+	{"live=2=1h main:2 receipt=2:answered=cut force", "hold/held"},
+	{"live=2=10m main:2 receipt=2:answered=cut", "login/needs_login"},
+	{"live=2=-1h main:2 receipt=2:answered=cut force", "login/needs_login"},
 	// the token is live no more: the answer is known already, or kept
 	{"live=3 sup=2 main:3 agent:2 receipt=2:answered=3", "recover/planned close=2 write=agent"},
 	{"live=4 sup=2,3 main:4 receipt=2:answered=3", "recover/planned close=2"},
@@ -1217,11 +1221,11 @@ static const struct scene regressions[] = {
 	{"trouble live=2 sup=1 ended=-1d agent:1", "hold/held"},
 	{"trouble live=2 sup=1 dead agent:1", "hold/held"},
 	{"live=3 sup=2 dead agent:2 receipt=2:answered=3", "recover/needs_login ended close=2"},
-	// The answer that came for somebody else stays in its receipt, also when a new login has
-	// made that
-	// token superseded.
+	// The answer that came for somebody else is kept like any other, once a new login has made that token
+	// superseded: nothing hangs on its receipt any more.
 	{"live=2 main:5 receipt=2:answered=bob",
-	 "adopt/planned live=5 #+1 sup+2 anchor=5 before=2 displaced=2"},
+	 "recover/planned live=5 #+1 sup+2 anchor=5 before=2 displaced=2,3 close=2"},
+	{"live=5 sup=2 main:5 receipt=2:answered=bob", "recover/planned displaced=3 close=2"},
 	// An answer to a token that is live no more says nothing about the one that is: no failure
 	// to back off for.
 	{"live=5 sup=2 main:5 receipt=2:answered=rejected", "none/unchanged close=2"},

@@ -285,8 +285,13 @@ static void test_payload_bounds(void **state)
 	memset(text, '[', sizeof(text));
 	lock_payload_read(text, LOCK_PAYLOAD_MAX, &payload);
 	assert_int_equal(payload.owner.pid, 0);
-	lock_payload_read("{\"pid\":7,\"a\":\"\0\"}", 17, &payload);
+	lock_payload_read("{\"pid\":7}\0", 10, &payload);
 	assert_int_equal(payload.owner.pid, 0);
+	// Whose it is stands there, whatever else does.
+	lock_payload_read("{\"pid\":7,\"a\":\"\0\"}", 17, &payload);
+	assert_int_equal(payload.owner.pid, 7);
+	lock_payload_read("{\"pid\":7,\"host\":\"\\ud83d\"}", 25, &payload);
+	assert_int_equal(payload.owner.pid, 7);
 }
 
 static void test_payload_write(void **state)

@@ -224,16 +224,19 @@ static const struct {
 	 COPY_UNREADABLE, "string"},
 	{"newline in a token", "a:b",
 	 "{'type':'oauth','provider':'a','access':'A','refresh':'R\\nX'}", COPY_UNREADABLE,
-	 "control"},
+	 "visible ASCII"},
 	{"space in a token", "a:b", "{'type':'oauth','provider':'a','access':'A B','refresh':'R'}",
-	 COPY_UNREADABLE, "spaces"},
+	 COPY_UNREADABLE, "visible ASCII"},
 	{"space in an id token", "a:b",
 	 "{'type':'oauth','provider':'a','access':'A','refresh':'R','idToken':'I I'}",
-	 COPY_UNREADABLE, "spaces"},
+	 COPY_UNREADABLE, "visible ASCII"},
 	{"expires in both spellings", "a:b",
 	 "{'type':'oauth','provider':'a','access':'A','refresh':'R','expires':1796073857123,"
 	 "'expires_at':'soon'}",
 	 COPY_OAUTH, NULL},
+	{"a token that is no ASCII", "a:b",
+	 "{'type':'oauth','provider':'a','access':'A','refresh':'R\u00e9'}", COPY_UNREADABLE,
+	 "visible ASCII"},
 };
 
 // The tables use ' for ".
