@@ -6,7 +6,8 @@
 #
 #	systemd-lab.sh check                   0 if it can run here, else 77 and why not on standard output
 #	systemd-lab.sh start TREE PIDFILE      in the foreground until it is ended (TERM): TREE's files are laid over
-#	                                       the root, and home/alice in it belongs to alice (uid and gid 4242).
+#	                                       the root, and home/alice in it belongs to alice (uid and gid 4242,
+#	                                       also in the group team, 4300).
 #	                                       PIDFILE then names PID 1, as seen from here
 #	systemd-lab.sh run PID COMMAND…        in there, as root
 #	systemd-lab.sh alice PID COMMAND…      in there, as alice: systemctl --user talks to her own manager, which
@@ -95,7 +96,7 @@ become_systemd() {
 	mkdir -p var/log/journal
 	empty_systemd
 	echo "alice:x:$ALICE:$ALICE::/home/alice:/bin/sh" >>etc/passwd
-	echo "alice:x:$ALICE:" >>etc/group
+	printf '%s\n' "alice:x:$ALICE:" "team:x:4300:alice" >>etc/group
 	tar -C "$tree" -c . | tar -x --no-same-owner --no-overwrite-dir
 	chown -R "$ALICE:$ALICE" home/alice
 	mkdir .old

@@ -133,12 +133,13 @@ mkdir -p "/proc/$LAB/root/etc/systemd/system/$UNIT.service.d"
 cat >"/proc/$LAB/root/etc/systemd/system/$UNIT.service.d/probe.conf" <<'END'
 [Service]
 ExecStart=
-ExecStart=/bin/sh -c 'for d in /etc /var/tmp /tmp /home/alice /home/alice/.local /home/alice/.openclaw /home/alice/.local/state/oauth-keepalive; do touch $$d/probe 2>/dev/null && echo wrote $$d; done; echo uid $$(id -u), others: $$(ls -d /proc/1 2>/dev/null)'
+ExecStart=/bin/sh -c 'for d in /etc /var/tmp /tmp /home/alice /home/alice/.local /home/alice/.openclaw /home/alice/.local/state/oauth-keepalive; do touch $$d/probe 2>/dev/null && echo wrote $$d; done; echo uid $$(id -u), others: $$(ls -d /proc/1 2>/dev/null), sockets: $$(ls /run/user /run/dbus 2>/dev/null)'
 END
 lab systemctl daemon-reload
+lab sh -c 'umask 022; mkdir -p /run/user/1 /run/dbus/socket'
 lab systemctl start $UNIT
 expect_eq "what the service may write" "$(lab journalctl -q -o cat -t sh -u $UNIT | grep -v -e '^ended' -e 'tmp$')" \
-	"$(printf '%s\n' "wrote /home/alice/.openclaw" "wrote /home/alice/.local/state/oauth-keepalive" "uid 4242, others:")"
+	"$(printf '%s\n' "wrote /home/alice/.openclaw" "wrote /home/alice/.local/state/oauth-keepalive" "uid 4242, others: /proc/1, sockets:")"
 expect_eq "and what becomes of /tmp" "$(ls -d "/proc/$LAB/root/tmp/probe" "/proc/$LAB/root/var/tmp/probe" 2>/dev/null)" ""
 rm "$STATE/probe" "$LEDGER/probe"
 
@@ -150,6 +151,35 @@ alice systemctl --user enable -q --now oauth-keepalive.timer
 wait_until ran_twice -ualice-manager
 alice systemctl --user disable -q --now oauth-keepalive.timer
 refreshed erin
+
+# ---- and there it does what alice's shell does: a store of a group she is in besides keeps it …
+
+login frank
+lab chgrp team "/home/alice/.openclaw/agents/main/agent/auth-profiles.json"
+lab chmod 640 "/home/alice/.openclaw/agents/main/agent/auth-profiles.json"
+alice systemctl --user start oauth-keepalive.service || fail "a store of another group of hers is not refreshed"
+refreshed frank
+expect_eq "its group and mode" "$(stat -c '%g %a' "$(store main)")" "4300 640"
+
+# … and a configuration of somebody else's, or one that somebody else could replace, is refused.
+login grace
+settings=/home/alice/.config/oauth-keepalive
+alice sh -c "mkdir -p $settings && cp /etc/oauth-keepalive/oauth-keepalive.conf $settings/"
+is_refused() { # how, and by whom it says so
+	alice systemctl --user start oauth-keepalive.service 2>/dev/null && fail "$1 is read in the user's unit"
+	expect_eq "how it ended" "$(endings -ualice-manager | tail -n 1)" "exit-code 2"
+	alice /usr/local/bin/oauth-keepalive refresh --quiet 2>/dev/null
+	expect_eq "and by hand" $? 2
+	expect_posts 0
+}
+lab chown 4343 "$settings/oauth-keepalive.conf"
+is_refused "a configuration of another user's"
+lab chown -h alice "$settings/oauth-keepalive.conf"
+lab chown 4343 "$settings"
+is_refused "a configuration in another user's directory"
+lab chown alice "$settings"
+alice systemctl --user start oauth-keepalive.service || fail "her own configuration is not read"
+refreshed grace
 
 lab journalctl -q -a -o verbose >"$T/runs/journal"
 expect_match "$T/runs/journal" oauth-keepalive
