@@ -32,7 +32,7 @@ pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
 
 # The courier is a program of its own: the only one that links libcurl.
 COURIER_SOURCES := $(wildcard src/courier/*.c) $(wildcard src/base/*.c)
-COURIER_SOURCES := $(filter-out src/courier/client.c,$(COURIER_SOURCES))
+COURIER_SOURCES := $(filter-out src/courier/client.c,$(COURIER_SOURCES)) src/lock/process.c
 KEEPER_SOURCES  := $(filter-out src/courier/%,$(wildcard src/*/*.c)) \
                    src/courier/client.c src/courier/message.c src/courier/answer.c
 objects          = $(patsubst src/%.c,$(BUILD)/%.o,$(1))

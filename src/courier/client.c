@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -21,7 +22,8 @@
 #include "base/clock.h"
 #include "base/json.h"
 
-#define PROGRAM "oauth-keepalive-courier"
+#define PROGRAM	       "oauth-keepalive-courier"
+#define START_LIMIT_MS 10000 // its own limit for its sandbox is half of that
 
 // ---- start and stop
 
@@ -100,43 +102,103 @@ static int spawn(const char *path, int pair_end, pid_t *ret)
 	return r;
 }
 
-int courier_start(struct courier *ret)
-{
-	_cleanup_free_ char *path = courier_program();
-	struct courier courier = COURIER_NONE;
-	int pair[2];
-	pid_t pid;
-
-	if (!path)
-		return -ENOENT;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	_cleanup_close_ int ours = pair[0];
-	_cleanup_close_ int theirs = pair[1];
-	int r = spawn(path, theirs, &pid);
-	if (r < 0)
-		return r;
-	courier.fd = TAKE_FD(ours);
-	r = process_identify(pid, &courier.process);
-	if (r < 0) {
-		courier.process.pid = pid;
-		courier_stop(&courier);
-		return r;
-	}
-	*ret = courier;
-	return 0;
-}
-
-static bool has_ended(const struct courier *courier, int within_ms)
+// -ENOENT if that is not our child (any more).
+static int wait_for_end(pid_t pid, int within_ms, int *ret_status)
 {
 	const struct timespec moment = {.tv_nsec = 1000000};
 
 	for (int i = 0; i < within_ms; i++) {
-		if (waitpid(courier->process.pid, NULL, WNOHANG) != 0)
-			return true;
+		pid_t ended = waitpid(pid, ret_status, WNOHANG);
+		if (ended != 0)
+			return ended < 0 ? -ENOENT : 0;
 		nanosleep(&moment, NULL);
 	}
-	return false;
+	return -ETIMEDOUT;
+}
+
+static bool has_ended(const struct courier *courier, int within_ms)
+{
+	int status;
+
+	return wait_for_end(courier->process.pid, within_ms, &status) != -ETIMEDOUT;
+}
+
+// The first thing it says: that it is ready, and since when it runs.
+static int hear_ready(struct courier *courier)
+{
+	struct pollfd pair = {.fd = courier->fd, .events = POLLIN};
+	const int64_t until = clock_boot_ms() + START_LIMIT_MS;
+	struct courier_message message = {0};
+	int fds[2] = {-1, -1}, r = -EAGAIN;
+
+	while (r == -EAGAIN) {
+		int64_t left = until - clock_boot_ms();
+		if (left <= 0)
+			return -ETIMEDOUT;
+		if (poll(&pair, 1, (int)left) < 0 && errno != EINTR)
+			return -errno;
+		r = courier_message_receive(courier->fd, &message, fds);
+	}
+	cleanup_close(&fds[0]);
+	cleanup_close(&fds[1]);
+	if (r < 0)
+		return r;
+	courier->process.starttime = strtoull(message.text, NULL, 10);
+	return message.type == COURIER_READY ? 0 : -EBADMSG;
+}
+
+// It was asked for nothing yet, so it may be ended by force. What it had to say went to /dev/null.
+static char *bury(struct courier *courier, const char *path, int error)
+{
+	_cleanup_free_ char *word = shell_quoted(path);
+	int status;
+
+	cleanup_close(&courier->fd);
+	int r = error == -EPIPE ? wait_for_end(courier->process.pid, 500, &status) : error;
+	if (r == 0 && WIFEXITED(status))
+		return xasprintf("%s ended at once with status %d; run it by hand to see why", word,
+				 WEXITSTATUS(status));
+	if (r == 0 && WIFSIGNALED(status))
+		return xasprintf("%s ended at once by signal %d; run it by hand to see why", word,
+				 WTERMSIG(status));
+	if (r != -ENOENT && kill(courier->process.pid, SIGKILL) == 0)
+		waitpid(courier->process.pid, NULL, 0);
+	if (error == -EBADMSG)
+		return xasprintf("%s is of another version; install both programs from one build",
+				 word);
+	return xasprintf("%s does not come up: %s", word, strerror(-error));
+}
+
+int courier_start(struct courier *ret, char **ret_message)
+{
+	_cleanup_free_ char *path = courier_program();
+	struct courier courier = COURIER_NONE;
+	int pair[2];
+
+	if (!path) {
+		*ret_message =
+			xstrdup(PROGRAM " is neither beside this program nor in " LIBEXECDIR);
+		return -ENOENT;
+	}
+	signal(SIGCHLD, SIG_DFL); // if it is ignored, nobody learns how a child ended
+	int r = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
+	if (r == 0) {
+		courier.fd = pair[0];
+		r = spawn(path, pair[1], &courier.process.pid);
+		close(pair[1]);
+	}
+	if (r < 0) {
+		cleanup_close(&courier.fd);
+		*ret_message = xasprintf(PROGRAM " cannot be started: %s", strerror(-r));
+		return r;
+	}
+	r = hear_ready(&courier);
+	if (r < 0) {
+		*ret_message = bury(&courier, path, r);
+		return r;
+	}
+	*ret = courier;
+	return 0;
 }
 
 void courier_stop(struct courier *courier)

@@ -10,6 +10,7 @@
 // takes over.
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -20,6 +21,7 @@
 #include "courier/http.h"
 #include "courier/sandbox.h"
 #include "courier/save.h"
+#include "lock/lock.h"
 
 #define TICK_MS		200   // while something is under way or guarded
 #define IDLE_MS		60000 // a message wakes us anyway
@@ -50,20 +52,50 @@ static struct errand *errand_add(struct service *service, const struct courier_m
 	return errand;
 }
 
+static void errand_free(struct errand *errand)
+{
+	cleanup_close(&errand->fd);
+	cleanup_close(&errand->event_fd);
+	secret_free(&errand->answer.body);
+	request_free(&errand->request);
+	free(errand);
+}
+
+// Said, and nothing is left to stay for.
+static bool is_over(const struct errand *errand)
+{
+	return errand->state == ERRAND_DONE && !errand->unsaid && !errand->unsaved &&
+	       !(errand->kept && guard_receipt_open(errand->fd));
+}
+
+static void forget_what_is_over(struct service *service)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < service->n_errands; i++) {
+		if (is_over(service->errands[i]))
+			errand_free(service->errands[i]);
+		else
+			service->errands[n++] = service->errands[i];
+	}
+	service->n_errands = n;
+}
+
 // A HOLD said again names the lock files as they are now.
-static void forget_hold(struct service *service, uint32_t id)
+static void replace_hold(struct service *service, uint32_t id)
 {
 	for (size_t i = 0; i < service->n_errands; i++) {
 		struct errand *errand = service->errands[i];
 		if (errand->type == COURIER_HOLD && errand->id == id)
 			errand->kept = false;
 	}
+	forget_what_is_over(service);
 }
 
 static void start_errand(struct service *service, struct errand *errand)
 {
 	if (errand->type == COURIER_HOLD) {
-		forget_hold(service, errand->id);
+		replace_hold(service, errand->id);
 		errand->kept = true;
 		errand->state = ERRAND_DONE;
 		return;
@@ -97,7 +129,7 @@ static void take_requests(struct service *service)
 		if (r == -EAGAIN)
 			return;
 		// Without its descriptors it is refused; the others are none the worse for it.
-		if ((r == 0 || r == -EMFILE) && message.type != COURIER_DONE) {
+		if ((r == 0 || r == -EMFILE) && message.type < COURIER_DONE) {
 			take_request(service, &message, fds[0], fds[1]);
 			cleanup_close(&fds[0]);
 			continue;
@@ -163,8 +195,6 @@ static void say_result(struct errand *errand)
 	// A keeper that has gone is noticed where its requests are read.
 	errand->unsaid = false;
 	cleanup_close(&errand->event_fd);
-	if (!errand->kept && !errand->unsaved)
-		cleanup_close(&errand->fd);
 }
 
 static void say_results(struct service *service)
@@ -209,6 +239,7 @@ static void serve(struct service *service)
 		end_overdue(service);
 		save_answers(service);
 		say_results(service);
+		forget_what_is_over(service);
 		bool busy = is_busy(service);
 		if (service->keeper_gone && !busy)
 			return;
@@ -247,6 +278,17 @@ static bool started_by_keeper(void)
 	       fcntl(COURIER_FD, F_SETFD, FD_CLOEXEC) == 0;
 }
 
+// Of what happens before this the keeper hears by our end.
+static void say_ready(void)
+{
+	struct process_id self = {0};
+	struct courier_message message = {.protocol = COURIER_PROTOCOL, .type = COURIER_READY};
+
+	process_self(&self);
+	snprintf(message.text, sizeof(message.text), "%" PRIu64, self.starttime);
+	courier_message_send(COURIER_FD, &message, NULL, 0);
+}
+
 int main(void)
 {
 	struct service service = {0};
@@ -266,6 +308,7 @@ int main(void)
 	if (sandbox_calls() < 0)
 		return EXIT_FAILURE;
 	alarm(0);
+	say_ready();
 	serve(&service);
 	// Without libcurl's and OpenSSL's clean-up, which would wait for a resolver that does not
 	// answer. The kernel wipes what we leave.

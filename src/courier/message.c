@@ -66,7 +66,7 @@ static size_t take_descriptors(struct msghdr *header, int ret_fds[FDS_PER_MESSAG
 static bool message_valid(const struct courier_message *m)
 {
 	return m->protocol == COURIER_PROTOCOL && m->type >= COURIER_SEND &&
-	       m->type <= COURIER_DONE && memchr(m->code, 0, sizeof(m->code)) &&
+	       m->type <= COURIER_READY && memchr(m->code, 0, sizeof(m->code)) &&
 	       memchr(m->text, 0, sizeof(m->text)) &&
 	       (m->type == COURIER_DONE
 			? m->result >= COURIER_ANSWERED && m->result <= COURIER_NOT_SAVED

@@ -5,6 +5,7 @@
 // in the receipt.
 //
 //	keeper -> courier                                     courier -> keeper
+//	                                                      READY (text: its start time), before anything else
 //	SEND id  [request memfd, receipt]                     DONE id result
 //	GET  id  [request memfd, answer memfd]                DONE id result
 //	HOLD id  [request memfd (locks only), receipt]        (none)
@@ -13,6 +14,9 @@
 // The request memfd holds JSON:
 //	{"url","method","headers":[],"body","connect_timeout_ms","deadline_ms","ca_file","proxy",
 //	 "locks":[{"path","dev":"…","ino":"…"}],"hold_until_boot_ms"}
+//
+// READY: all is loaded and the sandbox stands. The start time (field 22 of /proc/<pid>/stat, 0: unknown) is what the
+// lock files will say of it; the keeper cannot always look for itself (hidepid hides who cannot be dumped).
 //
 // SEND: libcurl connects; in its PREREQ callback (TLS done, not a byte of the request sent) the courier makes sure
 // that the keeper is still there and every lock file still is the one named, raises the receipt's count of sends
@@ -34,11 +38,11 @@
 #include "base/util.h"
 
 #define COURIER_FD	    3
-#define COURIER_PROTOCOL    1
+#define COURIER_PROTOCOL    2
 #define COURIER_REQUEST_MAX (1u << 20)
 #define COURIER_ANSWER_MAX  (1u << 20)
 
-enum courier_type { COURIER_SEND = 1, COURIER_GET, COURIER_HOLD, COURIER_DONE };
+enum courier_type { COURIER_SEND = 1, COURIER_GET, COURIER_HOLD, COURIER_DONE, COURIER_READY };
 enum courier_result {
 	COURIER_ANSWERED = 1, // the receipt (SEND) or the answer memfd (GET) holds an HTTP answer
 	COURIER_NOT_SENT,     // provably: resolve, connect, TLS, lock no longer ours, keeper gone

@@ -265,10 +265,9 @@ static void claim_locked(struct run *run, struct grant *g, struct observation *o
 	int r;
 
 	if (courier_needed(g, o)) {
-		if (run->courier.fd < 0 && (r = courier_start(&run->courier)) < 0)
-			return give_up(run, g, "courier", r,
-				       "oauth-keepalive-courier cannot be started "
-				       "(`oauth-keepalive --version -v` shows which)");
+		char *message;
+		if (run->courier.fd < 0 && courier_start(&run->courier, &message) < 0)
+			return grant_conclude(run, g, OUTCOME_FAILED, "courier", message);
 		owner = run->courier.process;
 	}
 	if (a && !a->provider->token_url && !g->endpoint) {

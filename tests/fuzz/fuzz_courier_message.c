@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (r == 0) {
 		fuzz_check(memchr(message.code, 0, sizeof(message.code)) &&
 			   memchr(message.text, 0, sizeof(message.text)));
-		fuzz_check(message.type >= COURIER_SEND && message.type <= COURIER_DONE);
+		fuzz_check(message.type >= COURIER_SEND && message.type <= COURIER_READY);
 		fuzz_check(message.result <= COURIER_NOT_SAVED);
 		cleanup_close(&fds[0]);
 		cleanup_close(&fds[1]);

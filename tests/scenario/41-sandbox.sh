@@ -32,16 +32,18 @@ mode=$(stat -c %a "$secret")
 	    "body": "FAKE", "deadline_ms": 5000, "hold_until_boot_ms": 0}).encode())
 	saved = os.open(receipt, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
 	os.write(saved, b"receipt 1 {}\n")
-	message = struct.pack("<IIII32s160s", 1, 1, 7, 0, b"", b"")
-	ours.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [request, saved]))])
 	ours.settimeout(10)
-	kind, number, result = struct.unpack("<IIII32s160s", ours.recv(4096))[1:4]
+	hear = lambda: struct.unpack("<IIII32s160s", ours.recv(4096))[1:4]
+	ready = hear()[0] == 5
+	message = struct.pack("<IIII32s160s", 2, 1, 7, 0, b"", b"")
+	ours.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [request, saved]))])
+	kind, number, result = hear()
 	# While it lives: no new privileges, and a filter on its system calls.
 	status = dict(line.split(":\t", 1) for line in open(f"/proc/{process.pid}/status").read().splitlines() if ":\t" in line)
 	print("#", "NoNewPrivs", status["NoNewPrivs"], "Seccomp", status["Seccomp"], "result", result)
 	ours.close()
 	process.wait(10)
-	sys.exit(not (kind == 4 and number == 7 and result == 2 and status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"))
+	sys.exit(not (ready and kind == 4 and number == 7 and result == 2 and status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"))
 END
 
 tried() { sed -n "s/^$1 //p" "$T/tried"; }

@@ -311,7 +311,11 @@ static void begin(struct stage *s, enum script script)
 	s->config = (struct config){.connect_timeout_s = 1, .deadline_s = 5};
 	s->hold_until_ms = clock_boot_ms() + 30000;
 	make_http(s, s->server.port);
-	assert_int_equal(courier_start(&s->courier), 0);
+	char *message = NULL;
+	if (courier_start(&s->courier, &message) < 0)
+		fail_msg("%s", message);
+	assert_null(message);
+	assert_true(process_alive(s->courier.process));
 	assert_true(s->courier.process.starttime > 0);
 }
 
@@ -1039,6 +1043,42 @@ static void test_hold_again(void **state)
 	end(&s);
 }
 
+// What it stays for it lets go once there is nothing to stay for: a HOLD that another replaces, an
+// answer whose receipt has been settled. With room for 24 descriptors it serves 100 of each.
+static void test_lets_go(void **state)
+{
+	const struct rlimit few = {.rlim_cur = 24, .rlim_max = 24};
+	struct rlimit before;
+	struct stage s;
+
+	(void)state;
+	begin(&s, KEEP_OPEN);
+	assert_int_equal(prlimit(s.courier.process.pid, RLIMIT_NOFILE, &few, &before), 0);
+	struct courier_request hold = request_of(&s);
+	hold.http = NULL;
+	hold.config = NULL;
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(courier_hold(&s.courier, &hold), 0);
+	assert_int_equal(send_and_wait(&s).result, COURIER_ANSWERED);
+	for (int i = 0; i < 100; i++) {
+		unlink(s.receipt_path);
+		close(s.receipt);
+		s.receipt = open(s.receipt_path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC,
+				 0600);
+		assert_int_equal(write_full(s.receipt, RECEIPT_HEAD, strlen(RECEIPT_HEAD)), 0);
+		struct courier_message event = send_and_wait(&s);
+		if (event.result != COURIER_ANSWERED)
+			fail_msg("request %d: %s, %s", i, event.code, event.text);
+	}
+	// What it has not let go of is still guarded.
+	cleanup_close(&s.courier.fd);
+	usleep(300000);
+	assert_false(courier_ended(&s));
+	unlink(s.receipt_path);
+	assert_ends(&s, 1000);
+	end(&s);
+}
+
 // Nothing left, nothing saved, nothing guarded.
 static void test_ends_when_nothing_is_left(void **state)
 {
@@ -1126,9 +1166,25 @@ static void test_gone_is_told(void **state)
 	end(&s);
 }
 
-static void test_missing_binary(void **state)
+// What stands in the courier's place instead of it, and what is said of that.
+static void test_bad_binary(void **state)
 {
-	struct courier courier = COURIER_NONE;
+	static const struct {
+		const char *text; // NULL: nothing at all
+		mode_t mode;
+		int error;
+		const char *says;
+	} rows[] = {
+		{"#!/bin/sh\nexit 127\n", 0755, -EPIPE,
+		 "ended at once with status 127; run it by hand to see why"},
+		{"#!/bin/sh\nkill -9 $$\n", 0755, -EPIPE, "ended at once by signal 9"},
+		{"#!/bin/sh\necho nonsense >&3\nexec sleep 100\n", 0755, -EBADMSG,
+		 "of another version"},
+		{"#!/bin/sh\nexec sleep 100 3>&-\n", 0755, -EPIPE, "does not come up"},
+		{"#!/nonexistent/shell\n", 0755, -ENOENT, "cannot be started: No such file"},
+		{"", 0644, -ENOENT, "is neither beside this program nor in"},
+		{NULL, 0, -ENOENT, "is neither beside this program nor in"},
+	};
 	_cleanup_free_ char *path =
 		path_join(getenv("TEST_COURIER_STAGE"), "oauth-keepalive-courier");
 	_cleanup_free_ char *aside = xasprintf("%s.aside", path);
@@ -1137,10 +1193,26 @@ static void test_missing_binary(void **state)
 	if (access(LIBEXECDIR "/oauth-keepalive-courier", X_OK) == 0)
 		skip();
 	assert_int_equal(rename(path, aside), 0);
-	int r = courier_start(&courier);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct courier courier = COURIER_NONE;
+		_cleanup_free_ char *message = NULL;
+
+		if (rows[i].text) {
+			FILE *file = fopen(path, "we");
+			fputs(rows[i].text, file);
+			fclose(file);
+			chmod(path, rows[i].mode);
+		}
+		int r = courier_start(&courier, &message);
+		if (r != rows[i].error || !message || !strstr(message, rows[i].says))
+			print_error("%s: %d, %s\n", rows[i].says, r, message);
+		assert_int_equal(r, rows[i].error);
+		assert_non_null(strstr(message, rows[i].says));
+		assert_int_equal(courier.fd, -1);
+		assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); // none is left
+		unlink(path);
+	}
 	assert_int_equal(rename(aside, path), 0);
-	assert_int_equal(r, -ENOENT);
-	assert_int_equal(courier.fd, -1);
 }
 
 // ---- getting beside the courier
@@ -1235,11 +1307,12 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_guards_through_signals),
 		cmocka_unit_test(test_hold),
 		cmocka_unit_test(test_hold_again),
+		cmocka_unit_test(test_lets_go),
 		cmocka_unit_test(test_ends_when_nothing_is_left),
 		cmocka_unit_test(test_confined),
 		cmocka_unit_test(test_misuse),
 		cmocka_unit_test(test_gone_is_told),
-		cmocka_unit_test(test_missing_binary),
+		cmocka_unit_test(test_bad_binary),
 	};
 
 	(void)argc;

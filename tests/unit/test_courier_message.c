@@ -138,7 +138,7 @@ static void spoil_type_low(struct courier_message *m)
 }
 static void spoil_type_high(struct courier_message *m)
 {
-	m->type = COURIER_DONE + 1;
+	m->type = COURIER_READY + 1;
 }
 static void spoil_result_none(struct courier_message *m)
 {
