@@ -234,6 +234,16 @@ static int write_store(struct run *run, const struct store *store, const struct 
 	return r;
 }
 
+bool finish_stores(struct run *run, const struct observation *o)
+{
+	bool any = false;
+
+	for (size_t i = 0; !o->barred && i < o->stores.n; i++)
+		if (o->stores.list[i].interrupted && o->stores.list[i].state == STORE_OK)
+			any |= write_store(run, &o->stores.list[i], NULL, 0) >= 0;
+	return any;
+}
+
 static bool wants_write(const struct account *a, const struct store *store)
 {
 	for (size_t i = 0; i < a->n_members; i++)

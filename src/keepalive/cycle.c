@@ -447,6 +447,10 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 
 	if (r >= 0)
 		r = observe(config, &run.policy, ledger, NULL, &cycle.now);
+	if (r >= 0 && finish_stores(&run, &cycle.now)) {
+		observation_free(&cycle.now);
+		r = observe(config, &run.policy, ledger, NULL, &cycle.now);
+	}
 	if (r >= 0)
 		r = check_patterns(&cycle, selection);
 	if (r < 0) {

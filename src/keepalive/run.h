@@ -90,6 +90,9 @@ void exchange_timeouts(struct run *run);
 int account_persist(struct run *run, struct account *a);
 int grant_persist(struct run *run, const struct grant *g, struct observation *o); // all its accounts, in order
 int store_prove(struct run *run, const struct store *store);
+// Finish what a run did that was killed while it replaced a store: it may have taken a login out (store/swap.h). True if
+// there was any, and the look is out of date.
+bool finish_stores(struct run *run, const struct observation *o);
 void staged_abort(struct run *run);
 void write_round(struct run *run);
 

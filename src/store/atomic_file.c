@@ -21,6 +21,7 @@
 
 #include "store/atomic_file.h"
 #include "store/attributes.h"
+#include "store/swap.h"
 #include "store/temp_name.h"
 
 #define MODE_UNTIL_COMMIT  0600
@@ -130,12 +131,11 @@ static int create_temp(const struct atomic_stage *stage, const char *temp)
 
 static int open_temp(struct atomic_stage *stage)
 {
-	struct process_id self;
-	int r = process_self(&self);
+	int r = process_self(&stage->owner);
 
 	if (r < 0)
 		return r;
-	_cleanup_free_ char *temp = temp_name(stage->target, self);
+	_cleanup_free_ char *temp = temp_name(stage->target, stage->owner);
 	int fd = create_temp(stage, temp);
 	if (fd < 0 && errno == EEXIST && // left by an earlier call of ours
 	    unlinkat(stage->directory, path_basename(temp), 0) == 0)
@@ -225,10 +225,12 @@ static int copy_attributes(const struct atomic_stage *stage, mode_t mode_if_new)
 	return fchmod(stage->fd, mode_if_new) < 0 ? -errno : 0;
 }
 
-void atomic_expect(struct atomic_stage *stage, const struct stat *expected)
+void atomic_expect(struct atomic_stage *stage, const struct stat *expected, const char *text,
+		   size_t len)
 {
 	stage->expects = true;
 	stage->expected = *expected;
+	stage->old = fingerprint_of_bytes(text, len);
 }
 
 static bool same_time(struct timespec a, struct timespec b)
@@ -241,16 +243,36 @@ static bool is_as_expected(const struct atomic_stage *stage)
 	const struct stat *was = &stage->expected;
 	struct stat now;
 
-	if (!stage->expects)
-		return true;
 	return fstatat(stage->directory, target_name(stage), &now, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       now.st_dev == was->st_dev && now.st_ino == was->st_ino &&
 	       now.st_size == was->st_size && same_time(now.st_mtim, was->st_mtim) &&
 	       same_time(now.st_ctim, was->st_ctim);
 }
 
+static int replace(const struct atomic_stage *stage)
+{
+	return renameat(stage->directory, temp_file(stage), stage->directory, target_name(stage)) <
+			       0
+		       ? -errno
+		       : 0;
+}
+
+static int replace_expected(const struct atomic_stage *stage, const char *text, size_t len)
+{
+	const struct swap swap = {
+		.directory = stage->directory,
+		.target = stage->target,
+		.temp = stage->temp,
+		.owner = stage->owner,
+		.old = stage->old,
+		.new = fingerprint_of_bytes(text, len),
+	};
+
+	return swap_in(&swap, &stage->expected);
+}
+
 // close can report what an earlier write met (NFS, quota), so it comes before the rename.
-static int put_in_place(struct atomic_stage *stage)
+static int put_in_place(struct atomic_stage *stage, const char *text, size_t len)
 {
 	struct stat opened;
 
@@ -259,11 +281,10 @@ static int put_in_place(struct atomic_stage *stage)
 	int r = close(TAKE_FD(stage->fd)) < 0 ? -errno : 0;
 	if (!temp_is(stage, &opened))
 		return -ESTALE;
-	if (r == 0 && !is_as_expected(stage))
-		r = -ESTALE;
-	if (r == 0 &&
-	    renameat(stage->directory, temp_file(stage), stage->directory, target_name(stage)) < 0)
-		r = -errno;
+	if (r == 0 && stage->expects && is_as_expected(stage))
+		return replace_expected(stage, text, len);
+	if (r == 0)
+		r = stage->expects ? -ESTALE : replace(stage);
 	if (r < 0)
 		unlinkat(stage->directory, temp_file(stage), 0);
 	return r;
@@ -283,7 +304,7 @@ static int commit(struct atomic_stage *stage, const char *text, size_t len, mode
 		r = copy_attributes(stage, mode_if_new);
 	if (r < 0)
 		return r;
-	r = put_in_place(stage);
+	r = put_in_place(stage, text, len);
 	if (r == 0)
 		r = directory_sync(stage->directory);
 	drop_temp(stage);
@@ -321,16 +342,23 @@ static void cleanup_directory(DIR **directory)
 		closedir(*directory);
 }
 
+// What a swap left undone may be somebody's login.
+static bool is_left(const char *name, const char *target)
+{
+	struct process_id owner;
+
+	return temp_name_read(name, path_basename(target), &owner) && !process_alive(owner) &&
+	       owner.pid != swap_owner(target).pid;
+}
+
 void atomic_sweep(const char *target)
 {
 	_cleanup_free_ char *parent = path_dirname(target);
 	_cleanup_(cleanup_directory) DIR *directory = opendir(parent);
-	struct process_id owner;
 
 	if (!directory) // nor is a listing that ends early an error: what is left is swept later
 		return;
 	for (const struct dirent *entry; (entry = readdir(directory));)
-		if (temp_name_read(entry->d_name, path_basename(target), &owner) &&
-		    !process_alive(owner))
+		if (is_left(entry->d_name, target))
 			sweep_entry(dirfd(directory), entry->d_name);
 }

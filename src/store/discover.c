@@ -287,8 +287,10 @@ static void add_name(struct store *store, const char *name)
 
 // OpenClaw locks a name as it stands in the resolved directory; the last component is not resolved
 // (facts 3).
-static char *lexical_name(const char *path)
+static char *lexical_name(const char *path, const char *target)
 {
+	if (string_equal(path, target)) // no link on the way
+		return xstrdup(target);
 	_cleanup_free_ char *directory = path_dirname(path);
 	_cleanup_free_ char *real = path_real(directory);
 
@@ -337,7 +339,7 @@ static void add_store(struct stores *stores, const struct candidate *candidate,
 		say_unresolved(candidate, errno, problems);
 		return;
 	}
-	name = lexical_name(candidate->path);
+	name = lexical_name(candidate->path, target);
 	if (!name) { // a store is not written under fewer locks than it has names
 		say_unresolved(candidate, errno, problems);
 		return;

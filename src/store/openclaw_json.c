@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // auth-profiles.json: a file with the document of openclaw_profiles.h. A write reads it again, has the document edited,
-// and replaces the file at once, or not at all if nothing changed.
+// and replaces the file at once, or not at all if nothing changed. Before all that it finishes what a killed process left.
 #include "store/openclaw_json.h"
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 
 #include "store/json_scan.h"
 #include "store/openclaw_profiles.h"
+#include "store/swap.h"
 
 static int load_text(const char *target, struct secret *ret, struct stat *ret_st)
 {
@@ -40,6 +41,7 @@ void openclaw_json_read(struct store *store, const struct config *config, struct
 	} else {
 		store->mode = st.st_mode & 07777;
 		store->group = st.st_gid;
+		store->interrupted = swap_is_interrupted(store->target);
 		openclaw_profiles_read(store, &text, config, problems);
 	}
 }
@@ -50,8 +52,10 @@ int openclaw_json_write(const struct store *store, struct store_change *changes,
 	_cleanup_secret_ struct secret text = {}, result = {};
 	_cleanup_stage_ struct atomic_stage own = ATOMIC_STAGE_NONE;
 	struct stat st;
-	int r = load_text(store->target, &text, &st);
+	int r = swap_recover(store->target);
 
+	if (r == 0)
+		r = load_text(store->target, &text, &st);
 	if (r < 0)
 		return r == -EFBIG ? -EBADMSG : r;
 	r = openclaw_profiles_edit(&text, changes, n, &result);
@@ -63,6 +67,6 @@ int openclaw_json_write(const struct store *store, struct store_change *changes,
 	}
 	if (r < 0)
 		return r;
-	atomic_expect(stage, &st);
+	atomic_expect(stage, &st, text.text, text.len);
 	return atomic_commit(stage, result.text, result.len);
 }

@@ -68,6 +68,7 @@ struct store {
 	size_t n_names;
 	mode_t mode;   // (JSON)
 	gid_t group;
+	bool interrupted; // a process was killed while it replaced it (store/swap.h): any write, of no change too, mends that
 	struct copy *copies; // for STORE_OK; what is left to see for STORE_RETIRED
 	size_t n_copies;
 };

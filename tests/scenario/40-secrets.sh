@@ -95,7 +95,7 @@ expect_posts 1
 private "$LEDGER"
 
 # The keeper killed by the kernel at each step that writes (its courier is not traced): temp files are private, and the next run sweeps them.
-strace -qq -e trace=execve -o /dev/null true 2>/dev/null && for call in fsync:1 fsync:3 fsync:6 rename:1 rename:2 fchmod:1 fchmod:2; do
+strace -qq -e trace=execve -o /dev/null true 2>/dev/null && for call in fsync:1 fsync:3 fsync:6 renameat:1 ftruncate:1 ftruncate:2 symlinkat:1 renameat2:1 unlinkat:1; do
 	fresh
 	fake "k$ROUND" left=30m
 	write_store "main a" xai:default="k$ROUND"

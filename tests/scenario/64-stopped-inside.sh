@@ -66,9 +66,9 @@ expect_posts 1
 expect_generation bob main a
 
 # Inside a store's lock (30 s for OpenClaw): the other saved a login there meanwhile.
-for call in "fsync 18" "rename 3"; do
+for call in "fsync 18" "symlinkat 1" "renameat2 1"; do
 	fresh
-	name=carol${call#* }
+	name=carol$ROUND
 	mint "$name" left=30m
 	write_store "main a" xai:default="$name"
 	# shellcheck disable=SC2086

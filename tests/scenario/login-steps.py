@@ -10,11 +10,15 @@ import subprocess, sys, threading, time, urllib.request
 
 top, control, program, kind = sys.argv[1:]
 PROFILE = "xai:default"
-# The calls, and what a line of the trace must match to count; `fcntl` takes SQLite's lock for writing.
-FILES = {"openat": "O_CREAT", "write": "", "fsync": "", "link": "", "unlink": "", "rename": ""}
+# The calls, and what a line of the trace must match to count. A JSON store is replaced by names in an open directory, and
+# there looking counts, too; a database has a lock for that, which `fcntl` takes.
+STORE = r'\(\d+, "auth-profiles'
+FILES = {"openat": f"O_CREAT|{STORE}", "write": "", "fsync": "", "ftruncate": "", "fchmod": "", "link": "", "symlinkat": "",
+         "unlink": "", "unlinkat": "", "rename": "", "renameat": "", "renameat2": "", "utimensat": ""}
+OF_KIND = {"json": {"newfstatat": STORE, "statx": STORE},
+           "sqlite": {"pwrite64": "", "fdatasync": "", "fcntl": "F_WRLCK.*l_start=120"}}
 STEPS = {
-    "keeper": {**FILES, "utimensat": "", "sendmsg": "", "recvmsg": "", "poll": "",
-               **({"pwrite64": "", "fdatasync": "", "fcntl": "F_WRLCK.*l_start=120"} if kind == "sqlite" else {})},
+    "keeper": {**FILES, **OF_KIND[kind], "sendmsg": "", "recvmsg": "", "poll": ""},
     "courier": {"connect": "", "sendto": "", "recvfrom": "", "fsync": "", "sendmsg": "", "recvmsg": "", "poll": ""},
 }
 ROWS = {"main": ("state/openclaw.sqlite", "config_machine_state", "value_json", "state_key = 'authProfiles.store'")}

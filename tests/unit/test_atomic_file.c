@@ -29,16 +29,22 @@
 
 #include "lock/lock.h"
 #include "store/atomic_file.h"
+#include "store/swap.h"
 
 #define OLD    "{\"refresh\":\"FAKE-REFRESH-1\"}\n"
 #define NEW    "{\"refresh\":\"FAKE-REFRESH-2\",\"more\":true}\n"
+#define LOGIN  "{\"refresh\":\"FAKE-REFRESH-9\"}\n" // as long as OLD
 #define SUFFIX ".oauth-keepalive.tmp"
 
 // ---- the system calls
 
 static struct {
 	bool armed, crash, reached, renamed;
-	int step; // the one that is hit, from 1
+	int step;      // the one that is hit, from 1
+	int login;     // the one before which a person's login is saved
+	bool in_place; // … not by renaming
+	int no_exchange, no_record,
+		no_open; // the error of renameat2, symlinkat, openat for reading
 	int count;
 	size_t written;
 	void (*each)(void);  // called at every call
@@ -54,6 +60,8 @@ static void arm(int step, bool crash)
 	fault.crash = crash;
 }
 
+static void log_in(void);
+
 static bool hit(void)
 {
 	void (*each)(void) = fault.each;
@@ -62,7 +70,11 @@ static bool hit(void)
 		each();
 		fault.each = each;
 	}
-	if (!fault.armed || ++fault.count != fault.step)
+	if (!fault.armed)
+		return false;
+	if (++fault.count == fault.login)
+		log_in();
+	if (fault.count != fault.step)
 		return false;
 	if (fault.crash)
 		_exit(77);
@@ -132,6 +144,47 @@ int renameat(int from_directory, const char *from, int to_directory, const char 
 	return r;
 }
 
+int renameat2(int from_directory, const char *from, int to_directory, const char *to,
+	      unsigned flags)
+{
+	if (hit())
+		return -1;
+	if (fault.no_exchange)
+		return refuse(fault.no_exchange);
+	int r = (int)syscall(SYS_renameat2, from_directory, from, to_directory, to, flags);
+	fault.renamed |= r == 0;
+	return r;
+}
+
+int symlinkat(const char *text, int to_directory, const char *to)
+{
+	if (fault.no_record)
+		return refuse(fault.no_record);
+	return hit() ? -1 : (int)syscall(SYS_symlinkat, text, to_directory, to);
+}
+
+// It may be the last call; that it fails changes nothing.
+int unlinkat(int in, const char *name, int flags)
+{
+	if ((fault.crash || fault.login) && hit())
+		return -1;
+	return (int)syscall(SYS_unlinkat, in, name, flags);
+}
+
+int openat(int in, const char *name, int flags, ...)
+{
+	mode_t mode = 0;
+	if (flags & O_CREAT) {
+		va_list args;
+		va_start(args, flags);
+		mode = va_arg(args, mode_t);
+		va_end(args);
+	} else if (fault.no_open) {
+		return refuse(fault.no_open);
+	}
+	return (int)syscall(SYS_openat, in, name, flags, mode);
+}
+
 // ---- files
 
 static char *directory, *target;
@@ -153,6 +206,16 @@ static void assert_content(const char *path, const char *expected)
 	fclose(f);
 	assert_string_equal(text, expected);
 	assert_int_equal(n, strlen(expected));
+}
+
+static void log_in(void)
+{
+	_cleanup_free_ char *other = xasprintf("%s.login", target);
+	fault.armed = false;
+	put(fault.in_place ? target : other, LOGIN);
+	if (!fault.in_place)
+		assert_int_equal(rename(other, target), 0);
+	fault.armed = true;
 }
 
 static struct stat stat_of(const char *path)
@@ -958,6 +1021,275 @@ static void test_each_step_is_the_last(void **state)
 	assert_true(seen_old >= 8 && seen_new >= 2);
 }
 
+// ---- what stands there must be what the new content was made from
+
+static int replace_expected(struct atomic_stage *stage)
+{
+	struct stat st = stat_of(target);
+	int r = atomic_stage(target, strlen(NEW), stage);
+	if (r < 0)
+		return r;
+	atomic_expect(stage, &st, OLD, strlen(OLD));
+	return atomic_commit(stage, NEW, strlen(NEW));
+}
+
+static int replace_expected_once(void)
+{
+	struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	int r = replace_expected(&stage);
+	atomic_abort(&stage);
+	return r;
+}
+
+static void renew(void)
+{
+	unlink(target);
+	put(target, OLD);
+	assert_int_equal(chmod(target, 0640), 0);
+}
+
+// Each of these alone tells that somebody has been there: an editor that keeps the times, a file that was moved there.
+static void test_another_file_stands_there(void **state)
+{
+	(void)state;
+	struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	for (int i = 0; i < 9; i++) {
+		struct stat st = stat_of(target);
+		int r = 0;
+		st.st_dev += i == 1;
+		st.st_ino += i == 2;
+		st.st_size += i == 3;
+		st.st_mtim.tv_nsec += i == 4;
+		st.st_ctim.tv_nsec += i == 5;
+		st.st_mode ^= i == 6 ? 020 : 0;
+		st.st_uid += i == 7;
+		st.st_gid += i == 8;
+		assert_int_equal(atomic_stage(target, strlen(NEW), &stage), 0);
+		atomic_expect(&stage, &st, OLD, strlen(OLD));
+		r = atomic_commit(&stage, NEW, strlen(NEW));
+		atomic_abort(&stage);
+		assert_int_equal(r, i == 0 ? 0 : -ESTALE);
+		assert_content(target, i == 0 ? NEW : OLD);
+		assert_int_equal(stat_of(target).st_mode & 07777, 0640);
+		assert_int_equal(count_entries(), 1);
+		renew();
+	}
+	// The text decides, whatever stat says.
+	struct stat st = stat_of(target);
+	assert_int_equal(atomic_stage(target, strlen(NEW), &stage), 0);
+	atomic_expect(&stage, &st, LOGIN, strlen(LOGIN));
+	assert_int_equal(atomic_commit(&stage, NEW, strlen(NEW)), -ESTALE);
+	atomic_abort(&stage);
+	assert_content(target, OLD);
+	assert_int_equal(stat_of(target).st_ino, st.st_ino); // put back, not written again
+	assert_int_equal(count_entries(), 1);
+	// Nothing stands there.
+	assert_int_equal(atomic_stage(target, strlen(NEW), &stage), 0);
+	atomic_expect(&stage, &st, OLD, strlen(OLD));
+	assert_int_equal(unlink(target), 0);
+	assert_int_equal(atomic_commit(&stage, NEW, strlen(NEW)), -ESTALE);
+	atomic_abort(&stage);
+	assert_int_equal(count_entries(), 0);
+}
+
+// However it is saved, whatever the file system can: at any step a login is what stands there in the end.
+static void test_login_at_each_step(void **state)
+{
+	(void)state;
+	static const struct {
+		bool in_place;
+		int no_record;
+	} ways[] = {{false, 0}, {true, 0}, {false, ENOSPC}, {false, EPERM}};
+	for (size_t way = 0; way < ARRAY_SIZE(ways); way++) {
+		int steps = 0, refused = 0;
+		for (int login = 1; login == 1 || fault.count >= login; login++) {
+			renew();
+			arm(0, false);
+			fault.login = login;
+			fault.in_place = ways[way].in_place;
+			fault.no_record = ways[way].no_record;
+			int r = replace_expected_once();
+			fault.armed = false;
+			if (fault.count < login)
+				break;
+			assert_true(r == 0 || r == -ESTALE);
+			refused += r == -ESTALE;
+			steps++;
+			assert_content(target, LOGIN);
+			assert_int_equal(count_entries(), 1);
+		}
+		assert_true(steps >= 14);
+		assert_true(refused >= 9 && refused < steps);
+	}
+}
+
+// 77: killed; the login is saved before the call `login`, if that comes first.
+static int killed_at(int step, int login)
+{
+	int status;
+	pid_t pid = fork();
+	if (pid == 0) {
+		arm(step, true);
+		fault.login = login;
+		replace_expected_once();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+// … and then killed at any later one: the next run finds the login, where it belongs.
+static void test_login_then_killed(void **state)
+{
+	(void)state;
+	int put_back = 0, killed = 77;
+	for (int login = 1; login <= 20; login++) {
+		for (int step = login; step == login || killed == 77; step++) {
+			renew();
+			killed = killed_at(step, login);
+			bool interrupted = swap_is_interrupted(target);
+			put_back += interrupted && stat_of(target).st_size == (off_t)strlen(NEW);
+			atomic_sweep(target); // which leaves alone what the record names
+			assert_int_equal(swap_recover(target), 0);
+			assert_false(swap_is_interrupted(target));
+			atomic_sweep(target);
+			if (killed == 77)
+				assert_content(target, LOGIN);
+			assert_int_equal(count_entries(), 1);
+		}
+	}
+	assert_true(put_back >= 1); // killed in that very moment
+}
+
+// Without a login: old or new, and the next run goes on from there.
+static void test_swap_then_killed(void **state)
+{
+	(void)state;
+	int killed = 77, seen[2] = {0}, interrupted = 0;
+	for (int step = 1; killed == 77; step++) {
+		renew();
+		killed = killed_at(step, 0);
+		bool is_new = stat_of(target).st_size == (off_t)strlen(NEW);
+		seen[is_new]++;
+		interrupted += swap_is_interrupted(target);
+		assert_int_equal(swap_recover(target), 0);
+		atomic_sweep(target);
+		assert_content(target, is_new ? NEW : OLD);
+		assert_int_equal(stat_of(target).st_mode & 07777, 0640);
+		assert_int_equal(count_entries(), 1);
+	}
+	assert_true(seen[0] >= 10 && seen[1] >= 4 && interrupted >= 3);
+}
+
+// Written by somebody since, who has not seen the login: neither is overwritten.
+static void test_login_is_kept_aside(void **state)
+{
+	(void)state;
+	int kept = 0;
+	for (int step = 1; step <= 30; step++)
+		for (int login = 1; login <= step; login++) {
+			renew();
+			killed_at(step, login);
+			if (swap_is_interrupted(target) &&
+			    stat_of(target).st_size == (off_t)strlen(NEW))
+				put(target, "{}");
+			const struct stat now = stat_of(target);
+			_cleanup_free_ char *saved = xasprintf("%s.%d-", path_basename(target),
+							       (int)swap_owner(target).pid);
+			assert_int_equal(swap_recover(target), 0);
+			atomic_sweep(target);
+			assert_int_equal(stat_of(target).st_size, now.st_size);
+			DIR *d = opendir(directory);
+			for (const struct dirent *e; (e = readdir(d));) {
+				if (!string_ends(e->d_name, ".oauth-keepalive.saved"))
+					continue;
+				_cleanup_free_ char *path = path_join(directory, e->d_name);
+				assert_true(string_starts(e->d_name, saved));
+				assert_content(path, LOGIN);
+				assert_int_equal(unlink(path), 0);
+				kept++;
+			}
+			closedir(d);
+			assert_int_equal(count_entries(), 1);
+		}
+	assert_true(kept >= 1);
+}
+
+static void test_no_exchange_here(void **state)
+{
+	(void)state;
+	static const int errors[] = {EINVAL, ENOSYS};
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		renew();
+		fault.no_exchange = errors[i];
+		assert_int_equal(replace_expected_once(), 0);
+		assert_content(target, NEW);
+		assert_int_equal(count_entries(), 1);
+	}
+	renew();
+	fault.no_exchange = EIO;
+	assert_int_equal(replace_expected_once(), -EIO);
+	assert_content(target, OLD);
+	assert_int_equal(count_entries(), 1);
+}
+
+// What came out cannot be looked at: nothing is removed, and the next call finds out.
+static void test_no_descriptor_to_look(void **state)
+{
+	(void)state;
+	struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	fault.no_open = EMFILE;
+	assert_int_equal(replace_expected(&stage), -EMFILE);
+	atomic_abort(&stage);
+	assert_int_equal(count_entries(), 3);
+	assert_content(target, NEW);
+	assert_false(swap_is_interrupted(target)); // its process lives
+	assert_int_equal(swap_recover(target), -EMFILE);
+	fault.no_open = 0;
+	assert_int_equal(swap_recover(target), 0);
+	assert_content(target, NEW);
+	assert_int_equal(count_entries(), 1);
+	assert_int_equal(swap_recover(target), 0);
+}
+
+// Records of others: a living process's is waited for, and what is none is left alone.
+static void test_foreign_record(void **state)
+{
+	(void)state;
+	static const char *const strange[] = {"nowhere",
+					      "1",
+					      "0-1.0123456789abcdef.0123456789abcdef",
+					      "1-1.0123456789abcdef.0123456789abcdef.",
+					      "1-1.0123456789ABCDEF.0123456789abcdef",
+					      "1-1.0123456789abcdef.0123456789abcde"};
+	_cleanup_free_ char *record = xasprintf("%s.oauth-keepalive.swap", target);
+	struct process_id parent;
+	assert_int_equal(process_identify(getppid(), &parent), 0);
+	_cleanup_free_ char *alive = xasprintf("%d-%" PRIu64 ".0123456789abcdef.0123456789abcdef",
+					       (int)parent.pid, parent.starttime);
+	assert_int_equal(symlink(alive, record), 0);
+	assert_int_equal(swap_recover(target), -EBUSY);
+	assert_int_equal(replace_expected_once(), -EBUSY);
+	assert_content(target, OLD);
+	assert_int_equal(count_entries(), 2);
+	assert_int_equal(unlink(record), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(strange); i++) {
+		renew();
+		assert_int_equal(symlink(strange[i], record), 0);
+		assert_false(swap_is_interrupted(target));
+		assert_int_equal(swap_recover(target), 0);
+		assert_int_equal(replace_expected_once(), 0);
+		assert_content(target, NEW);
+		assert_int_equal(count_entries(), 2);
+		assert_int_equal(unlink(record), 0);
+	}
+	put(record, "a file");
+	renew();
+	assert_int_equal(replace_expected_once(), 0);
+	assert_content(record, "a file");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -994,6 +1326,14 @@ int main(void)
 		TEST(test_each_step_fails),
 		TEST(test_staging_again_fails),
 		TEST(test_each_step_is_the_last),
+		TEST(test_another_file_stands_there),
+		TEST(test_login_at_each_step),
+		TEST(test_login_then_killed),
+		TEST(test_swap_then_killed),
+		TEST(test_login_is_kept_aside),
+		TEST(test_no_exchange_here),
+		TEST(test_no_descriptor_to_look),
+		TEST(test_foreign_record),
 	};
 	return cmocka_run_group_tests_name("atomic_file", tests, NULL, NULL);
 }
