@@ -79,14 +79,30 @@ static int set_descriptors(posix_spawn_file_actions_t *actions, int pair_end)
 	return -r;
 }
 
-static int spawn(const char *path, int pair_end, pid_t *ret)
+// Does anything that may be asked for have a name that is found by multicast (RFC 6762)?
+static bool has_local_names(const struct config *config)
+{
+	for (size_t i = 0; i < config->n_providers; i++) {
+		const struct provider *provider = &config->providers[i];
+		const char *url =
+			provider->token_url ? provider->token_url : provider->discovery_url;
+		_cleanup_free_ char *host = url ? url_host(url) : NULL;
+		if (string_ends(host, ".local"))
+			return true;
+	}
+	return config->proxy && strstr(config->proxy, ".local");
+}
+
+static int spawn(const char *path, bool local_names, int pair_end, pid_t *ret)
 {
 	// The request passes through buffers of libcurl and OpenSSL, which free them as they are,
 	// and an orphan lives on for a while: glibc overwrites what is freed if it is told to from
 	// the start (and keeps no cache in front of that).
 	char name[] = PROGRAM;
 	char wipe[] = "GLIBC_TUNABLES=glibc.malloc.perturb=165:glibc.malloc.tcache_count=0";
-	char *const arguments[] = {name, NULL}, *const environment[] = {wipe, NULL};
+	char local[] = COURIER_LOCAL_NAMES;
+	char *const arguments[] = {name, local_names ? local : NULL, NULL};
+	char *const environment[] = {wipe, NULL};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 
@@ -169,7 +185,7 @@ static char *bury(struct courier *courier, const char *path, int error)
 	return xasprintf("%s does not come up: %s", word, strerror(-error));
 }
 
-int courier_start(struct courier *ret, char **ret_message)
+int courier_start(const struct config *config, struct courier *ret, char **ret_message)
 {
 	_cleanup_free_ char *path = courier_program();
 	struct courier courier = COURIER_NONE;
@@ -184,7 +200,7 @@ int courier_start(struct courier *ret, char **ret_message)
 	int r = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
 	if (r == 0) {
 		courier.fd = pair[0];
-		r = spawn(path, pair[1], &courier.process.pid);
+		r = spawn(path, has_local_names(config), pair[1], &courier.process.pid);
 		close(pair[1]);
 	}
 	if (r < 0) {

@@ -17,7 +17,7 @@ struct courier {
 
 // Start it: beside our own binary, else in LIBEXECDIR. New session, signals blocked, no descriptor but the pair and
 // 0 to 2, an empty environment. Returns when it is ready; else -errno, and a message for people, to be freed.
-int courier_start(struct courier *ret, char **ret_message);
+int courier_start(const struct config *config, struct courier *ret, char **ret_message);
 // The path of that binary, the caller's; NULL: it is in neither place.
 char *courier_program(void);
 // Close the pair; it ends by itself, unless it has to guard something. Reaps it if it has ended.

@@ -38,6 +38,7 @@
 #include "base/util.h"
 
 #define COURIER_FD	    3
+#define COURIER_LOCAL_NAMES "--local-names" // its one argument: names below .local will be asked for
 #define COURIER_PROTOCOL    2
 #define COURIER_REQUEST_MAX (1u << 20)
 #define COURIER_ANSWER_MAX  (1u << 20)

@@ -4,10 +4,15 @@
 // OpenSSL, glibc and the name service modules of a machine differ too much for a list of what they
 // need, and a wrong one would cost a login. Landlock is a list of what may be read. Descriptors
 // that are open already (the receipts) stay as they are.
+//
+// A Unix socket would be a way out of both (the user's D-Bus starts any program): there is none where
+// names can be found without; where they cannot, abstract ones are out of reach from Linux 6.12 on.
 #include "courier/sandbox.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/landlock.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -20,6 +25,14 @@
 #include <unistd.h>
 
 #include "base/util.h"
+#include "courier/names.h"
+
+// Not in older headers.
+#define MDWE		 65 // PR_SET_MDWE, Linux 6.3
+#define MDWE_REFUSE_EXEC 1
+#define RIGHT_TRUNCATE	 (UINT64_C(1) << 14)
+#define SCOPE_ABSTRACT	 (UINT64_C(1) << 0)
+#define SCOPE_SIGNAL	 (UINT64_C(1) << 1)
 
 // By name, because not every architecture has each.
 // clang-format off
@@ -91,21 +104,45 @@ static int deny_uses(scmp_filter_ctx filter)
 					SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, TIOCSTI)));
 	r |= no_memory(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
 					SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, TIOCLINUX)));
-	// AF_UNIX stays: it is how nscd and systemd-resolved answer the resolver.
-	r |= no_memory(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
-					SCMP_A0(SCMP_CMP_GT, AF_NETLINK)));
 	return r;
 }
 
-int sandbox_calls(void)
+// Addresses of the Internet, and what glibc asks the kernel for its own; not a pair that could be
+// connected elsewhere. (libcurl wakes itself through pairs of streams, which cannot.)
+static int deny_sockets(scmp_filter_ctx filter, bool names_need_them)
+{
+	int r = 0;
+
+	// Where one call has them all, their arguments are in memory, and cannot be looked at.
+#ifndef __NR_socketcall
+	for (int family = AF_UNSPEC; family < AF_NETLINK; family++)
+		if (family != AF_INET && family != AF_INET6 &&
+		    !(family == AF_UNIX && names_need_them))
+			r |= no_memory(
+				seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
+						 SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family)));
+	r |= no_memory(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
+					SCMP_A0(SCMP_CMP_GT, AF_NETLINK)));
+	r |= no_memory(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socketpair), 1,
+					SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_DGRAM)));
+#else
+	(void)filter, (void)names_need_them;
+#endif
+	return r;
+}
+
+int sandbox_calls(bool local_names)
 {
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(MDWE, MDWE_REFUSE_EXEC, 0, 0, 0);
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 	if (!filter)
 		return -ENOMEM;
 	int r = deny_calls(filter);
 	if (r == 0)
 		r = deny_uses(filter);
+	if (r == 0)
+		r = deny_sockets(filter, names_need_sockets(local_names));
 	if (r == 0)
 		r = no_memory(seccomp_load(filter));
 	seccomp_release(filter);
@@ -128,9 +165,8 @@ static const char *const readable[] = {
 };
 // clang-format on
 
-#define READ_RIGHTS    (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
-#define RIGHTS_V1      ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
-#define RIGHT_TRUNCATE (UINT64_C(1) << 14) // not in older headers
+#define READ_RIGHTS (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define RIGHTS_V1   ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
 
 static uint64_t rights_of_version(long version)
 {
@@ -157,19 +193,55 @@ static void allow_reading(int ruleset, const char *path)
 	syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
 }
 
+// A certificate may be a link to wherever the administrator keeps it. Most lead to what is readable
+// anyway.
+static void allow_links(int ruleset, const char *directory)
+{
+	DIR *dir = opendir(directory);
+	char target[PATH_MAX];
+
+	for (struct dirent *entry; dir && (entry = readdir(dir));) {
+		ssize_t n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
+		target[n > 0 ? n : 0] = '\0';
+		if (!strchr(target, '/') || string_starts(target, "/usr/share/ca-certificates/"))
+			continue;
+		_cleanup_free_ char *path = path_join(directory, entry->d_name);
+		allow_reading(ruleset, path);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+// As struct landlock_ruleset_attr has grown.
+struct ruleset_attr {
+	uint64_t handled_access_fs, handled_access_net, scoped;
+};
+
+static int create_ruleset(long version)
+{
+	struct ruleset_attr attr = {.handled_access_fs = rights_of_version(version)};
+	size_t size = sizeof(attr.handled_access_fs);
+
+	if (version >= 6) {
+		attr.scoped = SCOPE_ABSTRACT | SCOPE_SIGNAL;
+		size = sizeof(attr);
+	}
+	return (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
+}
+
 void sandbox_files(const char *ca_file)
 {
 	long version =
 		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	if (version < 1)
 		return;
-	struct landlock_ruleset_attr attr = {.handled_access_fs = rights_of_version(version)};
-	_cleanup_close_ int ruleset =
-		(int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+	_cleanup_close_ int ruleset = create_ruleset(version);
 	if (ruleset < 0)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(readable); i++)
 		allow_reading(ruleset, readable[i]);
+	allow_links(ruleset, "/etc/ssl/certs");
+	allow_links(ruleset, "/etc/pki/tls/certs");
 	if (ca_file)
 		allow_reading(ruleset, ca_file);
 	syscall(SYS_landlock_restrict_self, ruleset, 0);

@@ -266,7 +266,7 @@ static void claim_locked(struct run *run, struct grant *g, struct observation *o
 
 	if (courier_needed(g, o)) {
 		char *message;
-		if (run->courier.fd < 0 && courier_start(&run->courier, &message) < 0)
+		if (run->courier.fd < 0 && courier_start(run->config, &run->courier, &message) < 0)
 			return grant_conclude(run, g, OUTCOME_FAILED, "courier", message);
 		owner = run->courier.process;
 	}

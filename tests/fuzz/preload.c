@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 void *__libc_malloc(size_t size);
@@ -166,6 +168,30 @@ static void say(const char *what, long result)
 		_exit(99);
 }
 
+// A name with @ in front is abstract. Of datagrams, one end of a pair is tried: it can be connected elsewhere.
+static long try_socket(const char *name, int type)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	size_t len = name ? strlen(name) : 0;
+	int fds[2] = {-1, -1};
+
+	if (len == 0 || len >= sizeof(address.sun_path))
+		return 0;
+	memcpy(address.sun_path, name, len);
+	if (*name == '@')
+		*address.sun_path = '\0';
+	if (type == SOCK_DGRAM ? socketpair(AF_UNIX, type, 0, fds) < 0
+			       : (fds[0] = socket(AF_UNIX, type, 0)) < 0)
+		return -1;
+	long r = syscall(SYS_connect, fds[0], &address,
+			 offsetof(struct sockaddr_un, sun_path) + len + (*name != '@'));
+	int error = errno;
+	close(fds[0]);
+	close(fds[1]);
+	errno = error;
+	return r;
+}
+
 static void try_all(const char *path)
 {
 	char *const arguments[] = {(char *)"true", NULL};
@@ -190,6 +216,14 @@ static void try_all(const char *path)
 	say("limits", prlimit(getppid(), RLIMIT_CORE, NULL, &limit));
 	say("own_limits", prlimit(0, RLIMIT_CORE, NULL, &limit));
 	say("type", ioctl(STDERR_FILENO, TIOCSTI, &byte));
+	say("unix", try_socket(getenv("PRELOAD_SOCKET"), SOCK_STREAM));
+	say("abstract", try_socket("@FAKE-abstract", SOCK_STREAM));
+	say("datagram", try_socket(getenv("PRELOAD_SOCKET"), SOCK_DGRAM));
+	say("packet", socket(AF_PACKET, SOCK_RAW, 0));
+	say("executable", mmap(NULL, 4096, PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			       0) == MAP_FAILED
+				  ? -1
+				  : 0);
 	say("certificates", open("/etc/ssl/certs", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 

@@ -14,17 +14,34 @@ write_store main xai:default=alice
 secret=$(store main)
 before=$(sum "$secret")
 mode=$(stat -c %a "$secret")
-: >"$T/tried"
 
-# A keeper of our own, because the true one gives its courier an empty environment: the pair at descriptor 3, one SEND.
-"$PYTHON" - "$COURIER" "$T/preload.so" "$secret" "$T/tried" "$T/receipt" <<-'END' || fail "the courier did not answer"
+# Somebody to talk to, by name and by an abstract name. As the user's D-Bus would, they answer anybody.
+"$PYTHON" - "$T/socket" <<-'END' &
+	import socket, sys, time
+	for name in (sys.argv[1], "\0FAKE-abstract"):
+	    listener = socket.socket(socket.AF_UNIX)
+	    listener.bind(name)
+	    listener.listen(64)
+	    globals()[name] = listener
+	time.sleep(600)
+END
+SERVERS+=($!)
+wait_until [ -S "$T/socket" ]
+
+# try [PREFIX…]: a keeper of our own, because the true one gives its courier an empty environment: the pair at descriptor 3, one SEND.
+export LOCAL= # whether names below .local are asked for
+try() {
+	: >"$T/tried"
+	rm -f "$T/receipt"
+	"$@" "$PYTHON" - "$COURIER" "$T/preload.so" "$secret" "$T/tried" "$T/receipt" <<-'END' || fail "the courier did not answer"
 	import array, fcntl, json, os, socket, struct, subprocess, sys
 	courier, preload, secret, tried, receipt = sys.argv[1:]
 	ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 	ours, theirs = (socket.socket(fileno=fcntl.fcntl(end.detach(), fcntl.F_DUPFD_CLOEXEC, 10)) for end in (ours, theirs))
 	os.dup2(theirs.fileno(), 3, inheritable=True)
-	environment = {"LD_PRELOAD": preload, "PRELOAD_TRY": secret, "PRELOAD_LOG": tried}
-	process = subprocess.Popen([courier], pass_fds=[3], env=environment)
+	environment = {"LD_PRELOAD": preload, "PRELOAD_TRY": secret, "PRELOAD_LOG": tried,
+	    "PRELOAD_SOCKET": os.path.join(os.path.dirname(tried), "socket")}
+	process = subprocess.Popen([courier, *os.environ["LOCAL"].split()], pass_fds=[3], env=environment)
 	os.close(3)
 	theirs.close()
 	request = os.memfd_create("request")
@@ -45,10 +62,12 @@ mode=$(stat -c %a "$secret")
 	process.wait(10)
 	sys.exit(not (ready and kind == 4 and number == 7 and result == 2 and status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"))
 END
+}
+try
 
 tried() { sed -n "s/^$1 //p" "$T/tried"; }
 # Refused by the list of calls, whatever the kernel.
-for call in unlink rename link chmod truncate execve fork ptrace readv kill limits type; do
+for call in datagram packet unlink rename link chmod truncate execve fork ptrace readv kill limits type; do
 	expect_eq "$call within the sandbox" "$(tried $call)" EPERM
 done
 expect_eq "the certificates" "$(tried certificates)" "done"
@@ -62,6 +81,48 @@ if [ "$landlock" -ge 1 ]; then
 else
 	echo "# this kernel has no Landlock: opening a file is not refused here, the rest is"
 fi
+# Linux 6.3
+if [ "$("$PYTHON" -c 'import ctypes; print(ctypes.CDLL(None).prctl(66, 0, 0, 0, 0))')" -ge 0 ]; then
+	expect_eq "code that can be written, within the sandbox" "$(tried executable)" EACCES
+fi
 expect_untouched "$secret" "$before"
+
+# Unix sockets: none, but where the name service of the machine has a daemon that is asked through one; then abstract
+# ones are out of reach all the same.
+mkdir -p "$T/run"
+# shellcheck disable=SC2016 # the inner shell's
+overlaid=(unshare --mount --propagation private sh -c 'mount --bind "$0/nsswitch.conf" /etc/nsswitch.conf &&
+	mount --bind "$0/resolv.conf" /etc/resolv.conf && mount --bind "$0/run" /run && exec "$@"' "$T")
+cp /etc/nsswitch.conf /etc/resolv.conf "$T"
+if [ "$(id -u)" != 0 ] || ! "${overlaid[@]}" true 2>/dev/null; then
+	echo "# name services were not tried: that takes root and a mount namespace"
+else
+	while IFS='|' read -r hosts server socket expected LOCAL; do
+		rm -rf "$T/run" && mkdir -p "$T/run"
+		printf '# hosts: wins\nhosts:%s\n' "$hosts" >"$T/nsswitch.conf"
+		printf 'nameserver %s\n' "$server" >"$T/resolv.conf"
+		[ -z "$socket" ] || { mkdir -p "$T/run/$(dirname "$socket")" && : >"$T/run/$socket"; }
+		try "${overlaid[@]}"
+		expect_eq "unix, with hosts:$hosts, nameserver $server${socket:+ and $socket}" "$(tried unix)" "$expected"
+		if [ "$expected" = EPERM ] || [ "$landlock" -ge 6 ]; then
+			expect_eq "abstract, with hosts:$hosts" "$(tried abstract)" EPERM
+		fi
+	done <<-'ROWS'
+		 files dns|9.9.9.9||EPERM
+		|9.9.9.9||EPERM
+		 files myhostname dns # sss|9.9.9.9||EPERM
+		 files dns|9.9.9.9|nscd/socket|done
+		 files dns sss|9.9.9.9||done
+		 files mdns4_minimal [NOTFOUND=return] dns|9.9.9.9||EPERM
+		 files mdns4_minimal [NOTFOUND=return] dns|9.9.9.9|avahi-daemon/socket|EPERM
+		 files mdns4_minimal [NOTFOUND=return] dns|9.9.9.9|avahi-daemon/socket|done|--local-names
+		 files mdns4_minimal [NOTFOUND=return] dns|9.9.9.9||EPERM|--local-names
+		 files mdns4 dns|9.9.9.9|avahi-daemon/socket|done
+		 mymachines resolve [!UNAVAIL=return] files myhostname dns|127.0.0.53|systemd/resolve/io.systemd.Resolve|EPERM
+		 mymachines resolve [ !UNAVAIL=return ] files myhostname dns|9.9.9.9|systemd/resolve/io.systemd.Resolve|done
+		 files resolve|127.0.0.53|systemd/resolve/io.systemd.Resolve|done
+		 files resolve dns|9.9.9.9||EPERM
+	ROWS
+fi
 expect_eq "mode of the store" "$(stat -c %a "$secret")" "$mode"
 rm -f /tmp/FAKE-created /tmp/FAKE-stolen

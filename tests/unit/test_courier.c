@@ -312,7 +312,7 @@ static void begin(struct stage *s, enum script script)
 	s->hold_until_ms = clock_boot_ms() + 30000;
 	make_http(s, s->server.port);
 	char *message = NULL;
-	if (courier_start(&s->courier, &message) < 0)
+	if (courier_start(&s->config, &s->courier, &message) < 0)
 		fail_msg("%s", message);
 	assert_null(message);
 	assert_true(process_alive(s->courier.process));
@@ -1203,7 +1203,7 @@ static void test_bad_binary(void **state)
 			fclose(file);
 			chmod(path, rows[i].mode);
 		}
-		int r = courier_start(&courier, &message);
+		int r = courier_start(&(struct config){0}, &courier, &message);
 		if (r != rows[i].error || !message || !strstr(message, rows[i].says))
 			print_error("%s: %d, %s\n", rows[i].says, r, message);
 		assert_int_equal(r, rows[i].error);
@@ -1213,6 +1213,40 @@ static void test_bad_binary(void **state)
 		unlink(path);
 	}
 	assert_int_equal(rename(aside, path), 0);
+}
+
+// Whether it will be asked for names below .local it must know before it shuts itself in.
+static void test_local_names(void **state)
+{
+	struct provider providers[] = {{.token_url = "https://login.corp.example/local"},
+				       {.discovery_url = "https://login.example/.local"}};
+	struct config config = {.providers = providers, .n_providers = ARRAY_SIZE(providers)};
+	static const struct {
+		const char *discovery, *proxy;
+		bool local;
+	} rows[] = {
+		{"https://login.example/.local", NULL, false},
+		{"https://Login.Corp.LOCAL:8443/t", NULL, true},
+		{"https://login.example/", "http://proxy.local:3128", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct courier courier = COURIER_NONE;
+		char *message = NULL, text[256] = "";
+
+		providers[1].discovery_url = rows[i].discovery;
+		config.proxy = (char *)rows[i].proxy;
+		assert_int_equal(courier_start(&config, &courier, &message), 0);
+		_cleanup_free_ char *path = xasprintf("/proc/%d/cmdline", courier.process.pid);
+		_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+		ssize_t n = read_full(fd, text, sizeof(text) - 1);
+		assert_true(n > 0);
+		assert_int_equal(memmem(text, (size_t)n, COURIER_LOCAL_NAMES,
+					strlen(COURIER_LOCAL_NAMES)) != NULL,
+				 rows[i].local);
+		courier_stop(&courier);
+	}
 }
 
 // ---- getting beside the courier
@@ -1313,6 +1347,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_misuse),
 		cmocka_unit_test(test_gone_is_told),
 		cmocka_unit_test(test_bad_binary),
+		cmocka_unit_test(test_local_names),
 	};
 
 	(void)argc;
