@@ -105,38 +105,14 @@ static int read_role(struct reader *reader, config_setting_t *setting, const str
 	return r;
 }
 
-static int read_account(struct reader *reader, config_setting_t *setting, const struct rule *rule,
-			void *target)
-{
-	const char *text = setting_text(reader, setting, "write it as text in quotes");
-
-	if (!text)
-		return -EINVAL;
-	if (*text)
-		return reader_fail(reader, setting,
-				   "is for formats without profile ids, which openclaw-json has",
-				   "remove it");
-	return read_text(reader, setting, rule, target);
-}
-
-static int check_choice(struct reader *reader, config_setting_t *setting, const struct rule *rule,
-			void *target)
-{
-	int choice;
-
-	(void)target;
-	return read_choice(reader, setting, rule, &choice);
-}
-
 static const char *const roles[] = {"agent", "external", NULL};
-static const char *const sharing[] = {"share", NULL};
 
 static const struct rule store_rules[] = {
 	{"path", read_path, offsetof(struct config_store, path)},
 	{"format", read_format, offsetof(struct config_store, format)},
 	{"role", read_role, offsetof(struct config_store, role), .choices = roles},
-	{"account", read_account, offsetof(struct config_store, account)},
-	{"refresh_token", check_choice, .choices = sharing},
+	{"account", read_unavailable}, // the profile id a format without one stands for
+	{"refresh_token", read_unavailable},
 };
 
 static int read_stores(struct reader *reader, config_setting_t *setting, const struct rule *rule,
@@ -178,20 +154,6 @@ static const struct rule http_rules[] = {
 	{"proxy", read_proxy, IN_CONFIG(proxy)},
 };
 
-// Settings that are known and not there yet: an ignored one would be a lie.
-static const struct rule hook_rules[] = {
-	{"refreshed", read_unavailable}, {"needs_login", read_unavailable},
-	{"failed", read_unavailable},	 {"timeout", read_unavailable},
-	{"stagger", read_unavailable},
-};
-
-static const struct rule cluster_rules[] = {
-	{"endpoints", read_unavailable},     {"prefix", read_unavailable},
-	{"seal_key_file", read_unavailable}, {"ca_file", read_unavailable},
-	{"cert_file", read_unavailable},     {"key_file", read_unavailable},
-	{"user", read_unavailable},	     {"password_file", read_unavailable},
-};
-
 static const struct rule root_rules[] = {
 	{"state_dir", read_path, IN_CONFIG(state_dir)},
 	{"ledger_dir", read_path, IN_CONFIG(ledger_dir)},
@@ -203,9 +165,9 @@ static const struct rule root_rules[] = {
 	{"providers", read_providers},
 	{"stores", read_stores},
 	{"exclude", read_exclude},
-	{"hooks", read_group, .rules = hook_rules, .n_rules = ARRAY_SIZE(hook_rules)},
+	{"hooks", read_unavailable},
 	{"metrics_file", read_unavailable},
-	{"cluster", read_group, .rules = cluster_rules, .n_rules = ARRAY_SIZE(cluster_rules)},
+	{"cluster", read_unavailable},
 };
 
 // ---- the file
@@ -326,10 +288,8 @@ int config_load(const char *path, struct config *ret, char **ret_error)
 
 void config_free(struct config *config)
 {
-	for (size_t i = 0; i < config->n_stores; i++) {
+	for (size_t i = 0; i < config->n_stores; i++)
 		free(config->stores[i].path);
-		free(config->stores[i].account);
-	}
 	for (size_t i = 0; i < config->n_exclude; i++)
 		free(config->exclude[i]);
 	for (size_t i = 0; i < config->n_owned; i++)

@@ -17,7 +17,6 @@ struct config_store {
 	char *path; // expanded, absolute
 	enum store_format format;
 	enum store_role role; // agent or external
-	char *account;	      // profile id a format without one stands for; NULL
 };
 
 struct config {

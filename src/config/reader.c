@@ -116,8 +116,7 @@ int read_unavailable(struct reader *reader, config_setting_t *setting, const str
 	if (config_setting_is_aggregate(setting) ? config_setting_length(setting) == 0
 						 : text && !*text)
 		return 0;
-	return reader_fail(reader, setting, "is not available in this version",
-			   "remove it, or leave it empty");
+	return reader_fail(reader, setting, "is not in this version", "remove it");
 }
 
 // ---- values
