@@ -60,7 +60,7 @@ int account_persist(struct run *run, struct account *a)
 		r = account_record_save(run->ledger, &a->record, now);
 	for (size_t i = 0; r >= 0 && i < a->n_settle; i++)
 		if (!receipt_cannot_be_read(a, a->settle[i]))
-			r = receipt_settle(run->ledger, a->settle[i], "superseded");
+			r = receipt_settle(run->ledger, a->settle[i]);
 	for (size_t i = 0; r >= 0 && i < a->n_drop; i++)
 		r = receipt_remove(run->ledger, a->drop[i]);
 	return r;
@@ -382,12 +382,7 @@ static void close_receipts(struct run *run, const struct grant *g, struct observ
 		for (size_t k = 0; a && k < a->n_close; k++) {
 			if (is_live_elsewhere(o, a->close[k], a))
 				continue;
-			receipt_settle(run->ledger, a->close[k],
-				       a->record.dead_code[0] &&
-						       fingerprint_equal(a->close[k],
-									 a->record.live.fingerprint)
-					       ? "dead"
-					       : "superseded");
+			receipt_settle(run->ledger, a->close[k]);
 		}
 	}
 }

@@ -19,14 +19,15 @@
 #include "base/trust.h"
 #include "ledger/ledger.h"
 #include "ledger/private_file.h"
+#include "store/atomic_file.h"
 
-#define LEDGER_VERSION	1
+#define LEDGER_VERSION	2 // 1: marks stood in receipts/, there was no settled/
 #define LEDGER_FILE	"ledger.json"
 #define LEDGER_FILE_MAX (64u << 10)
 #define OWNER_FILE	"oauth-keepalive"
 #define OWNER_FILE_MAX	(8u << 10) // a uuid and a path
 
-static const char *const subdirectories[] = {"accounts", "receipts", "displaced"};
+static const char *const subdirectories[] = {"accounts", "receipts", "displaced", "settled"};
 
 void ledger_free(struct ledger *ledger)
 {
@@ -111,7 +112,7 @@ static int check_ledger_json(struct ledger *ledger, const cJSON *json, char **re
 		*ret_fix = xasprintf("install that version again");
 		return -EPROTONOSUPPORT;
 	}
-	if (version != LEDGER_VERSION || !is_uuid(uuid) || !machine ||
+	if (version < 1 || !is_uuid(uuid) || !machine ||
 	    (*machine && !is_hex(machine, FINGERPRINT_LENGTH)))
 		return damaged(ledger->directory,
 			       xasprintf("%s/" LEDGER_FILE " is damaged", ledger->directory),
@@ -128,6 +129,7 @@ static int check_ledger_json(struct ledger *ledger, const cJSON *json, char **re
 		return -EUCLEAN;
 	}
 	memcpy(ledger->uuid, uuid, sizeof(ledger->uuid));
+	ledger->version = (int)version;
 	ledger->exists = true;
 	return 0;
 }
@@ -159,7 +161,8 @@ static bool has_records(const char *directory)
 	} records[] = {
 		{"accounts", 32, ".json"},
 		{"receipts", FINGERPRINT_LENGTH, ""},
-		{"receipts", FINGERPRINT_LENGTH, ".settled"},
+		{"receipts", FINGERPRINT_LENGTH, ".settled"}, // of version 1
+		{"settled", 2, ""},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(records); i++) {
@@ -172,14 +175,16 @@ static bool has_records(const char *directory)
 	return false;
 }
 
-static int check_subdirectories(const char *directory, char **ret_message, char **ret_fix)
+static int check_subdirectories(const struct ledger *ledger, char **ret_message, char **ret_fix)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(subdirectories); i++) {
-		_cleanup_free_ char *path = path_join(directory, subdirectories[i]);
+		_cleanup_free_ char *path = path_join(ledger->directory, subdirectories[i]);
 		int r = private_check_directory(path, ret_message, ret_fix);
+		if (r == -ENOENT && ledger->version < LEDGER_VERSION)
+			continue; // made when it is brought up to date
 		if (r == -ENOENT)
-			return damaged(directory, xasprintf("%s is missing", path), ret_message,
-				       ret_fix);
+			return damaged(ledger->directory, xasprintf("%s is missing", path),
+				       ret_message, ret_fix);
 		if (r < 0)
 			return r;
 	}
@@ -207,7 +212,7 @@ static int open_directory(struct ledger *ledger, char **ret_message, char **ret_
 				       ret_message, ret_fix);
 	}
 	if (r == 0)
-		r = check_subdirectories(ledger->directory, ret_message, ret_fix);
+		r = check_subdirectories(ledger, ret_message, ret_fix);
 	if (r < 0)
 		ledger->exists = false;
 	return r;
@@ -225,22 +230,6 @@ int ledger_open(const char *directory, struct ledger *ret, char **ret_message, c
 	*ret = ledger;
 	ledger = (struct ledger){0};
 	return 0;
-}
-
-// mkdir -p, 0700, each new name durable.
-static int make_directory(const char *path)
-{
-	int r = mkdir(path, 0700) < 0 ? -errno : 0;
-
-	if (r == -ENOENT) {
-		_cleanup_free_ char *parent = path_dirname(path);
-		r = make_directory(parent);
-		if (r == 0 && mkdir(path, 0700) < 0)
-			r = -errno;
-	}
-	if (r == -EEXIST)
-		return 0;
-	return r < 0 ? r : fsync_parent(path);
 }
 
 static int publish_ledger_json(const char *directory)
@@ -261,22 +250,55 @@ static int publish_ledger_json(const char *directory)
 	return r == -EEXIST ? 0 : r; // another process was faster: its uuid is the one
 }
 
+static int make_subdirectories(const struct ledger *ledger)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(subdirectories) && r == 0; i++) {
+		_cleanup_free_ char *path = path_join(ledger->directory, subdirectories[i]);
+		r = private_make_directory(path);
+	}
+	return r;
+}
+
+// An older version of the program must not work on what it would not understand: it would miss marks.
+static int bring_up_to_date(struct ledger *ledger)
+{
+	_cleanup_free_ char *path = path_join(ledger->directory, LEDGER_FILE);
+	_cleanup_secret_ struct secret text = {0}, now = {0};
+	_cleanup_json_ cJSON *json = NULL;
+	int r = make_subdirectories(ledger);
+
+	if (r == 0)
+		r = private_read(path, LEDGER_FILE_MAX, &text, NULL);
+	if (r < 0)
+		return r;
+	json = json_parse(text.text, text.len);
+	if (!json)
+		return -EBADMSG;
+	json_put_integer(json, "version", LEDGER_VERSION);
+	now = json_print(json, true);
+	atomic_sweep(path);
+	r = atomic_replace(path, now.text, now.len, 0600);
+	if (r == 0)
+		ledger->version = LEDGER_VERSION;
+	return r;
+}
+
 int ledger_create(struct ledger *ledger)
 {
 	_cleanup_free_ char *message = NULL, *fix = NULL;
 	int r;
 
 	if (ledger->exists)
-		return 0;
-	r = make_directory(ledger->directory);
+		return ledger->version < LEDGER_VERSION ? bring_up_to_date(ledger) : 0;
+	r = private_make_directory(ledger->directory);
 	if (r == 0) // never over a ledger that is damaged
 		r = open_directory(ledger, &message, &fix);
 	if (r < 0 || ledger->exists)
 		return r;
-	for (size_t i = 0; i < ARRAY_SIZE(subdirectories) && r == 0; i++) {
-		_cleanup_free_ char *path = path_join(ledger->directory, subdirectories[i]);
-		r = make_directory(path);
-	}
+	if (r == 0)
+		r = make_subdirectories(ledger);
 	if (r == 0)
 		r = publish_ledger_json(ledger->directory);
 	if (r < 0)

@@ -7,6 +7,7 @@
 //	accounts/<key>.json         an account: the live generation with its tokens, and what led to it
 //	accounts/<key>.lock         OFD-locked while a run works on the account
 //	receipts/…                  ledger/receipt.h
+//	settled/…                   ledger/mark.h
 //	displaced/<time>-<key>-….json  a credential that was about to be overwritten or stop being live; 30 days
 //
 // and <state dir>/locks/oauth-keepalive, which names the ledger by uuid: another ledger at work there is an error,
@@ -23,6 +24,7 @@ struct ledger {
 	char *directory;
 	bool exists;      // false: nothing was ever written; reading yields nothing
 	char uuid[37];
+	int version;      // as it stands there; an older one is brought up to date before anything is written
 };
 
 // Only look: creates nothing. -EBADMSG, -EPERM, -EUCLEAN (another machine's), -EPROTONOSUPPORT (newer), each with a

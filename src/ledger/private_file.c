@@ -97,6 +97,21 @@ int private_check_directory(const char *path, char **ret_message, char **ret_fix
 	return 0;
 }
 
+int private_make_directory(const char *path)
+{
+	int r = mkdir(path, 0700) < 0 ? -errno : 0;
+
+	if (r == -ENOENT) {
+		_cleanup_free_ char *parent = path_dirname(path);
+		r = private_make_directory(parent);
+		if (r == 0 && mkdir(path, 0700) < 0)
+			r = -errno;
+	}
+	if (r == -EEXIST)
+		return 0;
+	return r < 0 ? r : fsync_parent(path);
+}
+
 int private_temp_create(const char *directory, char **ret_path, int *ret_fd)
 {
 	static unsigned counter;
@@ -125,6 +140,9 @@ int private_temp_publish(const char *temp, const char *path)
 {
 	int r = link(temp, path) < 0 ? -errno : 0;
 
+	// vfat, exFAT and some of FUSE and CIFS have no links, but can rename without replacing.
+	if (r == -EPERM || r == -EOPNOTSUPP || r == -ENOSYS)
+		r = renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_NOREPLACE) < 0 ? -errno : 0;
 	unlink(temp);
 	return r;
 }

@@ -3,7 +3,7 @@
 // How the ledger keeps its files: for nobody's eyes but ours, read whole or not at all, published
 // complete.
 //
-// Publishing is link(2) of a finished temp file: who comes second gets -EEXIST, and nobody ever
+// Publishing is link(2) of a finished temp file, or its rename where there are no links: who comes second gets -EEXIST, and nobody ever
 // sees a part. Temp files are named `.<pid>-<starttime>-<n>.tmp`, so that a later run can tell
 // whose they are.
 #ifndef LEDGER_PRIVATE_FILE_H
@@ -18,6 +18,8 @@ int private_read(const char *path, size_t max, struct secret *ret, char **ret_me
 // A directory that is ours and closed to group and others: -EPERM with message and remedy
 // otherwise.
 int private_check_directory(const char *path, char **ret_message, char **ret_fix);
+// mkdir -p, 0700, each new name durable.
+int private_make_directory(const char *path);
 
 // An empty temp file, mode 0600, opened read-write and O_APPEND.
 int private_temp_create(const char *directory, char **ret_path, int *ret_fd);

@@ -20,20 +20,18 @@
 #include "base/json.h"
 #include "courier/answer.h"
 #include "courier/message.h"
-#include "ledger/ledger.h"
+#include "ledger/mark.h"
 #include "ledger/private_file.h"
 
 #define CLAIM		 "receipt 1 "
 #define SENDING		 "sending "
 #define COURIER		 "courier "
 #define ANSWERED	 "answered "
-#define SETTLED		 ".settled"
 #define RECEIPT_MAX	 (4u << 20) // two answers of the largest size, and a torn one
 #define RECEIPT_ROOM	 (COURIER_ANSWER_MAX / 16)
 #define ACCOUNTS_MAX	 1024
 #define KEY_LENGTH	 32
 #define SENDS_UNREADABLE 2 // as many as there may ever be: such a token is not sent again
-#define MARK_KEEP_MS	 (180 * DAY_S * SECOND_MS)
 
 static void forget_answer(struct receipt *receipt)
 {
@@ -65,9 +63,9 @@ static char *receipts_path(const struct ledger *ledger)
 	return path_join(ledger->directory, "receipts");
 }
 
-static char *receipt_path(const struct ledger *ledger, struct fingerprint token, const char *suffix)
+static char *receipt_path(const struct ledger *ledger, struct fingerprint token)
 {
-	return xasprintf("%s/receipts/%s%s", ledger->directory, token.hex, suffix);
+	return xasprintf("%s/receipts/%s", ledger->directory, token.hex);
 }
 
 // ---- reading
@@ -372,19 +370,16 @@ static int prepare_claim(int fd, char *const *accounts, size_t n_accounts,
 // A settle beside us writes its mark first and unlinks then; whoever is late sees the mark.
 static int check_not_settled(const struct ledger *ledger, struct fingerprint token)
 {
-	_cleanup_free_ char *mark = receipt_path(ledger, token, SETTLED);
-	struct stat st;
+	int r = mark_look(ledger, token);
 
-	if (lstat(mark, &st) == 0)
-		return -EEXIST;
-	return errno == ENOENT ? 0 : -errno;
+	return r > 0 ? -EEXIST : r;
 }
 
 int receipt_claim(struct ledger *ledger, struct fingerprint token, char *const *accounts,
 		  size_t n_accounts, struct process_id courier, int *ret_fd)
 {
 	_cleanup_free_ char *directory = receipts_path(ledger), *temp = NULL;
-	_cleanup_free_ char *path = receipt_path(ledger, token, "");
+	_cleanup_free_ char *path = receipt_path(ledger, token);
 	_cleanup_close_ int fd = -1;
 	int r;
 
@@ -416,7 +411,7 @@ int receipt_claim(struct ledger *ledger, struct fingerprint token, char *const *
 
 int receipt_reopen(struct ledger *ledger, struct fingerprint token, bool even_if_held, int *ret_fd)
 {
-	_cleanup_free_ char *path = receipt_path(ledger, token, "");
+	_cleanup_free_ char *path = receipt_path(ledger, token);
 	_cleanup_close_ int fd = -1;
 	struct stat st;
 	int r;
@@ -463,60 +458,33 @@ int receipt_remove(struct ledger *ledger, struct fingerprint token)
 {
 	if (!is_hex(token.hex, FINGERPRINT_LENGTH))
 		return -EINVAL;
-	_cleanup_free_ char *path = receipt_path(ledger, token, "");
+	_cleanup_free_ char *path = receipt_path(ledger, token);
 	return unlink_durably(path);
 }
 
-static int publish_mark(const char *path, const char *why)
+int receipt_settle(struct ledger *ledger, struct fingerprint token)
 {
-	_cleanup_json_ cJSON *json = cJSON_CreateObject();
-	_cleanup_secret_ struct secret object = {0}, line = {0};
-
-	json_put_text(json, "why", why);
-	json_put_integer(json, "at", clock_wall_ms());
-	object = json_print(json, false);
-	secret_set_string(&line, "settled ");
-	secret_append(&line, object.text, object.len);
-	secret_append(&line, "\n", 1);
-	int r = private_publish(path, line.text, line.len);
-	return r == -EEXIST ? 0 : r; // the first reason stands
-}
-
-int receipt_settle(struct ledger *ledger, struct fingerprint token, const char *why)
-{
-	_cleanup_free_ char *mark = receipt_path(ledger, token, SETTLED);
-	_cleanup_free_ char *path = receipt_path(ledger, token, "");
+	_cleanup_free_ char *path = receipt_path(ledger, token);
 	int r;
 
 	if (!is_hex(token.hex, FINGERPRINT_LENGTH))
 		return -EINVAL;
 	r = ledger_create(ledger);
 	if (r == 0)
-		r = publish_mark(mark, why);
+		r = mark_publish(ledger, token);
 	return r < 0 ? r : unlink_durably(path);
 }
 
 bool receipt_is_settled(const struct ledger *ledger, struct fingerprint token)
 {
-	_cleanup_free_ char *mark = receipt_path(ledger, token, SETTLED);
-	struct stat st;
-
-	return ledger->exists && !fingerprint_empty(token) && lstat(mark, &st) == 0;
+	return ledger->exists && !fingerprint_empty(token) && mark_look(ledger, token) > 0;
 }
 
 void receipts_sweep(struct ledger *ledger, int64_t now_ms)
 {
 	_cleanup_free_ char *directory = receipts_path(ledger);
-	_cleanup_names_ struct names marks = {0};
 
 	private_sweep(directory);
-	if (private_list(directory, FINGERPRINT_LENGTH, SETTLED, &marks) < 0)
-		return;
-	for (size_t i = 0; i < marks.n; i++) {
-		_cleanup_free_ char *path = path_join(directory, marks.list[i]);
-		struct stat st;
-		if (lstat(path, &st) == 0 &&
-		    now_ms - (int64_t)st.st_mtim.tv_sec * SECOND_MS > MARK_KEEP_MS)
-			unlink(path);
-	}
+	if (ledger->exists && ledger_create(ledger) == 0)
+		marks_sweep(ledger, now_ms);
 }

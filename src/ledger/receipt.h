@@ -11,7 +11,7 @@
 //	courier {"pid","starttime"}\n                         by a keeper whose courier takes over the guard of the answer
 //
 // It stays locked while keeper or courier lives (one open file description, passed on). Settled, it is replaced by
-// the mark `<sha256>.settled`, which holds no secret and says that this token is superseded or dead. A receipt never
+// a mark (ledger/mark.h), which holds no secret and says that this token is superseded or dead. A receipt never
 // goes back: it is removed only while its count of sends is 0, or when the answer proves the token unspent.
 #ifndef LEDGER_RECEIPT_H
 #define LEDGER_RECEIPT_H
@@ -64,10 +64,10 @@ int receipt_note_courier(int fd, struct process_id courier);
 // Keep an answer the courier could not save.
 int receipt_append_answer(int fd, const struct http_answer *answer, int64_t received_ms);
 int receipt_remove(struct ledger *ledger, struct fingerprint token);
-// Mark durably, then unlink the open receipt if there is one. `why`: "superseded", "dead". Idempotent.
-int receipt_settle(struct ledger *ledger, struct fingerprint token, const char *why);
+// The token is superseded or dead: mark it durably, then unlink the open receipt if there is one. Idempotent.
+int receipt_settle(struct ledger *ledger, struct fingerprint token);
 bool receipt_is_settled(const struct ledger *ledger, struct fingerprint token);
-// Drop marks older than 180 days: by then a token's age alone tells that it is superseded.
+// Drop marks older than 180 days, and what kills left. (By then the time of its issue tells that a token is superseded.)
 void receipts_sweep(struct ledger *ledger, int64_t now_ms);
 
 #endif

@@ -256,7 +256,7 @@ def ledger_state(case):
     if os.path.exists(path):
         text = open(path, "rb").read()
         receipt = "answered" if b"\nanswered " in text else "sending" if b"\nsending " in text else "claimed"
-    elif os.path.exists(f"{path}.settled"):
+    elif os.path.lexists(f"{case.home}/ledger/settled/{sha(case.refresh)[:2]}/{sha(case.refresh)}"):
         receipt = "settled"
     wait = round((record["not_before_ms"] - record["updated_ms"]) / 60000)
     mark = "dead" if record["dead_code"] else f"wait-{wait}m" if wait > 0 else "-"

@@ -64,7 +64,7 @@ release_answer
 wait_until answered
 stop_couriers
 answer=$(server_token alice)
-receipt=$(find "$LEDGER/receipts" -name '[0-9a-f]*' ! -name '*.settled')
+receipt=$(find "$LEDGER/receipts" -name '[0-9a-f]*')
 in_displaced() { grep -lsE "\"fingerprint\":[[:space:]]*\"$answer" "$LEDGER"/displaced/* | wc -l; }
 chmod 640 "$receipt"
 keeper refresh -j

@@ -60,7 +60,7 @@ taken odd
 
 # Somebody else's is written nowhere. Its receipt keeps it until a login has taken the place of the token that was sent.
 displaced() { grep -lE "\"refresh\":[[:space:]]*\"$1\"" "$LEDGER"/displaced/* 2>/dev/null | wc -l; }
-open_receipts() { find "$LEDGER/receipts" -type f ! -name '*.settled' | wc -l; }
+open_receipts() { find "$LEDGER/receipts" -type f | wc -l; }
 login xai '{"sub":"ann","email":"ann@example.com"}'
 before=$(sum "$(store main)")
 answer stranger '{"sub":"bob","email":"bob@example.com"}'

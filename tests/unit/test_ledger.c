@@ -127,7 +127,8 @@ static void expect_open(int expected, bool exists)
 
 static void test_create(void **state)
 {
-	static const char *const directories[] = {"", "accounts", "receipts", "displaced"};
+	static const char *const directories[] = {"", "accounts", "receipts", "displaced",
+						  "settled"};
 	_cleanup_free_ char *file = in_ledger("ledger.json"), *parent = path_join(root, "state");
 	char uuid[37];
 
@@ -146,7 +147,7 @@ static void test_create(void **state)
 		_cleanup_free_ char *path = in_ledger(directories[i]);
 		assert_int_equal(mode_of(path), 0700);
 	}
-	assert_int_equal(count_files(directory), 4);
+	assert_int_equal(count_files(directory), 5);
 	expect_open(0, true);
 
 	memcpy(uuid, ledger.uuid, sizeof(uuid));
@@ -185,7 +186,7 @@ static void test_create_race(void **state)
 			assert_string_equal(uuids[i], uuids[0]);
 		}
 		close(result[0]);
-		assert_int_equal(count_files(name), 4); // no temp file stays
+		assert_int_equal(count_files(name), 5); // no temp file stays
 	}
 }
 
@@ -223,6 +224,7 @@ static void test_lost_ledger_json(void **state)
 		"accounts/00112233445566778899aabbccddeeff.json",
 		"receipts/00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
 		"receipts/00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff.settled",
+		"settled/00",
 	};
 	_cleanup_free_ char *file = in_ledger("ledger.json");
 
@@ -238,6 +240,34 @@ static void test_lost_ledger_json(void **state)
 		assert_int_equal(unlink(trace), 0);
 	}
 	expect_open(0, false);
+}
+
+// A ledger of version 1 is read as it is, and brought up to date before the first write.
+static void test_older_ledger(void **state)
+{
+	static const char text[] =
+		"{\"version\":1,\"uuid\":\"" UUID "\",\"machine\":\"\",\"created\":5}";
+	_cleanup_free_ char *file = in_ledger("ledger.json"), *settled = in_ledger("settled");
+	char *message, *fix;
+
+	(void)state;
+	put_text(file, text, strlen(text));
+	assert_int_equal(rmdir(settled), 0);
+	expect_open(0, true);
+	ledger_free(&ledger);
+	assert_int_equal(ledger_open(directory, &ledger, &message, &fix), 0);
+	assert_int_equal(ledger.version, 1);
+	assert_int_equal(access(settled, F_OK), -1); // looking changes nothing
+	assert_int_equal(ledger_create(&ledger), 0);
+	assert_int_equal(ledger.version, 2);
+	expect_open(0, true);
+	assert_string_equal(ledger.uuid, UUID);
+	assert_int_equal(ledger.version, 2);
+	assert_int_equal(mode_of(settled), 0700);
+	assert_int_equal(mode_of(file), 0600);
+	assert_int_equal(count_files(directory), 5);
+	assert_int_equal(rmdir(settled), 0); // forgetting the marks would adopt what is spent
+	expect_open(-EBADMSG, false);
 }
 
 static void test_ledger_json(void **state)
@@ -258,7 +288,8 @@ static void test_ledger_json(void **state)
 		 -EBADMSG},
 		{"{\"version\":0,\"uuid\":\"" UUID "\",\"machine\":\"\"}", -EBADMSG},
 		{"{\"version\":1,\"uuid\":\"" UUID "\",\"machine\":\"\"", -EBADMSG},
-		{"{\"version\":2,\"new\":true}", -EPROTONOSUPPORT},
+		{"{\"version\":3,\"new\":true}", -EPROTONOSUPPORT},
+		{"{\"version\":2,\"uuid\":\"" UUID "\",\"machine\":\"\"}", 0},
 		{"{\"version\":1,\"uuid\":\"" UUID "\",\"machine\":\"\"}", 0},
 	};
 	_cleanup_free_ char *file = in_ledger("ledger.json");
@@ -898,6 +929,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_create_race, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_open_refuses, setup_created, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_ledger_json, setup_created, teardown),
+		cmocka_unit_test_setup_teardown(test_older_ledger, setup_created, teardown),
 		cmocka_unit_test_setup_teardown(test_ledger_json, setup_created, teardown),
 		cmocka_unit_test_setup_teardown(test_other_machine, setup_created, teardown),
 		cmocka_unit_test_setup_teardown(test_owner, setup_created, teardown),

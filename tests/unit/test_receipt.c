@@ -67,6 +67,11 @@ static char *path_of(struct fingerprint token, const char *suffix)
 	return xasprintf("%s/receipts/%s%s", ledger.directory, token.hex, suffix);
 }
 
+static char *mark_of(struct fingerprint token)
+{
+	return xasprintf("%s/settled/%.2s/%s", ledger.directory, token.hex, token.hex);
+}
+
 static bool is_there(struct fingerprint token, const char *suffix)
 {
 	_cleanup_free_ char *path = path_of(token, suffix);
@@ -230,7 +235,7 @@ static void test_claim_only_once(void **state)
 static void test_settled_never_claimed(void **state)
 {
 	struct fingerprint token = token_of("FAKE-REFRESH-1"), none = {0};
-	_cleanup_free_ char *mark = path_of(token, ".settled");
+	_cleanup_free_ char *mark = mark_of(token);
 	struct stat before, after;
 	int fd = -1;
 
@@ -238,20 +243,21 @@ static void test_settled_never_claimed(void **state)
 	assert_false(receipt_is_settled(&ledger, token));
 	assert_false(receipt_is_settled(&ledger, none));
 	assert_int_equal(receipt_claim(&ledger, token, both_keys, 1, courier, &fd), 0);
-	assert_int_equal(receipt_settle(&ledger, token, "superseded"), 0);
+	assert_int_equal(receipt_settle(&ledger, token), 0);
 	assert_int_equal(fstat(fd, &before), 0);
 	assert_int_equal(before.st_nlink, 0); // what the courier looks at
 	close(fd);
 	assert_true(receipt_is_settled(&ledger, token));
 	assert_false(is_there(token, ""));
-	assert_int_equal(stat(mark, &before), 0);
+	assert_int_equal(lstat(mark, &before), 0);
+	assert_true(S_ISREG(before.st_mode) && before.st_size == 0 && before.st_blocks == 0);
 	assert_int_equal(before.st_mode & 07777, 0600);
-	assert_int_equal(receipt_settle(&ledger, token, "dead"), 0);
-	assert_int_equal(stat(mark, &after), 0);
-	assert_int_equal(before.st_ino, after.st_ino); // the first reason stands
+	assert_int_equal(receipt_settle(&ledger, token), 0);
+	assert_int_equal(lstat(mark, &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
 	assert_int_equal(receipt_claim(&ledger, token, both_keys, 1, courier, &fd), -EEXIST);
 	assert_false(is_there(token, ""));
-	assert_int_equal(count_files(), 1);
+	assert_int_equal(count_files(), 0); // nothing that a look would list
 }
 
 static void test_bad_token(void **state)
@@ -262,7 +268,7 @@ static void test_bad_token(void **state)
 	(void)state;
 	assert_int_equal(receipt_claim(&ledger, none, both_keys, 1, courier, &fd), -EINVAL);
 	assert_int_equal(receipt_claim(&ledger, path, both_keys, 1, courier, &fd), -EINVAL);
-	assert_int_equal(receipt_settle(&ledger, none, "dead"), -EINVAL);
+	assert_int_equal(receipt_settle(&ledger, none), -EINVAL);
 	assert_int_equal(receipt_remove(&ledger, none), -EINVAL);
 }
 
@@ -551,7 +557,7 @@ static void test_settle_against_claims(void **state)
 				int fd = -1, r;
 				wait_for_start(start);
 				if (i == 0)
-					r = receipt_settle(&ledger, token_of(text), "superseded");
+					r = receipt_settle(&ledger, token_of(text));
 				else
 					r = receipt_claim(&ledger, token_of(text), both_keys, 2,
 							  courier, &fd);
@@ -624,7 +630,8 @@ int fsync(int fd)
 	assert_int_equal(fstat(fd, &st), 0);
 	if (S_ISREG(st.st_mode))
 		files_synced++;
-	else if (name_looked_for && access(name_looked_for, F_OK) == 0)
+	else if (name_looked_for &&
+		 faccessat(AT_FDCWD, name_looked_for, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		names_synced++;
 	return (int)syscall(SYS_fsync, fd);
 }
@@ -655,6 +662,65 @@ static void test_claim_is_durable(void **state)
 	fail_sync = 0, name_looked_for = NULL;
 	assert_int_equal(receipt_claim(&ledger, token, both_keys, 2, courier, &fd), 0);
 	close(fd);
+}
+
+// The mark before the receipt's end: if it cannot be made durable, the receipt stays.
+static void test_mark_is_durable(void **state)
+{
+	struct fingerprint token = token_of("FAKE-REFRESH-1");
+	int fd = -1, needed;
+
+	(void)state;
+	assert_int_equal(receipt_claim(&ledger, token, both_keys, 2, courier, &fd), 0);
+	close(fd);
+	_cleanup_free_ char *mark = mark_of(token);
+	name_looked_for = mark;
+	syncs = fail_sync = names_synced = 0;
+	assert_int_equal(receipt_settle(&ledger, token_of("FAKE-REFRESH-2")), 0);
+	needed = syncs;
+	assert_in_range(
+		needed, 4,
+		4); // its directory's name, the mark, the directory again, the receipt's name
+	for (int n = 1; n <= needed - 1; n++) {
+		syncs = 0,
+		fail_sync = n > 1 ? n - 1 : 1; // the directory is there from the second time on
+		assert_int_equal(receipt_settle(&ledger, token), -EIO);
+		assert_true(is_there(token, ""));
+	}
+	syncs = fail_sync = names_synced = 0;
+	assert_int_equal(receipt_settle(&ledger, token), 0); // that it stands already is not enough
+	assert_int_equal(names_synced, 3);
+	assert_false(is_there(token, ""));
+	name_looked_for = NULL;
+}
+
+static bool no_links; // as on vfat
+
+int link(const char *from, const char *to)
+{
+	if (no_links) {
+		errno = EPERM;
+		return -1;
+	}
+	return (int)syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+static void test_without_links(void **state)
+{
+	struct fingerprint token = token_of("FAKE-REFRESH-1");
+	int fd = -1, other = -1;
+
+	(void)state;
+	no_links = true;
+	assert_int_equal(receipt_claim(&ledger, token, both_keys, 2, courier, &fd), 0);
+	assert_int_equal(receipt_claim(&ledger, token, both_keys, 2, courier, &other), -EEXIST);
+	assert_int_equal(receipt_reopen(&ledger, token, false, &other), -EBUSY);
+	close(fd);
+	assert_int_equal(count_files(), 1);
+	assert_int_equal(receipt_settle(&ledger, token), 0);
+	assert_int_equal(receipt_claim(&ledger, token, both_keys, 2, courier, &fd), -EEXIST);
+	assert_int_equal(count_files(), 0);
+	no_links = false;
 }
 
 // ---- sweeping
@@ -688,11 +754,11 @@ static void test_sweep(void **state)
 	touch("README");
 	assert_int_equal(receipt_claim(&ledger, open_one, both_keys, 1, courier, &fd), 0);
 	close(fd);
-	assert_int_equal(receipt_settle(&ledger, settled, "dead"), 0);
+	assert_int_equal(receipt_settle(&ledger, settled), 0);
 
 	receipts_sweep(&ledger, now_ms + 179 * DAY_S * SECOND_MS);
 	assert_true(receipt_is_settled(&ledger, settled));
-	assert_int_equal(count_files(), 5); // the dead process's temp file went
+	assert_int_equal(count_files(), 4); // the dead process's temp file went
 	assert_int_equal(receipts_read(&ledger, &receipts), 0);
 	assert_int_equal(receipts.n, 1);
 	receipts_free(&receipts);
@@ -701,6 +767,70 @@ static void test_sweep(void **state)
 	assert_false(receipt_is_settled(&ledger, settled));
 	assert_true(is_there(open_one, "")); // open ones are never swept
 	assert_int_equal(count_files(), 4);
+}
+
+static void set_age(const char *path, int64_t days)
+{
+	const struct timespec then = {.tv_sec = clock_wall_ms() / SECOND_MS - days * DAY_S};
+	const struct timespec times[] = {then, then};
+
+	assert_int_equal(utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW), 0);
+}
+
+// A ledger of version 1 has its marks beside the receipts: they count, and move, with their age.
+static void test_old_marks(void **state)
+{
+	struct fingerprint young = token_of("FAKE-REFRESH-1"), old = token_of("FAKE-REFRESH-2");
+	_cleanup_free_ char *young_name = xasprintf("%s.settled", young.hex);
+	_cleanup_free_ char *old_name = xasprintf("%s.settled", old.hex);
+	_cleanup_free_ char *young_path = path_of(young, ".settled");
+	_cleanup_free_ char *old_path = path_of(old, ".settled"), *mark = mark_of(old);
+	struct stat st;
+	int fd = -1;
+
+	(void)state;
+	touch(young_name);
+	touch(old_name);
+	set_age(old_path, 170);
+	assert_true(receipt_is_settled(&ledger, young));
+	assert_int_equal(receipt_claim(&ledger, young, both_keys, 1, courier, &fd), -EEXIST);
+	receipts_sweep(&ledger, clock_wall_ms());
+	assert_int_equal(count_files(), 0);
+	assert_true(receipt_is_settled(&ledger, young) && receipt_is_settled(&ledger, old));
+	assert_int_equal(lstat(mark, &st), 0);
+	assert_in_range((clock_wall_ms() / SECOND_MS - st.st_mtim.tv_sec) / DAY_S, 169, 171);
+	receipts_sweep(&ledger, clock_wall_ms() + 11 * DAY_S * SECOND_MS);
+	assert_true(receipt_is_settled(&ledger, young));
+	assert_false(receipt_is_settled(&ledger, old));
+}
+
+// No run looks at all marks, and none is forgotten: each directory has its turn.
+static void test_sweep_is_bounded(void **state)
+{
+	enum { MARKS = 6000 };
+	struct fingerprint last = token_of("FAKE-REFRESH-LAST");
+	size_t left = MARKS, sweeps = 0;
+
+	(void)state;
+	for (int i = 0; i < MARKS; i++) {
+		_cleanup_free_ char *text = xasprintf("FAKE-REFRESH-%d", i);
+		_cleanup_free_ char *mark = mark_of(token_of(text));
+		_cleanup_free_ char *in = path_dirname(mark);
+		assert_true(mkdir(in, 0700) == 0 || errno == EEXIST);
+		assert_int_equal(mknod(mark, S_IFREG | 0600, 0), 0);
+		set_age(mark, 181);
+	}
+	assert_int_equal(receipt_settle(&ledger, last), 0);
+	for (; left > 0 && sweeps < 1000; sweeps++) {
+		receipts_sweep(&ledger, clock_wall_ms());
+		left = 0;
+		for (int i = 0; i < MARKS; i++) {
+			_cleanup_free_ char *text = xasprintf("FAKE-REFRESH-%d", i);
+			left += receipt_is_settled(&ledger, token_of(text));
+		}
+	}
+	assert_in_range(sweeps, 2, 999);
+	assert_true(receipt_is_settled(&ledger, last));
 }
 
 static void test_no_ledger(void **state)
@@ -742,7 +872,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_settle_against_claims, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_held_by_whoever_lives, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_claim_is_durable, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_mark_is_durable, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_without_links, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sweep, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_old_marks, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sweep_is_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_ledger, setup, teardown),
 	};
 

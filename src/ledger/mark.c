@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+//
+// Marks (see mark.h). The first two digits of the token's digest make the directory, so that a sweep can take a few of
+// them at a time; a look asks for one name.
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "ledger/mark.h"
+#include "ledger/private_file.h"
+
+#define OLD_SUFFIX	".settled"
+#define MARK_KEEP_MS	(180 * DAY_S * SECOND_MS)
+#define SWEEP_MAX	4096 // names that a sweep looks at, …
+#define DIRECTORY_COSTS 8    // … each directory counting as so many
+#define MOVE_MAX	4096
+
+static char *marks_path(const struct ledger *ledger, const char *directory)
+{
+	return xasprintf("%s/settled/%s", ledger->directory, directory);
+}
+
+static char *mark_path(const struct ledger *ledger, struct fingerprint token)
+{
+	return xasprintf("%s/settled/%.2s/%s", ledger->directory, token.hex, token.hex);
+}
+
+static int exists(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : -errno;
+}
+
+int mark_look(const struct ledger *ledger, struct fingerprint token)
+{
+	_cleanup_free_ char *path = mark_path(ledger, token);
+	_cleanup_free_ char *old =
+		xasprintf("%s/receipts/%s" OLD_SUFFIX, ledger->directory, token.hex);
+	int r = exists(path);
+
+	return r ? r : exists(old);
+}
+
+static int make_mark(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	return fd < 0 ? -errno : 0;
+}
+
+static int make_mark_in(const char *directory, const char *path)
+{
+	int r = make_mark(path);
+
+	if (r == -ENOENT) { // the first one there
+		r = private_make_directory(directory);
+		if (r == 0)
+			r = make_mark(path);
+	}
+	return r == -EEXIST ? 0 : r;
+}
+
+// Whoever made the directory, or the mark, may not have come to its fsync yet.
+static int sync_marks(const struct ledger *ledger, const char *directory)
+{
+	_cleanup_free_ char *top = marks_path(ledger, "");
+	int r = fsync_directory(directory);
+
+	return r < 0 ? r : fsync_directory(top);
+}
+
+int mark_publish(struct ledger *ledger, struct fingerprint token)
+{
+	_cleanup_free_ char *path = mark_path(ledger, token), *directory = path_dirname(path);
+	int r = make_mark_in(directory, path);
+
+	return r < 0 ? r : sync_marks(ledger, directory);
+}
+
+// ---- sweeping
+
+// Its age goes with it.
+static int copy_mark(const char *old, const char *directory, const char *name)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%.*s", directory, FINGERPRINT_LENGTH, name);
+	struct stat st;
+	int r;
+
+	if (lstat(old, &st) < 0)
+		return -errno;
+	r = make_mark_in(directory, path);
+	if (r < 0)
+		return r;
+	const struct timespec times[] = {st.st_mtim, st.st_mtim};
+	return utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+// Those of one directory together: all of them there, durably, before the first is removed here.
+static int move_marks(const struct ledger *ledger, const char *from, char *const *names, size_t n)
+{
+	_cleanup_free_ char *digits = xstrndup(names[0], 2);
+	_cleanup_free_ char *directory = marks_path(ledger, digits);
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		_cleanup_free_ char *old = path_join(from, names[i]);
+		r = copy_mark(old, directory, names[i]);
+	}
+	if (r == 0)
+		r = sync_marks(ledger, directory);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		_cleanup_free_ char *old = path_join(from, names[i]);
+		r = unlink(old) < 0 ? -errno : 0;
+	}
+	return r;
+}
+
+static void move_old_marks(const struct ledger *ledger)
+{
+	_cleanup_free_ char *from = path_join(ledger->directory, "receipts");
+	_cleanup_names_ struct names names = {0};
+	size_t n;
+
+	if (private_list(from, FINGERPRINT_LENGTH, OLD_SUFFIX, &names) < 0)
+		return;
+	for (size_t i = 0; i < names.n && i < MOVE_MAX; i += n) { // they are sorted
+		for (n = 1; i + n < names.n; n++)
+			if (strncmp(names.list[i], names.list[i + n], 2) != 0)
+				break;
+		if (move_marks(ledger, from, names.list + i, n) < 0)
+			return;
+	}
+}
+
+static size_t sweep_directory(const char *directory, int64_t now_ms)
+{
+	_cleanup_names_ struct names names = {0};
+
+	if (private_list(directory, FINGERPRINT_LENGTH, "", &names) < 0)
+		return 0;
+	for (size_t i = 0; i < names.n; i++) {
+		_cleanup_free_ char *path = path_join(directory, names.list[i]);
+		struct stat st;
+		if (lstat(path, &st) == 0 &&
+		    now_ms - (int64_t)st.st_mtim.tv_sec * SECOND_MS > MARK_KEEP_MS)
+			unlink(path);
+	}
+	return names.n;
+}
+
+// From anywhere on, as far as one run may go: each directory has its turn, some time within the weeks.
+void marks_sweep(struct ledger *ledger, int64_t now_ms)
+{
+	_cleanup_free_ char *top = marks_path(ledger, "");
+	_cleanup_names_ struct names names = {0};
+	size_t looked_at = 0;
+
+	move_old_marks(ledger);
+	if (private_list(top, 2, "", &names) < 0 || names.n == 0)
+		return;
+	uint32_t first = randombytes_uniform((uint32_t)names.n);
+	for (size_t i = 0; i < names.n && looked_at < SWEEP_MAX; i++) {
+		_cleanup_free_ char *directory =
+			marks_path(ledger, names.list[(first + i) % names.n]);
+		looked_at += DIRECTORY_COSTS + sweep_directory(directory, now_ms);
+	}
+}
