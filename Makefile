@@ -1,7 +1,8 @@
 # oauth-keepalive. `make demo` shows it at work, `make check` tests it, `make install` installs it.
 #
 # Both of the first two install what they need (apt, with sudo where you are not root). Variables worth knowing:
-# PREFIX, DESTDIR, CC, CFLAGS, V=1 (show commands), BUILD (where objects go), SANITIZE=address,undefined.
+# PREFIX, DESTDIR, CC, CFLAGS, V=1 (show commands), BUILD (where objects go), SANITIZE=address,undefined,
+# WERROR=1 (a warning is an error: for us, not for whose compiler is another).
 
 PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/bin
@@ -18,10 +19,13 @@ VERSION     := 0.1.0
 BUILD_EPOCH := $(or $(SOURCE_DATE_EPOCH),$(shell date +%s))
 
 CFLAGS   ?= -O2 -g
-WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith \
+WARNINGS := -Wall -Wextra $(if $(WERROR),-Werror) -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith \
             -Wwrite-strings -Wformat=2 -Wundef -Wno-missing-field-initializers
-HARDEN   := -fstack-protector-strong -fPIE $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
-DEFINES  := -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DLIBEXECDIR='"$(LIBEXECDIR)"'
+# What a distribution says of fortifying stays as it says it; what its compiler does unasked is replaced.
+FORTIFY  := $(if $(SANITIZE)$(findstring _FORTIFY_SOURCE,$(CFLAGS) $(CPPFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+HARDEN   := -fstack-protector-strong -fPIE $(FORTIFY)
+# 64 bits for inodes, sizes and the time, also where a long has 32.
+DEFINES  := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DVERSION='"$(VERSION)"' -DLIBEXECDIR='"$(LIBEXECDIR)"'
 KEEPER_PACKAGES  := libcjson libconfig libsodium sqlite3
 COURIER_PACKAGES := libcurl libcjson libsodium libseccomp
 
@@ -65,7 +69,7 @@ $(BUILD)/base/clock.o: DEFINES += -DBUILD_EPOCH=$(BUILD_EPOCH)
 $(BUILD)/unit/%: tests/unit/%.c $(call objects,$(KEEPER_SOURCES))
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(DEFINES) -Isrc -Itests/unit -MMD -MP $(LDFLAGS) -o $@ $(filter %.c %.o,$^) \
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(DEFINES) -Isrc -Itests/unit -MMD -MP $(LDFLAGS) -o $@ $(filter %.c %.o,$^) \
 		$(call pkg,--libs,$(KEEPER_PACKAGES)) -lcmocka
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
@@ -91,39 +95,40 @@ unit: all $(UNIT_TESTS)
 scenario: all
 	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive tests/scenario/run $(ONLY)
 
+# By their places, for a tarball has no git.
+C_FILES := $(wildcard src/*.c src/*/*.c tests/*/*.c)
+
 lint:
-	$(Q)clang-format --dry-run --Werror $$(git ls-files '*.c')
+	$(Q)clang-format --dry-run --Werror $(C_FILES)
 	$(Q)shellcheck -x -P SCRIPTDIR -S warning -e SC2119,SC2178,SC1007 tests/*.sh tests/scenario/*.sh tests/scenario/run .ci/run \
 		tests/interop/*.sh tests/interop/run tests/interop/install
 
 format:
-	clang-format -i $$(git ls-files '*.c')
+	clang-format -i $(C_FILES)
 
 include $(wildcard tests/*/*.mk)
 
 # ---- installation
 
+UNITS := $(patsubst systemd/%,%,$(wildcard systemd/*/*))
+
 install: all
-	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 \
-		$(DESTDIR)$(DOCDIR) $(DESTDIR)$(UNITDIR)/system $(DESTDIR)$(UNITDIR)/user
-	$(INSTALL) -m 755 $(BUILD)/oauth-keepalive $(DESTDIR)$(BINDIR)/
-	$(INSTALL) -m 755 $(BUILD)/oauth-keepalive-courier $(DESTDIR)$(LIBEXECDIR)/
-	$(INSTALL) -m 644 man/oauth-keepalive.1 $(DESTDIR)$(MANDIR)/man1/
-	$(INSTALL) -m 644 man/oauth-keepalive.conf.5 $(DESTDIR)$(MANDIR)/man5/
-	$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE etc/oauth-keepalive.conf docs/schema.json $(DESTDIR)$(DOCDIR)/
-	for unit in $(notdir $(wildcard systemd/system/*)); do \
-		sed 's|@BINDIR@|$(BINDIR)|g' systemd/system/$$unit | \
-		$(INSTALL) -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/system/$$unit || exit 1; done
-	for unit in $(notdir $(wildcard systemd/user/*)); do \
-		sed 's|@BINDIR@|$(BINDIR)|g' systemd/user/$$unit | \
-		$(INSTALL) -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/user/$$unit || exit 1; done
+	$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(MANDIR)/man1" "$(DESTDIR)$(MANDIR)/man5" \
+		"$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(UNITDIR)/system" "$(DESTDIR)$(UNITDIR)/user"
+	$(INSTALL) -m 755 "$(BUILD)/oauth-keepalive" "$(DESTDIR)$(BINDIR)/"
+	$(INSTALL) -m 755 "$(BUILD)/oauth-keepalive-courier" "$(DESTDIR)$(LIBEXECDIR)/"
+	$(INSTALL) -m 644 man/oauth-keepalive.1 "$(DESTDIR)$(MANDIR)/man1/"
+	$(INSTALL) -m 644 man/oauth-keepalive.conf.5 "$(DESTDIR)$(MANDIR)/man5/"
+	$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE etc/oauth-keepalive.conf docs/schema.json "$(DESTDIR)$(DOCDIR)/"
+	for unit in $(UNITS); do \
+		sed 's|@BINDIR@|$(BINDIR)|g' systemd/$$unit | \
+		$(INSTALL) -m 644 /dev/stdin "$(DESTDIR)$(UNITDIR)/$$unit" || exit 1; done
 
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/oauth-keepalive $(DESTDIR)$(MANDIR)/man1/oauth-keepalive.1 \
-		$(DESTDIR)$(MANDIR)/man5/oauth-keepalive.conf.5
-	rm -rf $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DOCDIR)
-	for unit in $(notdir $(wildcard systemd/system/*)); do rm -f $(DESTDIR)$(UNITDIR)/system/$$unit; done
-	for unit in $(notdir $(wildcard systemd/user/*)); do rm -f $(DESTDIR)$(UNITDIR)/user/$$unit; done
+	rm -f "$(DESTDIR)$(BINDIR)/oauth-keepalive" "$(DESTDIR)$(MANDIR)/man1/oauth-keepalive.1" \
+		"$(DESTDIR)$(MANDIR)/man5/oauth-keepalive.conf.5"
+	rm -rf "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(DOCDIR)"
+	for unit in $(UNITS); do rm -f "$(DESTDIR)$(UNITDIR)/$$unit"; done
 
 clean:
 	rm -rf $(BUILD)

@@ -54,7 +54,7 @@ server_says
 say "A new login is about to expire, and ten processes want to refresh it at once."
 mint alice left=31m
 write_store "main writer coder tester $STATE/workspace/auth-profiles.json" xai:default=alice
-for _ in {1..10}; do start_keeper refresh; done
+for _ in {1..10}; do start_keeper refresh --wait 10m; done
 wait_keepers
 echo "exit statuses: $statuses"
 server_says

@@ -6,8 +6,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <sodium.h>
+#include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -18,12 +18,12 @@
 
 #define SMALLEST_BUFFER 64
 
-// All the allocator gave, not just what was asked for: a secret may have been longer once.
-static void wipe_and_free(void *p)
+// All that was allocated, not just what is in use: a secret may have been longer once.
+static void wipe_and_free(void *p, size_t size)
 {
 	if (!p)
 		return;
-	sodium_memzero(p, malloc_usable_size(p));
+	sodium_memzero(p, size);
 	free(p);
 }
 
@@ -31,30 +31,30 @@ void secret_free(struct secret *s)
 {
 	int saved = errno;
 
-	wipe_and_free(s->text);
+	wipe_and_free(s->text, s->capacity);
 	*s = (struct secret){0};
 	errno = saved;
 }
 
-// Room for `len` bytes and a NUL. At least doubling keeps appending linear; the allocator knows the
-// capacity.
+// Room for `len` bytes and a NUL. At least doubling keeps appending linear. No sum here overflows: nothing that is in
+// memory is larger than half of it.
 static void secret_reserve(struct secret *s, size_t len)
 {
-	size_t capacity = s->text ? malloc_usable_size(s->text) : 0;
+	size_t capacity = s->capacity * 2;
 	char *text;
 
-	if (len < capacity)
+	if (len < s->capacity)
 		return;
-	capacity = capacity > SIZE_MAX / 4 ? SIZE_MAX : capacity * 2;
 	if (capacity < SMALLEST_BUFFER)
 		capacity = SMALLEST_BUFFER;
 	if (capacity <= len)
-		capacity = len == SIZE_MAX ? SIZE_MAX : len + 1;
+		capacity = len + 1;
 	text = xcalloc(capacity, 1);
 	if (s->text)
 		memcpy(text, s->text, s->len);
-	wipe_and_free(s->text);
+	wipe_and_free(s->text, s->capacity);
 	s->text = text;
+	s->capacity = capacity;
 }
 
 void secret_set(struct secret *s, const char *text, size_t len)
@@ -97,7 +97,7 @@ void secret_append(struct secret *s, const char *text, size_t len)
 		secret_set(&copy, text, len);
 		text = copy.text;
 	}
-	secret_reserve(s, len > SIZE_MAX - s->len ? SIZE_MAX : s->len + len);
+	secret_reserve(s, s->len + len);
 	if (len)
 		memcpy(s->text + s->len, text, len);
 	s->len += len;
@@ -188,7 +188,7 @@ int secret_read(int fd, size_t max, struct secret *ret)
 	secret_reserve(&s, st.st_size > 0 ? (size_t)st.st_size + 1 : 0);
 	// The size was true a moment ago; what counts is the end of the file.
 	for (;;) {
-		size_t room = malloc_usable_size(s.text) - s.len - 1;
+		size_t room = s.capacity - s.len - 1;
 		ssize_t n;
 
 		if (room == 0) {
@@ -224,15 +224,34 @@ static void open_standard_descriptors(void)
 	}
 }
 
+// cJSON does not say how large what it gives back was.
+struct json_block {
+	size_t size;
+	max_align_t data[];
+};
+
 static void *json_allocate(size_t size)
 {
-	return xcalloc(1, size);
+	struct json_block *block = xcalloc(1, sizeof(*block) + size);
+
+	block->size = size;
+	return block->data;
+}
+
+static void json_free(void *p)
+{
+	struct json_block *block;
+
+	if (!p)
+		return;
+	block = (struct json_block *)((char *)p - offsetof(struct json_block, data));
+	wipe_and_free(block, sizeof(*block) + block->size);
 }
 
 void secret_harden_process(void)
 {
 	const struct rlimit none = {0};
-	cJSON_Hooks hooks = {.malloc_fn = json_allocate, .free_fn = wipe_and_free};
+	cJSON_Hooks hooks = {.malloc_fn = json_allocate, .free_fn = json_free};
 
 	open_standard_descriptors();
 	// A core dump needs both to be forgotten, a debugger of the same user only the first.

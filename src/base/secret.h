@@ -16,6 +16,7 @@
 struct secret {
 	char *text; // NULL when unset
 	size_t len;
+	size_t capacity; // of what was allocated for `text`
 };
 
 // The hex SHA-256 of a token; "" for none. Compare with string functions, show 12 digits.

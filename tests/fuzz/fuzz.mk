@@ -5,8 +5,8 @@
 FUZZ_TIME   ?= 20
 FUZZ_CC     ?= clang
 FUZZ_BUILD   = $(BUILD)/fuzz
-FUZZ_CFLAGS  = -O1 -g -fno-omit-frame-pointer -std=gnu17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
-               -DLIBEXECDIR='"$(LIBEXECDIR)"' -Wall -Wextra -Werror -Wno-missing-field-initializers \
+FUZZ_CFLAGS  = -O1 -g -fno-omit-frame-pointer -std=gnu17 $(DEFINES) -Wall -Wextra $(if $(WERROR),-Werror) \
+               -Wno-missing-field-initializers \
                -fno-sanitize-recover=undefined -Isrc -Itests/fuzz
 # The courier's parser of requests is fuzzed with the keeper's modules.
 FUZZ_OBJECTS = $(patsubst src/%.c,$(FUZZ_BUILD)/%.o,$(KEEPER_SOURCES) src/courier/request.c)
@@ -41,7 +41,7 @@ valgrind: all $(UNIT_TESTS)
 # A library for LD_PRELOAD, for the scenarios as well.
 $(BUILD)/preload.so: tests/fuzz/preload.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) -shared -fPIC -O1 -g -Wall -Wextra -Werror -o $@ $<
+	$(Q)$(CC) -shared -fPIC -O1 -g -Wall -Wextra $(if $(WERROR),-Werror) -o $@ $<
 
 # Every allocation of a refresh fails once; -fast: twenty of each scene.
 torture-alloc torture-alloc-fast: all $(BUILD)/preload.so

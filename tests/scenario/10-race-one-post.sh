@@ -9,7 +9,7 @@ agents="main $(echo agent{1..20})"
 write_store "$agents" xai:default=alice
 
 for _ in {1..10}; do
-	start_keeper refresh -j
+	start_keeper refresh -j --wait 10m
 	start_keeper refresh -j --wait 0
 done
 wait_keepers

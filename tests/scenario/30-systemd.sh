@@ -13,9 +13,10 @@ grep -qs __asan_init "$OAUTH_KEEPALIVE" && skip "a sanitizer does not run in the
 start_oidc
 tree=$T/tree
 (
+	set -e
 	umask 022
 	mkdir -p "$tree/etc/oauth-keepalive"
-	make -s -C "$TESTS/.." -o all install BUILD="$(dirname "$OAUTH_KEEPALIVE")" PREFIX=/usr/local DESTDIR="$tree"
+	make -s -C "$TESTS/.." -o all install BUILD="$(realpath --relative-to="$TESTS/.." "$(dirname "$OAUTH_KEEPALIVE")")" PREFIX=/usr/local DESTDIR="$tree"
 	for unit in system/oauth-keepalive@ user/oauth-keepalive; do
 		mkdir -p "$tree/etc/systemd/$unit".{timer,service}.d
 		printf '[Timer]\nOnCalendar=\nOnCalendar=*:*:0/2\nRandomizedDelaySec=0\n' \
@@ -60,7 +61,7 @@ refreshed() {
 	done
 }
 # endings [MATCH…]: how the runs ended, oldest first.
-endings() { lab journalctl -q -o cat "${@:--u$UNIT}" | sed -n 's/^ended: //p'; }
+endings() { lab journalctl --sync && lab journalctl -q -o cat "${@:--u$UNIT}" | sed -n 's/^ended: //p'; }
 is_in() { [ "$(lab systemctl show $UNIT -P ActiveState)" = "$1" ]; }
 posted() { [ "$(posts)" -gt "$POSTS_BEFORE" ]; }
 
@@ -82,7 +83,7 @@ wait_until is_in inactive
 login bob
 lock=$STATE/locks/oauth-refresh/sha256-$(printf 'xai\0xai:bob' | sha256sum | cut -c1-64).lock
 # shellcheck disable=SC2016 # the inner shell's
-alice sh -c 'echo "{\"pid\": $$, \"createdAt\": \"$(date -u +%FT%T.000Z)\"}" >"$0"; exec sleep 100' "${lock#/proc/*/root}" &
+alice sh -c 'echo "{\"pid\": $$, \"createdAt\": \"$(date -u +%FT%T.000Z)\"}" >"$0"; exec sleep infinity' "${lock#/proc/*/root}" &
 holder=$!
 wait_until [ -s "$lock" ]
 lab systemctl start $UNIT || fail "a busy run counts as failed"

@@ -37,10 +37,10 @@ expect_field '.accounts[0].margin_s' $((5 * 60 + 5 * 60 + 60 + 60))
 
 command -v systemd-analyze >/dev/null || skip "systemd-analyze is missing; the rest was looked at"
 
-# As installed, with the program where the units say.
+# As installed; any program will do, and ours may be in a path that no unit can name.
 mkdir -p "$T/system" "$T/user"
 for unit in system/oauth-keepalive@.{service,timer} user/oauth-keepalive.{service,timer}; do
-	sed "s|@BINDIR@|$(dirname "$OAUTH_KEEPALIVE")|" "$UNITS/$unit" >"$T/$unit"
+	sed "s|@BINDIR@/oauth-keepalive|/bin/true|" "$UNITS/$unit" >"$T/$unit"
 done
 cp "$T/system/oauth-keepalive@.service" "$T/system/oauth-keepalive@$(id -un).service"
 cp "$T/system/oauth-keepalive@.timer" "$T/system/oauth-keepalive@$(id -un).timer"

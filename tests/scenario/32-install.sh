@@ -4,7 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 
 TOP=$TESTS/..
-make_() { make -s -C "$TOP" -o all BUILD="$(dirname "$OAUTH_KEEPALIVE")" PREFIX="$T/prefix" "$@" || die "make $*"; }
+BUILD=$(realpath --relative-to="$TOP" "$(dirname "$OAUTH_KEEPALIVE")") # make knows no names with spaces
+make_() { make -s -C "$TOP" -o all BUILD="$BUILD" PREFIX="$T/prefix" "$@" || die "make $*"; }
 make_ DESTDIR="$T/dest" install
 installed() { (cd "$T/dest$T/prefix" && find . ! -type d -printf '%m %P\n' | sort -k 2); }
 expect_eq "the files installed" "$(installed)" "$(
@@ -31,11 +32,13 @@ done
 rm -r "$T/dest"
 
 # Built for its prefix (which stands in one object), it finds its courier in libexec.
-cp -a "$(dirname "$OAUTH_KEEPALIVE")" "$T/build"
-rm -f "$T"/build/{main,courier/client}.o "$T"/build/oauth-keepalive
-make -s -C "$TOP" BUILD="$T/build" PREFIX="$T/prefix" install >"$T/make.log" 2>&1 || die "make install: $(tail -n 5 "$T/make.log")"
+mkdir "$T/source"
+cp -a "$TOP"/{Makefile,src,man,etc,docs,systemd,README.md,CHANGELOG.md,LICENSE} "$T/source"
+cp -a "$(dirname "$OAUTH_KEEPALIVE")" "$T/source/build"
+rm -f "$T"/source/build/{main,courier/client}.o "$T"/source/build/oauth-keepalive
+make -s -C "$T/source" BUILD=build PREFIX="$T/prefix" install >"$T/make.log" 2>&1 || die "make install: $(tail -n 5 "$T/make.log")"
 OAUTH_KEEPALIVE=$T/prefix/bin/oauth-keepalive
-rm -r "$T/build"
+rm -r "$T/source"
 # shellcheck disable=SC2119
 start_oidc
 mint alice left=30m

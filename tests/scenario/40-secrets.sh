@@ -121,22 +121,19 @@ fake dora left=30m
 write_store "main a" xai:default=dora
 answers "{\"body\": $(tokens dora2), \"held\": true}"
 AS=()
-if [ "$(id -u)" = 0 ]; then
+if [ "$(id -u)" = 0 ] && public_program; then
 	AS=(setpriv --reuid=65534 --regid=65534 --clear-groups)
-	mkdir -m 755 "$T/bin"
-	install -m 755 "$OAUTH_KEEPALIVE" "$OAUTH_KEEPALIVE-courier" "$T/bin"
 	chown -R 65534:65534 "$HOME"
-	chmod 711 "$T"
 fi
 # shellcheck disable=SC2317 # by wait_until
 looks() { "${AS[@]}" cat "/proc/$1/environ" >/dev/null 2>&1; }
 keeper_command refresh
 chmod 644 "$T/keeper.conf"
-[ -d "$T/bin" ] && COMMAND[0]=$T/bin/oauth-keepalive
+COMMAND[0]=${PUBLIC:-$OAUTH_KEEPALIVE}
 "${AS[@]}" "${COMMAND[@]}" >"$out" 2>"$err" </dev/null &
 keeper_pid=$!
 wait_until was_sent
-"${AS[@]}" sleep 60 &
+"${AS[@]}" sleep infinity &
 SERVERS+=($!)
 wait_until looks $! # or nothing is shown by this: a process like any other can be looked at
 for pid in "$keeper_pid" "$(couriers)"; do

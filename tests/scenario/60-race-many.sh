@@ -31,14 +31,14 @@ reader=$!
 SERVERS+=("$reader")
 
 for i in {1..8}; do
-	start_keeper refresh -j
-	start_keeper refresh -j "xai:p$i"
+	start_keeper refresh -j --wait 10m
+	start_keeper refresh -j --wait 10m "xai:p$i"
 	start_keeper refresh -j "xai:p$((9 - i))" --wait 0
 	start_keeper refresh -j --wait 1s
 	start_keeper preview -j
 	start_keeper status -j
 	start_keeper sync -j
-	start_keeper refresh -j "xai:p[1-$i]"
+	start_keeper refresh -j --wait 10m "xai:p[1-$i]"
 done
 wait_keepers
 touch "$T/stop"

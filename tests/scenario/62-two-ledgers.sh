@@ -14,9 +14,9 @@ for round in {1..5}; do
 	write_store "main a" xai:default="r$round"
 	for _ in {1..4}; do
 		LEDGER=$first
-		start_keeper refresh -j
+		start_keeper refresh -j --wait 10m
 		LEDGER=$second
-		start_keeper refresh -j
+		start_keeper refresh -j --wait 10m
 	done
 	wait_keepers
 	expect_posts 1

@@ -45,7 +45,7 @@ fifo                               200  200   busy  busy
 END
 
 start_scripted
-sleep 300 &
+sleep infinity &
 live=$!
 SERVERS+=("$live")
 started=$(cut -d' ' -f22 /proc/$live/stat)
@@ -57,12 +57,12 @@ wait "$dead"
 pid = os.fork()
 if not pid: os._exit(0)
 print(pid, flush=True)
-time.sleep(300)' >"$T/zombie" &
+time.sleep(86400)' >"$T/zombie" &
 SERVERS+=($!)
 wait_until test -s "$T/zombie"
 other=
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
-	setpriv --reuid 65534 --regid 65534 --clear-groups sleep 300 &
+	setpriv --reuid 65534 --regid 65534 --clear-groups sleep infinity &
 	other=$!
 	SERVERS+=("$other")
 fi
@@ -166,10 +166,10 @@ done
 expect_no_secrets
 
 # After a reboot the pid of a dead lock may be a daemon's, which /proc hides from us: our own file cannot be its.
-if [ "$(id -u)" = 0 ] && unshare -m mount -t proc -o hidepid=invisible proc /proc 2>/dev/null; then
-	chmod 755 "$T"
-	sleep 300 &
+if [ "$(id -u)" = 0 ] && unshare -m mount -t proc -o hidepid=invisible proc /proc 2>/dev/null && public_program; then
+	sleep infinity &
 	daemon=$!
+	SERVERS+=("$daemon")
 	for made in "30 years ago" "now"; do
 		fresh
 		fake late left=1h
@@ -180,6 +180,7 @@ if [ "$(id -u)" = 0 ] && unshare -m mount -t proc -o hidepid=invisible proc /pro
 		printf '{\n  "pid": %d,\n  "starttime": 77\n}\n' "$daemon" >"$lock"
 		touch -d "$made" "$lock"
 		keeper_command refresh -j --wait 0
+		COMMAND[0]=$PUBLIC
 		chown -R 1234:1234 "$HOME" "$T/keeper.conf"
 		# shellcheck disable=SC2016
 		unshare -m bash -c 'mount -t proc -o hidepid=invisible,subset=pid proc /proc &&
@@ -188,5 +189,4 @@ if [ "$(id -u)" = 0 ] && unshare -m mount -t proc -o hidepid=invisible proc /pro
 		expect_status "$([ "$made" = now ] && echo 4 || echo 0)"
 		expect_posts "$([ "$made" = now ] && echo 0 || echo 1)"
 	done
-	kill "$daemon"
 fi

@@ -27,6 +27,7 @@ go_on() {
 	kill -CONT "$stopped"
 	wait_keepers
 }
+answered() { grep -rqa '^answered ' "$LEDGER/receipts"; }
 one_post() { [ "$(($(posts) - POSTS_BEFORE))" = 1 ]; }
 
 # Before the request is handed to the courier: by then the lock is another's, which refreshes.
@@ -55,7 +56,7 @@ stop_after sendmsg 1
 wait_until one_post
 steal "$(lock_of)"
 release_answer
-sleep 0.2 # it reaches the courier, not the one that stands still
+wait_until answered # it reaches the courier, not the one that stands still
 go_on
 expect_posts 1
 [ -e "$(lock_of)" ] || fail "the other's lock was removed"

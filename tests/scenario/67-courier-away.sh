@@ -8,8 +8,9 @@ one_post() { [ "$(($(posts) - POSTS_BEFORE))" = 1 ]; }
 lock_of() { echo "$STATE/locks/oauth-refresh/sha256-$(printf 'xai\0%s' "$1" | sha256sum | cut -c1-64).lock"; }
 hold_lock() { # PROFILE: by a process that does nothing else
 	(umask 077 && mkdir -p "$STATE/locks/oauth-refresh")
-	sleep 60 &
+	sleep infinity &
 	HOLDER=$!
+	SERVERS+=("$HOLDER")
 	printf '{"pid": %d,  "createdAt": "%s"}\n' "$HOLDER" "$(date -u +%FT%T.000Z)" >"$(lock_of "$1")"
 }
 
@@ -56,7 +57,7 @@ kill -9 "$courier"
 
 # Two people under one profile id have the same lock names: the second waits for the first, however slow, and no longer.
 fresh
-CONFIG='http = { connect_timeout = "5s"; deadline = "30s"; };'
+CONFIG=
 PROVIDERS=
 fake alice left=1h email=alice@example.com
 fake carol left=1h email=carol@example.com
@@ -75,7 +76,7 @@ fake dave left=1h
 write_store main xai:default=dave
 answers "{\"body\": $(tokens d2)}"
 hold_lock xai:default
-keeper_command refresh -j --wait 20s
+keeper_command refresh -j --wait 10m
 (trap '' HUP INT && exec "${COMMAND[@]}" >"$out" 2>"$err" </dev/null) &
 keeper_pid=$!
 waits() { grep -qs State "/proc/$keeper_pid/status" && [ -e "$LEDGER/accounts" ]; }

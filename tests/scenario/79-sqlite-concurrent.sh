@@ -17,7 +17,7 @@ writer() {
 	"$PYTHON" - "$T/end" "$@" <<-'END' >"$T/counted.$4.$(basename "$(dirname "$1")").${!#}" &
 		import json, os, sqlite3, sys, time
 		end, file, table, key_column, key, text, when, *path = sys.argv[1:]
-		database = sqlite3.connect(file, isolation_level=None, timeout=30)
+		database = sqlite3.connect(file, isolation_level=None, timeout=300)
 		database.execute("PRAGMA wal_autocheckpoint=0")
 		count = 0
 		while not os.path.exists(end):
@@ -31,6 +31,8 @@ writer() {
 		    database.execute(f"UPDATE {table} SET {text} = ?, {when} = ? WHERE {key_column} = ?",
 		                     (json.dumps(document, separators=(",", ":")), time.time_ns() // 1000000, key))
 		    database.execute("COMMIT")
+		    if count == 25:
+		        open(f"{end}.{os.getpid()}", "w").close()  # under way
 		    time.sleep(0.001)
 		print(count)
 	END
@@ -40,7 +42,7 @@ writer() {
 checkpointer() {
 	"$PYTHON" - "$T/end" "$@" <<-'END' &
 		import os, sqlite3, sys, time
-		databases = [sqlite3.connect(file, isolation_level=None, timeout=30) for file in sys.argv[2:]]
+		databases = [sqlite3.connect(file, isolation_level=None, timeout=300) for file in sys.argv[2:]]
 		while not os.path.exists(sys.argv[1]):
 		    for database in databases:
 		        database.execute("PRAGMA wal_checkpoint").fetchall()
@@ -57,8 +59,10 @@ writer "$shared" config_machine_state state_key authProfiles.state value_json up
 writer "$a" auth_profile_store store_key primary store_json updated_at profiles openrouter:default metadata count
 checkpointer "$shared" "$a"
 
+under_way() { [ "$(find "$T" -name 'end.*' | wc -l)" = 4 ]; }
+wait_until under_way
 for ((round = 1; round <= ROUNDS; round++)); do
-	for _ in 1 2 3 4; do start_keeper refresh --force --wait 20s -j; done
+	for _ in 1 2 3 4; do start_keeper refresh --force --wait 10m -j; done
 	wait_keepers
 	expect_eq "round $round" "$statuses" "0 0 0 0"
 done

@@ -5,7 +5,7 @@
 # One run under strace counts the calls by which keeper and courier change something, or wait. Then, for each of them, a
 # run is stopped right after it; a person logs in, and the login is saved as OpenClaw saves; the run goes on; two more
 # follow. TOP holds `template` (a state directory: main, a, b) and `keeper.conf.template`.
-import concurrent.futures, glob, hashlib, json, os, re, shutil, signal, sqlite3
+import concurrent.futures, glob, hashlib, json, os, re, shlex, shutil, signal, sqlite3
 import subprocess, sys, threading, time, urllib.request
 
 top, control, program, kind = sys.argv[1:]
@@ -63,7 +63,7 @@ class Home:
             os.rename(temp, self.store(agent))
             return True
         file, table, column, where = self.row(agent)
-        database = sqlite3.connect(file, isolation_level=None, timeout=20)
+        database = sqlite3.connect(file, isolation_level=None, timeout=300)
         try:
             database.execute("BEGIN IMMEDIATE")
             database.execute(f"UPDATE {table} SET {column} = ? WHERE {where}", [document(credential)])
@@ -79,11 +79,11 @@ class Home:
             text = open(self.store(agent)).read()
         else:
             file, table, column, where = self.row(agent)
-            text = sqlite3.connect(file, timeout=20).execute(f"SELECT {column} FROM {table} WHERE {where}").fetchone()[0]
+            text = sqlite3.connect(file, timeout=300).execute(f"SELECT {column} FROM {table} WHERE {where}").fetchone()[0]
         return fingerprint(json.loads(text)["profiles"][PROFILE]["refresh"])
 
     def take_lock(self, lock):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 300
         while time.monotonic() < end:
             try:
                 fd = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
@@ -122,7 +122,7 @@ class Home:
         else:
             keeper, wrapper = f"{self.home}/bin/keeper", f"{self.home}/bin/oauth-keepalive-courier"
             os.link(f"{top}/keeper", keeper)
-            open(wrapper, "w").write(f"#!/bin/sh\nexec {' '.join(self.strace())} {program}-courier\n")
+            open(wrapper, "w").write(f"#!/bin/sh\nexec {shlex.join([*self.strace(), program + '-courier'])}\n")
             os.chmod(wrapper, 0o755)
         return subprocess.Popen([*words, *self.command(keeper)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -131,7 +131,7 @@ class Home:
 
     # By strace -D the traced process is the one that was started; the courier's pid is the keeper's only child.
     def stopped(self, keeper):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 300
         while time.monotonic() < end and keeper.poll() is None:
             if os.path.exists(self.trace) and "stopped by SIGSTOP" in open(self.trace).read():
                 self.pid = keeper.pid
@@ -155,7 +155,7 @@ class Home:
         lock = f"{self.store(self.agent)}.lock"
         held = self.locked and self.take_lock(lock)
         if self.locked and not held or not self.save(self.agent, self.login):
-            self.wrong.append("the login could not be saved for 20 s")
+            self.wrong.append("the login could not be saved for 5 minutes")
         if held:
             os.unlink(lock)
 
@@ -174,7 +174,8 @@ class Home:
     def count(self):
         self.make()
         self.start().wait()
-        time.sleep(0.1)  # strace writes the rest
+        while "+++ exited with" not in open(self.trace).read():
+            time.sleep(0.01)  # strace -D goes on without its child
         seen, steps = {}, []
         for line in open(self.trace):
             name = line.partition("(")[0]

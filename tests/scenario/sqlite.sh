@@ -26,7 +26,7 @@ database() {
 	esac
 }
 
-sql() { sqlite3 -batch -cmd ".timeout 5000" "$@" || die "sqlite3 $*"; }
+sql() { sqlite3 -batch -cmd ".timeout 120000" "$@" || die "sqlite3 $*"; }
 
 # Unix milliseconds, as OpenClaw writes them.
 now_ms() { echo $(($(date +%s%N) / 1000000)); }

@@ -109,7 +109,7 @@ class Scripted(Handler):
     def play(self, answer):
         time.sleep(answer.get("delay_ms", 0) / 1000)
         if answer.get("held"):
-            released.wait(60)
+            released.wait()
         cut = answer.get("cut")
         if cut == "before":
             return self.reset()
@@ -162,11 +162,14 @@ class Control(Handler):
 
 class Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128  # a race of clients must not wait for a second SYN
     tls = None
 
-    def get_request(self):
+    def get_request(self):  # the handshake is done by the thread that reads: one slow client delays no other
         connection, address = super().get_request()
-        return (self.tls.wrap_socket(connection, server_side=True) if self.tls else connection), address
+        if self.tls:
+            connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return connection, address
 
     def handle_error(self, *_):
         pass  # a failed handshake or a reset is what tests are about
