@@ -1077,7 +1077,7 @@ static void test_lets_go(void **state)
 	usleep(300000);
 	assert_false(courier_ended(&s));
 	unlink(s.receipt_path);
-	assert_ends(&s, 1000);
+	assert_ends(&s);
 	end(&s);
 }
 
