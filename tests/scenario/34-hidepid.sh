@@ -16,21 +16,22 @@ start_scripted
 umask 022
 chmod 755 "$T"
 LEDGER=$HOME/ledger
-cpus=$(nproc)
-for ((i = 0; i < 2 * cpus; i++)); do
-	(while :; do :; done) &
+# One processor for all, so that the courier often comes to its end of hiding before the keeper looks.
+alone=(taskset -c "$(taskset -cp $$ | sed 's/.*: //; s/[,-].*//')")
+for _ in 1 2; do
+	"${alone[@]}" sh -c 'while :; do :; done' &
 	SERVERS+=($!)
 done
-UNDER=(unshare --mount --propagation private sh -c "$hidden" sh)
+UNDER=("${alone[@]}" unshare --mount --propagation private sh -c "$hidden" sh)
 fake login left=5m
 write_store "main a" xai:default=login
 chown -R 4242:4242 "$HOME"
 chmod -R go-rwx "$HOME"
-for round in {1..60}; do
+for round in {1..30}; do
 	answers '{"status": 200, "body": '"$(tokens "$round" '{"expires_in": 300}')"'}'
 	keeper refresh --force
 	[ "$status" = 0 ] || { expect_status 0 && break; }
 done
 UNDER=()
-expect_posts 60
-expect_eq "what the last one left in a" "$(jq -r '.profiles["xai:default"].refresh' "$(store a)")" FAKE-REFRESH-60
+expect_posts 30
+expect_eq "what the last one left in a" "$(jq -r '.profiles["xai:default"].refresh' "$(store a)")" FAKE-REFRESH-30
