@@ -91,6 +91,7 @@ void account_free(struct account *account)
 {
 	free(account->members);
 	free(account->receipts);
+	free(account->elsewhere);
 	free(account->skip);
 	credential_free(&account->behind_fence);
 	account_record_free(&account->record);

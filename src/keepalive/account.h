@@ -96,6 +96,8 @@ struct account {
 	const char *main_trouble;        // the store that is main cannot be looked at: why
 	const struct receipt **receipts; // open ones that concern this account
 	size_t n_receipts;
+	const struct receipt **elsewhere; // … and those that another state directory's run has to finish
+	size_t n_elsewhere;
 	bool claimed;                    // we hold its lock: whoever holds a receipt is an orphan courier
 	bool locked;                     // another process holds its lock
 	char *skip;                      // not ours to refresh: why
@@ -108,7 +110,8 @@ struct account {
 	bool live_proven;                // decided: an answer to the live token has left it live, and good
 	bool unreadable_receipt;         // decided: that of the live token cannot be read
 	struct credential behind_fence; // fenced in main under a name that never had it: the token, of another name
-	const struct generation *sibling; // another name of this login went past our live token: follow it
+	// Another name of this login, or its copy under another state directory, went past our live token: follow it.
+	const struct generation *sibling;
 
 	// what the ledger says, and what the decision makes of it
 	struct account_record record;
@@ -150,6 +153,8 @@ void account_displace_live(struct account *account, const char *why);
 // Does the account hold this token as live or superseded? The compare in every compare-and-swap.
 bool account_knows(const struct account *account, struct fingerprint token);
 bool account_knows_fence(const struct account *account, const struct fence *fence);
+// The receipt of a token that another state directory's run has to finish; NULL: there is none.
+const struct receipt *account_elsewhere(const struct account *account, struct fingerprint token);
 // May its maker still be at work?
 bool fence_is_young(const struct account *account, const struct fence *fence, const struct policy *policy);
 

@@ -16,8 +16,18 @@ bool account_logged_out(const struct account *a)
 	return !a->main || a->main->copy->kind == COPY_BLANK;
 }
 
+const struct receipt *account_elsewhere(const struct account *a, struct fingerprint token)
+{
+	for (size_t i = 0; i < a->n_elsewhere; i++)
+		if (fingerprint_equal(a->elsewhere[i]->token, token))
+			return a->elsewhere[i];
+	return NULL;
+}
+
 bool account_others_at_work(const struct account *a)
 {
+	if (account_elsewhere(a, a->record.live.fingerprint))
+		return true;
 	for (size_t i = 0; i < a->n_receipts; i++)
 		if (a->receipts[i]->held &&
 		    !(a->claimed && a->receipts[i]->state == RECEIPT_ANSWERED))
@@ -90,6 +100,8 @@ static void retire_live(struct account *a)
 	if (!a->record.dead_code[0])
 		account_displace_live(a, "a newer login took its place");
 	record_supersede_live(&a->record);
+	if (account_elsewhere(a, old)) // its mark is made there
+		return;
 	// With a receipt, the mark waits until every name that the receipt speaks of has been served.
 	bool open = false;
 	for (size_t i = 0; i < a->n_receipts; i++)

@@ -20,6 +20,7 @@ struct holder {
 	bool ours;	  // of this program
 	const char *what; // "… has held WHAT"
 	char *path; // … which is this file; NULL: there is none that a person should look at
+	const char *state_dir;	   // another one, which a run there has to finish; else NULL
 	struct process_id process; // pid 0: unknown
 	int64_t since_ms;	   // 0 unknown
 };
@@ -41,26 +42,45 @@ static struct process_id newest_living(const struct receipt *r)
 	return (struct process_id){0};
 }
 
-static void find_run(const struct ledger *ledger, const struct account *a, struct holder *ret)
+static int64_t receipt_since_ms(const struct receipt *r)
 {
+	return r->state == RECEIPT_CLAIMED   ? r->claimed_ms
+	       : r->state == RECEIPT_SENDING ? r->sent_ms
+					     : r->received_ms;
+}
+
+// Where must a run finish it?
+static const char *state_dir_of(const struct observation *o, const struct receipt *r)
+{
+	for (size_t i = 0; i < o->records.n; i++)
+		if (r->n_accounts && string_equal(o->records.list[i].key, r->accounts[0]))
+			return o->records.list[i].state_dir;
+	return NULL;
+}
+
+static void find_run(const struct observation *o, const struct ledger *ledger,
+		     const struct account *a, struct holder *ret)
+{
+	const struct receipt *r = account_elsewhere(a, a->record.live.fingerprint);
 	struct process_id keeper = {0};
 	int64_t since_ms = 0;
-	bool locked = account_lock_holder(ledger, a->record.key, &keeper, &since_ms) == 0;
 
-	for (size_t i = 0; i < a->n_receipts && !ret->found; i++) {
-		const struct receipt *r = a->receipts[i];
-		if (!r->held)
-			continue;
-		*ret = (struct holder){.found = true, .process = newest_living(r)};
-		ret->since_ms = r->state == RECEIPT_CLAIMED   ? r->claimed_ms
-				: r->state == RECEIPT_SENDING ? r->sent_ms
-							      : r->received_ms;
+	if (r)
+		ret->state_dir = state_dir_of(o, r);
+	for (size_t i = 0; i < a->n_receipts && !r; i++)
+		r = a->receipts[i]->held ? a->receipts[i] : NULL;
+	if (r) {
+		ret->found = true;
+		ret->process = newest_living(r);
+		ret->since_ms = receipt_since_ms(r);
 	}
-	if (locked && !ret->process.pid)
-		ret->process = keeper;
-	if (locked && !ret->found)
-		ret->since_ms = since_ms;
-	ret->found |= locked;
+	if (account_lock_holder(ledger, a->record.key, &keeper, &since_ms) == 0) {
+		if (!ret->found)
+			ret->since_ms = since_ms;
+		if (!ret->process.pid)
+			ret->process = keeper;
+		ret->found = true;
+	}
 	ret->ours = ret->found;
 	ret->what = "its refresh in hand";
 }
@@ -122,7 +142,7 @@ static struct holder find_holder(const struct observation *o, const struct ledge
 {
 	struct holder h = {0};
 
-	find_run(ledger, a, &h);
+	find_run(o, ledger, a, &h);
 	if (!h.found)
 		find_refresh_lock(o, a, &h);
 	if (!h.found)
@@ -143,6 +163,10 @@ static char *describe_holder(const struct holder *h, int64_t now_ms)
 		h->process.pid ? xasprintf("process %d", (int)h->process.pid) : xstrdup("somebody");
 	bool stopped = process_is_stopped(h->process.pid);
 
+	if (h->state_dir && !h->process.pid) {
+		free(TAKE_PTR(who));
+		who = xasprintf("a run on %s", h->state_dir);
+	}
 	return xasprintf("%s%s has%s %s%s%s", who, stopped ? ", which is stopped," : "",
 			 h->path ? " held" : " had", h->what, age ? " for " : "", age ? age : "");
 }
@@ -161,6 +185,12 @@ static char *describe_remedy(const struct holder *h)
 		return xasprintf("see what it does: ps -o pid,stat,etime,args -p %d; if it hangs, "
 				 "end it: kill %d",
 				 pid, pid);
+	if (h->state_dir) {
+		_cleanup_free_ char *word = shell_quoted(h->state_dir);
+		return xasprintf("it was cut short, and is finished by: oauth-keepalive refresh "
+				 "--state-dir %s",
+				 word);
+	}
 	if (path)
 		return xasprintf("see what it is: ls -ld %s; no process stands in it: if none of "
 				 "OpenClaw's runs, remove it",

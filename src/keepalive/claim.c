@@ -113,6 +113,21 @@ static void note_results(struct run *run, const struct grant *g, struct observat
 	}
 }
 
+// Where the token also stands under another state directory, its runtime must not send it beside us either.
+static void add_locks_elsewhere(struct grant *g, const struct observation *o,
+				const struct account *a)
+{
+	for (size_t i = 0; i < o->records.n; i++) {
+		const struct account_record *r = &o->records.list[i];
+		_cleanup_free_ char *message = NULL, *fix = NULL;
+		if (!r->unreadable && !r->ended_ms &&
+		    !string_equal(r->state_dir, o->stores.state_dir) &&
+		    fingerprint_equal(r->live.fingerprint, a->record.live.fingerprint) &&
+		    lock_directory_check(r->state_dir, false, &message, &fix) == 0)
+			lock_set_add_refresh(&g->locks, r->state_dir, r->provider, r->profile);
+	}
+}
+
 static int take_refresh_locks(struct grant *g, struct observation *o, struct process_id owner,
 			      const struct receipt *answered)
 {
@@ -126,6 +141,8 @@ static int take_refresh_locks(struct grant *g, struct observation *o, struct pro
 		if (a)
 			lock_set_add_refresh(&g->locks, o->stores.state_dir, a->record.provider,
 					     a->record.profile);
+		if (a && a->send)
+			add_locks_elsewhere(g, o, a);
 	}
 	for (size_t i = 0; i < g->locks.n; i++)
 		atomic_sweep(g->locks.files[i].path); // drafts of runs that were killed

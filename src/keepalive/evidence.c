@@ -84,7 +84,9 @@ static void find_receipts(struct grouping *g, struct account *a)
 		for (size_t k = 0; k < r->n_accounts && !ours; k++)
 			ours = string_equal(r->accounts[k], a->record.key) &&
 			       !is_of_another(g, a, r->token);
-		if (ours)
+		if (ours && r->elsewhere)
+			*array_add(&a->elsewhere, &a->n_elsewhere) = r;
+		else if (ours)
 			*array_add(&a->receipts, &a->n_receipts) = r;
 	}
 }

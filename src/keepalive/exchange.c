@@ -91,8 +91,9 @@ void exchange_begin(struct run *run, struct grant *g, struct observation *o)
 			xasprintf("%s: %s", a->provider->client_secret_file, strerror(-r)));
 	r = open_receipt(run, g, a);
 	if (r == -EEXIST)
-		return grant_conclude(run, g, OUTCOME_HELD, "receipt_exists",
-				      xstrdup("this refresh token was spent or claimed before"));
+		return grant_conclude(
+			run, g, OUTCOME_BUSY, "in_flight",
+			xstrdup("another run has claimed its refresh token just now"));
 	if (r < 0)
 		return grant_conclude(
 			run, g, OUTCOME_FAILED, "ledger_not_writable",

@@ -2,6 +2,7 @@
 //
 // One look at everything: stores, ledger, receipts, grouped into accounts and decided about. No lock, no write.
 #include <errno.h>
+#include <unistd.h>
 
 #include "keepalive/judge.h"
 
@@ -36,21 +37,77 @@ static void apply_holdings(struct receipts *receipts, const struct holdings *h)
 	}
 }
 
+static bool is_of_here(const struct observation *o, const struct account_record *r)
+{
+	return r->unreadable || string_equal(r->state_dir, o->stores.state_dir);
+}
+
+// Claimed for accounts of another state directory alone, one that is there: only a run there has their locks.
+static bool is_elsewhere(const struct observation *o, const struct receipt *receipt)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < receipt->n_accounts; i++) {
+		for (size_t k = 0; k < o->records.n; k++) {
+			const struct account_record *r = &o->records.list[k];
+			n += string_equal(r->key, receipt->accounts[i]) && !is_of_here(o, r) &&
+			     (access(r->state_dir, F_OK) == 0 || errno != ENOENT);
+		}
+	}
+	return n > 0 && n == receipt->n_accounts;
+}
+
+static bool is_ahead(const struct account_record *other, const struct generation *live,
+		     const struct identity *identity)
+{
+	return !fingerprint_empty(other->live.fingerprint) &&
+	       record_superseded(other, live->fingerprint) &&
+	       identity_compare(&other->identity, identity) != IDENTITY_DIFFERENT;
+}
+
+// The same login was copied to another state directory, and went past this token there.
+static const struct generation *ahead_elsewhere(const struct observation *o,
+						const struct config *config,
+						const struct account *a,
+						const struct generation *live)
+{
+	for (size_t i = 0; i < o->records.n; i++) {
+		const struct account_record *r = &o->records.list[i];
+		if (!is_of_here(o, r) && !r->dead_code[0] &&
+		    provider_same_family(config_provider(config, r->provider), a->provider) &&
+		    is_ahead(r, live, &a->record.identity))
+			return &r->live;
+	}
+	return NULL;
+}
+
 // Another name of the same login (openai beside openai-codex, `:default` beside `:email`) that went past this
 // account's live token, and to which it must not be sent any more.
-static const struct account *sibling_ahead(const struct observation *o, const struct account *a)
+static const struct generation *sibling_ahead(const struct observation *o, const struct account *a)
 {
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		const struct account *other = &o->accounts[i];
-		if (other != a && !other->skip && other->provider && a->provider &&
+		if (other != a && !other->skip &&
 		    provider_same_family(other->provider, a->provider) &&
-		    !fingerprint_empty(other->record.live.fingerprint) &&
-		    record_superseded(&other->record, a->record.live.fingerprint) &&
-		    identity_compare(&other->record.identity, &a->record.identity) !=
-			    IDENTITY_DIFFERENT)
-			return other;
+		    is_ahead(&other->record, &a->record.live, &a->record.identity))
+			return &other->record.live;
 	}
 	return NULL;
+}
+
+// … to the newest of them, through as many state directories as there are.
+static const struct generation *find_ahead(const struct observation *o, const struct config *config,
+					   const struct account *a)
+{
+	const struct generation *ahead = sibling_ahead(o, a), *next = ahead;
+
+	for (size_t i = 0; i <= o->records.n; i++) {
+		next = ahead_elsewhere(o, config, a, ahead ? ahead : &a->record.live);
+		if (!next)
+			break;
+		ahead = next;
+	}
+	return ahead;
 }
 
 static void decide_each(struct observation *o, const struct config *config,
@@ -61,16 +118,16 @@ static void decide_each(struct observation *o, const struct config *config,
 }
 
 // Decided, an account may have gone past the live token of another name. Those are looked at again, knowing where to.
-static bool find_followers(struct observation *o)
+static bool find_followers(struct observation *o, const struct config *config)
 {
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		const struct account *a = &o->accounts[i];
-		const struct account *ahead = a->skip ? NULL : sibling_ahead(o, a);
+		const struct generation *ahead = a->skip ? NULL : find_ahead(o, config, a);
 		if (!ahead)
 			continue;
 		struct follower *f = array_add(&o->followers, &o->n_followers);
 		memcpy(f->key, a->record.key, sizeof(f->key));
-		generation_copy(&f->ahead, &ahead->record.live);
+		generation_copy(&f->ahead, ahead);
 	}
 	return o->n_followers > 0;
 }
@@ -157,8 +214,14 @@ static void set_siblings(struct observation *o)
 {
 	for (size_t i = 0; i < o->n_followers; i++) {
 		struct account *a = observation_account(o, o->followers[i].key);
-		if (a)
-			a->sibling = &o->followers[i].ahead;
+		if (!a)
+			continue;
+		a->sibling = &o->followers[i].ahead;
+		// It may be on its way already, there.
+		for (size_t k = 0; k < o->receipts.n; k++)
+			if (o->receipts.list[k].elsewhere &&
+			    fingerprint_equal(o->receipts.list[k].token, a->sibling->fingerprint))
+				*array_add(&a->elsewhere, &a->n_elsewhere) = &o->receipts.list[k];
 	}
 }
 
@@ -273,6 +336,8 @@ int observe(const struct config *config, const struct policy *policy, const stru
 				->needs_person = true;
 		return 0;
 	}
+	for (size_t i = 0; i < ret->receipts.n; i++)
+		ret->receipts.list[i].elsewhere = is_elsewhere(ret, &ret->receipts.list[i]);
 	bar_what_is_unsafe(ret, policy, ledger);
 	struct policy ours = *policy;
 	if (ret->barred)
@@ -281,7 +346,7 @@ int observe(const struct config *config, const struct policy *policy, const stru
 	decide_each(ret, config, &ours);
 	back_off_together(ret, &ours);
 	hold_together(ret);
-	if (find_followers(ret)) {
+	if (find_followers(ret, config)) {
 		accounts_free(ret);
 		group(ret, config, ledger, holdings);
 		set_siblings(ret);

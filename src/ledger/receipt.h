@@ -29,6 +29,7 @@ struct receipt {
 	struct fingerprint token;
 	enum receipt_state state;
 	bool held;          // by a keeper or courier that lives (another one than us)
+	bool elsewhere;     // observed: claimed for accounts of another state directory alone, whose run will finish it
 	char *trouble;      // why it cannot be opened or read; it may hold an answer, and nobody removes it. Or NULL
 	unsigned sends;
 	int64_t claimed_ms; // 0 unknown
