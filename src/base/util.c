@@ -118,6 +118,22 @@ bool string_starts(const char *s, const char *prefix)
 	return s && strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
+char *string_normalised(const char *s)
+{
+	static const char blanks[] = " \t\n\v\f\r";
+	const char *start = s + strspn(s, blanks);
+	size_t len = strlen(start);
+	char *name;
+
+	while (len > 0 && strchr(blanks, start[len - 1]))
+		len--;
+	name = xstrndup(start, len);
+	for (char *c = name; *c; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c - 'A' + 'a');
+	return name;
+}
+
 bool string_ends(const char *s, const char *suffix)
 {
 	size_t len = s ? strlen(s) : 0, n = strlen(suffix);

@@ -68,6 +68,9 @@ bool string_ends(const char *s, const char *suffix);
 // surrogates, nothing over U+10FFFF). The terminating NUL ends every sequence.
 size_t utf8_decode(const char *s, uint32_t *ret_code);
 
+// A name as OpenClaw compares it: trimmed, ASCII letters in lower case. Free it.
+char *string_normalised(const char *s);
+
 // Copy of `s` fit for a terminal or a log line: control characters, what nobody sees (format
 // characters, bidirectional controls, no-width spaces) and bytes that are not valid UTF-8 become \xNN, and
 // what is over `max` bytes is cut with "…". Everything that comes from a store,

@@ -308,8 +308,10 @@ void config_free(struct config *config)
 
 const struct provider *config_provider(const struct config *config, const char *name)
 {
+	_cleanup_free_ char *normalised = string_normalised(name);
+
 	for (size_t i = 0; i < config->n_providers; i++)
-		if (string_equal(config->providers[i].name, name))
+		if (string_equal(config->providers[i].name, normalised))
 			return &config->providers[i];
 	return NULL;
 }
@@ -320,7 +322,7 @@ bool config_excludes(const struct config *config, const char *provider, const ch
 
 	for (size_t i = 0; i < config->n_exclude; i++)
 		if (fnmatch(config->exclude[i], profile, 0) == 0 ||
-		    fnmatch(config->exclude[i], both, 0) == 0)
+		    fnmatch(config->exclude[i], both, FNM_CASEFOLD) == 0)
 			return true;
 	return false;
 }

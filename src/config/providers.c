@@ -161,7 +161,7 @@ static int check_name(struct reader *reader, config_setting_t *entry, const char
 	for (int i = 0; i < config_setting_index(entry); i++) {
 		const char *other = member_text(config_setting_get_elem(list, (unsigned)i), "name");
 
-		if (other && string_equal(other, name))
+		if (other && strcasecmp(other, name) == 0)
 			return reader_fail(reader, config_setting_get_member(entry, "name"),
 					   "names a provider for the second time",
 					   "put both entries into one");
@@ -220,8 +220,10 @@ static int read_provider(struct reader *reader, config_setting_t *entry)
 	r = check_name(reader, entry, name);
 	if (r < 0)
 		return r;
+	name = reader_own(reader, string_normalised(name));
 	provider = find_or_add(reader, name, &is_new);
 	r = read_settings(reader, entry, provider_rules, ARRAY_SIZE(provider_rules), provider);
+	provider->name = name;
 	if (r < 0)
 		return r;
 	r = settle_endpoint(reader, entry, provider);

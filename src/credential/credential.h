@@ -59,7 +59,7 @@ void jwt_free(struct jwt *jwt);
 bool token_is_sound(const char *token, size_t len);
 
 struct credential {
-	char *provider; // as the store spells it
+	char *provider; // as OpenClaw normalises it since 2026.6.1: trimmed, in lower case
 	char *profile;  // profile id, the key in the store
 	struct secret access, refresh, id_token;
 	struct fingerprint fingerprint; // of the refresh token

@@ -74,6 +74,15 @@ bool accounts_connected(const struct account *a, const struct account *b)
 	       (b->renamed_from[0] && string_equal(b->renamed_from, a->record.key));
 }
 
+void account_add_refresh_locks(const struct account *a, const char *state_dir, struct lock_set *set)
+{
+	lock_set_add_refresh(set, state_dir, a->record.provider, a->record.profile);
+	for (size_t i = 0; i < a->n_members; i++)
+		if (a->members[i].copy->spelt)
+			lock_set_add_refresh(set, state_dir, a->members[i].copy->spelt,
+					     a->record.profile);
+}
+
 bool store_is_named(const struct store *store, const char *name)
 {
 	return string_equal(store->path, name) || string_equal(store->target, name) ||

@@ -144,6 +144,8 @@ bool account_has_work(const struct account *account);
 bool account_has_writes(const struct account *account);
 // Do they share a live token or an open receipt, or make room for one another in the ledger? Then they are one grant.
 bool accounts_connected(const struct account *a, const struct account *b);
+// OpenClaw's refresh locks of this account: up to 2026.5.2 by its provider as a store spells it, since then normalised.
+void account_add_refresh_locks(const struct account *account, const char *state_dir, struct lock_set *set);
 // As a person names a store: by its path, its real path, or its agent.
 bool store_is_named(const struct store *store, const char *name);
 // To be kept in displaced/. `store` NULL: it was live. `why` must live as long as the account.

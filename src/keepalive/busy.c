@@ -109,8 +109,7 @@ static void find_refresh_lock(const struct observation *o, const struct account 
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		const struct account *other = &o->accounts[i];
 		if (other == a || (!other->skip && accounts_connected(a, other)))
-			lock_set_add_refresh(&set, o->stores.state_dir, other->record.provider,
-					     other->record.profile);
+			account_add_refresh_locks(other, o->stores.state_dir, &set);
 	}
 	find_lock(&set, "its refresh lock", ret);
 	lock_set_free(&set);
@@ -245,9 +244,13 @@ void judge_busy(struct cycle *cycle, const struct config *config, const struct p
 		bool planned = result->outcome == OUTCOME_PLANNED && a && a->send; // a preview
 		bool stuck = string_equal(result->error_code, "unknown_outcome") ||
 			     string_equal(result->error_code, "in_flight");
-		if (!a || (!busy && !stuck && !planned))
+		struct holder h = {0};
+		if (a && (busy || planned || stuck))
+			h = find_holder(&cycle->now, ledger, a, policy);
+		else if (a && result->copies_pending)
+			find_store_lock(a, &h);
+		else
 			continue;
-		struct holder h = find_holder(&cycle->now, ledger, a, policy);
 		bool fails = is_failure(a, &h, config, policy->now_ms);
 		if (busy && fails)
 			fail_busy(a, result, &h, policy->now_ms);

@@ -139,8 +139,7 @@ static int take_refresh_locks(struct grant *g, struct observation *o, struct pro
 	for (size_t i = 0; i < g->n_keys; i++) {
 		const struct account *a = observation_account(o, g->keys[i]);
 		if (a)
-			lock_set_add_refresh(&g->locks, o->stores.state_dir, a->record.provider,
-					     a->record.profile);
+			account_add_refresh_locks(a, o->stores.state_dir, &g->locks);
 		if (a && a->send)
 			add_locks_elsewhere(g, o, a);
 	}

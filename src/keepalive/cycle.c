@@ -369,6 +369,17 @@ static void run_loop(struct run *run)
 	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
+// Nothing was written after all: somebody else did, or what was to be written is left.
+static void note_mirrored(struct cycle *cycle)
+{
+	for (size_t i = 0; i < cycle->n_results; i++) {
+		struct result *result = &cycle->results[i];
+		if (result->outcome == OUTCOME_MIRRORED && !result->n_written)
+			result->outcome =
+				result->copies_pending ? OUTCOME_FAILED : OUTCOME_UNCHANGED;
+	}
+}
+
 // The last look is the judge: one in between may have been blind (no descriptor left to list the stores with), and have
 // found nothing left to do.
 static void note_unfinished(struct cycle *cycle)
@@ -475,6 +486,7 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 	for (size_t i = 0; i < run.n_rescued; i++)
 		receipt_free(&run.rescued[i]);
 	free(run.rescued);
+	note_mirrored(&cycle);
 	run.policy.now_ms = clock_ahead_ms + clock_boot_ms();
 	judge_busy(&cycle, config, &run.policy, ledger);
 	note_unfenced(&cycle);

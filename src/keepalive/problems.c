@@ -85,6 +85,45 @@ static void say_split(struct observation *o, const struct account *a)
 
 // ---- its copies
 
+// The ids in which two identities disagree.
+static void disagreement(const struct identity *a, const struct identity *b, const char **ret_a,
+			 const char **ret_b)
+{
+	const struct identity pairs[][2] = {
+		{{.user_id = a->user_id}, {.user_id = b->user_id}},
+		{{.account_id = a->account_id}, {.account_id = b->account_id}},
+		{{.email = a->email}, {.email = b->email}},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+		*ret_a = identity_name(&pairs[i][0]);
+		*ret_b = identity_name(&pairs[i][1]);
+		if (identity_compare(&pairs[i][0], &pairs[i][1]) == IDENTITY_DIFFERENT)
+			return;
+	}
+}
+
+// The account's own token under another identity: neither is sent or written until a person has said which is right.
+static void say_conflict(struct observation *o, const struct account *a, const struct member *m)
+{
+	const char *login = a->provider ? a->provider->login_command : NULL, *account, *entry;
+
+	if (!a->identity_conflict || m->copy->kind != COPY_OAUTH ||
+	    identity_compare(&a->record.identity, &m->copy->credential.identity) !=
+		    IDENTITY_DIFFERENT)
+		return;
+	disagreement(&a->record.identity, &m->copy->credential.identity, &account, &entry);
+	_cleanup_free_ char *x = string_printable(account, 64), *y = string_printable(entry, 64);
+	problem_add(&o->problems, SEVERITY_ERROR, "identity_conflict", m->store->path,
+		    a->record.profile,
+		    xasprintf("this entry says that it is %s, but its refresh token is that of "
+			      "%s: sent for neither",
+			      y, x),
+		    xasprintf("correct the entry, or log in again there%s%s", login ? ": " : "",
+			      login ? login : ""))
+		->needs_person = true;
+}
+
 // Not while it is repaired, recovered or tried again.
 static bool fence_needs_person(const struct account *a, const struct member *m)
 {
@@ -96,6 +135,8 @@ static bool fence_needs_person(const struct account *a, const struct member *m)
 
 static char *adopt_command(const struct account *a, const struct member *m)
 {
+	if (a->identity_conflict || a->shared_token) // nothing is adopted meanwhile
+		return NULL;
 	_cleanup_free_ char *store = shell_quoted(m->store->path),
 			    *profile = shell_quoted(a->record.profile);
 
@@ -126,7 +167,8 @@ static void say_copy(struct observation *o, const struct account *a, const struc
 		code = "copy_fenced";
 		what = "OpenClaw gave this login up after a failed refresh";
 		fix = xstrdup(login ? login : "log in again");
-	} else if (m->state == COPY_DIVERGED && a->outcome != OUTCOME_BUSY) { // else not judged yet
+	} else if (m->state == COPY_DIVERGED && !m->fixed && a->outcome != OUTCOME_BUSY) {
+		// (while it is busy, not judged yet; fixed, say_conflict says it)
 		code = "copy_diverged";
 		what = "this copy's login is neither provably newer nor older than the live one: "
 		       "neither written nor sent";
@@ -153,7 +195,9 @@ void say_problems(struct observation *o, const struct policy *policy)
 		say_ends(o, a, policy);
 		say_unserved(o, a);
 		say_split(o, a);
-		for (size_t k = 0; k < a->n_members; k++)
+		for (size_t k = 0; k < a->n_members; k++) {
+			say_conflict(o, a, &a->members[k]);
 			say_copy(o, a, &a->members[k]);
+		}
 	}
 }

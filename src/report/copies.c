@@ -38,8 +38,7 @@ struct process_id report_lock_holder(const struct report *report, const struct a
 	struct process_id holder = {0};
 
 	if (state_dir)
-		lock_set_add_refresh(&set, state_dir, account->record.provider,
-				     account->record.profile);
+		account_add_refresh_locks(account, state_dir, &set);
 	for (size_t i = 0; i < set.n; i++)
 		if (lock_file_holder(set.files[i].path, &holder) == 0)
 			break;

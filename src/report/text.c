@@ -54,8 +54,6 @@ static const char *verb(const struct report *report, const struct result *result
 	if (report->dry_run && result->outcome == OUTCOME_PLANNED &&
 	    result->decision < ARRAY_SIZE(planned) && planned[result->decision])
 		return planned[result->decision];
-	if (result->outcome == OUTCOME_MIRRORED && !result->n_written)
-		return "pending";
 	if (result->outcome < ARRAY_SIZE(outcomes) && outcomes[result->outcome])
 		return outcomes[result->outcome];
 	return outcome_name(result->outcome);

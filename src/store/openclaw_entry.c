@@ -245,7 +245,9 @@ static bool read_frame(const struct json_doc *doc, uint32_t node, struct copy *c
 		return false;
 	}
 	free(copy->credential.provider);
-	copy->credential.provider = TAKE_PTR(provider);
+	copy->credential.provider = string_normalised(provider);
+	if (!string_equal(provider, copy->credential.provider))
+		copy->spelt = TAKE_PTR(provider);
 	if (oversized) {
 		settle(copy, COPY_UNREADABLE, xstrdup("its profile id is longer than 1024 bytes"));
 		return false;

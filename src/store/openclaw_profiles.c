@@ -279,6 +279,7 @@ static enum store_result apply_change(const struct document *document,
 	    string_equal(standing.credential.provider, change->provider))
 		result = swap(doc, &entry, &standing, change, edits);
 	credential_free(&standing.credential);
+	free(standing.spelt);
 	free(standing.reason);
 	return result;
 }

@@ -24,6 +24,7 @@ static void copies_free(struct store *store)
 {
 	for (size_t i = 0; i < store->n_copies; i++) {
 		credential_free(&store->copies[i].credential);
+		free(store->copies[i].spelt);
 		free(store->copies[i].reason);
 	}
 	free(store->copies);
@@ -219,6 +220,8 @@ const char *store_error(int error)
 		       "this program?";
 	if (error == -ENODATA)
 		return "its owner, group, ACL or extended attributes cannot be kept here";
+	if (error == -EBUSY)
+		return "locked by another process";
 	return strerror(-error);
 }
 

@@ -50,6 +50,7 @@ enum copy_kind {
 struct copy {
 	enum copy_kind kind;
 	struct credential credential; // provider and profile always; the rest for COPY_OAUTH
+	char *spelt;                  // its provider as it stands there, if that is not how it is normalised; else NULL
 	bool expires_odd;             // COPY_OAUTH: what stands there as its expiry is none, or nothing does
 	char expires_start[24];       // … how it begins, to know it again
 	struct fence fence;           // COPY_FENCED

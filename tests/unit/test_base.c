@@ -198,6 +198,26 @@ static void test_strings(void **state)
 	assert_false(string_ends("bc", "abc") || string_ends("abc", "ab"));
 }
 
+static void test_normalised(void **state)
+{
+	static const char *const cases[][2] = {
+		{"", ""},
+		{"xai", "xai"},
+		{" \t XAI\r\n", "xai"},
+		{"a B c", "a b c"},
+		{"  ", ""},
+		{"OpenAI-Codex", "openai-codex"},
+		{"\u00c4Z", "\u00c4z"},
+		{"@[`{", "@[`{"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_free_ char *name = string_normalised(cases[i][0]);
+		assert_string_equal(name, cases[i][1]);
+	}
+}
+
 static void test_printable_table(void **state)
 {
 	static const struct {
@@ -942,6 +962,7 @@ int main(void)
 		cmocka_unit_test(test_array_add),
 		cmocka_unit_test(test_take),
 		cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_normalised),
 		cmocka_unit_test(test_printable_table),
 		cmocka_unit_test(test_shell_quoted),
 		cmocka_unit_test(test_shell_reads_it_back),

@@ -337,7 +337,8 @@ static void test_fields(void **state)
 		_cleanup_stores_ struct stores stores = read_sound(text);
 		const struct credential *c = &stores.list->copies->credential;
 
-		assert_string_equal(c->provider, "Xai"); // as the store spells it
+		assert_string_equal(c->provider, "xai");
+		assert_string_equal(stores.list->copies->spelt, "Xai"); // as it stands there
 		assert_string_equal(c->access.text, "FAKE-ACCESS");
 		assert_string_equal(c->refresh.text, "FAKE-REFRESH");
 		assert_string_equal(c->id_token.text, "FAKE-ID");
