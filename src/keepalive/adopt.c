@@ -84,8 +84,16 @@ void record_forgive(struct account_record *r)
 	r->error_code[0] = '\0';
 }
 
+static int64_t later_of(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
 void record_supersede_live(struct account_record *r)
 {
+	// It never falls: a person may make an older login the live one (`sync --adopt`).
+	r->previous.issued_ms = later_of(r->previous.issued_ms, r->live.issued_ms);
+	r->previous.expires_ms = later_of(r->previous.expires_ms, r->live.expires_ms);
 	record_supersede(r, r->live.fingerprint);
 	record_supersede_fence(r, fence_digest(r->profile, r->provider, &r->live.refresh));
 }
@@ -155,6 +163,7 @@ static struct member *latest_fresh(struct account *a, struct issue_time than,
 	for (size_t i = 0; i < a->n_members; i++) {
 		struct member *m = &a->members[i];
 		if (!member_is_fresh(a, m) || is_diverged(a, m) ||
+		    !is_later_than_previous(a, &m->copy->credential, policy) ||
 		    issue_compare(issue_of_copy(a, &m->copy->credential, policy), than) <= 0)
 			continue;
 		if (!best || issue_compare(issue_of_copy(a, &m->copy->credential, policy),
@@ -195,6 +204,8 @@ void adopt_after_end(struct account *a, const struct policy *policy)
 	    !member_is_fresh(a, a->main) || account_others_at_work(a))
 		return;
 	const struct credential *c = &a->main->copy->credential;
+	if (is_not_later_than_previous(a, c, policy))
+		return;
 	if (r->dead_code[0]
 		    ? !c->issued_ms || !r->live.issued_ms || c->issued_ms > r->live.issued_ms
 		    : issue_compare(issue_of_copy(a, c, policy), anchor_of_older(r)) >= 0)

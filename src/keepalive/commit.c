@@ -148,7 +148,8 @@ static bool may_overwrite(struct fingerprint standing, void *arg)
 	const struct swap *swap = arg;
 
 	return account_knows(swap->account, standing) ||
-	       receipt_is_settled(swap->run->ledger, standing);
+	       receipt_is_settled(swap->run->ledger, standing) ||
+	       spent_is_noted(swap->run->ledger, standing);
 }
 
 static bool may_replace_fence(const struct fence *standing, void *arg)

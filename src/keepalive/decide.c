@@ -205,11 +205,16 @@ static void decide_due(struct account *a, const struct policy *policy)
 // What stands in the way of sending, now that it is known what is live. True if that is the decision.
 static bool cannot_send(struct account *a)
 {
-	if (a->main->state == COPY_DIVERGED)
+	if (a->main->state == COPY_DIVERGED) {
 		object(a, DECISION_HOLD, OUTCOME_HELD, "diverged",
 		       xstrdup("its main store holds a login that is neither newer nor older than "
 			       "the live one"));
-	else if (member_is_fence(a->main) && !account_knows_fence(a, &a->main->copy->fence))
+		// Who holds a spent token gets the live one all the same, if that is good.
+		if (a->record.dead_code[0] || a->live_settled || fences_name_live(a))
+			write_nothing(a);
+		return true;
+	}
+	if (member_is_fence(a->main) && !account_knows_fence(a, &a->main->copy->fence))
 		object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "fenced",
 		       xstrdup("OpenClaw fenced off a login that the ledger never had"));
 	else if (a->record.dead_code[0])

@@ -91,6 +91,13 @@ static void find_receipts(struct grouping *g, struct account *a)
 	}
 }
 
+// Where the mark has been swept, too. What the account itself still knows needs no looking up.
+static bool is_settled(const struct grouping *g, const struct account *a, struct fingerprint token)
+{
+	return receipt_is_settled(g->ledger, token) ||
+	       (!account_knows(a, token) && spent_is_noted(g->ledger, token));
+}
+
 static void look_up_marks(struct grouping *g, struct account *a)
 {
 	for (size_t i = 0; i < a->n_members; i++) {
@@ -103,12 +110,12 @@ static void look_up_marks(struct grouping *g, struct account *a)
 		    fingerprint_equal(token, a->members[i - 1].copy->credential.fingerprint))
 			m->settled = a->members[i - 1].settled;
 		else
-			m->settled = receipt_is_settled(g->ledger, token);
+			m->settled = is_settled(g, a, token);
 	}
 	if (!fingerprint_empty(a->record.live.fingerprint))
 		a->live_settled = receipt_is_settled(g->ledger, a->record.live.fingerprint);
 	else if (a->main && !fingerprint_empty(first_token(a)))
-		a->live_settled = receipt_is_settled(g->ledger, first_token(a));
+		a->live_settled = is_settled(g, a, first_token(a));
 }
 
 // ---- who shares a token

@@ -24,18 +24,29 @@ int issue_compare(struct issue_time a, struct issue_time b)
 	return x > y ? 1 : -1;
 }
 
+static bool lives_longer(const struct account *a, int64_t lifetime_s, int64_t expires_ms,
+			 const struct policy *policy)
+{
+	return !a->clock_wrong && lifetime_s &&
+	       expires_ms - policy->now_ms > (lifetime_s + IMPLAUSIBLE_S) * SECOND_MS;
+}
+
 static bool plausible(const struct account *a, int64_t expires_ms, const struct policy *policy)
 {
-	return a->clock_wrong || !a->lifetime_s ||
-	       expires_ms - policy->now_ms <= (a->lifetime_s + IMPLAUSIBLE_S) * SECOND_MS;
+	return !lives_longer(a, a->lifetime_s, expires_ms, policy);
 }
 
 static struct issue_time issued(const struct account *a, int64_t issued_ms, int64_t expires_ms,
 				const struct policy *policy)
 {
+	// A login may live longer than the last answer did, if that was shorter than the provider's usual.
+	int64_t usual_s = a->provider->lifetime_s;
+	bool too_long = lives_longer(a, a->lifetime_s, expires_ms, policy) &&
+			(!usual_s || lives_longer(a, usual_s, expires_ms, policy));
+
 	return (struct issue_time){
 		.issued_ms = issued_ms,
-		.expires_ms = plausible(a, expires_ms, policy) ? expires_ms : 0,
+		.expires_ms = too_long ? 0 : expires_ms,
 	};
 }
 
@@ -48,6 +59,40 @@ struct issue_time issue_of_copy(const struct account *a, const struct credential
 struct issue_time issue_of_live(const struct account *a, const struct policy *policy)
 {
 	return issued(a, a->record.live.issued_ms, a->record.live.expires_ms, policy);
+}
+
+enum age { AGE_UNKNOWN, AGE_LATER, AGE_NOT_LATER };
+
+// Without a time of issue of its own it is ordered by its expiry, by which a login that lives shorter than the one before
+// looks older. But what still lives was not forgotten: no token lives through as many refreshes as we remember.
+static enum age age_against_previous(const struct account *a, const struct credential *c,
+				     const struct policy *policy)
+{
+	const struct issue_time *p = &a->record.previous;
+	struct issue_time previous = issued(a, p->issued_ms, p->expires_ms, policy);
+	struct issue_time own = issue_of_copy(a, c, policy);
+
+	if (!p->issued_ms && !p->expires_ms)
+		return AGE_LATER; // there was nothing
+	if (own.issued_ms && previous.issued_ms)
+		return own.issued_ms > previous.issued_ms ? AGE_LATER : AGE_NOT_LATER;
+	if (own.expires_ms > policy->now_ms && !a->clock_wrong)
+		return AGE_LATER;
+	if (!own.expires_ms || !previous.expires_ms)
+		return AGE_UNKNOWN;
+	return own.expires_ms > previous.expires_ms ? AGE_LATER : AGE_NOT_LATER;
+}
+
+bool is_later_than_previous(const struct account *a, const struct credential *c,
+			    const struct policy *policy)
+{
+	return age_against_previous(a, c, policy) == AGE_LATER;
+}
+
+bool is_not_later_than_previous(const struct account *a, const struct credential *c,
+				const struct policy *policy)
+{
+	return age_against_previous(a, c, policy) == AGE_NOT_LATER;
 }
 
 // ---- margin and expiry

@@ -25,6 +25,10 @@ static inline bool member_is_fence(const struct member *m)
 // When it was issued, for issue_compare; an expiry too far ahead to be true counts as unknown.
 struct issue_time issue_of_copy(const struct account *a, const struct credential *c, const struct policy *policy);
 struct issue_time issue_of_live(const struct account *a, const struct policy *policy);
+// What was live before is forgotten by lists and marks in the end. By its age alone, what is not later than that is not
+// adopted (`_later`); what is provably not, not even where any login will do (`_not_later`).
+bool is_later_than_previous(const struct account *a, const struct credential *c, const struct policy *policy);
+bool is_not_later_than_previous(const struct account *a, const struct credential *c, const struct policy *policy);
 // Behind this program's build or the account's own record.
 bool clock_is_behind(const struct account *a, const struct policy *policy);
 // "expires in 3h, margin 2h". Free it.
@@ -62,7 +66,7 @@ bool member_is_fresh(const struct account *a, const struct member *m);
 bool account_logged_out(const struct account *a);
 // An exchange of another run, or an orphan's of an earlier one, is under way.
 bool account_others_at_work(const struct account *a);
-// The live token is spent, and so is a fence that names it.
+// The live token is live no more, and a fence that names it is no more than a superseded copy.
 void record_supersede_live(struct account_record *r);
 // Failures and back-off are over.
 void record_forgive(struct account_record *r);

@@ -176,6 +176,20 @@ static void issue_read(const cJSON *object, const char *name, struct issue_time 
 	ret->expires_ms = read_integer(json, "expires_ms", -EXACT_MAX, EXACT_MAX, ok);
 }
 
+// Version 0.1 kept none. Whatever it rotated away is older than what was live when it saved the record, or than the end of
+// a login that has given its tokens up.
+static void previous_read(const cJSON *object, struct account_record *ret, bool *ok)
+{
+	const struct generation *live = &ret->live;
+
+	if (json_get(object, "previous"))
+		issue_read(object, "previous", &ret->previous, ok);
+	else if (!fingerprint_empty(live->fingerprint))
+		ret->previous = (struct issue_time){live->issued_ms, live->expires_ms};
+	else
+		ret->previous = (struct issue_time){ret->ended_ms, ret->ended_ms};
+}
+
 static void tokens_write(cJSON *object, const char *name, const struct fingerprint *tokens,
 			 size_t n)
 {
@@ -255,6 +269,7 @@ static cJSON *record_to_json(struct account_record *record)
 	generation_write(json, "live", &record->live);
 	issue_write(json, "anchor", &record->anchor);
 	issue_write(json, "anchor_before", &record->anchor_before);
+	issue_write(json, "previous", &record->previous);
 	for (size_t i = 0; i < ARRAY_SIZE(integers); i++)
 		json_put_integer(json, integers[i].name, *integer_at(record, i));
 	json_put_integer(json, "failures", record->failures);
@@ -292,6 +307,7 @@ static bool record_of_json(const cJSON *json, struct account_record *ret)
 	for (size_t i = 0; i < ARRAY_SIZE(integers); i++)
 		*integer_at(ret, i) =
 			read_integer(json, integers[i].name, -EXACT_MAX, EXACT_MAX, &ok);
+	previous_read(json, ret, &ok);
 	ret->failures = (int)read_integer(json, "failures", 0, INT_MAX, &ok);
 	ret->rejections = (int)read_integer(json, "rejections", 0, INT_MAX, &ok);
 	code_read(json, "error_code", ret->error_code, &ok);

@@ -8,6 +8,7 @@
 //	accounts/<key>.lock         OFD-locked while a run works on the account
 //	receipts/…                  ledger/receipt.h
 //	settled/…                   ledger/mark.h
+//	spent                       every token that was settled, eight bytes of each: no list and no mark lasts as long
 //	displaced/<time>-<key>-….json  a credential that was about to be overwritten or stop being live; 30 days
 //
 // and <state dir>/locks/oauth-keepalive, which names the ledger by uuid: another ledger at work there is an error,
@@ -77,6 +78,7 @@ struct account_record {
 	struct generation live;
 	int64_t number;             // of the live generation
 	struct issue_time anchor, anchor_before; // newest adopted generation, and the one before it; zero: none
+	struct issue_time previous; // the newest of those that are live no more: lists and marks forget them, this does not
 	struct fingerprint *superseded; // newest last, at most RECORD_SUPERSEDED_MAX
 	size_t n_superseded;
 	struct fingerprint *fences; // how OpenClaw's fences name the superseded tokens (fence_digest), likewise

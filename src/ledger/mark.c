@@ -138,7 +138,15 @@ static void move_old_marks(const struct ledger *ledger)
 	}
 }
 
-static size_t sweep_directory(const char *directory, int64_t now_ms)
+static bool is_noted(struct ledger *ledger, const char *mark)
+{
+	struct fingerprint token = {0};
+
+	memcpy(token.hex, mark, FINGERPRINT_LENGTH);
+	return spent_is_noted(ledger, token) || spent_note(ledger, token) == 0;
+}
+
+static size_t sweep_directory(struct ledger *ledger, const char *directory, int64_t now_ms)
 {
 	_cleanup_names_ struct names names = {0};
 
@@ -148,7 +156,8 @@ static size_t sweep_directory(const char *directory, int64_t now_ms)
 		_cleanup_free_ char *path = path_join(directory, names.list[i]);
 		struct stat st;
 		if (lstat(path, &st) == 0 &&
-		    now_ms - (int64_t)st.st_mtim.tv_sec * SECOND_MS > MARK_KEEP_MS)
+		    now_ms - (int64_t)st.st_mtim.tv_sec * SECOND_MS > MARK_KEEP_MS &&
+		    is_noted(ledger, names.list[i]))
 			unlink(path);
 	}
 	return names.n;
@@ -168,6 +177,6 @@ void marks_sweep(struct ledger *ledger, int64_t now_ms)
 	for (size_t i = 0; i < names.n && looked_at < SWEEP_MAX; i++) {
 		_cleanup_free_ char *directory =
 			marks_path(ledger, names.list[(first + i) % names.n]);
-		looked_at += DIRECTORY_COSTS + sweep_directory(directory, now_ms);
+		looked_at += DIRECTORY_COSTS + sweep_directory(ledger, directory, now_ms);
 	}
 }

@@ -372,6 +372,8 @@ static int check_not_settled(const struct ledger *ledger, struct fingerprint tok
 {
 	int r = mark_look(ledger, token);
 
+	if (r == 0 && spent_is_noted(ledger, token))
+		r = 1;
 	return r > 0 ? -EEXIST : r;
 }
 
@@ -470,6 +472,9 @@ int receipt_settle(struct ledger *ledger, struct fingerprint token)
 	if (!is_hex(token.hex, FINGERPRINT_LENGTH))
 		return -EINVAL;
 	r = ledger_create(ledger);
+	// Only what was sent: a login that was merely displaced may come back. (What is missed here, the sweep notes.)
+	if (r == 0 && access(path, F_OK) == 0 && !receipt_is_settled(ledger, token))
+		spent_note(ledger, token);
 	if (r == 0)
 		r = mark_publish(ledger, token);
 	return r < 0 ? r : unlink_durably(path);

@@ -68,7 +68,10 @@ int receipt_remove(struct ledger *ledger, struct fingerprint token);
 // The token is superseded or dead: mark it durably, then unlink the open receipt if there is one. Idempotent.
 int receipt_settle(struct ledger *ledger, struct fingerprint token);
 bool receipt_is_settled(const struct ledger *ledger, struct fingerprint token);
-// Drop marks older than 180 days, and what kills left. (By then the time of its issue tells that a token is superseded.)
+// Drop marks older than 180 days, and what kills left. What the marks said stands in `spent`, for good (spent.c).
 void receipts_sweep(struct ledger *ledger, int64_t now_ms);
+
+int spent_note(struct ledger *ledger, struct fingerprint token);
+bool spent_is_noted(const struct ledger *ledger, struct fingerprint token);
 
 #endif

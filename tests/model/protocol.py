@@ -3,10 +3,10 @@
 """Explicit-state model of the transaction (src/keepalive/cycle.h): every interleaving of it, and every kill.
 
 Who moves: two runs (each a keeper and its courier, killed apart or together, between any two durable writes),
-OpenClaw, a person (a login is issued, later saved; a logout), one restore of a main store, and the server: it rotates
-refresh tokens and revokes the family when a spent one comes back, or keeps them, or rotates them beside an access token
-that stays. There is no time: a token is due, late, or an orphan at its hold limit whenever the budget allows. What is
-done under one store lock is one move.
+OpenClaw, a person (a login is issued, later saved; a logout), one restore of a main store, forgetting (what no copy
+shows is in no list and has no mark any more), and the server: it rotates refresh tokens and revokes the family when a
+spent one comes back, or keeps them, or rotates them beside an access token that stays. There is no time: a token is
+due, late, or an orphan at its hold limit whenever the budget allows. What is done under one store lock is one move.
 
 There are two kinds of OpenClaw. 2026.6.1 holds the refresh lock over its HTTP request and leaves the store as it was if
 that fails. 2026.9.4 and later write a pending fence in the place of the token, in every store that holds it, drop the
@@ -67,6 +67,9 @@ RULES = {
     'dead is remembered': 'decide: a dead token is not sent again',
     'spent is settled': 'decide: the receipt of a token that is not live any more is closed',
     'order by adoption': 'decide: only what is older than the adopted logins is superseded',
+    'later than what was rotated away': 'decide: by its age alone nothing is adopted that we may have rotated away',
+    'the age bound never falls': 'decide: not even when a login that is older becomes the live one',
+    'a diverged main bars no delivery': 'decide: who holds a spent token gets the live one all the same',
     'ended is sticky': 'decide: a logged-out main that a backup brought back stays logged out',
     'only main ends the end': 'decide: neither an agent\'s login nor another name ends it',
     'an old backup ends no end': 'decide: nor does an unknown token in main that is older than the live login',
@@ -102,12 +105,12 @@ World = namedtuple('World', 'par tok acc server names receipts marks displaced k
                             'budget history ghost')
 Name = namedtuple('Name', 'main agent record sighted refresh_lock account_lock')
 Fence = namedtuple('Fence', 'state of')  # a copy: 'pending' or 'failed', of a generation
-Record = namedtuple('Record', 'live superseded anchor before diverged ended dead')
+Record = namedtuple('Record', 'live superseded anchor before previous diverged ended dead')
 Receipt = namedtuple('Receipt', 'token state sends answer names courier')  # answer: generation, 'dead', 'not spent'
 Keeper = namedtuple('Keeper', 'stage names when owner token todo then')  # todo: the durable writes that are left
 OpenClaw = namedtuple('OpenClaw', 'name store copy answer')
 Budget = namedtuple('Budget', 'keeper courier both lost connect not_spent busy login logout restore openclaw reclaim '
-                              'dns openclaw_killed due')
+                              'dns openclaw_killed due forget')
 Ghost = namedtuple('Ghost', 'sent spent received peers excuse out')  # seen by the properties only
 
 
@@ -346,14 +349,20 @@ class Account:
                 self.settle.append(old)
             ended = self.record.ended and not ends_the_end and on('only main ends the end')
             self.change(superseded=self.record.superseded | {old}, anchor=generation, before=self.record.anchor,
-                        dead=False, ended=ended)
+                        previous=self.retired(), dead=False, ended=ended)
             self.live_settled = False
         self.change(live=generation)
 
     def latest_fresh(self, than):
         later = [c for _, c in self.copies if self.is_fresh(c) and copy_token(self.w, c) not in self.record.diverged
-                 and self.issue_compare(c, than) > 0]
+                 and self.issue_compare(c, than) > 0 and self.is_later_than_rotated(c)]
         return max(later) if later else None
+
+    def is_later_than_rotated(self, c):
+        """lists and marks forget what was rotated away, so the newest of it bounds what is adopted by its age"""
+        previous = self.record.previous
+        return (previous == ABSENT or not on('later than what was rotated away') or
+                self.issue_compare(c, previous) > 0)
 
     def adopt_newer_than_live(self):
         if self.main == ABSENT or self.others_at_work():
@@ -366,12 +375,18 @@ class Account:
         if newer is not None:
             self.adopt(newer)
 
+    def retired(self):
+        """the live token is about to be live no more"""
+        return max(self.record.previous, self.record.live) if on('the age bound never falls') else self.record.live
+
     def take_tokens(self, answer):
         w = self.w
         rotated = w.tok[answer] != self.live_token()
         if w.acc[answer] == w.acc[self.record.live] and not (rotated and on('rotation is the refresh token')):
             return
         superseded = self.record.superseded | ({self.live_token()} if rotated else set())
+        if rotated:
+            self.change(previous=self.retired())
         self.change(live=answer, superseded=superseded - {w.tok[answer]}, dead=False)
         self.live_settled = False
 
@@ -460,7 +475,7 @@ class Account:
                 if self.any_young():
                     return self.wait_for_fence()
                 self.sighted = before
-            self.record = Record(first, frozenset(), first, ABSENT, frozenset(), False, False)
+            self.record = Record(first, frozenset(), first, ABSENT, ABSENT, frozenset(), False, False)
         self.live_settled = self.live_token() in self.w.marks
         if self.sibling is not None and not self.knows(self.w.tok[self.sibling]):
             self.adopt(self.sibling, ends_the_end=False)
@@ -479,7 +494,9 @@ class Account:
         if on('an old backup ends no end') and self.remains_ended():
             return self.end_account()
         if self.is_fresh(self.main):
-            return self.conclude('diverged')
+            good = not self.record.dead and not self.live_settled and not self.fence_names_live()
+            deliver = good and on('a diverged main bars no delivery')
+            return self.conclude('diverged', self.judge_members() if deliver else ())
         if is_fence(self.main) and not self.knows(self.w.tok[self.main.of]) and on('a foreign fence is a login'):
             return self.conclude('login')
         if self.record.dead or self.live_settled:
@@ -1051,6 +1068,19 @@ def person_moves(w, opt, emit):
                                                 old < r.anchor)
                 emit('person', f'main of {n} restored to {show(old)}',  # an unknown newer token is as good as a login
                      x if known else note(x, out=put(x.ghost.out, n, '')))
+    if w.budget.forget and w.keepers == (None, None) and (w.marks or any(n.record.superseded for n in w.names if n.record)):
+        emit('person', 'marks and lists forget', forget(w))
+
+
+def forget(w):
+    """time passes: the list of a record is short, and marks are swept. What no copy shows is not in it any more"""
+    shown = {w.tok[generation_of(c)] for n in w.names for c in (n.main, n.agent) if c != ABSENT}
+    x, known = pay(w, 'forget')._replace(marks=w.marks & shown), set()
+    for n, name in enumerate(w.names):
+        if name.record:
+            known |= name.record.superseded
+            x = set_name(x, n, record=name.record._replace(superseded=name.record.superseded & shown))
+    return note(x, received=frozenset(g for g in w.ghost.received if w.tok[g] not in known))
 
 
 # ---- all moves; what must hold in the end
@@ -1155,7 +1185,7 @@ def begin(scenario):
     opt['kills'] = budget.keeper + budget.both
     copies = opt['copies'] or [(0, 0)] * opt['names']
     n = 1 + max(max(pair) for pair in copies)  # one line so far; its last generation is live
-    record = Record(n - 1, frozenset(range(n - 1)), n - 1, ABSENT, frozenset(), False, False)
+    record = Record(n - 1, frozenset(range(n - 1)), n - 1, ABSENT, ABSENT, frozenset(), False, False)
     if opt['forgotten']:  # of the first generation the ledger knows nothing any more
         record = record._replace(superseded=frozenset(range(1, n - 1)), before=n - 2)
     names = tuple(Name(m, a, record if opt['ledger'] is True or opt['ledger'] == [i] else None, frozenset(), None, None)
@@ -1220,6 +1250,9 @@ SCENARIOS = {
     'logout, keeper killed': dict(openclaw=1, due=1, logout=1, keeper=1),
     'logout, restore, login': dict(due=1, logout=1, restore=1, login=1),
     'logout, restore of the forgotten': dict(due=1, logout=1, restore=1, copies=[(2, 2)], forgotten=True, keeper=1),
+    'forgotten, restore': dict(due=3, restore=1, forget=1),
+    'forgotten, restore, login': dict(due=2, restore=1, forget=1, login=1),
+    'forgotten, login, OpenClaw': dict(openclaw=1, due=2, login=1, forget=1),
     'keeps its token': dict(openclaw=1, due=1, keeper=1, lost=1, **KEEPS),
     'keeps it unannounced': dict(openclaw=1, due=2, lost=1, keeper=1, server='keeps'),
     'same access token': dict(openclaw=1, due=2, keeper=1, server='rotates beside'),

@@ -376,6 +376,8 @@ static void give_value(struct world *w, const char *name, const char *value)
 		r->anchor.expires_ms = parse_token(value).expires_ms;
 	else if (string_equal(name, "before"))
 		r->anchor_before.expires_ms = parse_token(value).expires_ms;
+	else if (string_equal(name, "previous"))
+		r->previous.expires_ms = parse_token(value).expires_ms;
 	else if (string_equal(name, "ended"))
 		r->ended_ms = NOW + parse_span(value);
 	else if (string_equal(name, "seen"))
@@ -881,11 +883,17 @@ static const struct scene unknown_tokens[] = {
 	{"live=4? anchor=3? main:4 agent:3", "none/unchanged div+3 no-expiry"},
 	// an expiry that cannot be is none: it neither wins nor loses
 	{"live=4 main:4 agent:3=7h", "none/unchanged div+3", "current diverged"},
+	{"live=4 life=3h main:4 agent:3=7h", "none/unchanged div+3", "current diverged"},
+	{"live=4 life=3h main:4 agent:3=6h",
+	 "refresh/planned send live=3 #+1 sup+4 anchor=* before=4 displaced=4 settle=4 write=main"},
 	{"live=4 main:3=7h agent:4", "hold/held div+3"},
-	// a diverged main stops everything: nothing sent, nothing written
+	// a diverged main stops everything, but that who holds a spent token gets the live one
 	{"live=4 anchor=3 before=1 main:2 agent:4", "hold/held div+2", "diverged current"},
 	{"live=4 life=12h anchor=3 before=1 main:2 agent:4 force", "hold/held div+2"},
-	{"live=4 anchor=3 before=1 sup=0 main:2 agent:0", "hold/held div+2", "diverged superseded"},
+	{"live=4 anchor=3 before=1 sup=0 main:2 agent:0", "hold/held div+2 write=agent",
+	 "diverged superseded"},
+	{"live=4=-10m anchor=3=-1h before=1=-9h previous=3=-1h sup=0 main:2=-2h agent:0 dead",
+	 "hold/held div+2"},
 	{"live=2 main:3 agent:4",
 	 "hold/held live=4 #+1 sup+2 div+3 anchor=4 before=2 displaced=2 settle=2"},
 	// and stays so, although by now it looks later, or older
@@ -905,6 +913,42 @@ static const struct scene unknown_tokens[] = {
 	{"live=4 main:4 ext:9~~ adopt=ext", "none/unchanged"}, // somebody else's never
 	{"live=4 main:4 agent:9~ adopt=other", "none/unchanged"},
 	{"live=4 main:4 adopt=main", "none/unchanged"},
+};
+
+// What lists and marks have forgotten is older than `previous`: not adopted, neither now nor ever.
+static const struct scene forgotten[] = {
+	{"live=4 anchor=1=-9h previous=3=-1h main:4 agent:2=-2h", "none/unchanged div+2",
+	 "current diverged"},
+	{"live=4 anchor=1=-9h previous=3=-1h main:2=-2h agent:4", "hold/held div+2",
+	 "diverged current"},
+	{"live=4 anchor=1=-9h previous=3=-1h main:2=-2h agent:4 force", "hold/held div+2"},
+	{"live=4=-10m anchor=1=-9h previous=3=-1h main:2=-1h agent:4=-10m", "hold/held div+2"},
+	{"live=4 anchor=1=-9h before=0=-12h previous=3=-1h main:4 agent:2=-10h",
+	 "none/unchanged div+2"},
+	{"live=4 anchor=1=-9h before=0=-12h previous=3=-1h main:4 agent:2=-13h",
+	 "mirror/planned sup+2 displaced=2@agent write=agent"},
+	// though the live one is dead, or was logged out
+	{"live=4=-10m anchor=1=-9h previous=3=-1h main:2=-2h dead", "hold/held div+2"},
+	{"live=4=-10m anchor=1=-9h previous=3=-1h main:3=-1h dead", "hold/held div+3"},
+	{"live=4=-10m anchor=1=-9h previous=3=-1h main:2=-2h ended=-1d", "login/needs_login div+2"},
+	// a login lives; one that lives shorter than the ones before, too
+	{"live=4=3h anchor=1=-9h previous=3=2h main:4=3h agent:2=1h",
+	 "refresh/planned send live=2 #+1 sup+4 anchor=* before=* displaced=4 settle=4 write=main"},
+	{"live=4=-10m anchor=1=-9h previous=3=-1h main:2=1h agent:4=-10m",
+	 "refresh/planned send live=2 #+1 sup+4 anchor=* before=* displaced=4 settle=4 "
+	 "write=agent"},
+	{"live=4=-10m anchor=1=-9h previous=3=-1h main:2=1h dead",
+	 "refresh/planned send live=2 #+1 sup+4 anchor=* before=* undead settle=4"},
+	{"live=4=-10m anchor=1=-9h previous=3=-1h main:2? dead",
+	 "refresh/planned send live=2 #+1 sup+4 anchor=? before=* undead settle=4 no-expiry"},
+	{"live=4=-10m anchor=1=-9h previous=3=-1h main:2=1h ended=-1d",
+	 "refresh/planned send live=2 #+1 sup+4 anchor=* before=* unended displaced=4 settle=4"},
+	// issued while our request was under way, it looks earlier than the answer
+	{"live=4=6h anchor=1=-9h previous=3=2h main:4=6h agent:2=5h",
+	 "adopt/planned live=2 #+1 sup+4 anchor=* before=* displaced=4 settle=4 write=main"},
+	// expired or not, an older clock believes it to live
+	{"live=4 anchor=1=-9h previous=3=2h main:4 agent:2=1h updated=2h",
+	 "none/failed div+2 clock"},
 };
 
 static const struct scene receipts[] = {
@@ -1298,6 +1342,7 @@ SCENE_TEST(back_off)
 SCENE_TEST(clock_wrong)
 SCENE_TEST(copies)
 SCENE_TEST(unknown_tokens)
+SCENE_TEST(forgotten)
 SCENE_TEST(receipts)
 SCENE_TEST(unknown_outcome)
 SCENE_TEST(fences)
@@ -1966,6 +2011,7 @@ int main(void)
 		cmocka_unit_test(test_clock_wrong),
 		cmocka_unit_test(test_copies),
 		cmocka_unit_test(test_unknown_tokens),
+		cmocka_unit_test(test_forgotten),
 		cmocka_unit_test(test_receipts),
 		cmocka_unit_test(test_unknown_outcome),
 		cmocka_unit_test(test_fences),

@@ -428,6 +428,7 @@ static struct account_record full_record(void)
 		.number = 14,
 		.anchor = {15, 16},
 		.anchor_before = {17, 18},
+		.previous = {19, 20},
 		.lifetime_s = 19,
 		.grant_expires_ms = 20,
 		.first_seen_ms = 21,
@@ -489,6 +490,7 @@ static void assert_same_record(const struct account_record *a, const struct acco
 	assert_int_equal(a->number, b->number);
 	assert_memory_equal(&a->anchor, &b->anchor, sizeof(a->anchor));
 	assert_memory_equal(&a->anchor_before, &b->anchor_before, sizeof(a->anchor));
+	assert_memory_equal(&a->previous, &b->previous, sizeof(a->previous));
 	assert_int_equal(a->n_superseded, b->n_superseded);
 	assert_memory_equal(a->superseded, b->superseded, a->n_superseded * sizeof(*a->superseded));
 	assert_int_equal(a->n_diverged, b->n_diverged);
@@ -708,6 +710,35 @@ static void member_is_needed(const struct secret *text, int i, int k, const char
 	}
 }
 
+// What version 0.1 did not write.
+static bool is_newer_than_0_1(const char *member)
+{
+	return string_equal(member, "expiries") || string_equal(member, "previous");
+}
+
+static void test_record_of_0_1(void **state)
+{
+	_cleanup_(account_record_free) struct account_record record = full_record();
+	_cleanup_free_ char *path = record_path(&record);
+
+	(void)state;
+	for (int purged = 0; purged <= 1; purged++) {
+		if (purged)
+			generation_free(&record.live);
+		record.ended_ms = 77;
+		assert_int_equal(account_record_save(&ledger, &record, NOW_MS), 0);
+		_cleanup_secret_ struct secret text = get_text(path);
+		_cleanup_json_ cJSON *json = json_parse(text.text, text.len);
+		cJSON_DeleteItemFromObject(json, "previous");
+		write_json(path, json);
+		struct account_record again = read_one();
+		assert_false(again.unreadable);
+		assert_int_equal(again.previous.issued_ms, purged ? 77 : record.live.issued_ms);
+		assert_int_equal(again.previous.expires_ms, purged ? 77 : record.live.expires_ms);
+		account_record_free(&again);
+	}
+}
+
 static void test_record_is_complete(void **state)
 {
 	_cleanup_(account_record_free) struct account_record record = full_record();
@@ -719,9 +750,8 @@ static void test_record_is_complete(void **state)
 	_cleanup_json_ cJSON *json = json_parse(text.text, text.len);
 	for (int i = 0; i < cJSON_GetArraySize(json); i++) {
 		const cJSON *member = cJSON_GetArrayItem(json, i);
-		if (string_equal(member->string, "expiries")) // since after 0.1.0
-			continue;
-		member_is_needed(&text, i, -1, path);
+		if (!is_newer_than_0_1(member->string))
+			member_is_needed(&text, i, -1, path);
 		for (int k = 0; cJSON_IsObject(member) && k < cJSON_GetArraySize(member); k++)
 			member_is_needed(&text, i, k, path);
 	}
@@ -943,6 +973,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_record_cut_everywhere, setup_created,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_record_of_0_1, setup_created, teardown),
 		cmocka_unit_test_setup_teardown(test_record_is_complete, setup_created, teardown),
 		cmocka_unit_test_setup_teardown(test_record_file_refused, setup_created, teardown),
 		cmocka_unit_test_setup_teardown(test_record_newer, setup_created, teardown),
