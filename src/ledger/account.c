@@ -367,19 +367,19 @@ static int record_read(const struct ledger *ledger, const char *key, struct acco
 static void report_unreadable(const struct ledger *ledger, const char *key, int error,
 			      char *message, struct problems *problems)
 {
-	_cleanup_free_ char *path = account_path(ledger, key, ".json");
+	_cleanup_free_ char *path = account_path(ledger, key, ".json"), *word = shell_quoted(path);
 	bool newer = error == -EPROTONOSUPPORT;
 	char *fix;
 
 	if (newer)
 		fix = xasprintf("install that version again");
 	else if (error == -EPERM)
-		fix = xasprintf("make it a file of your own again: chown, chmod 600 %s", path);
+		fix = xasprintf("make it a file of your own again: chown, chmod 600 %s", word);
 	else
 		fix = xasprintf(
 			"restore %s from a backup; as the last resort move it away: the account is "
 			"then adopted from the stores",
-			path);
+			word);
 	problem_add(problems, SEVERITY_ERROR, newer ? "ledger_newer" : "ledger_unreadable", path,
 		    NULL, message, fix)
 		->needs_person = true;
