@@ -120,6 +120,22 @@ static ssize_t find_own_main(const struct account *a)
 	return first;
 }
 
+// A login that the ledger does not know yet may stand in OpenClaw's main store, too, where nobody could look: refreshed for
+// the agent alone, it would be spent there.
+static bool may_stand_in_main(const struct grouping *g, const struct account *a)
+{
+	const struct store *main = main_store(g);
+	bool hidden = main && (main->state == STORE_UNREADABLE || main->state == STORE_REFUSED ||
+			       main->state == STORE_RETIRED ||
+			       store_has_bad_entry(main, a->record.profile));
+
+	for (size_t i = 0; hidden && i < a->n_members; i++)
+		if (!a->members[i].fixed &&
+		    !account_knows(a, a->members[i].copy->credential.fingerprint))
+			return true;
+	return false;
+}
+
 static void settle_own(const struct grouping *g, struct account *a)
 {
 	const struct store *was = grouping_store(g, a->record.main_store);
@@ -127,6 +143,8 @@ static void settle_own(const struct grouping *g, struct account *a)
 
 	if (was && was->state != STORE_OK && !was->served)
 		a->main_trouble = "its main store cannot be read";
+	else if (may_stand_in_main(g, a))
+		a->main_trouble = "the main store cannot be read, and may hold the same login";
 	else if (at >= 0 && !is_logged_out(was, a))
 		a->main = &a->members[0];
 	if (!a->main)

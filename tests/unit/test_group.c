@@ -386,6 +386,12 @@ static const struct scene mains[] = {
 	// write
 	{"main=1/alice a=retired:1/alice", "base<alice> trouble main* a-"},
 	{"main=1/alice a=retired:2/bob", "base<alice> main* | own<bob> trouble a-"},
+	// … nor may another's login be refreshed for an agent alone, unless the ledger knows it as its own
+	{"rec=1/alice@main main=refused a=2/bob", "base<alice> trouble | own<bob> trouble a"},
+	{"rec=1/alice@main main=bad a=2/bob", "base<alice> trouble main- | own<bob> trouble a"},
+	{"rec=1/alice@main own=2/bob@a main=refused a=3/bob",
+	 "base<alice> trouble | own<bob> trouble a"},
+	{"rec=1/alice@main own=2/bob@a main=refused a=2/bob", "base<alice> trouble | own<bob> a*"},
 	// nobody shows it
 	{"rec=1/alice@main main=empty", "base<alice>"},
 	{"rec=1/alice@main main=unreadable", "base<alice> trouble"},
@@ -570,6 +576,8 @@ static void test_hands_off(void **state)
 		"main=github-copilot:1/alice",
 		"main=blank a=1/alice",
 		"rec=1/alice@main main=blank a=1/alice",
+		"rec=1/alice@main main=refused a=2/bob",
+		"rec=1/alice@main own=2/bob@a main=refused a=3/bob",
 	};
 
 	(void)state;
