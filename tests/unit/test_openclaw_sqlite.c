@@ -927,6 +927,22 @@ static void test_write_into_replaced_file(void **state)
 	}
 }
 
+// One that became a link after it was looked at.
+static void test_write_follows_no_link(void **state)
+{
+	_cleanup_free_ char *link = xasprintf("%s.link", agent_database);
+	struct store store = store_at(link, ROLE_AGENT);
+	enum store_result result;
+
+	(void)state;
+	make_login(agent_database, modes[0]);
+	assert_int_equal(symlink(agent_database, link), 0);
+	assert_true(openclaw_sqlite_prove(&store) < 0);
+	assert_true(write_second(&store, &result) < 0);
+	assert_query(agent_database,
+		     "SELECT store_json LIKE '%FAKE-REFRESH-2%' FROM auth_profile_store", "0");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -950,6 +966,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_write_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write_while_locked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write_into_replaced_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_write_follows_no_link, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("openclaw_sqlite", tests, NULL, NULL);

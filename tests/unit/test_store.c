@@ -18,7 +18,7 @@
 
 #include "base/clock.h"
 #include "config/config.h"
-#include "store/store.h"
+#include "store/openclaw_json.h"
 
 #define DAY_2026_MS INT64_C(1796073857123) // 2026-11-30T21:24:17.123Z
 #define NEW_MS	    INT64_C(1796160257456) // a day later
@@ -1083,6 +1083,32 @@ static void test_symlink_and_mode(void **state)
 	assert_int_equal(unlink(link), 0);
 }
 
+// Whoever looks up a store has found it to be no link. One that becomes a link after that is not followed either.
+static void test_link_is_not_followed(void **state)
+{
+	_cleanup_free_ char *real = in_directory("real.json"), *link = in_directory("link.json");
+	_cleanup_stores_ struct stores stores = store_of(SOUND("A", "R"));
+	_cleanup_problems_ struct problems problems = {};
+	_cleanup_secret_ struct secret access = secret_of("NEW-A");
+	struct swapper yes = {.allow = true};
+	struct store_change change = {.profile = "a:b",
+				      .provider = "xai",
+				      .access = &access,
+				      .may_overwrite = may_overwrite,
+				      .arg = &yes};
+
+	(void)state;
+	write_file(real, SOUND("A", "R"), strlen(SOUND("A", "R")), 0600);
+	assert_int_equal(symlink("real.json", link), 0);
+	free(stores.list->target);
+	stores.list->target = xstrdup(link);
+	assert_int_equal(openclaw_json_write(stores.list, &change, 1, NULL), -ELOOP);
+	assert_file(real, SOUND("A", "R"));
+	openclaw_json_read(stores.list, &config, &problems);
+	assert_int_equal(stores.list->state, STORE_UNREADABLE);
+	assert_int_equal(unlink(link), 0);
+}
+
 static void test_several_changes(void **state)
 {
 	_cleanup_free_ char *text = quoted(xstrdup(
@@ -1426,6 +1452,7 @@ int main(void)
 		cmocka_unit_test(test_changed_meanwhile),
 		cmocka_unit_test(test_retired_is_dead),
 		cmocka_unit_test(test_symlink_and_mode),
+		cmocka_unit_test(test_link_is_not_followed),
 		cmocka_unit_test(test_several_changes),
 		cmocka_unit_test(test_stage),
 		cmocka_unit_test(test_group),
