@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <limits.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -27,6 +28,12 @@ void cleanup_close(int *fd)
 		close(*fd);
 	*fd = -1;
 	errno = saved;
+}
+
+void cleanup_directory(DIR **directory)
+{
+	if (*directory)
+		closedir(*directory);
 }
 
 // stdio may allocate, and there is nothing left to allocate.
@@ -139,6 +146,18 @@ bool string_ends(const char *s, const char *suffix)
 	size_t len = s ? strlen(s) : 0, n = strlen(suffix);
 
 	return s && len >= n && strcmp(s + len - n, suffix) == 0;
+}
+
+char *string_trimmed(const char *s)
+{
+	static const char white[] = " \t\r\n\v\f";
+	size_t len;
+
+	s += strspn(s, white);
+	len = strlen(s);
+	while (len > 0 && strchr(white, s[len - 1]))
+		len--;
+	return xstrndup(s, len);
 }
 
 size_t utf8_decode(const char *text, uint32_t *ret_code)
@@ -340,6 +359,40 @@ char *path_real(const char *path)
 		return NULL;
 	}
 	return xstrdup(real);
+}
+
+char *path_absolute(const char *path)
+{
+	_cleanup_free_ char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);
+
+	return here ? path_join(here, path) : xstrdup(path);
+}
+
+char *environment(const char *name)
+{
+	const char *value = getenv(name);
+	_cleanup_free_ char *text = value ? string_trimmed(value) : NULL;
+
+	return string_empty(text) ? NULL : TAKE_PTR(text);
+}
+
+char *environment_home(const char *name)
+{
+	_cleanup_free_ char *value = environment(name);
+
+	if (string_equal(value, "undefined") || string_equal(value, "null"))
+		return NULL;
+	return TAKE_PTR(value);
+}
+
+char *home_directory(void)
+{
+	_cleanup_free_ char *home = environment_home("HOME");
+	const struct passwd *user = home ? NULL : getpwuid(geteuid());
+
+	if (user)
+		home = xstrdup(user->pw_dir);
+	return home ? path_absolute(home) : NULL;
 }
 
 char *path_expand(const char *path, const char *home)

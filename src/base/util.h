@@ -12,6 +12,7 @@
 #ifndef BASE_UTIL_H
 #define BASE_UTIL_H
 
+#include <dirent.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,8 +28,11 @@
 void cleanup_free(void *pointer_to_pointer);
 void cleanup_close(int *fd);
 
+void cleanup_directory(DIR **directory);
+
 #define _cleanup_free_  _cleanup_(cleanup_free)
 #define _cleanup_close_ _cleanup_(cleanup_close)
+#define _cleanup_directory_ _cleanup_(cleanup_directory)
 
 // Take the value out of a variable that has a cleanup attribute.
 #define TAKE_PTR(p)                                                                                \
@@ -63,6 +67,7 @@ bool string_equal(const char *a, const char *b); // NULL equals only NULL
 bool string_empty(const char *s);                // NULL or ""
 bool string_starts(const char *s, const char *prefix);
 bool string_ends(const char *s, const char *suffix);
+char *string_trimmed(const char *s);             // without white space at its ends
 
 // The bytes of the UTF-8 sequence at `s` and its code point; 0 if it is not valid (RFC 3629: no overlong forms, no
 // surrogates, nothing over U+10FFFF). The terminating NUL ends every sequence.
@@ -91,6 +96,14 @@ const char *path_basename(const char *path);
 char *shell_quoted(const char *word);
 // realpath(3) in three system calls instead of one per component; NULL with errno. Free it.
 char *path_real(const char *path);
+char *path_absolute(const char *path);           // from where we are, if it is relative
+// An environment variable, trimmed; NULL if it is unset or empty.
+char *environment(const char *name);
+// The user's home: $HOME, unless a careless script made "undefined" or "null" of it, made absolute (as OpenClaw reads
+// it: facts, openclaw-json-store.md 1), else passwd's; NULL if there is none at all.
+char *home_directory(void);
+// As environment(), for a variable that names a home.
+char *environment_home(const char *name);
 // "~" and "~/x" and a leading "$HOME" become `home`; anything else is copied.
 char *path_expand(const char *path, const char *home);
 

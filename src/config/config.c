@@ -4,7 +4,6 @@
 // outside of `providers`.
 #include <errno.h>
 #include <fnmatch.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -101,11 +100,12 @@ static int read_role(struct reader *reader, config_setting_t *setting, const str
 	int r = read_choice(reader, setting, rule, &choice);
 
 	if (r == 0)
-		*(enum store_role *)target = choice == 0 ? ROLE_AGENT : ROLE_EXTERNAL;
+		*(enum store_role *)target =
+			(enum store_role[]){ROLE_AGENT, ROLE_EXTERNAL, ROLE_MAIN}[choice];
 	return r;
 }
 
-static const char *const roles[] = {"agent", "external", NULL};
+static const char *const roles[] = {"agent", "external", "main", NULL};
 
 static const struct rule store_rules[] = {
 	{"path", read_path, offsetof(struct config_store, path)},
@@ -185,17 +185,6 @@ static void set_defaults(struct config *config)
 		*array_add(&config->providers, &config->n_providers) = presets[i];
 }
 
-static char *find_home(void)
-{
-	const char *home = getenv("HOME");
-	const struct passwd *user;
-
-	if (home && *home == '/')
-		return xstrdup(home);
-	user = getpwuid(geteuid());
-	return user ? xstrdup(user->pw_dir) : NULL;
-}
-
 static char *user_file(const char *home)
 {
 	const char *xdg = getenv("XDG_CONFIG_HOME");
@@ -264,7 +253,7 @@ int config_load(const char *path, struct config *ret, char **ret_error)
 {
 	_cleanup_(config_free) struct config config = {0};
 	_cleanup_(source_free) struct source source = {0};
-	_cleanup_free_ char *home = find_home();
+	_cleanup_free_ char *home = home_directory();
 	struct reader reader = {.config = &config, .source = &source, .home = home};
 	int r;
 

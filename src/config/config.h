@@ -16,7 +16,7 @@
 struct config_store {
 	char *path; // expanded, absolute
 	enum store_format format;
-	enum store_role role; // agent or external
+	enum store_role role; // agent, external or main
 };
 
 struct config {

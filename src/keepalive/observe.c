@@ -339,6 +339,8 @@ int observe(const struct config *config, const struct policy *policy, const stru
 	for (size_t i = 0; i < ret->receipts.n; i++)
 		ret->receipts.list[i].elsewhere = is_elsewhere(ret, &ret->receipts.list[i]);
 	bar_what_is_unsafe(ret, policy, ledger);
+	if (ret->stores.unlisted && !ret->barred)
+		ret->barred = xstrdup("the agents' stores cannot all be found");
 	struct policy ours = *policy;
 	if (ret->barred)
 		ours.barred = ret->barred;

@@ -11,7 +11,6 @@
 // After fsync has failed once, the kernel may have dropped the dirty pages and the next fsync
 // succeeds with nothing written. So from fsync on a failure throws the temp file away, and a
 // repeated commit stages anew.
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
@@ -336,12 +335,6 @@ static void sweep_entry(int directory, const char *name)
 		unlinkat(directory, name, 0);
 }
 
-static void cleanup_directory(DIR **directory)
-{
-	if (*directory)
-		closedir(*directory);
-}
-
 // What a swap left undone may be somebody's login.
 static bool is_left(const char *name, const char *target)
 {
@@ -354,7 +347,7 @@ static bool is_left(const char *name, const char *target)
 void atomic_sweep(const char *target)
 {
 	_cleanup_free_ char *parent = path_dirname(target);
-	_cleanup_(cleanup_directory) DIR *directory = opendir(parent);
+	_cleanup_directory_ DIR *directory = opendir(parent);
 
 	if (!directory) // nor is a listing that ends early an error: what is left is swept later
 		return;

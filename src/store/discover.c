@@ -10,20 +10,19 @@
 // (facts: openclaw-json-store.md 1; openclaw-sqlite-store.md 1.4)
 #include "store/store.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "config/config.h"
 #include "store/openclaw_config.h"
 #include "store/safe_path.h"
 #include "store/openclaw_sqlite.h"
 
-#define STORE_FILE "auth-profiles.json"
-#define PATH_SHOWN 1024
+#define STORE_FILE     "auth-profiles.json"
+#define AGENT_DATABASE "openclaw-agent.sqlite"
+#define STATE_DATABASE "state/openclaw.sqlite"
+#define PATH_SHOWN     1024
 
 // A path where a store may be.
 struct candidate {
@@ -60,54 +59,13 @@ static void complain(struct problems *problems, enum severity severity, const ch
 
 // ---- the state directory
 
-static char *environment(const char *name)
-{
-	const char *value = getenv(name);
-	size_t len;
-
-	if (!value)
-		return NULL;
-	value += strspn(value, " \t\r\n");
-	len = strlen(value);
-	while (len > 0 && strchr(" \t\r\n", value[len - 1]))
-		len--;
-	return len > 0 ? xstrndup(value, len) : NULL;
-}
-
-// As environment(), but what a careless script makes of an unset variable counts as unset.
-static char *environment_home(const char *name)
-{
-	_cleanup_free_ char *value = environment(name);
-
-	if (string_equal(value, "undefined") || string_equal(value, "null"))
-		return NULL;
-	return TAKE_PTR(value);
-}
-
-static char *absolute(const char *path)
-{
-	_cleanup_free_ char *here = NULL;
-
-	if (path[0] == '/')
-		return xstrdup(path);
-	here = getcwd(NULL, 0);
-	return here ? path_join(here, path) : xstrdup(path);
-}
-
 // OpenClaw's home; NULL if there is none at all.
 static char *find_home(void)
 {
-	_cleanup_free_ char *own = environment_home("OPENCLAW_HOME"),
-			    *home = environment_home("HOME");
-	_cleanup_free_ char *expanded = NULL;
-	const struct passwd *user;
+	_cleanup_free_ char *own = environment_home("OPENCLAW_HOME"), *home = home_directory();
+	_cleanup_free_ char *expanded = own ? path_expand(own, home) : NULL;
 
-	if (!home) {
-		user = getpwuid(geteuid());
-		home = user ? xstrdup(user->pw_dir) : NULL;
-	}
-	expanded = own ? path_expand(own, home) : TAKE_PTR(home);
-	return expanded ? absolute(expanded) : NULL;
+	return expanded ? path_absolute(expanded) : TAKE_PTR(home);
 }
 
 static char *find_default_state_dir(const char *home)
@@ -135,7 +93,7 @@ static int find_state_dir(const struct config *config, const char *home, char **
 		return 0;
 	}
 	expanded = config->state_dir ? xstrdup(config->state_dir) : path_expand(variable, home);
-	path = absolute(expanded);
+	path = path_absolute(expanded);
 	if (stat(path, &st) < 0)
 		return -errno;
 	if (!S_ISDIR(st.st_mode))
@@ -174,37 +132,67 @@ static void add_candidate(struct candidates *candidates, enum store_role role,
 	candidate->role = role;
 }
 
-static void cleanup_directory(DIR **directory)
+// What cannot be listed is unread, not empty.
+static void say_unlisted(const char *agents, int error, struct stores *stores,
+			 struct problems *problems)
 {
-	if (*directory)
-		closedir(*directory);
+	stores->unlisted = true;
+	complain(problems, SEVERITY_ERROR, "store_unreadable", agents,
+		 xasprintf(": %s", strerror(error)),
+		 "make it a directory that the user of this program can read");
 }
 
-static void add_agent_directories(struct candidates *candidates, const char *state_dir,
-				  struct problems *problems)
+static void add_agent_directories(struct candidates *candidates, enum store_role role_of_main,
+				  struct stores *stores, struct problems *problems)
 {
-	_cleanup_free_ char *agents = path_join(state_dir, "agents");
-	_cleanup_(cleanup_directory) DIR *directory = opendir(agents);
-	const struct dirent *entry;
+	_cleanup_free_ char *agents = path_join(stores->state_dir, "agents");
+	_cleanup_directory_ DIR *directory = opendir(agents);
 
 	if (!directory) {
 		if (errno != ENOENT)
-			complain(problems, SEVERITY_ERROR, "store_unreadable", agents,
-				 xasprintf(": %s", strerror(errno)),
-				 "make it a directory that the user of this program can read");
+			say_unlisted(agents, errno, stores, problems);
 		return;
 	}
-	while ((entry = readdir(directory))) {
+	for (;;) {
 		_cleanup_free_ char *agent = NULL, *path = NULL;
+		const struct dirent *entry;
 
+		errno = 0;
+		entry = readdir(directory);
+		if (!entry && errno)
+			say_unlisted(agents, errno, stores, problems);
+		if (!entry)
+			return;
 		if (entry->d_name[0] == '.')
 			continue;
 		agent = path_join(agents, entry->d_name);
 		path = path_join(agent, "agent");
 		add_candidate(candidates,
-			      string_equal(entry->d_name, "main") ? ROLE_MAIN : ROLE_AGENT, path,
+			      string_equal(entry->d_name, "main") ? role_of_main : ROLE_AGENT, path,
 			      entry->d_name);
 	}
+}
+
+static bool holds(const char *directory, const char *name)
+{
+	_cleanup_free_ char *path = path_join(directory, name);
+	struct stat st;
+
+	return stat(path, &st) == 0;
+}
+
+// Where OpenClaw's main agent is, if not in agents/main. 2026.6.1 does not ask these variables, and the second is another
+// program's, too: an empty directory says nothing.
+static char *find_moved_main(const char *home)
+{
+	_cleanup_free_ char *own = environment("OPENCLAW_AGENT_DIR"),
+			    *shared = environment("PI_CODING_AGENT_DIR");
+	_cleanup_free_ char *expanded = own || shared ? path_expand(own ?: shared, home) : NULL;
+	_cleanup_free_ char *directory = expanded ? path_absolute(expanded) : NULL;
+
+	return directory && (holds(directory, STORE_FILE) || holds(directory, AGENT_DATABASE))
+		       ? TAKE_PTR(directory)
+		       : NULL;
 }
 
 static void add_listed_agents(struct candidates *candidates, const char *state_dir,
@@ -241,31 +229,42 @@ static char *guess_agent(const char *path)
 		path_basename(string_equal(path_basename(directory), "agent") ? above : directory));
 }
 
-static void add_configured(struct candidates *candidates, const struct config *config)
+// Main's, or all others, which come after those that were found.
+static void add_configured(struct candidates *candidates, const struct config *config, bool mains)
 {
 	for (size_t i = 0; i < config->n_stores; i++) {
 		const struct config_store *named = &config->stores[i];
-		struct candidate *candidate = array_add(&candidates->list, &candidates->n);
+		struct candidate *candidate;
 
+		if ((named->role == ROLE_MAIN) != mains)
+			continue;
+		candidate = array_add(&candidates->list, &candidates->n);
 		candidate->path = xstrdup(named->path);
 		candidate->format = named->format;
 		candidate->role = named->role;
-		candidate->agent = named->role == ROLE_EXTERNAL ? NULL : guess_agent(named->path);
+		candidate->agent = named->role == ROLE_EXTERNAL ? NULL
+				   : mains			? xstrdup("main")
+								: guess_agent(named->path);
 		candidate->configured = true;
 	}
 }
 
-static void find_candidates(const char *state_dir, const char *home, const struct config *config,
+static void find_candidates(struct stores *stores, const char *home, const struct config *config,
 			    struct candidates *candidates, struct problems *problems)
 {
-	if (state_dir) {
-		add_agent_directories(candidates, state_dir, problems);
-		add_listed_agents(candidates, state_dir, home, config, problems);
+	add_configured(candidates, config, true);
+	if (stores->state_dir) {
+		_cleanup_free_ char *main = find_moved_main(home);
+		if (main)
+			add_candidate(candidates, ROLE_MAIN, main, "main");
+		add_agent_directories(candidates, candidates->n > 0 ? ROLE_AGENT : ROLE_MAIN,
+				      stores, problems);
+		add_listed_agents(candidates, stores->state_dir, home, config, problems);
 		if (candidates->n > 0)
 			qsort(candidates->list, candidates->n, sizeof(*candidates->list),
 			      compare_candidates);
 	}
-	add_configured(candidates, config);
+	add_configured(candidates, config, false);
 }
 
 // ---- stores
@@ -364,9 +363,6 @@ static void add_store(struct stores *stores, const struct candidate *candidate,
 }
 
 // ---- databases
-
-#define AGENT_DATABASE "openclaw-agent.sqlite"
-#define STATE_DATABASE "state/openclaw.sqlite"
 
 // A directory whose database was looked at.
 struct database {
@@ -508,6 +504,27 @@ static void retire_store(struct store *store, const struct databases *databases,
 		 "`openclaw doctor --fix` imports what it has not yet, and clears it away");
 }
 
+// Agents, and no main: there may be none, or it is where only OpenClaw's environment says. Then it would be left with a
+// token that was spent for the agents' sake.
+static void say_no_main(const struct stores *stores, const struct config *config,
+			struct problems *problems)
+{
+	bool agents = false;
+
+	for (size_t i = 0; i < stores->n; i++) {
+		if (stores->list[i].role == ROLE_MAIN || stores->list[i].role == ROLE_SHARED)
+			return;
+		agents |= stores->list[i].role == ROLE_AGENT;
+	}
+	if (!agents || !stores->state_dir || stores->unlisted || config->n_stores > 0)
+		return;
+	complain(problems, SEVERITY_WARNING, "main_missing", stores->state_dir,
+		 xstrdup(": agents have stores here, and main has none; does OpenClaw keep it "
+			 "elsewhere (OPENCLAW_AGENT_DIR)?"),
+		 "then name it in `stores` of oauth-keepalive.conf: { path = "
+		 "\".../auth-profiles.json\"; role = \"main\"; }");
+}
+
 int discover_stores(const struct config *config, struct stores *ret, struct problems *problems)
 {
 	_cleanup_(candidates_free) struct candidates candidates = {};
@@ -522,10 +539,11 @@ int discover_stores(const struct config *config, struct stores *ret, struct prob
 		*ret = stores;
 		return 0;
 	}
-	find_candidates(stores.state_dir, home, config, &candidates, problems);
+	find_candidates(&stores, home, config, &candidates, problems);
 	add_databases(&stores, &candidates, &databases);
 	for (size_t i = 0; i < candidates.n; i++)
 		add_store(&stores, &candidates.list[i], problems);
+	say_no_main(&stores, config, problems);
 	for (size_t i = 0; i < stores.n; i++)
 		retire_store(&stores.list[i], &databases, problems);
 	for (size_t i = 0; i < stores.n; i++)

@@ -26,31 +26,21 @@ void openclaw_agents_free(struct openclaw_agents *agents)
 	*agents = (struct openclaw_agents){};
 }
 
-static char *trimmed(const char *s)
-{
-	size_t len;
-
-	while (isspace((unsigned char)*s))
-		s++;
-	len = strlen(s);
-	while (len > 0 && isspace((unsigned char)s[len - 1]))
-		len--;
-	return xstrndup(s, len);
-}
-
-// OpenClaw's normalizeAgentId: "Code & Review!" -> "code-review"; nothing left -> "main".
+// OpenClaw's normalizeAgentId: "Code & Review!" -> "code-review"; nothing left -> "main". Whatever stands between two
+// characters that are fine becomes one dash, beside those that stood there.
 static char *normalise_id(const char *id)
 {
-	_cleanup_free_ char *text = trimmed(id);
+	_cleanup_free_ char *text = string_trimmed(id);
 	char *out = text, *start = text;
+	bool between = false;
 
 	for (const char *p = text; *p; p++) {
 		char c = (char)tolower((unsigned char)*p);
+		bool fine = strchr("abcdefghijklmnopqrstuvwxyz0123456789_-", c);
 
-		if (strchr("abcdefghijklmnopqrstuvwxyz0123456789_-", c))
-			*out++ = c;
-		else if (p == text || out[-1] != '-')
-			*out++ = '-';
+		if (fine || !between)
+			*out++ = fine ? c : '-';
+		between = !fine;
 	}
 	while (start < out && *start == '-')
 		start++;
@@ -127,12 +117,11 @@ static int read_text(const char *path, struct secret *ret)
 
 static char *config_path(const char *state_dir, const char *home)
 {
-	const char *named = getenv("OPENCLAW_CONFIG_PATH");
-	_cleanup_free_ char *text = trimmed(named ? named : "");
+	_cleanup_free_ char *text = environment("OPENCLAW_CONFIG_PATH");
 	_cleanup_free_ char *path = path_join(state_dir, "openclaw.json");
 	struct stat st;
 
-	if (!string_empty(text))
+	if (text)
 		return path_expand(text, home);
 	if (stat(path, &st) == 0)
 		return TAKE_PTR(path);
@@ -143,7 +132,7 @@ static char *config_path(const char *state_dir, const char *home)
 static bool take_agent(const cJSON *entry, const char *home, struct openclaw_agents *agents)
 {
 	const char *id = json_text(entry, "id"), *named = json_text(entry, "agentDir");
-	_cleanup_free_ char *text = trimmed(named ? named : "");
+	_cleanup_free_ char *text = string_trimmed(named ? named : "");
 	_cleanup_free_ char *directory = path_expand(text, home);
 	struct openclaw_agent *agent;
 

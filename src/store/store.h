@@ -76,6 +76,7 @@ struct store {
 
 struct stores {
 	char *state_dir; // OpenClaw's state directory, real path; NULL if there is none
+	bool unlisted;   // its agents could not all be listed: there may be stores, main's among them, that are not here
 	bool fences;     // its OpenClaw is of 2026.9.4 or later: a refresh of its own that fails loses the login
 	struct store *list; // the shared one and the agents' databases, then JSON: main first, then agents by name, then those of the configuration
 	size_t n;
@@ -85,8 +86,8 @@ const char *store_role_name(enum store_role role);     // "main" "agent" "extern
 const char *store_format_name(enum store_format format); // "openclaw-json"
 
 // Find the stores: OpenClaw's state directory (config->state_dir if set; else as OpenClaw resolves it from
-// OPENCLAW_STATE_DIR, OPENCLAW_HOME, HOME: facts 1), agents/main, agents/*, agents.list[].agentDir of
-// openclaw.json, and the configuration's `stores`. Names of one target count once. Every store is read; what is
+// OPENCLAW_STATE_DIR, OPENCLAW_HOME, HOME: facts 1), main's (agents/main, or what OPENCLAW_AGENT_DIR, else
+// PI_CODING_AGENT_DIR, or the configuration says), agents/*, agents.list[].agentDir of openclaw.json, and the configuration's `stores`. Names of one target count once. Every store is read; what is
 // wrong with one is a problem, never an error. -ENOENT if a state directory was named and is not there.
 int discover_stores(const struct config *config, struct stores *ret, struct problems *problems);
 

@@ -179,6 +179,31 @@ shows store_unreadable error 3 .
 echo '{"version": 1, "profiles": []}' >"$(store a)"
 shows store_wrong_shape error 3 .
 
+# Agents that cannot all be listed are unread, not gone: nothing is sent for those that were seen, and none is main.
+if strace -qq -e inject=getpid:signal=SIGCONT:when=1 -o /dev/null true 2>/dev/null; then
+	for call in 1 2; do
+		state "" 30m
+		reset_posts
+		# shellcheck disable=SC2034 # keeper uses it
+		UNDER=(strace -qq -o /dev/null -P "$STATE/agents" -e trace=getdents64
+			-e inject=getdents64:error=EIO:when=$call)
+		shows store_unreadable error 3 .
+		UNDER=()
+		expect_posts 0
+	done
+fi
+
+# Main is where only OpenClaw's environment says. Both remedies: the variable, and the configuration.
+state ""
+mkdir "$HOME/own"
+mv "$(store main)" "$HOME/own/"
+shows main_missing warning 0 'role = "main"'
+OPENCLAW_AGENT_DIR=$HOME/own keeper status -j
+expect_field '[.problems[].code, (.accounts[0].copies[0] | .role, (.store | split("/") | .[-2]))] | join(" ")' "main own"
+CONFIG='stores = ( { path = "~/own/auth-profiles.json"; role = "main"; } );'
+silent main_missing
+expect_field '.accounts[0].copies[0] | .role, (.store | split("/") | .[-2])' "$(printf 'main\nown')"
+
 # Who else can write there could turn a token elsewhere. The command that is advised closes it.
 state ""
 for open in "store_unsafe $(store a)" "state_dir_unsafe $STATE" "lock_directory $STATE/locks/oauth-refresh"; do

@@ -434,7 +434,7 @@ static const struct {
 	 "1: `fence`: is none of the words known here; write one of: \"recover\" \"report\""},
 	{CORP("encoding = \"xml\";"),
 	 "2: `providers[0].encoding`: is none of the words known here"},
-	{"stores = ( { path = \"/x\"; role = \"main\"; } );",
+	{"stores = ( { path = \"/x\"; role = \"shared\"; } );",
 	 "1: `stores[0].role`: is none of the words"},
 	{"stores = ( { path = \"/x\"; format = \"codex-cli\"; } );",
 	 "1: `stores[0].format`: is not supported in this version; write \"openclaw-json\""},

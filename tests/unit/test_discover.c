@@ -3,6 +3,8 @@
 // Which files are the stores: state directory, agents, openclaw.json, configuration; links of every
 // kind; and stores that SQLite has replaced. Every test has a home of its own.
 
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -18,6 +20,44 @@
 #include "config/config.h"
 #include "store/store.h"
 
+// ---- a file system that fails
+
+static struct {
+	int entries;	      // so many are listed, then EIO; -1: all
+	const char *unopened; // what ends so cannot be opened: no descriptor is left
+} fault = {.entries = -1};
+
+struct dirent *readdir(DIR *directory)
+{
+	struct dirent *(*real)(DIR *) = (struct dirent * (*)(DIR *)) dlsym(RTLD_NEXT, "readdir");
+
+	if (fault.entries < 0)
+		return real(directory);
+	if (fault.entries-- > 0)
+		return real(directory);
+	fault.entries = 0;
+	errno = EIO;
+	return NULL;
+}
+
+int open(const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+
+	if (flags & O_CREAT) {
+		va_list args;
+
+		va_start(args, flags);
+		mode = va_arg(args, mode_t);
+		va_end(args);
+	}
+	if (fault.unopened && string_ends(path, fault.unopened)) {
+		errno = EMFILE;
+		return -1;
+	}
+	return openat(AT_FDCWD, path, flags, mode);
+}
+
 #define EMPTY_STORE "{\"version\":1,\"profiles\":{}}\n"
 #define ONE_LOGIN                                                                                  \
 	"{\"version\":1,\"profiles\":{\"xai:default\":{\"type\":\"oauth\",\"provider\":\"xai\","   \
@@ -31,7 +71,8 @@ static struct problems problems;
 static void clear_environment(void)
 {
 	static const char *const names[] = {"OPENCLAW_HOME", "OPENCLAW_STATE_DIR",
-					    "OPENCLAW_CONFIG_PATH"};
+					    "OPENCLAW_CONFIG_PATH", "OPENCLAW_AGENT_DIR",
+					    "PI_CODING_AGENT_DIR"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		unsetenv(names[i]);
@@ -318,6 +359,113 @@ static void test_agents(void **state)
 	assert_int_equal(stores.list[2].mode, 0600);
 }
 
+// A listing that breaks off is unread, not short: none of what was seen may take main's place.
+static void test_listing_breaks_off(void **state)
+{
+	(void)state;
+	make(".openclaw/agents/main/agent/auth-profiles.json", EMPTY_STORE);
+	make(".openclaw/agents/work/agent/auth-profiles.json", EMPTY_STORE);
+	make(".openclaw/agents/home/agent/auth-profiles.json", EMPTY_STORE);
+	for (int entries = 0; entries <= 5; entries++) { // "." and ".." among them
+		fault.entries = entries;
+		discover();
+		fault.entries = -1;
+		assert_true(stores.unlisted);
+		assert_problem("store_unreadable", SEVERITY_ERROR, "agents: Input/output error");
+	}
+	discover();
+	assert_false(stores.unlisted);
+	assert_int_equal(stores.n, 3);
+	assert_no_problem();
+	_cleanup_free_ char *agents = path_join(home, ".openclaw/agents"),
+			    *away = path_join(home, ".openclaw/away");
+	assert_int_equal(rename(agents, away), 0);
+	discover();
+	assert_false(stores.unlisted); // nobody is there yet
+	assert_no_problem();
+	assert_int_equal(symlink("agents", agents), 0);
+	discover();
+	assert_true(stores.unlisted);
+	assert_problem("store_unreadable", SEVERITY_ERROR, "agents: Too many levels");
+	assert_int_equal(unlink(agents), 0);
+}
+
+// OpenClaw's main agent is where these variables say; agents/main is one like any other then.
+static void test_moved_main(void **state)
+{
+	static const struct {
+		const char *own, *shared, *main;
+	} rows[] = {
+		{NULL, NULL, "main main .openclaw/agents/main/agent"},
+		{"H/own", NULL, "main main own"},
+		{" ~/own ", "H/pi", "main main own"},
+		{NULL, "H/pi", "main main pi"},
+		{"", "H/pi", "main main pi"},
+		{"H/nothing-in-it", NULL, "main main .openclaw/agents/main/agent"},
+		{"H/own", "H/nothing-in-it", "main main own"},
+		{"H/.openclaw/agents/main/agent", NULL, "main main .openclaw/agents/main/agent"},
+	};
+
+	(void)state;
+	make(".openclaw/agents/main/agent/auth-profiles.json", EMPTY_STORE);
+	make(".openclaw/agents/work/agent/auth-profiles.json", EMPTY_STORE);
+	make("own/auth-profiles.json", EMPTY_STORE);
+	make("pi/auth-profiles.json", EMPTY_STORE);
+	make("nothing-in-it/auth.json", "{}");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_free_ char *all = NULL;
+		bool moved = !strstr(rows[i].main, "agents/main");
+
+		set("OPENCLAW_AGENT_DIR", rows[i].own);
+		set("PI_CODING_AGENT_DIR", rows[i].shared);
+		discover();
+		all = describe();
+		if (!string_starts(all, rows[i].main))
+			fail_msg("row %zu: %s", i, all);
+		assert_int_equal(stores.n, moved ? 3 : 2);
+		for (size_t k = 1; k < stores.n; k++)
+			assert_int_equal(stores.list[k].role, ROLE_AGENT);
+		assert_no_problem();
+	}
+	// With SQLite, too.
+	set("PI_CODING_AGENT_DIR", NULL);
+	set("OPENCLAW_AGENT_DIR", "H/database");
+	make_database("database/openclaw-agent.sqlite", AGENT_DATABASE(AGENT_ROW));
+	discover();
+	assert_int_equal(stores.list[0].role, ROLE_MAIN);
+	assert_int_equal(stores.list[0].format, STORE_OPENCLAW_SQLITE);
+	assert_string_equal(stores.list[0].agent, "main");
+	clear_environment();
+}
+
+// Where the timer does not have the variable it is said, and the configuration can say it.
+static void test_main_is_missed(void **state)
+{
+	_cleanup_free_ char *outside = make_file("own/auth-profiles.json", EMPTY_STORE);
+	struct config_store named = {.path = outside, .role = ROLE_MAIN};
+
+	(void)state;
+	make(".openclaw/agents/work/agent/auth-profiles.json", EMPTY_STORE);
+	make(".openclaw/agents/home/agent/auth-profiles.json", EMPTY_STORE);
+	discover();
+	assert_problem("main_missing", SEVERITY_WARNING, "main has none");
+	assert_non_null(strstr(problems.list->fix, "role = \"main\""));
+	config.stores = &named;
+	config.n_stores = 1;
+	assert_stores("main main own/auth-profiles.json, own/auth-profiles.json; "
+		      "agent home .openclaw/agents/home/agent/auth-profiles.json, "
+		      ".openclaw/agents/home/agent/auth-profiles.json; "
+		      "agent work .openclaw/agents/work/agent/auth-profiles.json, "
+		      ".openclaw/agents/work/agent/auth-profiles.json; ");
+	assert_no_problem();
+	// An agent like any other, beside it.
+	make(".openclaw/agents/main/agent/auth-profiles.json", EMPTY_STORE);
+	discover();
+	assert_int_equal(stores.n, 4);
+	for (size_t i = 0; i < stores.n; i++)
+		assert_int_equal(stores.list[i].role, i == 0 ? ROLE_MAIN : ROLE_AGENT);
+}
+
 static void test_bad_store_stops_nobody(void **state)
 {
 	(void)state;
@@ -398,9 +546,10 @@ static void test_links_that_lead_nowhere(void **state)
 static void test_hostile_agent_name(void **state)
 {
 	(void)state;
+	make(".openclaw/agents/main/agent/auth-profiles.json", EMPTY_STORE);
 	make(".openclaw/agents/a\n\x1b[31m/agent/auth-profiles.json", "{");
 	discover();
-	assert_int_equal(stores.n, 1);
+	assert_int_equal(stores.n, 2);
 	assert_problem("store_unreadable", SEVERITY_ERROR, "agents/a\\x0A\\x1B[31m/agent");
 	assert_null(strchr(problems.list->message, '\n'));
 }
@@ -420,6 +569,10 @@ static const struct {
 	 "{\"agents\":{\"list\":[{\"id\":\" --Code & "
 	 "Review!\",\"agentDir\":\"~/dir-a\"},{\"agentDir\":\"~/dir-b\"}]}}",
 	 "agent code-review dir-a; agent main dir-b; ", NULL},
+	{"dashes that stood there",
+	 "{\"agents\":{\"list\":[{\"id\":\"a-!?b\",\"agentDir\":\"~/dir-a\"},"
+	 "{\"id\":\"!--c -_!\",\"agentDir\":\"~/dir-b\"}]}}",
+	 "agent a--b dir-a; agent c--_ dir-b; ", NULL},
 	{"comments",
 	 "// \"agents\": {\n{ /* \" */ \"url\": \"https://x/*y\\\"//\", \"agents\" /**/ : "
 	 "{\"list\":[ // here\n"
@@ -450,17 +603,23 @@ static char *describe_agents(void)
 	char *all = xstrdup("");
 
 	for (size_t i = 0; i < stores.n; i++) {
-		_cleanup_free_ char *directory = path_dirname(stores.list[i].path), *before = all;
+		_cleanup_free_ char *directory = path_dirname(stores.list[i].path), *before = NULL;
 
+		if (stores.list[i].role == ROLE_MAIN)
+			continue;
+		before = all;
 		all = xasprintf("%s%s %s %s; ", before, store_role_name(stores.list[i].role),
 				stores.list[i].agent, directory + strlen(home) + 1);
 	}
 	return all;
 }
 
+#define MAIN_STORE ".openclaw/agents/main/agent/auth-profiles.json"
+
 static void test_openclaw_config(void **state)
 {
 	(void)state;
+	make(MAIN_STORE, EMPTY_STORE);
 	make("dir-a/auth-profiles.json", EMPTY_STORE);
 	make("dir-b/auth-profiles.json", EMPTY_STORE);
 	for (size_t i = 0; i < ARRAY_SIZE(openclaw_configs); i++) {
@@ -484,6 +643,7 @@ static void test_openclaw_config_path(void **state)
 	_cleanup_free_ char *agents = NULL, *more = NULL;
 
 	(void)state;
+	make(MAIN_STORE, EMPTY_STORE);
 	make("dir-a/auth-profiles.json", EMPTY_STORE);
 	make("dir-b/auth-profiles.json", EMPTY_STORE);
 	make(".openclaw/clawdbot.json",
@@ -498,7 +658,7 @@ static void test_openclaw_config_path(void **state)
 	assert_string_equal(more, "agent b dir-b; ");
 	assert_no_problem();
 	setenv("OPENCLAW_CONFIG_PATH", "~/nowhere.json", 1);
-	assert_stores("");
+	assert_stores("main main " MAIN_STORE ", " MAIN_STORE "; ");
 	assert_no_problem();
 }
 
@@ -630,6 +790,37 @@ static void test_retired_agent(void **state)
 	assert_true(store_named("a/agent/auth-profiles.json")->served);
 }
 
+// No descriptor left to look for its database: it may have replaced the file.
+static void test_blind(void **state)
+{
+	(void)state;
+	make_three_agents();
+	fault.unopened = "agents/a/agent";
+	discover();
+	fault.unopened = NULL;
+	assert_int_equal(store_named("a/agent/auth-profiles.json")->state, STORE_RETIRED);
+	assert_false(store_named("a/agent/auth-profiles.json")->served);
+	assert_states(STORE_OK, STORE_OK, STORE_OK);
+}
+
+// The user's own affair, so its database is none of ours; but beside it the file is dead.
+static void test_external_beside_a_database(void **state)
+{
+	_cleanup_free_ char *outside = make_file("work/auth-profiles.json", ONE_LOGIN);
+	struct config_store named = {.path = outside, .role = ROLE_EXTERNAL};
+
+	(void)state;
+	make_three_agents();
+	make_database("work/openclaw-agent.sqlite", AGENT_DATABASE(AGENT_ROW));
+	config.stores = &named;
+	config.n_stores = 1;
+	discover();
+	for (size_t i = 0; i < stores.n; i++)
+		assert_int_equal(stores.list[i].format, STORE_OPENCLAW_JSON);
+	assert_int_equal(store_named("work/auth-profiles.json")->state, STORE_RETIRED);
+	assert_int_equal(stores.n, 4);
+}
+
 static void test_retired_by_any_name(void **state)
 {
 	(void)state;
@@ -723,6 +914,9 @@ int main(void)
 		test(test_state_dir_is_a_link),
 		test(test_state_dir_is_unsafe),
 		test(test_agents),
+		test(test_listing_breaks_off),
+		test(test_moved_main),
+		test(test_main_is_missed),
 		test(test_bad_store_stops_nobody),
 		test(test_links_to_main),
 		test(test_link_out_of_the_state_dir),
@@ -735,6 +929,8 @@ int main(void)
 		test(test_configured),
 		test(test_configured_alone),
 		test(test_retired_agent),
+		test(test_blind),
+		test(test_external_beside_a_database),
 		test(test_retired_by_any_name),
 		test(test_retired_state),
 		test(test_retired_and_broken),
