@@ -40,16 +40,21 @@ struct problem *problem_add(struct problems *problems, enum severity severity, c
 	return p;
 }
 
-void problems_free(struct problems *problems)
+void problems_forget(struct problems *problems, size_t keep)
 {
-	for (size_t i = 0; i < problems->n; i++) {
-		struct problem *p = &problems->list[i];
+	while (problems->n > keep) {
+		struct problem *p = &problems->list[--problems->n];
 
 		free(p->store);
 		free(p->profile);
 		free(p->message);
 		free(p->fix);
 	}
+}
+
+void problems_free(struct problems *problems)
+{
+	problems_forget(problems, 0);
 	free(problems->list);
 	*problems = (struct problems){0};
 }

@@ -17,6 +17,7 @@ struct problem {
 	char *message;
 	char *fix; // or NULL
 	bool needs_person; // exit status 3 rather than 0
+	bool passes;       // … 4
 };
 
 struct problems {
@@ -28,6 +29,7 @@ struct problems {
 // returned pointer lives until the next call.
 struct problem *problem_add(struct problems *problems, enum severity severity, const char *code,
 			    const char *store, const char *profile, char *message, char *fix);
+void problems_forget(struct problems *problems, size_t keep); // all but the first `keep`
 void problems_free(struct problems *problems);
 
 #endif

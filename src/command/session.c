@@ -68,6 +68,7 @@ static int read_policy(const struct invocation *i, struct session *s)
 	s->wait_s = WAIT_DEFAULT_S;
 	if (i->wait && duration_parse(i->wait, &s->wait_s) < 0)
 		return usage_error("--wait", i->wait, "a duration like 10s, 2m or 0");
+	discover_set_patience(s->wait_s ? LOOK_PATIENCE_MS : 0);
 	return 0;
 }
 

@@ -94,6 +94,7 @@ struct account {
 	size_t n_members;
 	struct member *main;             // NULL: there is none (gone, or its store cannot be read)
 	const char *main_trouble;        // the store that is main cannot be looked at: why
+	bool main_busy;                  // … which passes: another process has it locked
 	const struct receipt **receipts; // open ones that concern this account
 	size_t n_receipts;
 	const struct receipt **elsewhere; // … and those that another state directory's run has to finish

@@ -18,6 +18,7 @@
 struct holder {
 	bool found;
 	bool ours;	  // of this program
+	bool database;	  // it is no lock file that stands there, but a lock on one
 	const char *what; // "… has held WHAT"
 	char *path; // … which is this file; NULL: there is none that a person should look at
 	const char *state_dir;	   // another one, which a run there has to finish; else NULL
@@ -136,8 +137,24 @@ static void find_fence(const struct account *a, const struct policy *policy, str
 			ret->since_ms = a->record.sightings[i].seen_ms;
 }
 
+static void find_database(const struct account *a, const struct result *result, struct holder *ret)
+{
+	bool unwritable = string_equal(result->error_code, "store_busy") && a->main &&
+			  a->main->store->format == STORE_OPENCLAW_SQLITE;
+
+	if (!a->main_busy && !unwritable)
+		return;
+	*ret = (struct holder){
+		.found = true,
+		.database = true,
+		.what = "its main database locked",
+		.path = xstrdup(unwritable ? a->main->store->path : a->record.main_store),
+	};
+}
+
 static struct holder find_holder(const struct observation *o, const struct ledger *ledger,
-				 const struct account *a, const struct policy *policy)
+				 const struct account *a, const struct result *result,
+				 const struct policy *policy)
 {
 	struct holder h = {0};
 
@@ -148,6 +165,8 @@ static struct holder find_holder(const struct observation *o, const struct ledge
 		find_store_lock(a, &h);
 	if (!h.found)
 		find_fence(a, policy, &h);
+	if (!h.found)
+		find_database(a, result, &h);
 	return h;
 }
 
@@ -190,6 +209,8 @@ static char *describe_remedy(const struct holder *h)
 				 "--state-dir %s",
 				 word);
 	}
+	if (h->database)
+		return xasprintf("see who has it open: fuser -v %s", path ? path : "…");
 	if (path)
 		return xasprintf("see what it is: ls -ld %s; no process stands in it: if none of "
 				 "OpenClaw's runs, remove it",
@@ -246,7 +267,7 @@ void judge_busy(struct cycle *cycle, const struct config *config, const struct p
 			     string_equal(result->error_code, "in_flight");
 		struct holder h = {0};
 		if (a && (busy || planned || stuck))
-			h = find_holder(&cycle->now, ledger, a, policy);
+			h = find_holder(&cycle->now, ledger, a, result, policy);
 		else if (a && result->copies_pending)
 			find_store_lock(a, &h);
 		else

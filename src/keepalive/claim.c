@@ -75,6 +75,16 @@ static bool grant_has_work(const struct grant *g, struct observation *o, bool *r
 	return work;
 }
 
+// Somebody else is at work.
+static void wait_for_others(struct run *run, struct grant *g, struct observation *o)
+{
+	for (size_t i = 0; i < g->n_keys; i++) {
+		const struct account *a = observation_account(o, g->keys[i]);
+		if (a && a->outcome == OUTCOME_BUSY)
+			return try_later(run, g, a->code, xstrdup(a->reason));
+	}
+}
+
 // The account whose token is to be sent; any of the grant's will do, they share it.
 static struct account *sender(const struct grant *g, struct observation *o)
 {
@@ -198,6 +208,12 @@ static bool prove_writable(struct run *run, struct grant *g, struct observation 
 			if (m->fixed || (m != a->main && m->store->role != ROLE_EXTERNAL))
 				continue;
 			r = store_prove(run, m->store);
+			if (r == -EBUSY) {
+				try_later(run, g, "store_busy",
+					  xasprintf("%s is locked by another process",
+						    m->store->path));
+				return false;
+			}
 			if (r < 0) {
 				grant_conclude(
 					run, g, OUTCOME_FAILED, "store_not_writable",
@@ -318,8 +334,7 @@ static void claim_locked(struct run *run, struct grant *g, struct observation *o
 	} else if (!grant_has_work(g, &again, &busy) || busy) {
 		note_results(run, g, &again);
 		if (busy)
-			try_later(run, g, "in_flight",
-				  xstrdup("another run has its refresh in flight"));
+			wait_for_others(run, g, &again);
 		else
 			grant_release(g);
 	} else if (courier_needed(g, &again) && owner.pid == run->self.pid) {
@@ -363,13 +378,12 @@ void grant_claim(struct run *run, struct grant *g)
 	} else if (!grant_has_work(g, &o, &busy)) {
 		note_results(run, g, &o);
 		if (busy)
-			try_later(run, g, "in_flight",
-				  xstrdup("another run has its refresh in flight"));
+			wait_for_others(run, g, &o);
 		else
 			grant_release(g);
 	} else if (busy) {
 		persist_all(run, g, &o); // when a pending fence was first seen
-		try_later(run, g, "in_flight", xstrdup("another refresh is in flight"));
+		wait_for_others(run, g, &o);
 	} else {
 		claim_locked(run, g, &o);
 	}

@@ -372,6 +372,14 @@ static bool hands_off_unknown(struct account *a, const struct policy *policy)
 	return true;
 }
 
+static void object_to_main(struct account *a)
+{
+	if (a->main_busy)
+		object(a, DECISION_NONE, OUTCOME_BUSY, "store_busy", xstrdup(a->main_trouble));
+	else
+		object(a, DECISION_HOLD, OUTCOME_HELD, "main_store", xstrdup(a->main_trouble));
+}
+
 // What keeps hands off before anything is looked at. True if that is the decision.
 static bool hands_off(struct account *a, const struct policy *policy)
 {
@@ -390,7 +398,7 @@ static bool hands_off(struct account *a, const struct policy *policy)
 	else if (a->record.number) // its tokens are known
 		return false;
 	else if (a->main_trouble)
-		code = "main_store", reason = a->main_trouble;
+		object_to_main(a);
 	else
 		return hands_off_unknown(a, policy);
 	if (code)
@@ -445,8 +453,7 @@ void decide(struct account *a, const struct config *config, const struct policy 
 		judge_members(a, policy);
 		if (a->record.ended_ms || a->record.dead_code[0])
 			write_nothing(a);
-		return object(a, DECISION_HOLD, OUTCOME_HELD, "main_store",
-			      xstrdup(a->main_trouble));
+		return object_to_main(a);
 	}
 	if (fences_any_young(a, policy)) {
 		judge_members(a, policy);

@@ -343,8 +343,8 @@ static void add_absent(struct grouping *g)
 		const struct store *was = grouping_store(g, r->main_store);
 		if (was && was->state == STORE_RETIRED && !was->served)
 			a->main_trouble = "its main store was replaced by SQLite";
-		else if (was && (was->state == STORE_UNREADABLE || was->state == STORE_REFUSED))
-			a->main_trouble = "its main store cannot be read";
+		else if (store_is_unread(was))
+			main_is_unread(a, was);
 		else if (store_has_bad_entry(was, r->profile))
 			a->main_trouble = "its entry in the main store cannot be read";
 		else if (!was || was->state != STORE_OK)

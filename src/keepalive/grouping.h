@@ -40,6 +40,9 @@ bool account_holds(const struct account *a, struct fingerprint token);
 // NULL: it is not among those looked at.
 const struct store *grouping_store(const struct grouping *g, const char *path);
 // Sound but for the entry of this profile. `store` may be NULL.
+// It is there, and what it holds is not known.
+bool store_is_unread(const struct store *store);
+void main_is_unread(struct account *a, const struct store *store);
 bool store_has_bad_entry(const struct store *store, const char *profile);
 // The main copy among these: in OpenClaw's main store; else where the ledger says main was; else the first. NULL: there
 // is none, and `main_trouble` says why if that is no logout.

@@ -33,6 +33,25 @@ bool store_has_bad_entry(const struct store *store, const char *profile)
 	return false;
 }
 
+bool store_is_unread(const struct store *store)
+{
+	return store && (store->state == STORE_UNREADABLE || store->state == STORE_REFUSED ||
+			 store->state == STORE_BUSY);
+}
+
+void main_is_unread(struct account *a, const struct store *store)
+{
+	a->main_busy = store->state == STORE_BUSY;
+	a->main_trouble = a->main_busy ? "another process has its main store locked"
+				       : "its main store cannot be read";
+}
+
+static void main_may_hold_it(struct account *a, const struct store *main)
+{
+	a->main_busy = main->state == STORE_BUSY;
+	a->main_trouble = "the main store cannot be read, and may hold the same login";
+}
+
 // Where OpenClaw's main profiles are, or were: an upgrade moves them from one to the next.
 static bool is_place_of_main(const char *path)
 {
@@ -56,6 +75,7 @@ struct seat *main_copy_find(struct grouping *g, struct account *a, struct seat *
 	}
 	// It may hold any login, also one that was elsewhere before.
 	if (main && main->role == ROLE_SHARED && main->state != STORE_OK) {
+		a->main_busy = main->state == STORE_BUSY;
 		a->main_trouble = "the shared store cannot be read, and may hold the same login";
 		return NULL;
 	}
@@ -63,15 +83,17 @@ struct seat *main_copy_find(struct grouping *g, struct account *a, struct seat *
 		if (seats[i]->store == main)
 			return seats[i];
 	if (!a->recorded) {
-		if (main && (main->state == STORE_UNREADABLE || main->state == STORE_REFUSED))
-			a->main_trouble =
-				"the main store cannot be read, and may hold the same login";
+		if (store_is_unread(main)) {
+			main_may_hold_it(a, main);
+		}
 	} else if (was && was->state != STORE_OK && !was->served &&
 		   (was->role == ROLE_MAIN || was->state != STORE_MISSING)) {
-		a->main_trouble = was->state == STORE_MISSING ? "its main store is missing"
-				  : was->state == STORE_RETIRED
-					  ? "its main store was replaced by SQLite"
-					  : "its main store cannot be read";
+		if (store_is_unread(was))
+			main_is_unread(a, was);
+		else
+			a->main_trouble = was->state == STORE_MISSING
+						  ? "its main store is missing"
+						  : "its main store was replaced by SQLite";
 		return NULL;
 	} else if (was && was->state == STORE_OK) {
 		for (size_t i = 0; i < n; i++)
@@ -80,8 +102,11 @@ struct seat *main_copy_find(struct grouping *g, struct account *a, struct seat *
 		return NULL; // gone from there: logged out
 	} else if (!was && (!main || main->state != STORE_OK) &&
 		   is_place_of_main(a->record.main_store)) {
-		a->main_trouble =
-			main ? "its main store cannot be read" : "its main store is missing";
+		if (store_is_unread(main))
+			main_is_unread(a, main);
+		else
+			a->main_trouble = main ? "its main store cannot be read"
+					       : "its main store is missing";
 		return NULL;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -125,8 +150,7 @@ static ssize_t find_own_main(const struct account *a)
 static bool may_stand_in_main(const struct grouping *g, const struct account *a)
 {
 	const struct store *main = main_store(g);
-	bool hidden = main && (main->state == STORE_UNREADABLE || main->state == STORE_REFUSED ||
-			       main->state == STORE_RETIRED ||
+	bool hidden = main && (store_is_unread(main) || main->state == STORE_RETIRED ||
 			       store_has_bad_entry(main, a->record.profile));
 
 	for (size_t i = 0; hidden && i < a->n_members; i++)
@@ -142,9 +166,9 @@ static void settle_own(const struct grouping *g, struct account *a)
 	ssize_t at = find_own_main(a);
 
 	if (was && was->state != STORE_OK && !was->served)
-		a->main_trouble = "its main store cannot be read";
+		main_is_unread(a, was);
 	else if (may_stand_in_main(g, a))
-		a->main_trouble = "the main store cannot be read, and may hold the same login";
+		main_may_hold_it(a, main_store(g));
 	else if (at >= 0 && !is_logged_out(was, a))
 		a->main = &a->members[0];
 	if (!a->main)

@@ -5,8 +5,6 @@
 
 static bool problem_counts(const struct report *report, const struct problem *problem)
 {
-	if (!problem->needs_person)
-		return false;
 	if (!report->selected)
 		return true;
 	for (size_t i = 0; problem->profile && i < report->cycle->now.n_accounts; i++) {
@@ -30,8 +28,12 @@ int report_exit_status(const struct report *report)
 		busy |= result->outcome == OUTCOME_BUSY;
 		due |= result->outcome == OUTCOME_PLANNED;
 	}
-	for (size_t i = 0; i < cycle->now.problems.n; i++)
-		person |= problem_counts(report, &cycle->now.problems.list[i]);
+	for (size_t i = 0; i < cycle->now.problems.n; i++) {
+		const struct problem *problem = &cycle->now.problems.list[i];
+		bool counts = problem_counts(report, problem);
+		person |= counts && problem->needs_person;
+		busy |= counts && problem->passes;
+	}
 	return person		      ? STATUS_PERSON
 	       : failed		      ? STATUS_FAILED
 	       : busy		      ? STATUS_BUSY

@@ -13,16 +13,20 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "config/config.h"
 #include "store/openclaw_config.h"
 #include "store/safe_path.h"
 #include "store/openclaw_sqlite.h"
+#include "store/sqlite_look.h"
 
 #define STORE_FILE     "auth-profiles.json"
 #define AGENT_DATABASE "openclaw-agent.sqlite"
 #define STATE_DATABASE "state/openclaw.sqlite"
 #define PATH_SHOWN     1024
+#define LOOK_PAUSE_MS  20
 
 // A path where a store may be.
 struct candidate {
@@ -525,7 +529,7 @@ static void say_no_main(const struct stores *stores, const struct config *config
 		 "\".../auth-profiles.json\"; role = \"main\"; }");
 }
 
-int discover_stores(const struct config *config, struct stores *ret, struct problems *problems)
+static int discover_once(const struct config *config, struct stores *ret, struct problems *problems)
 {
 	_cleanup_(candidates_free) struct candidates candidates = {};
 	_cleanup_(databases_free) struct databases databases = {};
@@ -550,4 +554,30 @@ int discover_stores(const struct config *config, struct stores *ret, struct prob
 		store_read(&stores.list[i], config, problems);
 	*ret = stores;
 	return 0;
+}
+
+static int64_t patience_ms = LOOK_PATIENCE_MS;
+
+void discover_set_patience(int64_t ms)
+{
+	patience_ms = ms;
+}
+
+int discover_stores(const struct config *config, struct stores *ret, struct problems *problems)
+{
+	size_t known = problems->n;
+
+	sqlite_look_may_pass();
+	for (int64_t waited_ms = 0;; waited_ms = LOOK_PAUSE_MS) {
+		int64_t began_ms = clock_boot_ms();
+		int r = discover_once(config, ret, problems);
+
+		if (waited_ms)
+			patience_ms -= waited_ms + clock_boot_ms() - began_ms;
+		if (r < 0 || !sqlite_look_may_pass() || patience_ms <= 0)
+			return r;
+		stores_free(ret);
+		problems_forget(problems, known);
+		nanosleep(&(struct timespec){.tv_nsec = LOOK_PAUSE_MS * 1000 * 1000}, NULL);
+	}
 }

@@ -8,7 +8,8 @@
 // and shows that it is who checkpoints that does the harm). So automatic checkpoints are off, also on close: OpenClaw's
 // own connections do them. Tables or columns of another shape than the known one are not
 // written, whatever user_version says. (Not done is TRUSTED_SCHEMA off: SQLite 3.40 then calls the schema of 2026.9.6
-// malformed, for a CHECK with json_valid() in a table that is none of our business.)
+// malformed, for a CHECK with json_valid() in a table that is none of our business.) Nor is a database waited for that
+// others have locked: there may be many, and their writers are waited for together, by whoever calls again.
 #include "store/openclaw_sqlite.h"
 
 #include <errno.h>
@@ -24,11 +25,10 @@
 #include "store/sqlite_look.h"
 #include "store/sqlite_memory.h"
 
-#define BUSY_TIMEOUT_MS 5000
-#define ROOM_LEAST	(4u << 20) // a write-ahead log may grow by some pages for every change
-#define AGENTS_MAX	4096
-#define STATE_SHARED	15 // user_version of the state database of 2026.8.1 (of 2026.7.1: 1)
-#define STATE_FENCES	17 // … of 2026.9.4
+#define ROOM_LEAST   (4u << 20) // a write-ahead log may grow by some pages for every change
+#define AGENTS_MAX   4096
+#define STATE_SHARED 15 // user_version of the state database of 2026.8.1 (of 2026.7.1: 1)
+#define STATE_FENCES 17 // … of 2026.9.4
 
 struct row {
 	const char *table;
@@ -319,8 +319,6 @@ static void say_unreadable(struct store *store, struct problems *problems, int e
 		{EBADMSG, "store_unreadable",
 		 "it is not a sound SQLite database, or its row no text",
 		 "let OpenClaw look at it: openclaw doctor --lint"},
-		{EBUSY, "store_unreadable", "another process is at work in it and does not end",
-		 "run this again; if it stays so, see who has it open"},
 		{EROFS, "store_unreadable",
 		 "a log was left behind in it that cannot be read without changing something",
 		 "run `openclaw models auth list`: it settles the log"},
@@ -339,6 +337,18 @@ static void say_unreadable(struct store *store, struct problems *problems, int e
 	openclaw_give_up(store, problems, error);
 }
 
+static void say_busy(struct store *store, struct problems *problems)
+{
+	_cleanup_free_ char *shown = string_printable(store->path, 1024);
+
+	store->state = STORE_BUSY;
+	problem_add(problems, SEVERITY_WARNING, "store_busy", store->path, NULL,
+		    xasprintf("%s: another process has it locked, so it is not known what it holds",
+			      shown),
+		    xstrdup("run this again; if it stays so, see who has it open"))
+		->passes = true;
+}
+
 void openclaw_sqlite_read(struct store *store, const struct config *config,
 			  struct problems *problems)
 {
@@ -348,6 +358,8 @@ void openclaw_sqlite_read(struct store *store, const struct config *config,
 
 	if (r == -ENOENT || r == -ENODATA)
 		store->state = STORE_MISSING;
+	else if (r == -EBUSY)
+		say_busy(store, problems);
 	else if (r < 0)
 		say_unreadable(store, problems, r);
 	else
@@ -387,7 +399,6 @@ static int open_for_writing(const struct store *store, const char *begin, sqlite
 	if (r >= 0 && sqlite3_db_readonly(database, "main") != 0)
 		r = -EROFS;
 	if (r >= 0) {
-		sqlite3_busy_timeout(database, BUSY_TIMEOUT_MS);
 		sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 		sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 		// The one row changes, and nothing that a schema would hang on to it.

@@ -16,17 +16,12 @@
 
 #include <errno.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "store/sqlite_memory.h"
 
-#define BUSY_TIMEOUT_MS 50
-#define LOOKS_MAX	50
-#define LOOK_PAUSE_NS	(10 * 1000 * 1000)
-
-#define NAP_MOST_US 1000
-#define WAL_HEADER  32
+#define LOOKS_MAX  3 // at a file that changes under them
+#define WAL_HEADER 32
 
 #define VFS_NAME "oauth-keepalive-readonly"
 
@@ -47,13 +42,11 @@ static int delete_nothing(sqlite3_vfs *vfs, const char *name, int sync)
 }
 
 // SQLite tries a log whose index is not to be trusted a hundred times, with naps that add up to ten seconds. Who waits
-// here waits between looks.
-static int nap(sqlite3_vfs *vfs, int microseconds)
+// here waits between looks, for all databases at once.
+static int do_not_nap(sqlite3_vfs *vfs, int microseconds)
 {
-	sqlite3_vfs *system = sqlite3_vfs_find(NULL);
-
 	(void)vfs;
-	return system->xSleep(system, microseconds < NAP_MOST_US ? microseconds : NAP_MOST_US);
+	return microseconds;
 }
 
 static int register_vfs(void)
@@ -72,7 +65,7 @@ static int register_vfs(void)
 	vfs.zName = VFS_NAME;
 	vfs.xOpen = open_readonly;
 	vfs.xDelete = delete_nothing;
-	vfs.xSleep = nap;
+	vfs.xSleep = do_not_nap;
 	return sqlite3_vfs_register(&vfs, 0);
 }
 
@@ -140,7 +133,6 @@ static int look_once(const char *path, const char *query, sqlite_looker *looker,
 		return -EIO;
 	if (sqlite3_open_v2(uri, &database, flags, VFS_NAME) != SQLITE_OK)
 		return database ? sqlite_errno(database) : -ENOMEM;
-	sqlite3_busy_timeout(database, BUSY_TIMEOUT_MS);
 	sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(database, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
@@ -177,10 +169,20 @@ static bool same_file(const struct stat *a, const struct stat *b)
 // What may be over at the next look: others come and go, and the last one to close takes the log away with it.
 static bool may_pass(int r)
 {
-	return r == -EROFS || r == -EACCES || r == -EBUSY || r == -EIO;
+	return r == -EROFS || r == -EBUSY || r == -EIO;
 }
 
-int sqlite_look(const char *name, sqlite_looker *looker, void *arg)
+static bool passing;
+
+bool sqlite_look_may_pass(void)
+{
+	bool met = passing;
+
+	passing = false;
+	return met;
+}
+
+static int look(const char *name, sqlite_looker *looker, void *arg)
 {
 	_cleanup_free_ char *path = path_real(name); // a link's log stands beside what it leads to
 	int r = -EBUSY;
@@ -190,8 +192,6 @@ int sqlite_look(const char *name, sqlite_looker *looker, void *arg)
 	for (int i = 0; i < LOOKS_MAX; i++) {
 		struct stat before, after;
 
-		if (i > 0)
-			nanosleep(&(struct timespec){.tv_nsec = LOOK_PAUSE_NS}, NULL);
 		if (stat(path, &before) < 0)
 			return errno == ENOTDIR ? -ENOENT : -errno;
 		if (!S_ISREG(before.st_mode))
@@ -209,6 +209,14 @@ int sqlite_look(const char *name, sqlite_looker *looker, void *arg)
 			return r;
 		r = -EBUSY;
 	}
+	return r;
+}
+
+int sqlite_look(const char *path, sqlite_looker *looker, void *arg)
+{
+	int r = look(path, looker, arg);
+
+	passing |= may_pass(r);
 	return r;
 }
 

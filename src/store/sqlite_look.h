@@ -19,6 +19,10 @@ typedef int sqlite_looker(sqlite3 *database, void *arg);
 // What the looker said; -ENOENT if there is no such file, another -errno if it cannot be looked into: -EROFS if it could
 // be only by writing (a log or journal that was left behind), -EBADMSG if it is no sound database.
 int sqlite_look(const char *path, sqlite_looker *looker, void *arg);
+// A look never waits. Has one failed, since this was asked last, for what may be over in a moment: -EBUSY, a log that
+// somebody is about to take away? Then look at everything again; who is slow is met last that way, and nobody is waited
+// for while others are not even tried.
+bool sqlite_look_may_pass(void);
 int sqlite_errno(sqlite3 *database); // of the last call, as -errno
 int sqlite_has_table(sqlite3 *database, const char *table); // 1, 0 or -errno
 // `file:` URI of a path with a query; free it.

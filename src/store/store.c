@@ -214,6 +214,8 @@ void store_read(struct store *store, const struct config *config, struct problem
 
 const char *store_error(int error)
 {
+	if (error == -EBUSY)
+		return "it is locked by another process";
 	if (error == -EPROTO)
 		return "its tables are not of a shape that can be written; is OpenClaw newer than "
 		       "this program?";

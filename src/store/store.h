@@ -34,6 +34,7 @@ enum store_state {
 	STORE_OK,
 	STORE_MISSING,    // no such file; not an error
 	STORE_UNREADABLE, // wrong shape, I/O error: reported, left alone, stops nobody else
+	STORE_BUSY,       // another process has it locked: not read this time; reported, and nothing is concluded from it
 	STORE_REFUSED,    // not safe to use: owner, mode, a directory others can write; or its group could not be kept
 	STORE_RETIRED,    // SQLite took its place: nothing in it is written, nor spent for its sake
 };
@@ -89,6 +90,10 @@ const char *store_format_name(enum store_format format); // "openclaw-json"
 // OPENCLAW_STATE_DIR, OPENCLAW_HOME, HOME: facts 1), main's (agents/main, or what OPENCLAW_AGENT_DIR, else
 // PI_CODING_AGENT_DIR, or the configuration says), agents/*, agents.list[].agentDir of openclaw.json, and the configuration's `stores`. Names of one target count once. Every store is read; what is
 // wrong with one is a problem, never an error. -ENOENT if a state directory was named and is not there.
+// Where a database is locked, all of them are looked at again after a moment, and again: until the patience is used up,
+// which is one for all databases and all looks of a run.
+#define LOOK_PATIENCE_MS 500
+void discover_set_patience(int64_t ms);
 int discover_stores(const struct config *config, struct stores *ret, struct problems *problems);
 
 // Read one store again (its copies are replaced). Used by discover_stores and for a fresh look under a lock.

@@ -7,10 +7,10 @@ start_oidc
 mint alice left=30m
 write_database "shared a" xai:default=alice
 hold_database "$(database shared)" "BEGIN IMMEDIATE"
-keeper refresh -j
-expect_status 1 4
+keeper refresh --wait 1s -j
+expect_status 4
 expect_posts 0
-expect_field '.accounts[0].error.code' store_not_writable
+expect_field '.accounts[0].error.code' store_busy
 release_databases
 keeper refresh -j
 expect_status 0
@@ -28,10 +28,10 @@ release_databases
 # … but where there is no log, whose COMMIT it would hinder: found out before anything is sent.
 sql "$(database shared)" "PRAGMA journal_mode = DELETE" >/dev/null
 hold_database "$(database shared)" "BEGIN; SELECT * FROM config_machine_state"
-keeper refresh --force -j
-expect_status 1
+keeper refresh --force --wait 1s -j
+expect_status 4
 expect_posts 2
-expect_field '.accounts[0].error.code' store_not_writable
+expect_field '.accounts[0].error.code' store_busy
 release_databases
 sql "$(database shared)" "PRAGMA journal_mode = WAL" >/dev/null
 

@@ -862,6 +862,66 @@ static void test_write_refused(void **state)
 	assert_int_equal(write_second(&store, &result), -EPROTO);
 }
 
+// What a schema hangs on to the row does not run.
+static void test_no_triggers(void **state)
+{
+	struct store store = store_at(agent_database, ROLE_AGENT);
+	sqlite3 *database;
+
+	(void)state;
+	make_login(agent_database, "WAL");
+	database = open_database(agent_database, "WAL");
+	execute(database, "CREATE TABLE copies (store_json TEXT);"
+			  "CREATE TRIGGER keep AFTER UPDATE ON auth_profile_store BEGIN "
+			  "INSERT INTO copies VALUES (new.store_json); END");
+	sqlite3_close(database);
+	assert_int_equal(openclaw_sqlite_prove(&store), 0);
+	assert_written(&store);
+	assert_query(agent_database, "SELECT count(*) FROM copies", "0");
+}
+
+// What reading it comes to; its problem is checked.
+static enum store_state state_read(void)
+{
+	struct store store = store_at(agent_database, ROLE_AGENT);
+	struct problems problems = {};
+
+	openclaw_sqlite_read(&store, NULL, &problems);
+	assert_int_equal(store.n_copies, store.state == STORE_OK);
+	assert_int_equal(problems.n, store.state != STORE_OK);
+	for (size_t i = 0; i < problems.n; i++) {
+		assert_string_equal(problems.list[i].code, "store_busy");
+		assert_true(problems.list[i].passes && !problems.list[i].needs_person);
+	}
+	for (size_t i = 0; i < store.n_copies; i++)
+		credential_free(&store.copies[i].credential);
+	free(store.copies);
+	problems_free(&problems);
+	return store.state;
+}
+
+// A look does not wait: it says that it may go well the next time.
+static void test_look_while_locked(void **state)
+{
+	struct gateway gateway;
+
+	(void)state;
+	make_login(agent_database, "DELETE");
+	gateway = start_gateway("DELETE");
+	sqlite_look_may_pass();
+	assert_int_equal(state_read(), STORE_OK);
+	assert_false(sqlite_look_may_pass());
+	tell(&gateway, "BEGIN EXCLUSIVE; UPDATE auth_profile_store SET updated_at = 3;");
+	assert_verdicts(SQLITE_UNREADABLE, SQLITE_ABSENT);
+	assert_int_equal(state_read(), STORE_BUSY);
+	assert_true(sqlite_look_may_pass());
+	assert_false(sqlite_look_may_pass()); // until there is another
+	tell(&gateway, "COMMIT");
+	assert_int_equal(state_read(), STORE_OK);
+	assert_false(sqlite_look_may_pass());
+	kill_gateway(&gateway);
+}
+
 static void test_write_while_locked(void **state)
 {
 	struct store store = store_at(agent_database, ROLE_AGENT);
@@ -964,6 +1024,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_checkpoint, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_compare_and_swap, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_triggers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_look_while_locked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write_while_locked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write_into_replaced_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write_follows_no_link, setup, teardown),

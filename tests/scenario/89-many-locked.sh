@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Locked databases are tried, never waited for one after the other, and nothing is concluded from one that stayed locked.
+. "$(dirname "$0")/sqlite.sh"
+
+start_oidc
+mint alice left=30m
+agents=$(printf 'a%s ' {1..30})
+write_database "shared $agents" xai:default=alice
+
+# hold_all STATEMENT AGENT…: one process has all of them locked.
+hold_all() {
+	local done=$T/holding${#HELD[@]} files=() agent
+	for agent in "${@:2}"; do files+=("$(database "$agent")"); done
+	"$PYTHON" - "$done" "$1" "${files[@]}" <<-'END' &
+		import os, sqlite3, sys, time
+		done, statement, *files = sys.argv[1:]
+		held = [sqlite3.connect(file, isolation_level=None) for file in files]
+		for database in held:
+		    for each in statement.split(";"):
+		        database.execute(each)
+		open(done, "w").close()
+		while os.getppid() > 1:
+		    time.sleep(0.1)
+	END
+	HELD+=($!)
+	SERVERS+=($!)
+	wait_until test -e "$done"
+}
+journal() { # MODE AGENT…
+	local agent
+	for agent in "${@:2}"; do sql "$(database "$agent")" "PRAGMA journal_mode = $1" >/dev/null; done
+}
+# expect_sleeps N: at most so many, in the run that was traced.
+TRACE=nanosleep,clock_nanosleep
+expect_sleeps() {
+	local n
+	n=$(grep -c nanosleep "$T/trace")
+	[ "$n" -le "$1" ] || fail "sleeps: $n, shall be $1 at most"
+}
+busy_stores='[.problems[] | select(.code == "store_busy" and .severity == "warning")] | length'
+
+# Locked against writing: 30 times five seconds, once.
+# shellcheck disable=SC2086
+hold_all "BEGIN IMMEDIATE" $agents
+traced refresh -j
+expect_status 1
+expect_posts 1
+expect_generation alice shared
+expect_sleeps 9 # a lock file that was taken is looked at again after a moment
+expect_field '.accounts[0].error.code' copies_pending
+expect_field '[.accounts[0].copies[] | select(.state == "pending")] | length' 30
+release_databases
+keeper refresh
+expect_status 0
+# shellcheck disable=SC2086
+expect_generation alice shared $agents
+
+# Locked against reading, which without a log is what a writer does: said, and the others are served.
+# shellcheck disable=SC2086
+journal DELETE $agents
+# shellcheck disable=SC2086
+hold_all "BEGIN EXCLUSIVE; UPDATE auth_profile_store SET updated_at = 2" $agents
+traced refresh --force -j
+expect_status 4
+expect_posts 2
+expect_generation alice shared
+expect_sleeps 39
+expect_field "$busy_stores" 30
+traced status -j --wait 0
+expect_sleeps 0
+release_databases
+keeper refresh
+expect_status 0
+expect_posts 2
+# shellcheck disable=SC2086
+expect_generation alice shared $agents
+
+# main itself: no other copy takes its place, the login has not ended, and it passes. In the first run, too.
+journal DELETE shared
+for known in yes ""; do
+	[ "$known" ] || rm -r "$LEDGER" "$STATE/locks"
+	hold_all "BEGIN EXCLUSIVE; UPDATE config_machine_state SET updated_at_ms = 2" shared
+	for wait in 0 1s; do
+		traced refresh --force --wait $wait -j
+		expect_status 4
+		expect_posts 2
+		expect_field "$busy_stores" 1
+		expect_field '.accounts[0] | "\(.outcome) \(.error.code)"' "busy store_busy"
+		expect_field .summary.copies_written 0
+		[ $wait != 0 ] || expect_sleeps 0
+	done
+	release_databases
+	keeper refresh -j
+	expect_status 0
+	expect_posts 2
+	expect_field '.accounts | map(.outcome + " " + .copies[0].role) | join(", ")' "unchanged shared"
+done
+
+expect_no_secrets
