@@ -80,7 +80,7 @@ static size_t sound_bytes(const char *at)
 
 	while (at[n] && at[n] != '"' && at[n] != '\\' && (unsigned char)at[n] < 0x80)
 		n++;
-	return n || (unsigned char)at[0] < 0x80 ? n : utf8_decode(at, &code);
+	return n || (unsigned char)at[0] < 0x80 ? n : utf8_decode(at, 4, &code);
 }
 
 // From quote to quote. A NUL before `end` is a byte of the text.

@@ -160,7 +160,7 @@ char *string_trimmed(const char *s)
 	return xstrndup(s, len);
 }
 
-size_t utf8_decode(const char *text, uint32_t *ret_code)
+size_t utf8_decode(const char *text, size_t left, uint32_t *ret_code)
 {
 	const unsigned char *s = (const unsigned char *)text;
 	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -175,6 +175,8 @@ size_t utf8_decode(const char *text, uint32_t *ret_code)
 		*ret_code = s[0];
 		return n;
 	}
+	if (n > left)
+		return 0;
 	code = s[0] & (0x7fU >> n);
 	for (size_t i = 1; i < n; i++) {
 		if ((s[i] & 0xc0) != 0x80)
@@ -220,7 +222,7 @@ char *string_printable(const char *s, size_t max)
 	for (size_t i = 0; i < len;) {
 		const unsigned char *at = (const unsigned char *)s + i;
 		uint32_t code = 0;
-		size_t n = utf8_decode(s + i, &code);
+		size_t n = utf8_decode(s + i, len - i, &code);
 		bool raw = n && !is_unprintable(code);
 		size_t bytes = n ? n : 1, need = raw ? bytes : 4 * bytes;
 

@@ -69,9 +69,9 @@ bool string_starts(const char *s, const char *prefix);
 bool string_ends(const char *s, const char *suffix);
 char *string_trimmed(const char *s);             // without white space at its ends
 
-// The bytes of the UTF-8 sequence at `s` and its code point; 0 if it is not valid (RFC 3629: no overlong forms, no
-// surrogates, nothing over U+10FFFF). The terminating NUL ends every sequence.
-size_t utf8_decode(const char *s, uint32_t *ret_code);
+// The bytes of the UTF-8 sequence at `s`, of which `left` bytes are there, and its code point; 0 if it is not valid
+// (RFC 3629: no overlong forms, no surrogates, nothing over U+10FFFF). A NUL ends every sequence.
+size_t utf8_decode(const char *s, size_t left, uint32_t *ret_code);
 
 // A name as OpenClaw compares it: trimmed, ASCII letters in lower case. Free it.
 char *string_normalised(const char *s);

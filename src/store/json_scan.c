@@ -56,40 +56,6 @@ static void skip_space(struct scanner *s)
 
 // ---- strings
 
-// Well-formed UTF-8 beyond ASCII: The Unicode Standard, table 3-7. Only the second byte's range
-// varies; it is what keeps out overlong forms, surrogates and what is above U+10FFFF.
-static const struct utf8_row {
-	uint8_t lead_min, lead_max, second_min, second_max, length;
-} utf8_rows[] = {
-	{0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
-	{0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
-	{0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-};
-
-static const struct utf8_row *utf8_row_of(uint8_t lead)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(utf8_rows); i++)
-		if (lead >= utf8_rows[i].lead_min && lead <= utf8_rows[i].lead_max)
-			return &utf8_rows[i];
-	return NULL;
-}
-
-// The length of the character at `p`, 0 if it is not one.
-static size_t utf8_length(const uint8_t *p, size_t left)
-{
-	if (*p < 0x80)
-		return 1;
-	const struct utf8_row *row = utf8_row_of(*p);
-	if (!row || left < row->length)
-		return 0;
-	if (p[1] < row->second_min || p[1] > row->second_max)
-		return 0;
-	for (size_t i = 2; i < row->length; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	return row->length;
-}
-
 static size_t utf8_put(char *out, uint32_t point)
 {
 	if (point < 0x80) {
@@ -165,10 +131,10 @@ static int scan_escape(struct scanner *s)
 
 static int scan_character(struct scanner *s)
 {
-	const uint8_t *p = (const uint8_t *)s->text + s->at;
-	if (*p < 0x20)
+	uint32_t code;
+	if ((unsigned char)s->text[s->at] < 0x20)
 		return fail_here(s, "control character in a string");
-	size_t n = utf8_length(p, s->len - s->at);
+	size_t n = utf8_decode(s->text + s->at, s->len - s->at, &code);
 	if (!n)
 		return fail_at(s, s->at, "invalid UTF-8");
 	s->at += n;
@@ -433,6 +399,8 @@ static int scan_item(struct scanner *s)
 			return r;
 	}
 	skip_space(s);
+	if (s->doc.n == JSON_NODES_MAX)
+		return fail_at(s, s->at, "too many values");
 	uint32_t node = add_node(s, key_start, key_end);
 	if (peek(s) == '{' || peek(s) == '[')
 		return open_container(s, node);
@@ -565,6 +533,14 @@ uint32_t json_member(const struct json_doc *doc, uint32_t object, const char *ke
 		if (key_equals(doc, child, key, len))
 			return child;
 	return 0;
+}
+
+size_t json_count(const struct json_doc *doc, uint32_t parent)
+{
+	size_t n = 0;
+	json_for_each (doc, child, parent)
+		n++;
+	return n;
 }
 
 struct secret json_key(const struct json_doc *doc, uint32_t node)

@@ -14,13 +14,15 @@
 //
 // Refused, with the place: anything RFC 8259 refuses; a BOM; a NUL byte or \u0000; a lone surrogate escape;
 // overlong or otherwise invalid UTF-8; two equal keys in one object (after unescaping); more than 1000 levels;
-// more than JSON_SCAN_MAX bytes.
+// more than JSON_SCAN_MAX bytes, or JSON_NODES_MAX values (a node has 28 bytes, the shortest value two: what a store
+// costs in memory must not be a hundred times its size).
 #ifndef STORE_JSON_SCAN_H
 #define STORE_JSON_SCAN_H
 
 #include "base/secret.h"
 
-#define JSON_SCAN_MAX (32u << 20)
+#define JSON_SCAN_MAX  (5u << 20)
+#define JSON_NODES_MAX (1u << 18)
 #define JSON_DEPTH_MAX 1000
 
 enum json_type { JSON_OBJECT, JSON_ARRAY, JSON_STRING, JSON_NUMBER, JSON_TRUE, JSON_FALSE, JSON_NULL };
@@ -53,6 +55,7 @@ void json_doc_free(struct json_doc *doc);
 uint32_t json_member(const struct json_doc *doc, uint32_t object, const char *key);
 #define json_for_each(doc, child, parent)                                                          \
 	for (uint32_t child = (doc)->nodes[parent].first; child; child = (doc)->nodes[child].next)
+size_t json_count(const struct json_doc *doc, uint32_t parent);              // its children
 struct secret json_key(const struct json_doc *doc, uint32_t node);          // unescaped
 struct secret json_node_string(const struct json_doc *doc, uint32_t node);  // unescaped; unset if no string
 bool json_node_number(const struct json_doc *doc, uint32_t node, double *ret); // false if no number

@@ -25,7 +25,7 @@ static int load_text(const char *target, struct secret *ret, struct stat *ret_st
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
 	*ret_st = st;
-	return secret_read(fd, JSON_SCAN_MAX, ret);
+	return secret_read(fd, STORE_TEXT_MAX, ret);
 }
 
 void openclaw_json_read(struct store *store, const struct config *config, struct problems *problems)

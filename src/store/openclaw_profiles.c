@@ -15,7 +15,8 @@
 #include "store/openclaw_entry.h"
 #include "provider/provider.h"
 
-#define PATH_SHOWN 1024
+#define PATH_SHOWN   1024
+#define PROFILES_MAX 1024
 
 struct document {
 	struct json_doc json;
@@ -92,7 +93,7 @@ static void give_up(struct store *store, struct problems *problems, const char *
 void openclaw_give_up(struct store *store, struct problems *problems, int error)
 {
 	if (error == -EFBIG)
-		give_up(store, problems, "store_unreadable", xstrdup(": larger than 32 MiB"),
+		give_up(store, problems, "store_unreadable", xstrdup(": larger than 4 MiB"),
 			"look at what fills it; a credential file has some kilobytes");
 	else
 		give_up(store, problems, "store_unreadable", xasprintf(": %s", strerror(-error)),
@@ -133,6 +134,12 @@ void openclaw_profiles_read(struct store *store, const struct secret *text,
 	document.profiles = find_profiles(&document.json, &wrong);
 	if (!document.profiles) {
 		give_up_on_shape(store, problems, wrong);
+		return;
+	}
+	if (json_count(&document.json, document.profiles) > PROFILES_MAX) {
+		give_up(store, problems, "store_unreadable",
+			xasprintf(": more than %d profiles", PROFILES_MAX),
+			"look at what fills it; nothing is written to the file before");
 		return;
 	}
 	store->state = STORE_OK;

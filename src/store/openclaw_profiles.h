@@ -7,6 +7,9 @@
 
 #include "store/store.h"
 
+// A store has some kilobytes. What is written may be somewhat longer than what was read.
+#define STORE_TEXT_MAX (4u << 20)
+
 // Sets the store's `state` and copies, or says what is wrong with the text.
 void openclaw_profiles_read(struct store *store, const struct secret *text, const struct config *config,
 			    struct problems *problems);

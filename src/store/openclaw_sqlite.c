@@ -58,7 +58,7 @@ static const struct row *row_of(const struct store *store)
 	return store->role == ROLE_SHARED ? &shared_row : &agent_row;
 }
 
-// The text a statement yields: 0, -ENODATA for no row, -EBADMSG if it is not a text of a bearable size.
+// The text a statement yields: 0, -ENODATA for no row, -EBADMSG if it is no text, -EFBIG if it is none of a bearable size.
 static int read_text(sqlite3 *database, const char *sql, struct secret *ret)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
@@ -71,9 +71,10 @@ static int read_text(sqlite3 *database, const char *sql, struct secret *ret)
 		return -ENODATA;
 	if (r != SQLITE_ROW)
 		return sqlite_errno(database);
-	if (sqlite3_column_type(statement, 0) != SQLITE_TEXT ||
-	    sqlite3_column_bytes(statement, 0) > (int)JSON_SCAN_MAX)
+	if (sqlite3_column_type(statement, 0) != SQLITE_TEXT)
 		return -EBADMSG;
+	if (sqlite3_column_bytes(statement, 0) > (int)STORE_TEXT_MAX)
+		return -EFBIG;
 	secret_set(ret, (const char *)sqlite3_column_text(statement, 0),
 		   (size_t)sqlite3_column_bytes(statement, 0));
 	return 0;
@@ -103,10 +104,10 @@ static int judge(sqlite3 *database, const struct row *row, enum sqlite_verdict *
 	if (!has_shape(database, row))
 		return 0;
 	r = read_text(database, row->select, &text);
-	if (r < 0 && r != -ENODATA && r != -EBADMSG)
+	if (r < 0 && r != -ENODATA && r != -EBADMSG && r != -EFBIG)
 		return r;
-	if (r != -EBADMSG)
-		*ret = r == -ENODATA ? SQLITE_VACANT : SQLITE_HOLDS;
+	if (r == 0 || r == -ENODATA)
+		*ret = r == 0 ? SQLITE_HOLDS : SQLITE_VACANT;
 	return 0;
 }
 

@@ -27,6 +27,9 @@ bad = {
     "nul": text.replace('"version"', '"x": "a\0b", "version"', 1),
     "latin1": text.replace('"version"', '"x": "\udce9", "version"', 1),
     "comment": "// mine\n" + text,
+    "values": text.replace('"version"', '"x": [0%s], "version"' % (",0" * 300000), 1),
+    "profiles": json.dumps({"version": 1, "profiles": {f"xai:{i}": whole["profiles"]["xai:default"] for i in range(1025)}}),
+    "large": text.replace('"version"', '"x": [[]%s], "version"' % (",[]" * (11 << 20)), 1),
     "deep": text.replace('"version"', '"x": %s, "version"' % ("[" * 1001 + "]" * 1001), 1),
 }
 for name, content in bad.items():
@@ -41,7 +44,10 @@ bad=$(find . -mindepth 1 -maxdepth 1 ! -name main ! -name good -printf '%f\n' | 
 sums() { for agent in $bad; do [ -f "$(store "$agent")" ] && sum "$(store "$agent")"; done; }
 before=$(sums)
 
+# … not by the memory it costs either: 32 MiB of brackets took half a gigabyte.
+UNDER=(prlimit --as=150000000)
 keeper refresh -j
+UNDER=()
 expect_status 3
 expect_posts 1
 expect_generation alice main good

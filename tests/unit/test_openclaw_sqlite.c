@@ -777,19 +777,21 @@ static off_t size_of(const char *suffix)
 // The WAL-reset bug sits in the checkpoint of SQLite before 3.51.3, which is what Debian 12 links: one that goes on
 // while another connection restarts the log marks pages as copied that are not. So ours copies nothing back, neither
 // after the thousand pages of the default nor at close: the file stays as it was to the byte, all is in the log.
+#define LARGE ((4 << 20) - 4096)
+
 static void test_no_checkpoint(void **state)
 {
 	struct store store = store_at(agent_database, ROLE_AGENT);
 	_cleanup_free_ char *sum = xasprintf("sha256sum '%s' >'%s.sum'", agent_database, directory);
 	_cleanup_free_ char *check =
 		xasprintf("sha256sum --quiet -c '%s.sum' && rm '%s.sum'", directory, directory);
-	_cleanup_free_ char *filler = xcalloc(8u << 20, 1), *sql = NULL;
+	_cleanup_free_ char *filler = xcalloc(LARGE, 1), *sql = NULL;
 	sqlite3 *database;
 
 	(void)state;
-	memset(filler, 'x', (8u << 20) - 1);
+	memset(filler, 'x', LARGE - 1);
 	make_login(agent_database, "WAL");
-	// A document of eight megabytes: two thousand pages in one commit of ours.
+	// As large a document as is read: over a thousand pages in one commit of ours, where SQLite would checkpoint.
 	sql = xasprintf(
 		"UPDATE auth_profile_store SET store_json = json_set(store_json, '$.filler', '%s')",
 		filler);
@@ -800,7 +802,7 @@ static void test_no_checkpoint(void **state)
 
 	assert_int_equal(run(sum), 0);
 	assert_written(&store);
-	assert_true(size_of("-wal") > (8 << 20));
+	assert_true(size_of("-wal") > LARGE);
 	assert_int_equal(run(check), 0);
 	assert_query(agent_database,
 		     "SELECT json_extract(store_json, '$.profiles.\"xai:default\".refresh') FROM "

@@ -999,6 +999,51 @@ static void test_fence_is_swapped_by_what_it_names(void **state)
 	assert_file(stores.list->target, after);
 }
 
+// Half a fence, or half a login, hinders nobody else's change.
+static void test_each_change_for_itself(void **state)
+{
+	static const char rest[] =
+		"'c:d':{'type':'oauth','provider':'xai','email':'x','access':'%s',"
+		"'refresh':'%s','expires':%s}}}";
+	static const char *const halves[] = {
+		"'refresh':'" FENCE("refresh") "'",
+		"'access':'" FENCE("access") "'",
+		"'refresh':'R'",
+		"'access':'A'",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(halves); i++) {
+		_cleanup_free_ char *before = xasprintf(rest, "OLD-A", "OLD-R", "1796073857123");
+		_cleanup_free_ char *after = xasprintf(rest, "NEW-A", "NEW-R", "1796160257456");
+		_cleanup_free_ char *half = xasprintf(
+			"{'profiles':{'a:b':{'type':'oauth','provider':'xai',%s},", halves[i]);
+		_cleanup_free_ char *text = quoted(xasprintf("%s%s", half, before));
+		_cleanup_free_ char *written = quoted(xasprintf("%s%s", half, after));
+		_cleanup_stores_ struct stores stores = store_of(text);
+		_cleanup_secret_ struct secret access = secret_of("NEW-A"),
+					       refresh = secret_of("NEW-R");
+		struct swapper yes = {.allow = true};
+		struct store_change changes[2];
+
+		for (int k = 0; k < 2; k++)
+			changes[k] = (struct store_change){
+				.profile = k == 0 ? "a:b" : "c:d",
+				.provider = "xai",
+				.access = &access,
+				.refresh = &refresh,
+				.expires_ms = NEW_MS,
+				.may_overwrite = may_overwrite,
+				.may_replace_fence = may_replace_fence,
+				.arg = &yes,
+			};
+		assert_int_equal(store_write(stores.list, changes, 2, NULL), 0);
+		assert_int_equal(changes[0].result, STORE_GONE);
+		assert_int_equal(changes[1].result, STORE_WRITTEN);
+		assert_file(stores.list->target, written);
+	}
+}
+
 // The store as it is when the write comes, after it was found in order.
 static void test_changed_meanwhile(void **state)
 {
@@ -1449,6 +1494,7 @@ int main(void)
 		cmocka_unit_test(test_expires_written),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_fence_is_swapped_by_what_it_names),
+		cmocka_unit_test(test_each_change_for_itself),
 		cmocka_unit_test(test_changed_meanwhile),
 		cmocka_unit_test(test_retired_is_dead),
 		cmocka_unit_test(test_symlink_and_mode),
