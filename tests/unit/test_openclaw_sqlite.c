@@ -514,11 +514,9 @@ static void test_log_begun(void **state)
 	assert_int_equal(truncate(shared, 32768), 0);
 	slept_us = 0;
 	assert_verdicts(SQLITE_HOLDS, SQLITE_ABSENT);
-	assert_true(slept_us < 500 * 1000);
-
 	assert_int_equal(truncate(log, 4000), 0);
 	assert_verdicts(SQLITE_UNREADABLE, SQLITE_ABSENT);
-	assert_true(slept_us > 0 && slept_us < 5 * 1000 * 1000);
+	assert_int_equal(slept_us, 0); // whoever wants to wait waits between looks
 	system->xSleep = system_sleep;
 }
 
