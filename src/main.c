@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
 // oauth-keepalive: the table of commands, the options, dispatch. See oauth-keepalive(1).
+#include <sys/resource.h>
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include <sqlite3.h>
@@ -175,6 +177,19 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
+// What a parent may have left behind: too few descriptors for many accounts, and a SIGCHLD that is ignored, with which a
+// courier that ends cannot be told from one that never was.
+static void set_process_up(void)
+{
+	struct rlimit files;
+
+	signal(SIGCHLD, SIG_DFL);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct invocation invocation = {0};
@@ -182,11 +197,14 @@ int main(int argc, char **argv)
 	int option;
 
 	secret_harden_process();
+	set_process_up();
 	log_setup("oauth-keepalive", LOG_LEVEL_INFO);
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":c:jvqhV", options, NULL)) != -1) {
 		if (option == ':')
 			return usage_error("an option lacks its value", argv[optind - 1]);
+		if (option == '?' && optopt && string_starts(argv[optind - 1], "--"))
+			return usage_error("an option takes no value", argv[optind - 1]);
 		if (option == '?' && optopt && optopt < LONG_OPTION)
 			return usage_error("unknown option", (char[]){'-', (char)optopt, '\0'});
 		if (option == '?' || !take_option(&invocation, option, &help, &version))

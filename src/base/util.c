@@ -240,6 +240,18 @@ char *string_printable(const char *s, size_t max)
 	return out;
 }
 
+bool error_is_shortage(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM;
+}
+
+const char *error_text(int error)
+{
+	return error == -EMFILE	 ? "too many open files: raise LimitNOFILE= (ulimit -n)"
+	       : error == -EBUSY ? "locked by another process"
+				 : strerror(-error);
+}
+
 ssize_t read_full(int fd, void *buffer, size_t size)
 {
 	size_t done = 0;

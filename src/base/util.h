@@ -82,6 +82,11 @@ char *string_normalised(const char *s);
 // a lock file or the network passes through here before a person sees it.
 char *string_printable(const char *s, size_t max);
 
+// -EMFILE, -ENFILE, -ENOMEM: says nothing of what was looked at, and may pass.
+bool error_is_shortage(int error);
+// strerror for people: what a shortage wants of them.
+const char *error_text(int error);
+
 // Read or write all bytes, through short counts and EINTR. 0 or -errno; read_full returns the count.
 ssize_t read_full(int fd, void *buffer, size_t size);
 int write_full(int fd, const void *buffer, size_t size);

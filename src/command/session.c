@@ -41,6 +41,10 @@ static int open_ledger(struct session *s)
 		return STATUS_USAGE;
 	}
 	r = ledger_open(directory, &s->ledger, &message, &fix);
+	if (error_is_shortage(r)) {
+		log_error("%s: %s", directory, error_text(r));
+		return STATUS_FAILED;
+	}
 	if (r < 0) {
 		struct problem *bar = problem_add(
 			&s->problems, SEVERITY_ERROR,
@@ -128,13 +132,16 @@ int session_finish(const struct invocation *invocation, const struct session *se
 			  strerror(-r));
 		return STATUS_USAGE;
 	}
-	if (r == -ESRCH) {
+	if (r == -ESRCH && cycle->unmatched) {
 		_cleanup_free_ char *name = string_printable(cycle->unmatched, 120);
 		log_error("no account matches %s", name);
 		return STATUS_USAGE;
 	}
 	if (r < 0) {
-		log_error("the stores cannot be read: %s", strerror(-r));
+		log_error("%s: %s",
+			  r == -ESRCH ? "/proc tells nothing of this process; is it mounted?"
+				      : "the stores cannot be read",
+			  error_text(r));
 		return STATUS_FAILED;
 	}
 	status = report_exit_status(&report);

@@ -34,6 +34,6 @@ int command_status(const struct invocation *invocation)
 			printf("\033[H\033[2J");
 		status = show_once(invocation);
 		sleep(WATCH_PERIOD_S);
-	} while (status != STATUS_USAGE);
+	} while (status != STATUS_USAGE && !ferror(stdout)); // nobody reads it
 	return status;
 }

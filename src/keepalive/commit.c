@@ -256,8 +256,8 @@ static bool wants_write(const struct account *a, const struct store *store)
 // It may go well a moment later: a lock, somebody else's write, a shortage.
 static bool error_passes(int error)
 {
-	return error == -EBUSY || error == -ESTALE || error == -EMFILE || error == -ENFILE ||
-	       error == -ENOMEM || error == -EINTR || error == -EAGAIN;
+	return error_is_shortage(error) || error == -EBUSY || error == -ESTALE || error == -EINTR ||
+	       error == -EAGAIN;
 }
 
 // Every store that is behind, main first (the stores are in that order). What may pass is tried again in the next round;

@@ -226,8 +226,9 @@ static void set_siblings(struct observation *o)
 }
 
 // Another ledger at work on this state directory, or a lock directory that somebody else could turn: hands off.
-static void bar_what_is_unsafe(struct observation *o, const struct policy *policy,
-			       const struct ledger *ledger)
+// Returns an error only for a shortage, which says nothing.
+static int bar_what_is_unsafe(struct observation *o, const struct policy *policy,
+			      const struct ledger *ledger)
 {
 	_cleanup_free_ char *message = NULL, *fix = NULL;
 	const char *code = "ledger_conflict", *reason = "another ledger owns this state directory";
@@ -238,7 +239,7 @@ static void bar_what_is_unsafe(struct observation *o, const struct policy *polic
 		problem_add(&o->problems, bar->severity, bar->code, bar->store, NULL,
 			    xstrdup(bar->message), xstrdup(bar->fix))
 			->needs_person = true;
-		return;
+		return 0;
 	}
 	r = ledger_check_owner(ledger, o->stores.state_dir, &message, &fix);
 	if (r != -EEXIST) {
@@ -247,8 +248,10 @@ static void bar_what_is_unsafe(struct observation *o, const struct policy *polic
 	}
 	if (r >= 0)
 		r = lock_directory_check(o->stores.state_dir, false, &message, &fix);
+	if (error_is_shortage(r))
+		return r;
 	if (r >= 0 || r == -ENOENT)
-		return;
+		return 0;
 	if (!message) {
 		reason = "the lock directory cannot be looked at";
 		message = xasprintf("%s: %s", reason, strerror(-r));
@@ -258,6 +261,22 @@ static void bar_what_is_unsafe(struct observation *o, const struct policy *polic
 		->needs_person = true;
 	free(o->barred);
 	o->barred = xstrdup(reason);
+	return 0;
+}
+
+// The timer would be silent for ever where a shell's environment knows another place.
+static void say_nothing_found(struct observation *o)
+{
+	const char *directory = o->stores.state_dir;
+
+	if (o->n_accounts || o->records.n || o->problems.n)
+		return;
+	problem_add(&o->problems, SEVERITY_WARNING, "no_accounts", directory, NULL,
+		    directory ? xstrdup("no login was found in any store")
+			      : xstrdup("no OpenClaw state directory was found, so there is "
+					"nothing to keep alive"),
+		    xstrdup("if OpenClaw keeps its state elsewhere, name it: `state_dir` in "
+			    "oauth-keepalive.conf, or --state-dir"));
 }
 
 static void group(struct observation *o, const struct config *config, const struct ledger *ledger,
@@ -314,6 +333,10 @@ int observe(const struct config *config, const struct policy *policy, const stru
 		r = account_records_read(ledger, &o.records, &o.problems);
 		if (r >= 0)
 			r = receipts_read(ledger, &o.receipts);
+		if (error_is_shortage(r)) {
+			observation_free(&o);
+			return r;
+		}
 		if (r < 0) {
 			problem_add(&o.problems, SEVERITY_ERROR, "ledger_unreadable",
 				    ledger->directory, NULL,
@@ -334,11 +357,16 @@ int observe(const struct config *config, const struct policy *policy, const stru
 				    xstrdup("name it: `state_dir` in oauth-keepalive.conf, or "
 					    "--state-dir"))
 				->needs_person = true;
+		say_nothing_found(ret);
 		return 0;
 	}
 	for (size_t i = 0; i < ret->receipts.n; i++)
 		ret->receipts.list[i].elsewhere = is_elsewhere(ret, &ret->receipts.list[i]);
-	bar_what_is_unsafe(ret, policy, ledger);
+	r = bar_what_is_unsafe(ret, policy, ledger);
+	if (r < 0) {
+		observation_free(ret);
+		return r;
+	}
 	if (ret->stores.unlisted && !ret->barred)
 		ret->barred = xstrdup("the agents' stores cannot all be found");
 	struct policy ours = *policy;
@@ -357,6 +385,7 @@ int observe(const struct config *config, const struct policy *policy, const stru
 		hold_together(ret);
 	}
 	say_problems(ret, policy);
+	say_nothing_found(ret);
 	return 0;
 }
 

@@ -407,6 +407,11 @@ int account_records_read(const struct ledger *ledger, struct account_records *re
 		r = record_read(ledger, key, &record, &message);
 		if (r == -ENOENT) // forgotten since we looked
 			continue;
+		if (error_is_shortage(r)) { // no damage
+			free(message);
+			account_records_free(&records);
+			return r;
+		}
 		if (r < 0) {
 			record.unreadable = true;
 			memcpy(record.key, key, sizeof(record.key));

@@ -400,7 +400,7 @@ int ledger_check_owner(const struct ledger *ledger, const char *state_dir, char 
 	r = read_owner(path, &line);
 	if (r == -ENOENT)
 		return 0;
-	if (r == -EMFILE || r == -ENFILE || r == -ENOMEM) // says nothing of whose it is
+	if (error_is_shortage(r)) // says nothing of whose it is
 		return r;
 	if ((ledger->exists && owner_is(line, ledger->uuid)) || made_meanwhile(ledger, line))
 		return 0;

@@ -119,6 +119,7 @@ struct account_records {
 	size_t n;
 };
 // All of them. An unreadable one is a problem (error, needs_person) and comes back with `key` and `unreadable` only.
+// What fails for a shortage (error_is_shortage) is the reading as a whole.
 int account_records_read(const struct ledger *ledger, struct account_records *ret, struct problems *problems);
 void account_records_free(struct account_records *records);
 int account_record_save(struct ledger *ledger, struct account_record *record, int64_t now_ms);

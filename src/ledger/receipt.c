@@ -256,7 +256,7 @@ static void receipt_unreadable(struct receipt *receipt, char *trouble)
 	receipt->trouble = trouble;
 }
 
-// -ENOENT if it is gone; everything else yields a receipt.
+// -ENOENT if it is gone, or a shortage; everything else yields a receipt.
 static int receipt_read(const struct ledger *ledger, const char *name, struct receipt *receipt)
 {
 	_cleanup_free_ char *path = xasprintf("%s/receipts/%s", ledger->directory, name);
@@ -265,7 +265,7 @@ static int receipt_read(const struct ledger *ledger, const char *name, struct re
 	_cleanup_close_ int fd = -1;
 	int r = private_open(path, O_RDONLY, &fd, &trouble);
 
-	if (r == -ENOENT)
+	if (r == -ENOENT || error_is_shortage(r))
 		return r;
 	memcpy(receipt->token.hex, name, sizeof(receipt->token.hex));
 	// First who holds it, then what it says: the other way round it could be sent in between,
@@ -294,8 +294,13 @@ int receipts_read(const struct ledger *ledger, struct receipts *ret)
 		return r;
 	for (size_t i = 0; i < names.n; i++) {
 		struct receipt receipt = {0};
-		if (receipt_read(ledger, names.list[i], &receipt) == 0)
+		r = receipt_read(ledger, names.list[i], &receipt);
+		if (r == 0)
 			*array_add(&receipts.list, &receipts.n) = receipt;
+		else if (r != -ENOENT) {
+			receipts_free(&receipts);
+			return r;
+		}
 	}
 	*ret = receipts;
 	return 0;

@@ -48,7 +48,7 @@ struct receipts {
 	struct receipt *list;
 	size_t n;
 };
-// All open ones. Torn claims that nobody holds count as RECEIPT_CLAIMED with no accounts.
+// All open ones, or a shortage's error. Torn claims that nobody holds count as RECEIPT_CLAIMED with no accounts.
 int receipts_read(const struct ledger *ledger, struct receipts *ret);
 void receipts_free(struct receipts *receipts);
 

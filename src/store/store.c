@@ -221,9 +221,7 @@ const char *store_error(int error)
 		       "this program?";
 	if (error == -ENODATA)
 		return "its owner, group, ACL or extended attributes cannot be kept here";
-	if (error == -EBUSY)
-		return "locked by another process";
-	return strerror(-error);
+	return error_text(error);
 }
 
 int store_stage(const struct store *store, struct atomic_stage *ret)

@@ -89,6 +89,11 @@ static void test_obstacles(void **state)
 	assert_string_equal(provider_client_id(preset("xai"), &with_id), preset("xai")->client_id);
 	assert_string_equal(provider_client_id(preset("chutes"), &with_id), theirs);
 	assert_null(provider_client_id(preset("chutes"), NULL));
+	struct provider chutes =
+		*preset("chutes"); // the login was made by that client: it goes first
+	chutes.client_id = "client-of-configuration";
+	assert_string_equal(provider_client_id(&chutes, &with_id), theirs);
+	assert_string_equal(provider_client_id(&chutes, &without), "client-of-configuration");
 }
 
 // ---- URLs
