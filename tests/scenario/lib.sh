@@ -93,6 +93,7 @@ trap 'exit 1' INT TERM
 start_server() {
 	local ready=$T/server${#SERVERS[@]}.json line
 
+	: >"$ready"
 	"$@" >"$ready" 2>"$ready.log" &
 	SERVERS+=($!)
 	until read -r line <"$ready"; do
@@ -173,14 +174,15 @@ store() {
 # write_store "AGENT|FILE…" PROFILE=LOGIN…: LOGIN is a name of `mint` or `fake`, or a profile as JSON. The text is
 # exactly OpenClaw's: JSON.stringify(store, null, 2) and a line end.
 write_store() {
-	"$PYTHON" - "$STATE/agents" "$T/logins" "$@" <<-'END' || die "write_store $*"
+	"$PYTHON" - "$T" "$STATE/agents" "$T/logins" "$@" <<-'END' || die "write_store $*"
 		import json, os, sys
-		agents, logins, stores, *pairs = sys.argv[1:]
+		top, agents, logins, stores, *pairs = sys.argv[1:]
 		profiles = {}
 		for profile, login in (pair.split("=", 1) for pair in pairs):
 		    profiles[profile] = json.loads(login if login[0] == "{" else open(f"{logins}/{login}.json").read())
 		text = json.dumps({"version": 1, "profiles": profiles}, indent=2, ensure_ascii=False) + "\n"
-		for store in stores.split():
+		for store in stores.replace(top, "\0").split():  # `top` may hold spaces
+		    store = store.replace("\0", top)
 		    path = store if store[0] == "/" else f"{agents}/{store}/agent/auth-profiles.json"
 		    os.makedirs(os.path.dirname(path), exist_ok=True)
 		    open(path, "w").write(text)
@@ -316,7 +318,8 @@ couriers() {
 	for lock in "$T"/home*/.openclaw/locks/oauth-refresh/*.lock; do
 		[ -f "$lock" ] || continue
 		pid=$(jq .pid "$lock" 2>/dev/null) || continue
-		[[ $(readlink "/proc/$pid/exe") == */oauth-keepalive-courier ]] && echo "$pid"
+		# Its `exe` only root may read.
+		[ "$(tr -d '\0' <"/proc/$pid/cmdline" 2>/dev/null)" = oauth-keepalive-courier ] && echo "$pid"
 	done | sort -u
 }
 

@@ -18,6 +18,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 console.warn = console.info = () => {}; // oidc-provider warns of its in-memory adapter; that is what we want here
@@ -57,7 +58,7 @@ let release = () => {};
 const listen = (server) => new Promise((ready) => {
 	server.listen(0, '127.0.0.1', () => ready(server.address().port));
 });
-if (options.tls) execFileSync(new URL('certificate.sh', import.meta.url).pathname, [options.tls]);
+if (options.tls) execFileSync(fileURLToPath(new URL('certificate.sh', import.meta.url)), [options.tls]);
 const server = options.tls
 	? https.createServer({ key: readFileSync(`${options.tls}/server.key`), cert: readFileSync(`${options.tls}/server.pem`) })
 	: http.createServer();

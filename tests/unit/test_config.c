@@ -594,7 +594,8 @@ static void test_untrusted_files(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(ways) * ARRAY_SIZE(texts); i++) {
 		const char *text = texts[i % ARRAY_SIZE(texts)];
 		const char *path = ways[i / ARRAY_SIZE(texts)].path;
-		_cleanup_free_ char *error = NULL, *remedy = xasprintf("; chmod go-w %s", path);
+		_cleanup_free_ char *error = NULL, *quoted = shell_quoted(path),
+				    *remedy = xasprintf("; chmod go-w %s", quoted);
 		struct config config;
 
 		if (i >= 2 * ARRAY_SIZE(texts) && chown(path, (uid_t)-1, 4242) < 0)
