@@ -47,9 +47,13 @@ apt_install() {
 	command -v apt-get >/dev/null || return
 	[ "$(id -u)" = 0 ] || command -v sudo >/dev/null || return
 	echo "installing: $*"
-	# shellcheck disable=SC2086
-	as_root apt-get update -q >/dev/null
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >/dev/null
+	# One after the other, if two clones do this at once; and a mirror may be out of reach for a moment.
+	# shellcheck disable=SC2016
+	as_root flock /var/lock/oauth-keepalive-tests sh -c '
+		export DEBIAN_FRONTEND=noninteractive
+		options="-q -o Acquire::Retries=3 -o DPkg::Lock::Timeout=600"
+		apt-get $options update >/dev/null
+		apt-get $options install -y --no-install-recommends "$@" >/dev/null' - "$@"
 }
 
 # shellcheck disable=SC2005,SC2046,SC2116 # one line of words

@@ -150,13 +150,13 @@ keep_login() {
 
 # fake NAME [KEY=VALUE…]: a login nobody knows, for the scripted server: left, lifetime as `mint`; other keys as given.
 fake() {
-	local left=1h more=() pair n
+	local left=1h more_keys=() pair n
 	for pair in "${@:2}"; do
-		case $pair in left=*) left=${pair#*=} ;; *) more+=("$pair") ;; esac
+		case $pair in left=*) left=${pair#*=} ;; *) more_keys+=("$pair") ;; esac
 	done
 	n=${left%[smhd]}
 	case $left in *m) n=$((n * 60)) ;; *h) n=$((n * 3600)) ;; *d) n=$((n * 86400)) ;; esac
-	to_json "${more[@]}" | jq --arg name "$1" --argjson left "$n" '{type: "oauth", provider: "xai",
+	to_json "${more_keys[@]}" | jq --arg name "$1" --argjson left "$n" '{type: "oauth", provider: "xai",
 		access: "FAKE-ACCESS-\($name)", refresh: "FAKE-REFRESH-\($name)", expires: ((now + $left) * 1000 | floor)} + .' \
 		>"$T/logins/$1.json"
 }
@@ -265,6 +265,7 @@ keeper_command() {
 # public_program: a copy of the program, $PUBLIC, which other users can run, wherever this one was built. Fails, and says
 # so, where none can come to $T (a TMPDIR in a home that is closed to others).
 PUBLIC=
+# shellcheck disable=SC2034 # a scenario uses it
 public_program() {
 	mkdir -p "$T/bin"
 	install -m 755 "$OAUTH_KEEPALIVE" "$OAUTH_KEEPALIVE-courier" "$T/bin"
