@@ -17,11 +17,11 @@ private() {
 
 # ---- memory, when all is done: the heap with what was freed, the stack, the data
 start_oidc
-if [ -f "$T/preload.so" ]; then
+if [ -f "$T/preload.so" ]; then # named from here: the list of LD_PRELOAD ends at a space
 	for command in "refresh" "refresh --force -v" "status -j" "preview -j"; do
 		mint "m$ROUND" left=30m jwt=yes email=alice@example.com
 		write_store "main a" xai:default="m$ROUND"
-		UNDER=(env LD_PRELOAD="$T/preload.so" PRELOAD_DUMP="$T/memory")
+		UNDER=(env LD_PRELOAD=./preload.so PRELOAD_DUMP="$T/memory")
 		# shellcheck disable=SC2086
 		keeper $command
 		UNDER=()

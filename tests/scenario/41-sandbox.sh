@@ -33,7 +33,7 @@ export LOCAL= # whether names below .local are asked for
 try() {
 	: >"$T/tried"
 	rm -f "$T/receipt"
-	"$@" "$PYTHON" - "$COURIER" "$T/preload.so" "$secret" "$T/tried" "$T/receipt" <<-'END' || fail "the courier did not answer"
+	"$@" "$PYTHON" - "$COURIER" ./preload.so "$secret" "$T/tried" "$T/receipt" <<-'END' || fail "the courier did not answer"
 	import array, fcntl, json, os, socket, struct, subprocess, sys
 	courier, preload, secret, tried, receipt = sys.argv[1:]
 	ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -9,7 +9,7 @@ clock() { echo "$1 $2" >"$T/clock.new" && mv "$T/clock.new" "$T/clock"; }
 clock 0 0
 jumping() { # keeper in the background, with that clock
 	keeper_command "$@"
-	env LD_PRELOAD="$T/clock.so" TEST_CLOCK="$T/clock" "${COMMAND[@]}" >"$out" 2>"$err" </dev/null &
+	env LD_PRELOAD=./clock.so TEST_CLOCK="$T/clock" "${COMMAND[@]}" >"$out" 2>"$err" </dev/null &
 	STARTED+=("$!:$RUN")
 }
 now() {

@@ -11,7 +11,7 @@ start_oidc
 for command in "refresh -v" "status -j" "preview -j" "refresh --force"; do
 	mint "m$ROUND" left=30m email=alice@example.com
 	write_database "shared a" xai:default="m$ROUND"
-	UNDER=(env LD_PRELOAD="$T/preload.so" PRELOAD_DUMP="$T/memory" PRELOAD_NO_STACK=yes)
+	UNDER=(env LD_PRELOAD=./preload.so PRELOAD_DUMP="$T/memory" PRELOAD_NO_STACK=yes)
 	# shellcheck disable=SC2086
 	keeper $command
 	UNDER=()

@@ -209,8 +209,8 @@ state ""
 for open in "store_unsafe $(store a)" "state_dir_unsafe $STATE" "lock_directory $STATE/locks/oauth-refresh"; do
 	keeper refresh
 	chmod o+w "${open#* }"
-	shows "${open% *}" error 3 "^chmod go-w "
-	mends "${open% *}"
+	shows "${open%% *}" error 3 "^chmod go-w "
+	mends "${open%% *}"
 done
 
 echo '{agents: {list: []}}' >"$STATE/openclaw.json"
