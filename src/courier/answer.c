@@ -74,10 +74,11 @@ int answer_append(int fd, const struct http_answer *answer, int64_t received_ms)
 	char header[HEADER_MAX], newline = '\n';
 
 	int n = snprintf(header, sizeof(header),
-			 KEYWORD "{\"status\":%d,\"retry_after_s\":%" PRId64 ",\"challenge\":%s,"
+			 KEYWORD "{\"status\":%d,\"retry_after_s\":%" PRId64 ",\"date_ms\":%" PRId64
+				 ",\"challenge\":%s,"
 				 "\"cut\":%s,\"received_ms\":%" PRId64 ",\"length\":%zu,"
 				 "\"sha256\":\"%s\"}\n",
-			 answer->status, answer->retry_after_s,
+			 answer->status, answer->retry_after_s, answer->date_ms,
 			 answer->challenge ? "true" : "false", answer->cut ? "true" : "false",
 			 received_ms, answer->body.len, sum.hex);
 	struct iovec pieces[] = {
@@ -95,6 +96,7 @@ static bool header_read(const cJSON *header, struct http_answer *answer, int64_t
 	int64_t status = json_integer(header, "status", 0);
 
 	answer->retry_after_s = json_integer(header, "retry_after_s", -2);
+	answer->date_ms = json_integer(header, "date_ms", 0); // version 0.1 did not keep it
 	answer->challenge = json_flag(header, "challenge");
 	answer->cut = json_flag(header, "cut");
 	answer->status = (int)status;

@@ -277,6 +277,16 @@ static int64_t read_retry_after(CURL *easy)
 	return seconds < DAY_S ? seconds : DAY_S;
 }
 
+static int64_t read_date_ms(CURL *easy)
+{
+	struct curl_header *header;
+
+	if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+		return 0;
+	time_t at = curl_getdate(header->value, NULL);
+	return at > 0 ? (int64_t)at * SECOND_MS : 0;
+}
+
 static bool is_challenge(CURL *easy)
 {
 	struct curl_header *header;
@@ -368,6 +378,7 @@ void http_end(CURLM *multi, struct errand *errand, CURLcode code)
 	} else {
 		answer->status = (int)status;
 		answer->retry_after_s = read_retry_after(errand->easy);
+		answer->date_ms = read_date_ms(errand->easy);
 		answer->challenge = is_challenge(errand->easy);
 		answer->cut = code != CURLE_OK;
 		errand->received_ms = clock_wall_ms();

@@ -64,6 +64,7 @@ struct policy {
 	int64_t at_ms;  // judge as of then; now_ms unless --at
 	bool force;     // refresh although not due, ignore back-off, send a token of unknown outcome once more
 	bool offline;   // never send
+	bool clock_unsupported; // observed: nothing is thrown away because it is old
 	const char *barred; // nothing may be spent or written at all, and why; NULL
 	const struct problem *bar; // … and what a person should know of it
 	const char *adopt_store; // sync --adopt: take the unproven or diverged copy of this store (store_is_named)
@@ -136,6 +137,7 @@ struct account {
 	struct fingerprint *close;  // receipts to settle once every copy is written
 	size_t n_close;
 	int64_t margin_s, lifetime_s, expires_ms; // lifetime, expires: 0 unknown; the expiry as it is reckoned with
+	int64_t clock_ahead_ms; // of the server's, when that answered last; said, and bars nothing
 	bool timer_too_slow, margin_too_long, margin_short, expiry_unknown, clock_wrong;
 };
 
@@ -167,6 +169,8 @@ void decide(struct account *account, const struct config *config, const struct p
 void reckon_expiry(struct account *account, const struct config *config, const struct policy *policy);
 // Which was issued later: >0 a, <0 b, 0 undecidable. By JWT iat if both have it, else by true expiry.
 int issue_compare(struct issue_time a, struct issue_time b);
+// Do the ledger's newest entries, above all what servers said, bear the clock out?
+bool clock_is_supported(const struct account_records *records, int64_t now_ms);
 // Note a failure that may pass: count it and back off.
 void record_failure(struct account_record *record, const char *code, int status, int64_t retry_after_s,
 		    int64_t now_ms);
@@ -188,6 +192,7 @@ struct observation {
 	size_t n_followers;
 	struct problems problems;
 	char *barred; // nothing may be spent or written, and why
+	bool clock_supported; // by what the ledger knew at this look (clocks.c)
 };
 
 // What a run already holds, so that its own locks and answers are not taken for somebody else's.

@@ -3,8 +3,6 @@
 // Which login is live: what a person or somebody else's refresh has put into a copy.
 #include "keepalive/judge.h"
 
-#define DIVERGED_MAX 64
-
 bool account_knows(const struct account *account, struct fingerprint token)
 {
 	return fingerprint_equal(token, account->record.live.fingerprint) ||
@@ -279,6 +277,24 @@ void adopt_newer_access(struct account *a, const struct policy *policy)
 	}
 }
 
+// One that no copy shows any more makes room.
+static bool forget_a_diverged(struct account *a)
+{
+	struct account_record *r = &a->record;
+
+	for (size_t i = 0; i < r->n_diverged; i++) {
+		bool shown = false;
+		for (size_t k = 0; k < a->n_members; k++)
+			shown |= fingerprint_equal(a->members[k].copy->credential.fingerprint,
+						   r->diverged[i]);
+		if (shown)
+			continue;
+		fingerprint_list_remove(r->diverged, &r->n_diverged, r->diverged[i]);
+		return true;
+	}
+	return false;
+}
+
 void adopt_unknown(struct account *a, const struct policy *policy)
 {
 	struct member *m;
@@ -297,7 +313,9 @@ void adopt_unknown(struct account *a, const struct policy *policy)
 			record_supersede_fence(&a->record,
 					       fence_digest(a->record.profile, a->record.provider,
 							    &m->copy->credential.refresh));
-		} else if (a->record.n_diverged < DIVERGED_MAX) {
+		} else if (a->record.n_diverged >= RECORD_DIVERGED_MAX && !forget_a_diverged(a)) {
+			continue; // it diverges in every look, then
+		} else {
 			*array_add(&a->record.diverged, &a->record.n_diverged) =
 				m->copy->credential.fingerprint;
 		}

@@ -321,7 +321,8 @@ static void end_account(struct account *a, const struct policy *policy)
 		r->ended_ms = policy->now_ms;
 		a->record_changed = true;
 	}
-	if (!recovering && policy->now_ms - r->ended_ms > ENDED_KEEP_S * SECOND_MS &&
+	if (!recovering && !policy->clock_unsupported &&
+	    policy->now_ms - r->ended_ms > ENDED_KEEP_S * SECOND_MS &&
 	    !secret_empty(&r->live.refresh)) {
 		if (account_holds_live(a))
 			account_displace_live(a, "logged out of its main store long ago");
@@ -414,9 +415,9 @@ void decide(struct account *a, const struct config *config, const struct policy 
 
 	a->decision = DECISION_NONE;
 	a->code = NULL;
-	a->clock_wrong = clock_is_behind(a, policy);
 	if (hands_off(a, policy))
 		return;
+	judge_clock(a, policy);
 	if (!a->record.number) // no token of it was ever seen
 		begin_record(a, config, policy);
 	reckon_expiry(a, config, policy);

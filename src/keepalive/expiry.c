@@ -7,9 +7,9 @@
 
 #include "base/clock.h"
 
-#define DOCTOR_MARGIN_S	  DAY_S // OpenClaw's `doctor --fix` refreshes by itself from here on
-#define IMPLAUSIBLE_S	  (10 * MINUTE_S)
-#define CLOCK_TOLERANCE_S MINUTE_S
+#define DOCTOR_MARGIN_S	       DAY_S // OpenClaw's `doctor --fix` refreshes by itself from here on
+#define IMPLAUSIBLE_S	       (10 * MINUTE_S)
+#define EXPIRED_BACK_OFF_MAX_S (2 * HOUR_S)
 
 // ---- order of issue
 
@@ -144,15 +144,6 @@ void reckon_expiry(struct account *a, const struct config *config, const struct 
 	reckon_margin(a, config);
 }
 
-bool clock_is_behind(const struct account *a, const struct policy *policy)
-{
-	int64_t least = clock_build_ms();
-
-	if (a->record.updated_ms > least)
-		least = a->record.updated_ms;
-	return policy->now_ms + CLOCK_TOLERANCE_S * SECOND_MS < least;
-}
-
 char *expiry_describe(const struct account *a, const struct policy *policy)
 {
 	if (a->expiry_unknown)
@@ -166,22 +157,36 @@ char *expiry_describe(const struct account *a, const struct policy *policy)
 
 // ---- back-off
 
+static int64_t doubled(int64_t first_s, int times, int64_t most_s)
+{
+	int64_t delay_s = first_s;
+
+	for (int i = 0; i < times && delay_s < most_s; i++)
+		delay_s *= 2;
+	return delay_s < most_s ? delay_s : most_s;
+}
+
+// While the access token lives, never longer than a quarter of what is left of it. Afterwards nothing is gained by haste:
+// from the start again, and on.
 void record_failure(struct account_record *record, const char *code, int status,
 		    int64_t retry_after_s, int64_t now_ms)
 {
-	int64_t left_s = (record->live.expires_ms - now_ms) / SECOND_MS;
-	int64_t delay_s = 5 * MINUTE_S;
+	int64_t expires_ms = record->live.expires_ms, left_s = (expires_ms - now_ms) / SECOND_MS;
+	int64_t first_s = status == 429 ? 15 * MINUTE_S : 5 * MINUTE_S, delay_s;
 
-	for (int i = 0; i < record->failures && delay_s < 6 * HOUR_S; i++)
-		delay_s *= 2;
-	if (delay_s > left_s / 4)
-		delay_s = left_s / 4;
+	// Until when the last failure was to be waited for tells whether it lived then.
+	if (left_s <= 0 && record->not_before_ms <= expires_ms + MINUTE_S * SECOND_MS)
+		record->failures = 0;
 	if (retry_after_s >= 0)
 		delay_s = retry_after_s;
+	else if (left_s <= 0)
+		delay_s = doubled(first_s, record->failures, EXPIRED_BACK_OFF_MAX_S);
+	else
+		delay_s = doubled(5 * MINUTE_S, record->failures, left_s / 4);
 	if (delay_s < MINUTE_S)
 		delay_s = MINUTE_S;
-	if (delay_s > 6 * HOUR_S)
-		delay_s = 6 * HOUR_S;
+	if (delay_s > BACK_OFF_MAX_S)
+		delay_s = BACK_OFF_MAX_S;
 	record->failures++;
 	record->not_before_ms = now_ms + delay_s * SECOND_MS;
 	record->error_status = status;

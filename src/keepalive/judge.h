@@ -8,6 +8,7 @@
 #include "keepalive/account.h"
 
 #define RUNTIME_MARGIN_S (5 * MINUTE_S) // OpenClaw refreshes by itself from here on
+#define BACK_OFF_MAX_S	 (6 * HOUR_S)
 #define REJECTIONS_MAX	 3		// so often a token may be refused before a person should look
 
 static inline bool member_is_login(const struct member *m)
@@ -29,8 +30,6 @@ struct issue_time issue_of_live(const struct account *a, const struct policy *po
 // adopted (`_later`); what is provably not, not even where any login will do (`_not_later`).
 bool is_later_than_previous(const struct account *a, const struct credential *c, const struct policy *policy);
 bool is_not_later_than_previous(const struct account *a, const struct credential *c, const struct policy *policy);
-// Behind this program's build or the account's own record.
-bool clock_is_behind(const struct account *a, const struct policy *policy);
 // "expires in 3h, margin 2h". Free it.
 char *expiry_describe(const struct account *a, const struct policy *policy);
 
@@ -47,6 +46,12 @@ void expiries_sight(struct account *a, const struct policy *policy);
 
 // With less than this left, there may be no other chance: OpenClaw's own margin, a timer's period, a request.
 int64_t last_resort_s(const struct config *config);
+
+// ---- clocks.c
+
+// What contradicts our clock: clock_wrong bars what is decided by time, clock_ahead_ms is only said. A record that was
+// stamped by a clock since put right is put right, too.
+void judge_clock(struct account *a, const struct policy *policy);
 
 // ---- fences.c
 

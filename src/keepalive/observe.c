@@ -31,6 +31,7 @@ static void apply_holdings(struct receipts *receipts, const struct holdings *h)
 			r->answer.status = rescued->answer.status;
 			r->answer.cut = rescued->answer.cut;
 			r->answer.challenge = rescued->answer.challenge;
+			r->answer.date_ms = rescued->answer.date_ms;
 			r->answer.retry_after_s = rescued->answer.retry_after_s;
 			secret_copy(&r->answer.body, &rescued->answer.body);
 		}
@@ -345,6 +346,7 @@ int observe(const struct config *config, const struct policy *policy, const stru
 			o.barred = xstrdup("the ledger cannot be read");
 		}
 	}
+	o.clock_supported = clock_is_supported(&o.records, policy->now_ms);
 	say_receipts(&o, ledger);
 	apply_holdings(&o.receipts, holdings);
 	*ret = o;
@@ -370,6 +372,7 @@ int observe(const struct config *config, const struct policy *policy, const stru
 	if (ret->stores.unlisted && !ret->barred)
 		ret->barred = xstrdup("the agents' stores cannot all be found");
 	struct policy ours = *policy;
+	ours.clock_unsupported = !ret->clock_supported;
 	if (ret->barred)
 		ours.barred = ret->barred;
 	group(ret, config, ledger, holdings);

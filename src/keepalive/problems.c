@@ -50,12 +50,40 @@ static void say_ends(struct observation *o, const struct account *a, const struc
 			"this login itself ends at %s; refreshing does not extend it", when);
 		warn(o, a, "login_ends_soon", message, a->provider->login_command);
 	}
-	if (a->clock_wrong)
-		problem_add(&o->problems, SEVERITY_ERROR, "clock", NULL, NULL,
-			    xstrdup("the system clock is behind the ledger or this program's "
-				    "build: nothing is decided by time"),
-			    xstrdup("set the clock (timedatectl), then run again; if it is right, "
-				    "and was ahead once, `oauth-keepalive refresh --force`"));
+}
+
+// By the ledger's word one of two is wrong, the clock now or the clock then, and no server has said which; by a server's
+// word it was wrong when that answered.
+static void say_clock(struct observation *o, const struct account *a, const struct policy *policy)
+{
+	int64_t ahead_s = a->clock_ahead_ms / SECOND_MS;
+	_cleanup_free_ char *now = time_format(policy->now_ms);
+	_cleanup_free_ char *known = time_format(a->record.updated_ms);
+	_cleanup_free_ char *by = duration_format(ahead_s < 0 ? -ahead_s : ahead_s);
+	char *message, *fix;
+
+	if (a->skip || (!a->clock_wrong && !ahead_s))
+		return;
+	if (policy->now_ms < clock_build_ms() && a->clock_wrong) {
+		message = xasprintf("the system clock says %s, before this program was built: "
+				    "nothing is decided by time",
+				    now);
+		fix = xstrdup("set the clock (timedatectl)");
+	} else if (a->clock_wrong) {
+		message = xasprintf("the system clock says %s, but the ledger was written at %s: "
+				    "nothing is decided by time",
+				    now, known);
+		fix = xstrdup("set the clock (timedatectl); only if it is right, and was ahead "
+			      "then: `oauth-keepalive refresh --force`");
+	} else {
+		message = xasprintf("the system clock was %s %s the provider's when that answered "
+				    "last",
+				    by, ahead_s > 0 ? "ahead of" : "behind");
+		fix = xstrdup("set the clock (timedatectl), if that was not done since; the rest "
+			      "mends itself");
+	}
+	problem_add(&o->problems, SEVERITY_ERROR, "clock", NULL, a->record.profile, message, fix)
+		->needs_person = true;
 }
 
 // A login that nothing keeps alive must not be found out at night. (One that is excluded, or that needs no refresh, is
@@ -193,6 +221,7 @@ void say_problems(struct observation *o, const struct policy *policy)
 		const struct account *a = &o->accounts[i];
 		say_margins(o, a);
 		say_ends(o, a, policy);
+		say_clock(o, a, policy);
 		say_unserved(o, a);
 		say_split(o, a);
 		for (size_t k = 0; k < a->n_members; k++) {

@@ -12,6 +12,21 @@ static bool is_live(const struct account *a, const struct receipt *receipt)
 	return fingerprint_equal(receipt->token, a->record.live.fingerprint);
 }
 
+// The server's time when it answered: as it says, or as a token says that was made for this answer.
+static int64_t witness_of(const struct receipt *receipt, const struct answer *answer,
+			  const struct generation *live)
+{
+	int64_t lifetime_ms = 0;
+	struct jwt jwt = {0};
+
+	if (receipt->answer.date_ms)
+		return receipt->answer.date_ms;
+	if (live->issued_ms && jwt_read(&live->access, &jwt) == 0)
+		lifetime_ms = jwt.expires_ms - jwt.issued_ms;
+	jwt_free(&jwt);
+	return lifetime_ms && lifetime_ms == answer->lifetime_s * SECOND_MS ? live->issued_ms : 0;
+}
+
 // The answer's tokens become the live generation, if the token they were given for still is.
 static void take_tokens(struct account *a, const struct receipt *receipt,
 			const struct answer *answer)
@@ -48,6 +63,7 @@ static void take_tokens(struct account *a, const struct receipt *receipt,
 		r->grant_expires_ms = r->first_seen_ms + a->provider->grant_lifetime_s * SECOND_MS;
 	identity_complete(&r->identity, &answer->identity);
 	r->refreshed_ms = receipt->received_ms;
+	r->witness_ms = witness_of(receipt, answer, live);
 	a->live_settled = false;
 	r->dead_code[0] = '\0';
 	record_forgive(r);

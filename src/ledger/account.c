@@ -20,11 +20,11 @@
 #include "lock/stale.h"
 #include "store/atomic_file.h"
 
-#define RECORD_VERSION	    1
-#define RECORD_MAX	    (1u << 20)
-#define RECORD_DIVERGED_MAX 64
-#define KEY_LENGTH	    32
-#define EXACT_MAX	    (INT64_C(1) << 53) // what a JSON number holds exactly
+#define RECORD_VERSION 1
+#define RECORD_MAX     (1u << 20)
+#define KEY_LENGTH     32
+#define CLOCK_AHEAD_MS (10 * MINUTE_S * SECOND_MS) // what is less may be a server's
+#define EXACT_MAX      (INT64_C(1) << 53)	   // what a JSON number holds exactly
 
 static const struct {
 	const char *name;
@@ -132,6 +132,15 @@ void account_key(char ret[33], const char *state_dir, const char *provider, cons
 	ret[KEY_LENGTH] = '\0';
 }
 
+int64_t record_clock_ahead(const struct account_record *record)
+{
+	int64_t ahead_ms = record->refreshed_ms - record->witness_ms;
+
+	if (!record->refreshed_ms || !record->witness_ms)
+		return 0;
+	return ahead_ms > CLOCK_AHEAD_MS || ahead_ms < -CLOCK_AHEAD_MS ? ahead_ms : 0;
+}
+
 void record_supersede(struct account_record *record, struct fingerprint token)
 {
 	if (fingerprint_empty(token) || record_superseded(record, token))
@@ -174,6 +183,17 @@ static void issue_read(const cJSON *object, const char *name, struct issue_time 
 
 	ret->issued_ms = read_integer(json, "issued_ms", -EXACT_MAX, EXACT_MAX, ok);
 	ret->expires_ms = read_integer(json, "expires_ms", -EXACT_MAX, EXACT_MAX, ok);
+}
+
+// Version 0.1 kept none, and stamped what it saved by its own clock: the token's time of issue is the server's word.
+static void witness_read(const cJSON *object, struct account_record *ret, bool *ok)
+{
+	if (json_get(object, "witness_ms")) {
+		ret->witness_ms = read_integer(object, "witness_ms", 0, EXACT_MAX, ok);
+	} else {
+		ret->witness_ms = ret->live.answered ? ret->live.issued_ms : 0;
+		ret->updated_ms -= record_clock_ahead(ret);
+	}
 }
 
 // Version 0.1 kept none. Whatever it rotated away is older than what was live when it saved the record, or than the end of
@@ -270,6 +290,7 @@ static cJSON *record_to_json(struct account_record *record)
 	issue_write(json, "anchor", &record->anchor);
 	issue_write(json, "anchor_before", &record->anchor_before);
 	issue_write(json, "previous", &record->previous);
+	json_put_integer(json, "witness_ms", record->witness_ms);
 	for (size_t i = 0; i < ARRAY_SIZE(integers); i++)
 		json_put_integer(json, integers[i].name, *integer_at(record, i));
 	json_put_integer(json, "failures", record->failures);
@@ -308,6 +329,7 @@ static bool record_of_json(const cJSON *json, struct account_record *ret)
 		*integer_at(ret, i) =
 			read_integer(json, integers[i].name, -EXACT_MAX, EXACT_MAX, &ok);
 	previous_read(json, ret, &ok);
+	witness_read(json, ret, &ok);
 	ret->failures = (int)read_integer(json, "failures", 0, INT_MAX, &ok);
 	ret->rejections = (int)read_integer(json, "rejections", 0, INT_MAX, &ok);
 	code_read(json, "error_code", ret->error_code, &ok);
@@ -463,7 +485,7 @@ int account_record_save(struct ledger *ledger, struct account_record *record, in
 	tokens_trim(record->superseded, &record->n_superseded, RECORD_SUPERSEDED_MAX);
 	tokens_trim(record->fences, &record->n_fences, RECORD_SUPERSEDED_MAX);
 	tokens_trim(record->diverged, &record->n_diverged, RECORD_DIVERGED_MAX);
-	record->updated_ms = now_ms;
+	record->updated_ms = now_ms - record_clock_ahead(record);
 	json = record_to_json(record);
 	text = json_print(json, true);
 	if (!reads_back(&text, record))

@@ -60,6 +60,7 @@ struct issue_time {
 
 #define RECORD_SUPERSEDED_MAX 256
 #define RECORD_SIGHTINGS_MAX  64
+#define RECORD_DIVERGED_MAX   256
 
 // Something that may still change by itself, and when we saw it: a pending fence of OpenClaw's (by its claim), a wrong
 // expiry (keepalive/copy_expiry.c).
@@ -92,7 +93,8 @@ struct account_record {
 	int64_t lifetime_s;         // as last answered; 0 unknown
 	int64_t grant_expires_ms;   // the login's own end, where the provider said; 0 unknown
 	int64_t first_seen_ms;      // of this login
-	int64_t refreshed_ms;       // last answer; 0 never
+	int64_t refreshed_ms;       // last answer, by our clock; 0 never
+	int64_t witness_ms;         // … by the server's; 0: it did not say
 	int64_t not_before_ms;      // back off until; 0
 	int failures;               // in a row
 	int rejections;             // in a row
@@ -101,7 +103,7 @@ struct account_record {
 	char dead_code[64];         // the live token is dead; ""
 	int64_t ended_ms;           // a person logged out; 0
 	char *main_store;           // path of the store that was main
-	int64_t updated_ms;
+	int64_t updated_ms;         // by our clock, put right by what the server said of it
 };
 void account_record_free(struct account_record *record);
 void account_record_copy(struct account_record *to, const struct account_record *from);
@@ -109,6 +111,8 @@ void account_record_copy(struct account_record *to, const struct account_record 
 void account_key(char ret[33], const char *state_dir, const char *provider, const char *profile,
 		 const struct identity *own_login);
 bool record_superseded(const struct account_record *record, struct fingerprint token);
+// How far our clock was ahead of the server's at the last answer; 0: not worth naming, or nobody knows.
+int64_t record_clock_ahead(const struct account_record *record);
 void record_supersede(struct account_record *record, struct fingerprint token);
 // A fence that names a token this account has superseded.
 bool record_knows_fence(const struct account_record *record, struct fingerprint digest);

@@ -14,10 +14,11 @@
 #include "base/json.h"
 #include "provider/provider.h"
 
-#define LIFETIME_MAX_S	 (10 * 365 * DAY_S)
-#define CODE_PLACES	 3
-#define EXPIRED_IN_IN_MS 1e12 // MiniMax's expired_in: above it milliseconds since the epoch,
-#define EXPIRED_IN_IN_S	 1e9  // above it seconds since the epoch, else a duration
+#define LIFETIME_MAX_S	   (10 * 365 * DAY_S)
+#define CODE_PLACES	   3
+#define ASSUMED_LIFETIME_S HOUR_S // where nobody says: what most clients assume, too
+#define EXPIRED_IN_IN_MS   1e12	  // MiniMax's expired_in: above it milliseconds since the epoch,
+#define EXPIRED_IN_IN_S	   1e9	  // above it seconds since the epoch, else a duration
 
 struct reading {
 	const struct provider *provider;
@@ -340,5 +341,6 @@ int64_t answer_expires_ms(const struct provider *provider, const struct answer *
 		if (expires_ms > received_ms) // else one of the clocks is wrong
 			return expires_ms;
 	}
-	return provider->lifetime_s > 0 ? received_ms + provider->lifetime_s * SECOND_MS : 0;
+	return received_ms +
+	       (provider->lifetime_s > 0 ? provider->lifetime_s : ASSUMED_LIFETIME_S) * SECOND_MS;
 }

@@ -84,6 +84,7 @@ char *url_host(const char *url);
 struct http_answer {
 	int status;
 	int64_t retry_after_s; // -1: not said
+	int64_t date_ms;       // the server's own time (`Date`); 0: not said
 	bool challenge;	       // an edge's challenge page: `cf-mitigated: challenge`
 	bool cut;	       // the transfer ended early: the body may be incomplete
 	struct secret body;
@@ -115,7 +116,7 @@ void answer_free(struct answer *answer);
 void provider_read_answer(const struct provider *provider, const struct http_answer *http,
 			  int64_t received_ms, struct answer *ret);
 // True expiry of the access token: received + lifetime, else JWT exp, else received + the preset's
-// lifetime, else 0.
+// lifetime, else an hour from then: what nobody says would never be refreshed again.
 int64_t answer_expires_ms(const struct provider *provider, const struct answer *answer,
 			  int64_t received_ms);
 

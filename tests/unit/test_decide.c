@@ -333,6 +333,8 @@ static bool give_flag(struct world *w, const char *word)
 		w->provider.store_skew_ms = 5 * MINUTE_S * SECOND_MS;
 	else if (string_equal(word, "purged")) // ended so long ago that the tokens are gone
 		a->recorded = true, a->record.number = 7, a->record.identity = alice();
+	else if (string_equal(word, "answered"))
+		a->record.live.answered = true;
 	else if (string_equal(word, "unreadable"))
 		a->record.unreadable = a->recorded = true;
 	else if (string_equal(word, "skip"))
@@ -391,6 +393,10 @@ static void give_value(struct world *w, const char *name, const char *value)
 		r->failures = atoi(value);
 	else if (string_equal(name, "updated"))
 		r->updated_ms = NOW + parse_span(value);
+	else if (string_equal(name, "refreshed"))
+		r->refreshed_ms = NOW + parse_span(value);
+	else if (string_equal(name, "witness"))
+		r->witness_ms = NOW + parse_span(value);
 	else if (string_equal(name, "life"))
 		r->lifetime_s = parse_span(value) / SECOND_MS;
 	else if (string_equal(name, "receipt"))
@@ -827,6 +833,24 @@ static const struct scene clock_wrong[] = {
 	{"live=1=1h updated=61s main:1", "none/failed clock"},
 	{"live=1=1h updated=61s main:1 force", "refresh/planned send clock"},
 	{"live=1=1h updated=61s sup=0 main:1 agent:0", "mirror/planned write=agent clock"},
+	// it was 200 days ahead when the server answered a minute ago, and has been put right: so is what was stamped by it
+	{"live=1=4806h answered refreshed=4800h witness=-1m updated=-1m life=6h main:1=4806h",
+	 "mirror/planned anchor=* write=main"},
+	{"live=1=4801h answered refreshed=4800h witness=-1m updated=-1m life=6h main:1=4801h",
+	 "refresh/planned send anchor=* write=main"},
+	// not yet: its own times agree with one another
+	{"live=1=6h answered refreshed=-1m witness=-4800h updated=-4800h life=6h main:1=6h",
+	 "none/unchanged"},
+	{"live=1=1h answered refreshed=-5h witness=-4805h updated=-4805h life=6h main:1=1h",
+	 "refresh/planned send"},
+	// it is behind, by the server's word and the ledger's
+	{"live=1=30h answered refreshed=24h witness=24h updated=24h life=6h main:1=30h",
+	 "none/failed clock"},
+	{"live=1=5h answered refreshed=-1m witness=24h updated=24h life=6h main:1=5h",
+	 "none/unchanged"},
+	// nobody waits until next year
+	{"live=1=1h wait=7h main:1", "refresh/planned send wait=none"},
+	{"live=1=1h wait=6h failures=1 main:1", "none/failed"},
 };
 
 static const struct scene copies[] = {
@@ -1500,15 +1524,59 @@ static void test_record_failure(void **state)
 	}
 }
 
-// However little is left: there is a pause.
+// However little is left: there is a pause. And once it has expired, the pauses grow as they did at first.
 static void test_record_failure_when_expired(void **state)
 {
-	struct account_record r = {0};
+	static const struct {
+		int status;
+		const char *waits[7];
+	} cases[] = {
+		{503, {"5m", "10m", "20m", "40m", "1h20m", "2h", "2h"}},
+		{429, {"15m", "30m", "1h", "2h", "2h", "2h", "2h"}},
+	};
 
 	(void)state;
-	r.live.expires_ms = NOW - HOUR_S * SECOND_MS;
-	record_failure(&r, "http_429", 429, -1, NOW);
-	assert_true(r.not_before_ms > NOW);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct account_record r = {.live.expires_ms = NOW};
+		int64_t now = NOW - 2 * HOUR_S * SECOND_MS, pause;
+		for (; now < NOW; now = r.not_before_ms) { // the quarters of what is left
+			record_failure(&r, "code", 503, -1, now);
+			assert_true(r.not_before_ms >= now + MINUTE_S * SECOND_MS);
+		}
+		for (size_t k = 0; k < ARRAY_SIZE(cases[i].waits); k++, now += pause) {
+			record_failure(&r, "code", cases[i].status, -1, now);
+			pause = r.not_before_ms - now;
+			if (pause != parse_span(cases[i].waits[k]))
+				fail_msg("case %zu, failure %zu: %lld s", i, k,
+					 (long long)pause / SECOND_MS);
+		}
+		record_failure(&r, "code", 429, 600, now);
+		assert_int_equal(r.not_before_ms - now, 600 * SECOND_MS);
+	}
+}
+
+// More than fit into the list, and none that could make room: at rest all the same.
+static void test_many_diverged(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_build(&w, "live=4 anchor=3 before=1 main:4 agent:2");
+	for (int i = 0; i < RECORD_DIVERGED_MAX; i++)
+		*array_add(&w.account.record.diverged, &w.account.record.n_diverged) =
+			fingerprint_of_number(2);
+	w.account.record.diverged[0] = fingerprint_of_number(9);
+	for (int i = 1; i < RECORD_DIVERGED_MAX; i++) // as if they stood in other copies
+		w.account.record.diverged[i] = w.account.record.live.fingerprint;
+	decide(&w.account, &w.config, &w.policy);
+	assert_true(w.account.record_changed); // what no copy shows has made room
+	assert_int_equal(w.account.record.n_diverged, RECORD_DIVERGED_MAX);
+	w.account.record.diverged[RECORD_DIVERGED_MAX - 1] = w.account.record.live.fingerprint;
+	w.account.record_changed = false;
+	decide(&w.account, &w.config, &w.policy);
+	assert_false(w.account.record_changed);
+	assert_int_equal(w.account.members[1].state, COPY_DIVERGED);
+	world_free(&w);
 }
 
 static void test_margin(void **state)
@@ -2024,6 +2092,7 @@ int main(void)
 		cmocka_unit_test(test_issue_compare),
 		cmocka_unit_test(test_record_failure),
 		cmocka_unit_test(test_record_failure_when_expired),
+		cmocka_unit_test(test_many_diverged),
 		cmocka_unit_test(test_margin),
 		cmocka_unit_test(test_expiry),
 		cmocka_unit_test(test_order_by_jwt),

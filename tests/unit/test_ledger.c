@@ -433,6 +433,7 @@ static struct account_record full_record(void)
 		.grant_expires_ms = 20,
 		.first_seen_ms = 21,
 		.refreshed_ms = 22,
+		.witness_ms = 21,
 		.not_before_ms = 23,
 		.failures = 24,
 		.rejections = 25,
@@ -503,6 +504,7 @@ static void assert_same_record(const struct account_record *a, const struct acco
 	assert_int_equal(a->grant_expires_ms, b->grant_expires_ms);
 	assert_int_equal(a->first_seen_ms, b->first_seen_ms);
 	assert_int_equal(a->refreshed_ms, b->refreshed_ms);
+	assert_int_equal(a->witness_ms, b->witness_ms);
 	assert_int_equal(a->not_before_ms, b->not_before_ms);
 	assert_int_equal(a->failures, b->failures);
 	assert_int_equal(a->rejections, b->rejections);
@@ -622,8 +624,8 @@ static void test_record_lists_are_bounded(void **state)
 	assert_int_equal(account_record_save(&ledger, &record, NOW_MS), 0);
 	struct account_record again = read_one();
 	assert_same_record(&record, &again);
-	assert_int_equal(again.n_diverged, 64);
-	assert_string_equal(again.diverged[63].hex, numbered(2299).hex);
+	assert_int_equal(again.n_diverged, RECORD_DIVERGED_MAX);
+	assert_string_equal(again.diverged[RECORD_DIVERGED_MAX - 1].hex, numbered(2299).hex);
 	account_record_free(&again);
 }
 
@@ -713,7 +715,8 @@ static void member_is_needed(const struct secret *text, int i, int k, const char
 // What version 0.1 did not write.
 static bool is_newer_than_0_1(const char *member)
 {
-	return string_equal(member, "expiries") || string_equal(member, "previous");
+	return string_equal(member, "expiries") || string_equal(member, "previous") ||
+	       string_equal(member, "witness_ms");
 }
 
 static void test_record_of_0_1(void **state)
@@ -737,6 +740,46 @@ static void test_record_of_0_1(void **state)
 		assert_int_equal(again.previous.expires_ms, purged ? 77 : record.live.expires_ms);
 		account_record_free(&again);
 	}
+}
+
+// What a server's word contradicts is no time of ours to be kept.
+static void test_record_stamps(void **state)
+{
+	static const struct {
+		int64_t refreshed_ms, witness_ms, ahead_ms;
+	} cases[] = {
+		{NOW_MS, NOW_MS - 200 * DAY_S * SECOND_MS, 200 * DAY_S * SECOND_MS},
+		{NOW_MS, NOW_MS + DAY_S * SECOND_MS, -DAY_S * SECOND_MS},
+		{NOW_MS, NOW_MS - 10 * MINUTE_S * SECOND_MS, 0}, // a server's own
+		{NOW_MS, 0, 0},
+		{0, NOW_MS, 0},
+	};
+	_cleanup_(account_record_free) struct account_record record = full_record();
+	_cleanup_free_ char *path = record_path(&record);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		record.refreshed_ms = cases[i].refreshed_ms;
+		record.witness_ms = cases[i].witness_ms;
+		assert_int_equal(account_record_save(&ledger, &record, NOW_MS), 0);
+		struct account_record again = read_one();
+		assert_int_equal(again.updated_ms, NOW_MS - cases[i].ahead_ms);
+		assert_int_equal(record_clock_ahead(&again), cases[i].ahead_ms);
+		account_record_free(&again);
+	}
+	// Version 0.1 stamped it by its own clock, and kept no witness but the token.
+	record.refreshed_ms = NOW_MS;
+	record.live.answered = true;
+	record.live.issued_ms = NOW_MS - DAY_S * SECOND_MS;
+	record.witness_ms = 0;
+	assert_int_equal(account_record_save(&ledger, &record, NOW_MS), 0);
+	_cleanup_secret_ struct secret text = get_text(path);
+	_cleanup_json_ cJSON *json = json_parse(text.text, text.len);
+	cJSON_DeleteItemFromObject(json, "witness_ms");
+	write_json(path, json);
+	struct account_record again = read_one();
+	assert_int_equal(again.updated_ms, NOW_MS - DAY_S * SECOND_MS);
+	account_record_free(&again);
 }
 
 static void test_record_is_complete(void **state)
@@ -974,6 +1017,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_record_cut_everywhere, setup_created,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_record_of_0_1, setup_created, teardown),
+		cmocka_unit_test_setup_teardown(test_record_stamps, setup_created, teardown),
 		cmocka_unit_test_setup_teardown(test_record_is_complete, setup_created, teardown),
 		cmocka_unit_test_setup_teardown(test_record_file_refused, setup_created, teardown),
 		cmocka_unit_test_setup_teardown(test_record_newer, setup_created, teardown),

@@ -94,12 +94,22 @@ class World:
         self.home = tempfile.mkdtemp(prefix='years.', dir='/dev/shm' if os.access('/dev/shm', os.W_OK) else None)
         self.ledger, self.ahead, self.failures, self.runs = f'{self.home}/ledger', 0, [], 0
         self.server = Server(self)
-        self.sleep(0)
         with open(f'{self.home}/conf', 'w') as f:
             f.write(f'state_dir = "{self.home}/state";\nproviders = ( {{ name = "xai"; token_url = '
                     f'"http://127.0.0.1:{self.server.server_port}/token"; }} );\n')
+        self.install(args.keeper, args.clock)
         for agent in ('main', 'a', 'b'):
             os.makedirs(f'{self.home}/state/agents/{agent}/agent', mode=0o700)
+
+    def install(self, keeper, clock):
+        """the courier gets no environment of ours, so it is started by one that gives it the same clock"""
+        os.mkdir(f'{self.home}/build')
+        shutil.copy(keeper, f'{self.home}/build/oauth-keepalive')
+        courier = f'{self.home}/build/oauth-keepalive-courier'
+        with open(courier, 'w') as f:
+            f.write(f'#!/bin/sh\nLD_PRELOAD={clock} TEST_AHEAD=$(cat {self.home}/ahead) exec {os.path.abspath(keeper)}-courier "$@"\n')
+        os.chmod(courier, 0o700)
+        self.sleep(0)
 
     def end(self):
         self.server.shutdown()
@@ -111,9 +121,9 @@ class World:
         return time.time() + self.ahead
 
     def sleep(self, seconds):
-        self.ahead += seconds
-        with open(f'{self.home}/clock', 'w') as f:
-            f.write(f'{int(self.ahead)} 0')
+        self.ahead += int(seconds)
+        with open(f'{self.home}/ahead', 'w') as f:
+            f.write(str(self.ahead))
 
     # stores
 
@@ -163,9 +173,9 @@ class World:
 
     def run(self, *words):
         self.runs += 1
-        p = subprocess.run([self.args.keeper, '-c', f'{self.home}/conf', '--ledger-dir', self.ledger, *words],
+        p = subprocess.run([f'{self.home}/build/oauth-keepalive', '-c', f'{self.home}/conf', '--ledger-dir', self.ledger, *words],
                            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-                           env={'HOME': self.home, 'LD_PRELOAD': self.args.clock, 'TEST_CLOCK': f'{self.home}/clock'})
+                           env={'HOME': self.home, 'LD_PRELOAD': self.args.clock, 'TEST_AHEAD': str(self.ahead)})
         self.said = p.stdout + p.stderr
         return p.returncode
 
