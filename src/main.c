@@ -23,7 +23,7 @@ static const struct command commands[] = {
 	 OPTION_AT | OPTION_CHECK | OPTION_FORCE, command_preview},
 	{"status", "show every account and its copies", OPTION_WATCH, command_status},
 	{"sync", "make every copy the live generation; never the network",
-	 OPTION_WAIT | OPTION_DRY_RUN | OPTION_ADOPT, command_sync},
+	 OPTION_WAIT | OPTION_DRY_RUN | OPTION_ADOPT | OPTION_FORCE, command_sync},
 };
 
 enum {
@@ -86,7 +86,7 @@ static int show_help(void)
 	       "           --wait DURATION (for locks, default 10s), --dry-run (as preview)\n"
 	       "  preview: --at WHEN, --check (exit status 5 if work is due), --force\n"
 	       "  status:  --watch\n"
-	       "  sync:    --adopt STORE (that store's copy is the right one), --wait, "
+	       "  sync:    --adopt STORE (that store's copy is the right one; --force), --wait, "
 	       "--dry-run\n\n"
 	       "ACCOUNT is a profile id, provider/profile-id, or a shell pattern; none is all.\n"
 	       "Exit status: 0 done, 1 failed but will be tried again, 2 usage or configuration,\n"

@@ -109,6 +109,7 @@ struct account {
 	bool live_settled;               // the token that is live has a settled receipt: it was spent
 	bool stranger_answer;            // decided: an answer came for somebody else; its receipt keeps it
 	bool receipts_judged;            // decided: what they say has been taken
+	const struct member *refused;    // decided: `sync --adopt` names a login that may have been spent
 	bool live_proven;                // decided: an answer to the live token has left it live, and good
 	bool unreadable_receipt;         // decided: that of the live token cannot be read
 	struct credential behind_fence; // fenced in main under a name that never had it: the token, of another name

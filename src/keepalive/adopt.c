@@ -240,6 +240,11 @@ void adopt_named(struct account *a, const struct policy *policy)
 		    account_knows(
 			    a, m->copy->credential.fingerprint)) // it is live already, or was spent
 			continue;
+		// One that is older than what was live before looks spent: then the word is asked for twice.
+		if (!policy->force && is_not_later_than_previous(a, &m->copy->credential, policy)) {
+			a->refused = m;
+			continue;
+		}
 		m->fixed = false;
 		adopt_member(a, m, policy);
 	}

@@ -970,6 +970,13 @@ static const struct scene forgotten[] = {
 	// issued while our request was under way, it looks earlier than the answer
 	{"live=4=6h anchor=1=-9h previous=3=2h main:4=6h agent:2=5h",
 	 "adopt/planned live=2 #+1 sup+4 anchor=* before=* displaced=4 settle=4 write=main"},
+	// a person's word is asked for twice
+	{"live=4 anchor=1=-9h div=2 previous=3=-1h main:4 agent:2=-2h adopt=agent",
+	 "none/unchanged"},
+	{"live=4 anchor=1=-9h div=2 previous=3=-1h main:4 agent:2=-2h adopt=agent force offline",
+	 "adopt/planned live=2 #+1 sup+4 anchor=* before=* displaced=4 settle=4 write=main"},
+	{"live=4 anchor=1=-9h sup=2 main:4 agent:2=-2h adopt=agent force offline",
+	 "mirror/planned write=agent"},
 	// expired or not, an older clock believes it to live
 	{"live=4 anchor=1=-9h previous=3=2h main:4 agent:2=1h updated=2h",
 	 "none/failed div+2 clock"},
