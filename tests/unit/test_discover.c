@@ -29,7 +29,8 @@ static struct {
 
 struct dirent *readdir(DIR *directory)
 {
-	struct dirent *(*real)(DIR *) = (struct dirent * (*)(DIR *)) dlsym(RTLD_NEXT, "readdir");
+	// With 64 bits for inodes this is the call, whatever it is called here.
+	struct dirent *(*real)(DIR *) = (struct dirent * (*)(DIR *)) dlsym(RTLD_NEXT, "readdir64");
 
 	if (fault.entries < 0)
 		return real(directory);
