@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
 // refresh: adopt, refresh what is due, mirror. What the timer calls, and the manual one-shot.
-#include <signal.h>
-#include <unistd.h>
-
 #include "base/log.h"
 #include "command/command.h"
 
@@ -12,7 +9,7 @@ static int run_cycle(const struct invocation *invocation, bool offline)
 	_cleanup_session_ struct session session = {0};
 	struct cycle cycle = {0};
 	bool dry_run = invocation->given & OPTION_DRY_RUN;
-	int status = session_open(invocation, &session), r, interrupted;
+	int status = session_open(invocation, &session), r;
 
 	if (status)
 		return status;
@@ -24,12 +21,8 @@ static int run_cycle(const struct invocation *invocation, bool offline)
 		r = cycle_run(&session.config, &session.policy, &session.ledger, &session.selection,
 			      session.wait_s, &cycle);
 	status = session_finish(invocation, &session, &cycle, r, dry_run);
-	interrupted = cycle.interrupted;
+	cycle_let_signals_go(&cycle);
 	cycle_free(&cycle);
-	if (interrupted) { // what was under way is finished: now end as the signal asked
-		signal(interrupted, SIG_DFL);
-		raise(interrupted);
-	}
 	return status;
 }
 

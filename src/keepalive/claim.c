@@ -4,6 +4,9 @@
 //
 // Our own account locks come first, so that of twenty runs started at once one starts a courier and the others wait
 // without one. OpenClaw's lock files are only ever tried, never waited for while anything of OpenClaw's is held.
+//
+// All whose turn it is are claimed together: the account locks of all, one look; the refresh locks of all, one look. Who
+// finds a lock held tries again without a look, first whether it still is.
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -12,35 +15,49 @@
 #include "base/log.h"
 #include "keepalive/run.h"
 
-#define TRY_AGAIN_MS 40
+#define PAUSE_FIRST_MS 40
+#define PAUSE_LAST_MS  1000
 
 // Another grant of this run has it (two people's logins under one profile id have the same lock names). It is not waited
 // for as others are: it ends by itself, within its hold limit.
-static bool held_by_this_run(const struct run *run, const struct grant *g)
+static bool held_by_this_run(const struct run *run, const struct grant *g, pid_t owner)
 {
-	pid_t owner = g->locks.busy_owner.pid;
 	bool ours = owner && (owner == run->self.pid ||
 			      (run->courier.fd >= 0 && owner == run->courier.process.pid));
 
 	for (size_t i = 0; ours && i < run->n_grants; i++)
-		if (run->grants[i].stage == GRANT_EXCHANGING ||
-		    run->grants[i].stage == GRANT_WRITING)
+		if (run->grants[i].locked_ms && &run->grants[i] != g)
 			return true;
 	return false;
 }
 
-static void try_later(struct run *run, struct grant *g, const char *code, char *message)
+// Every time a little later, but not later than the last time.
+static void put_off(struct grant *g)
 {
 	int64_t now = clock_boot_ms();
 
-	if (now >= g->wait_until_ms && !held_by_this_run(run, g)) {
+	g->pause_ms = g->pause_ms ? 2 * g->pause_ms : PAUSE_FIRST_MS;
+	if (g->pause_ms > PAUSE_LAST_MS)
+		g->pause_ms = PAUSE_LAST_MS;
+	g->try_at_ms = now + g->pause_ms + (int64_t)g->id % 7; // not all in step
+	if (g->wait_until_ms > now && g->try_at_ms > g->wait_until_ms)
+		g->try_at_ms = g->wait_until_ms;
+}
+
+static void try_later(struct run *run, struct grant *g, const char *code, char *message)
+{
+	bool own = held_by_this_run(run, g, g->locks.busy_owner.pid);
+
+	if (clock_boot_ms() >= g->wait_until_ms && !own) {
 		grant_conclude(run, g, OUTCOME_BUSY, code, message);
 		return;
 	}
 	free(message);
-	grant_release(g);
+	grant_release(run, g);
 	g->stage = GRANT_WAITING;
-	g->try_at_ms = now + TRY_AGAIN_MS + (int64_t)g->id % 7; // not all in step
+	if (own)
+		g->pause_ms = 0;
+	put_off(g);
 }
 
 static void give_up(struct run *run, struct grant *g, const char *code, int error, const char *what)
@@ -62,13 +79,11 @@ static int lock_accounts(struct run *run, struct grant *g, char **ret_message)
 
 static bool grant_has_work(const struct grant *g, struct observation *o, bool *ret_busy)
 {
+	const struct account *a;
 	bool work = false;
 
 	*ret_busy = false;
-	for (size_t i = 0; i < g->n_keys; i++) {
-		struct account *a = observation_account(o, g->keys[i]);
-		if (!a)
-			continue;
+	for_each_account (a, g, o) {
 		work |= account_has_work(a);
 		*ret_busy |= a->outcome == OUTCOME_BUSY;
 	}
@@ -78,41 +93,31 @@ static bool grant_has_work(const struct grant *g, struct observation *o, bool *r
 // Somebody else is at work.
 static void wait_for_others(struct run *run, struct grant *g, struct observation *o)
 {
-	for (size_t i = 0; i < g->n_keys; i++) {
-		const struct account *a = observation_account(o, g->keys[i]);
-		if (a && a->outcome == OUTCOME_BUSY)
-			return try_later(run, g, a->code, xstrdup(a->reason));
-	}
-}
+	const struct account *a;
 
-// The account whose token is to be sent; any of the grant's will do, they share it.
-static struct account *sender(const struct grant *g, struct observation *o)
-{
-	for (size_t i = 0; i < g->n_keys; i++) {
-		struct account *a = observation_account(o, g->keys[i]);
-		if (a && a->send)
-			return a;
-	}
-	return NULL;
+	for_each_account (a, g, o)
+		if (a->outcome == OUTCOME_BUSY)
+			return try_later(run, g, a->code, xstrdup(a->reason));
 }
 
 static const struct receipt *answered_receipt(const struct grant *g, struct observation *o)
 {
-	for (size_t i = 0; i < g->n_keys; i++) {
-		struct account *a = observation_account(o, g->keys[i]);
-		for (size_t k = 0; a && k < a->n_receipts; k++)
-			if (a->receipts[k]->state == RECEIPT_ANSWERED)
-				return a->receipts[k];
-	}
+	const struct account *a;
+
+	for_each_account (a, g, o)
+		for (size_t i = 0; i < a->n_receipts; i++)
+			if (a->receipts[i]->state == RECEIPT_ANSWERED)
+				return a->receipts[i];
 	return NULL;
 }
 
 static void note_results(struct run *run, const struct grant *g, struct observation *o)
 {
-	for (size_t i = 0; i < g->n_keys; i++) {
-		struct account *a = observation_account(o, g->keys[i]);
-		struct result *result = run_result(run, g->keys[i]);
-		if (!a || !result)
+	const struct account *a;
+
+	for_each_account (a, g, o) {
+		struct result *result = run_result(run, a->record.key);
+		if (!result)
 			continue;
 		result->decision = a->decision;
 		free(result->reason);
@@ -142,41 +147,44 @@ static int take_refresh_locks(struct grant *g, struct observation *o, struct pro
 			      const struct receipt *answered)
 {
 	_cleanup_free_ char *message = NULL, *fix = NULL;
+	const struct account *a;
 	int r = lock_directory_check(o->stores.state_dir, true, &message, &fix);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < g->n_keys; i++) {
-		const struct account *a = observation_account(o, g->keys[i]);
-		if (a)
-			account_add_refresh_locks(a, o->stores.state_dir, &g->locks);
-		if (a && a->send)
+	for_each_account (a, g, o) {
+		account_add_refresh_locks(a, o->stores.state_dir, &g->locks);
+		if (a->send)
 			add_locks_elsewhere(g, o, a);
 	}
 	for (size_t i = 0; i < g->locks.n; i++)
 		atomic_sweep(g->locks.files[i].path); // drafts of runs that were killed
-	return lock_set_acquire(&g->locks, owner, answered ? answered->couriers : NULL,
-				answered ? answered->n_couriers : 0);
+	r = lock_set_acquire(&g->locks, owner, answered ? answered->couriers : NULL,
+			     answered ? answered->n_couriers : 0);
+	if (r >= 0)
+		g->locked_ms = clock_boot_ms();
+	return r;
 }
 
 // 2026.4.5 has no refresh lock: it refreshes under the store's. A live one of anybody is waited for.
-static bool store_is_locked(const struct grant *g, struct observation *o, const char **ret_store)
+// Returns that lock file, or NULL.
+static char *locked_store(const struct grant *g, struct observation *o)
 {
-	for (size_t i = 0; i < g->n_keys; i++) {
-		const struct account *a = observation_account(o, g->keys[i]);
-		for (size_t k = 0; a && k < a->n_members; k++) {
-			const struct store *store = a->members[k].store;
+	const struct account *a;
+	struct process_id holder;
+
+	for_each_account (a, g, o) {
+		for (size_t i = 0; i < a->n_members; i++) {
+			const struct store *store = a->members[i].store;
 			for (size_t n = 0; n < store->n_names; n++) {
-				_cleanup_free_ char *path = xasprintf("%s.lock", store->names[n]);
-				struct process_id holder;
-				if (lock_file_holder(path, &holder) != -ENOENT) {
-					*ret_store = store->path;
-					return true;
-				}
+				char *path = xasprintf("%s.lock", store->names[n]);
+				if (lock_file_holder(path, &holder) != -ENOENT)
+					return path;
+				free(path);
 			}
 		}
 	}
-	return false;
+	return NULL;
 }
 
 static char *describe_busy(const struct lock_set *set)
@@ -200,10 +208,11 @@ static int persist_all(struct run *run, struct grant *g, struct observation *o)
 
 static bool prove_writable(struct run *run, struct grant *g, struct observation *o)
 {
-	for (size_t i = 0; i < g->n_keys; i++) {
-		const struct account *a = observation_account(o, g->keys[i]);
-		for (size_t k = 0; a && k < a->n_members; k++) {
-			const struct member *m = &a->members[k];
+	const struct account *a;
+
+	for_each_account (a, g, o) {
+		for (size_t i = 0; i < a->n_members; i++) {
+			const struct member *m = &a->members[i];
 			int r;
 			if (m->fixed || (m != a->main && m->store->role != ROLE_EXTERNAL))
 				continue;
@@ -264,7 +273,7 @@ static int hold_answer(struct run *run, struct grant *g, const struct receipt *a
 static void proceed(struct run *run, struct grant *g, struct observation *o)
 {
 	const struct receipt *answered = answered_receipt(g, o);
-	struct account *a = sender(g, o);
+	struct account *a = grant_sender(g, o);
 	int r;
 
 	note_results(run, g, o);
@@ -285,107 +294,193 @@ static void proceed(struct run *run, struct grant *g, struct observation *o)
 
 static bool courier_needed(const struct grant *g, struct observation *o)
 {
-	return sender(g, o) || answered_receipt(g, o);
+	return grant_sender(g, o) || answered_receipt(g, o);
 }
 
-static void claim_locked(struct run *run, struct grant *g, struct observation *o)
+// ---- the locks, all or none
+
+static void wait_for_lock(struct run *run, struct grant *g, const char *code, const char *path,
+			  char *message)
 {
-	const struct receipt *answered = answered_receipt(g, o);
-	const struct account *a = sender(g, o);
-	struct process_id owner = run->self;
-	const char *store;
+	free(g->busy_path);
+	g->busy_path = xstrdup(path);
+	try_later(run, g, code, message);
+}
+
+// The courier, whose pid the lock files will carry; then the endpoint, if nobody knows it yet: without a lock of OpenClaw's.
+// True if the refresh locks are next.
+static bool prepare(struct run *run, struct grant *g, struct observation *o)
+{
+	const struct account *a = grant_sender(g, o);
 	int r;
 
-	if (courier_needed(g, o)) {
-		char *message;
-		if (run->courier.fd < 0 && courier_start(run->config, &run->courier, &message) < 0)
-			return grant_conclude(run, g, OUTCOME_FAILED, "courier", message);
-		owner = run->courier.process;
+	char *message;
+
+	if (courier_needed(g, o) && run->courier.fd < 0 &&
+	    courier_start(run->config, &run->courier, &message) < 0) {
+		grant_conclude(run, g, OUTCOME_FAILED, "courier", message);
+		return false;
 	}
-	if (a && !a->provider->token_url && !g->endpoint) {
-		r = discovery_begin(run, g, a->provider);
-		if (r < 0)
-			give_up(run, g, "courier", r, "the courier takes no request");
-		return;
-	}
+	if (!a || a->provider->token_url || g->endpoint)
+		return true;
+	r = discovery_begin(run, g, a->provider);
+	if (r < 0)
+		give_up(run, g, "courier", r, "the courier takes no request");
+	return false;
+}
+
+static void lock(struct run *run, struct grant *g, struct observation *o)
+{
+	const struct receipt *answered = answered_receipt(g, o);
+	const struct account *a = grant_sender(g, o);
+	_cleanup_free_ char *store = NULL;
+	int r;
+
+	g->by_courier = courier_needed(g, o);
 	g->hold_until_ms = clock_boot_ms() + HOLD_LIMIT_S * SECOND_MS;
 	// First the receipt is handed over, only then the lock files come to name our courier.
 	if (answered && !a && (r = hold_answer(run, g, answered)) < 0)
 		return give_up(run, g, "courier", r, "the courier cannot hold the receipt");
-	r = take_refresh_locks(g, o, owner, answered);
+	r = take_refresh_locks(g, o, g->by_courier ? run->courier.process : run->self, answered);
 	if (r == -EBUSY)
-		return try_later(run, g, "lock_busy", describe_busy(&g->locks));
+		return wait_for_lock(run, g, "lock_busy", g->locks.busy_path,
+				     describe_busy(&g->locks));
 	if (r == -EPERM)
 		return grant_conclude(run, g, OUTCOME_HELD, "lock_directory",
 				      xstrdup("the lock directory is not safe"));
 	if (r < 0)
 		return give_up(run, g, "lock", r, "the refresh lock cannot be taken");
-	if (a && store_is_locked(g, o, &store))
-		return try_later(run, g, "store_busy",
-				 xasprintf("%s is locked by another process", store));
-
-	struct observation again;
-	bool busy;
-	r = run_look(run, &again);
-	if (r < 0)
-		return give_up(run, g, "stores", r, "the stores cannot be read again");
-	if (!grant_complete(g, &again)) {
-		try_later(run, g, "changed", xstrdup("the accounts changed meanwhile"));
-	} else if (!grant_has_work(g, &again, &busy) || busy) {
-		note_results(run, g, &again);
-		if (busy)
-			wait_for_others(run, g, &again);
-		else
-			grant_release(g);
-	} else if (courier_needed(g, &again) && owner.pid == run->self.pid) {
-		try_later(run, g, "changed", xstrdup("the accounts changed meanwhile"));
-	} else {
-		proceed(run, g, &again);
-	}
-	observation_free(&again);
+	store = a ? locked_store(g, o) : NULL;
+	if (store)
+		return wait_for_lock(run, g, "store_busy", store,
+				     xasprintf("another process holds %s", store));
+	g->stage = GRANT_CLAIMED;
 }
 
-void grant_claim(struct run *run, struct grant *g)
+// ---- the looks
+
+// What a look leaves to do. False: nothing now, and the grant was concluded or put off.
+static bool has_a_turn(struct run *run, struct grant *g, struct observation *o)
+{
+	bool busy, work;
+
+	if (!grant_complete(g, o)) {
+		try_later(run, g, "changed", xstrdup("the accounts changed meanwhile"));
+		return false;
+	}
+	work = grant_has_work(g, o, &busy);
+	if (work && !busy)
+		return true;
+	if (work && g->stage != GRANT_CLAIMED)
+		persist_all(run, g, o); // when a pending fence was first seen
+	else
+		note_results(run, g, o);
+	if (busy)
+		wait_for_others(run, g, o);
+	else
+		grant_release(run, g);
+	return false;
+}
+
+static void look_and_lock(struct run *run, struct grant **grants, size_t n)
+{
+	struct observation o;
+	int r = run_look(run, &o);
+
+	for (size_t i = 0; i < n; i++) {
+		struct grant *g = grants[i];
+		if (r < 0)
+			give_up(run, g, "stores", r, "the stores cannot be read again");
+		else if (has_a_turn(run, g, &o) && prepare(run, g, &o))
+			lock(run, g, &o);
+	}
+	if (r >= 0)
+		observation_free(&o);
+}
+
+static void look_and_proceed(struct run *run, struct grant **grants, size_t n)
+{
+	struct observation o;
+	int r = run_look(run, &o);
+
+	for (size_t i = 0; i < n; i++) {
+		struct grant *g = grants[i];
+		if (g->stage != GRANT_CLAIMED)
+			continue;
+		if (r < 0)
+			give_up(run, g, "stores", r, "the stores cannot be read again");
+		else if (run_interrupted(run))
+			grant_conclude(run, g, OUTCOME_FAILED, "interrupted",
+				       xstrdup("interrupted before anything was sent"));
+		else if (!has_a_turn(run, g, &o))
+			continue;
+		else if (courier_needed(g, &o) && !g->by_courier)
+			try_later(run, g, "changed", xstrdup("the accounts changed meanwhile"));
+		else
+			proceed(run, g, &o);
+	}
+	if (r >= 0)
+		observation_free(&o);
+}
+
+// ---- whose turn it is
+
+// What was in the way still is. Once the time is over it is tried all the same: whoever holds it may be one of ours by now.
+static bool still_busy(const struct run *run, const struct grant *g)
+{
+	struct process_id holder = {0};
+
+	return g->busy_path && lock_file_holder(g->busy_path, &holder) != -ENOENT &&
+	       (clock_boot_ms() < g->wait_until_ms || held_by_this_run(run, g, holder.pid));
+}
+
+// Our own locks. False: not now, or never.
+static bool begin(struct run *run, struct grant *g)
 {
 	_cleanup_free_ char *message = NULL;
-	struct observation o;
-	bool busy;
 	int r;
 
-	// The ledger's directory must be there for its locks; a preview never comes here.
-	r = ledger_create(run->ledger);
-	if (r < 0)
-		return give_up(run, g, "ledger_not_writable", r, run->ledger->directory);
-	if (!g->account_locks) {
-		r = lock_accounts(run, g, &message);
-		if (r == -EBUSY)
-			return try_later(run, g, "account_busy",
-					 xstrdup("another run works on this account"));
-		if (r == -EPERM && message) // whoever may write it could keep us out
-			return grant_conclude(
-				run, g, OUTCOME_HELD, "ledger_unreadable",
-				xasprintf("%s: make it a file of your own: chown, chmod 600",
-					  message));
+	if (!g->wait_until_ms)
+		g->wait_until_ms = clock_boot_ms() + run->wait_ms;
+	if (still_busy(run, g)) {
+		put_off(g);
+		return false;
+	}
+	cleanup_free(&g->busy_path);
+	r = g->account_locks ? 0 : lock_accounts(run, g, &message);
+	if (r == -EBUSY)
+		try_later(run, g, "account_busy", xstrdup("another run works on this account"));
+	else if (r == -EPERM && message) // whoever may write it could keep us out
+		grant_conclude(
+			run, g, OUTCOME_HELD, "ledger_unreadable",
+			xasprintf("%s: make it a file of your own: chown, chmod 600", message));
+	else if (r < 0)
+		give_up(run, g, "ledger_not_writable", r, "the account's lock cannot be taken");
+	return r >= 0;
+}
+
+void claim_round(struct run *run, size_t room)
+{
+	_cleanup_free_ struct grant **grants = xcalloc(room, sizeof(*grants));
+	bool locked = false;
+	size_t n = 0;
+	int r = ledger_create(run->ledger); // for its locks; a preview never comes here
+
+	for (size_t i = 0; i < run->n_grants && n < room; i++) {
+		struct grant *g = &run->grants[i];
+		if (g->stage != GRANT_WAITING || g->try_at_ms > clock_boot_ms())
+			continue;
 		if (r < 0)
-			return give_up(run, g, "ledger_not_writable", r,
-				       "the account's lock cannot be taken");
+			give_up(run, g, "ledger_not_writable", r, run->ledger->directory);
+		else if (begin(run, g))
+			grants[n++] = g;
 	}
-	r = run_look(run, &o);
-	if (r < 0)
-		return give_up(run, g, "stores", r, "the stores cannot be read again");
-	if (!grant_complete(g, &o)) {
-		try_later(run, g, "changed", xstrdup("the accounts changed meanwhile"));
-	} else if (!grant_has_work(g, &o, &busy)) {
-		note_results(run, g, &o);
-		if (busy)
-			wait_for_others(run, g, &o);
-		else
-			grant_release(g);
-	} else if (busy) {
-		persist_all(run, g, &o); // when a pending fence was first seen
-		wait_for_others(run, g, &o);
-	} else {
-		claim_locked(run, g, &o);
-	}
-	observation_free(&o);
+	if (!n)
+		return;
+	run->cycle->cost.claims++;
+	look_and_lock(run, grants, n);
+	for (size_t i = 0; i < n; i++)
+		locked |= grants[i]->stage == GRANT_CLAIMED;
+	if (locked)
+		look_and_proceed(run, grants, n);
 }

@@ -14,9 +14,12 @@
 #include "base/log.h"
 #include "keepalive/run.h"
 
-#define STORE_PATIENCE_MS   5000 // how long a store lock of somebody else is waited for, at least
-#define STORE_TRY_AGAIN_MS  100
-#define READER_STAT_TIME_NS (20 * 1000 * 1000) // store.h, store_settle_mtime
+#define STORES_AT_ONCE	    16	// whose locks are held together,
+#define STORES_AT_ONCE_MS   250 // and how long before the last of them is taken
+#define READER_STAT_TIME_MS 20	// store.h, store_settle_mtime
+#define PAUSE_FIRST_MS	    100
+#define PAUSE_LAST_MS	    1000
+#define HOLD_RESERVE_MS	    10000 // nothing more is written with refresh locks that are almost over
 
 // What could not be kept first is not overwritten.
 static void spare_copies(struct account *a, struct fingerprint token)
@@ -51,7 +54,7 @@ static bool receipt_cannot_be_read(const struct account *a, struct fingerprint t
 	return false;
 }
 
-int account_persist(struct run *run, struct account *a)
+static int account_persist(struct run *run, struct account *a)
 {
 	int64_t now = run->policy.now_ms;
 	int r = keep_displaced(run, a);
@@ -73,18 +76,32 @@ static int turn_of(const struct account *a)
 	return a->renamed_from[0] ? 0 : a->sibling ? 2 : 1;
 }
 
-int grant_persist(struct run *run, const struct grant *g, struct observation *o)
+// Nothing was sent: back off.
+static void note_refusal(struct run *run, struct grant *g, struct observation *o)
 {
+	struct account *a;
+
+	for_each_account (a, g, o) {
+		record_failure(&a->record, g->refusal, 0, -1, run->policy.now_ms);
+		a->record_changed = true;
+	}
+}
+
+int grant_persist(struct run *run, struct grant *g, struct observation *o)
+{
+	struct account *a;
 	int result = 0;
 
+	if (g->refusal[0] && !g->refusal_noted)
+		note_refusal(run, g, o);
 	for (int turn = 0; turn <= 2; turn++) {
-		for (size_t i = 0; i < g->n_keys; i++) {
-			struct account *a = observation_account(o, g->keys[i]);
-			int r = a && turn_of(a) == turn ? account_persist(run, a) : 0;
+		for_each_account (a, g, o) {
+			int r = turn_of(a) == turn ? account_persist(run, a) : 0;
 			if (r < 0)
 				result = r;
 		}
 	}
+	g->refusal_noted |= g->refusal[0] && result >= 0;
 	return result;
 }
 
@@ -172,18 +189,23 @@ static void note_written(struct run *run, const struct account *a, const struct 
 			a->members[i].store == store && a->members[i].copy->kind == COPY_FENCED;
 }
 
+// What stands on one store's list.
+struct pendings {
+	struct pending *list;
+	size_t n;
+};
+
 static int write_under_lock(struct run *run, const struct store *store,
-			    const struct pending *pending, size_t n)
+			    const struct pendings *pending, bool *ret_written)
 {
 	struct staged *staged = find_staged(run, store->target);
-	struct store_change *changes = xcalloc(n, sizeof(*changes));
-	struct swap *swaps = xcalloc(n, sizeof(*swaps));
-	bool written = false;
+	_cleanup_free_ struct store_change *changes = xcalloc(pending->n, sizeof(*changes));
+	_cleanup_free_ struct swap *swaps = xcalloc(pending->n, sizeof(*swaps));
 	int r;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct account_record *record = &pending[i].account->record;
-		swaps[i] = (struct swap){run, pending[i].account};
+	for (size_t i = 0; i < pending->n; i++) {
+		const struct account_record *record = &pending->list[i].account->record;
+		swaps[i] = (struct swap){run, pending->list[i].account};
 		changes[i] = (struct store_change){
 			.profile = record->profile,
 			.provider = record->provider,
@@ -200,57 +222,104 @@ static int write_under_lock(struct run *run, const struct store *store,
 	}
 	if (!staged || !staged->stage.temp)
 		atomic_sweep(store->target);
-	r = store_write(store, changes, n, staged && staged->stage.temp ? &staged->stage : NULL);
-	for (size_t i = 0; r >= 0 && i < n; i++) {
-		if (changes[i].result == STORE_WRITTEN)
-			note_written(run, pending[i].account, store);
-		written |= changes[i].result == STORE_WRITTEN;
+	r = store_write(store, changes, pending->n,
+			staged && staged->stage.temp ? &staged->stage : NULL);
+	for (size_t i = 0; r >= 0 && i < pending->n; i++) {
+		if (changes[i].result != STORE_WRITTEN)
+			continue;
+		note_written(run, pending->list[i].account, store);
+		*ret_written = true;
 	}
-	if (written && store->format == STORE_OPENCLAW_JSON) {
-		nanosleep(&(struct timespec){.tv_nsec = READER_STAT_TIME_NS}, NULL);
-		store_settle_mtime(store);
-	}
-	free(changes);
-	free(swaps);
 	return r;
 }
 
-static int write_store(struct run *run, const struct store *store, const struct pending *pending,
-		       size_t n)
+static int lock_store(struct run *run, const struct store *store, struct lock_set *set)
+{
+	for (size_t i = 0; i < store->n_names; i++)
+		lock_set_add_store(set, store->names[i]);
+	for (size_t i = 0; i < set->n; i++)
+		atomic_sweep(set->files[i].path); // drafts of runs that were killed
+	// One of our own is there if it could not be removed: no reason to wait.
+	return lock_set_acquire(set, run->self, &run->self, 1);
+}
+
+// ---- several stores, with one wait for the second mtime of all (store.h, store_settle_mtime)
+//
+// OpenClaw must not get a store's lock before that: a process that has the old text cached under the first mtime would
+// write it back. So the locks of some stores are held together. Each is only tried, so nobody waits for anybody here; and
+// they are few, and soon over: OpenClaw waits 43 s for such a lock, and takes it away after 30 s.
+
+struct written {
+	const struct store *store;
+	struct lock_set locks;
+};
+
+struct batch {
+	struct written list[STORES_AT_ONCE];
+	size_t n;
+	int64_t first_ms, last_ms; // when the first was locked, the last written
+};
+
+static void settle_batch(struct batch *batch)
+{
+	int64_t left_ms = batch->last_ms + READER_STAT_TIME_MS + 1 - clock_boot_ms();
+
+	if (!batch->n)
+		return;
+	if (left_ms > 0)
+		nanosleep(&(struct timespec){.tv_nsec = left_ms * 1000000}, NULL);
+	for (size_t i = 0; i < batch->n; i++) {
+		store_settle_mtime(batch->list[i].store);
+		lock_set_free(&batch->list[i].locks);
+	}
+	batch->n = 0;
+}
+
+static bool batch_is_full(const struct batch *batch)
+{
+	const struct store *last = batch->n ? batch->list[batch->n - 1].store : NULL;
+
+	return batch->n == STORES_AT_ONCE || (last && last->role == ROLE_MAIN) ||
+	       (last && clock_boot_ms() >= batch->first_ms + STORES_AT_ONCE_MS);
+}
+
+static int write_store(struct run *run, const struct store *store, const struct pendings *pending,
+		       struct batch *batch)
 {
 	struct lock_set set = LOCK_SET_NONE;
-	int r;
+	int64_t locked_ms = clock_boot_ms();
+	bool written = false;
+	int r = lock_store(run, store, &set);
 
-	for (size_t i = 0; i < store->n_names; i++)
-		lock_set_add_store(&set, store->names[i]);
-	for (size_t i = 0; i < set.n; i++)
-		atomic_sweep(set.files[i].path); // drafts of runs that were killed
-	// One of our own is there if it could not be removed: no reason to wait.
-	r = lock_set_acquire(&set, run->self, &run->self, 1);
 	if (r >= 0)
-		r = write_under_lock(run, store, pending, n);
-	lock_set_free(&set);
-	if (r < 0)
+		r = write_under_lock(run, store, pending, &written);
+	if (r < 0) { // a database waits a little by itself
 		log_debug("%s: %s", store->path, strerror(-r));
+		run->patience_ms -= clock_boot_ms() - locked_ms;
+	}
+	if (!written || store->format != STORE_OPENCLAW_JSON) {
+		lock_set_free(&set);
+		return r;
+	}
+	if (!batch->n)
+		batch->first_ms = locked_ms;
+	batch->last_ms = clock_boot_ms();
+	batch->list[batch->n++] = (struct written){store, set};
+	if (batch_is_full(batch))
+		settle_batch(batch);
 	return r;
 }
 
 bool finish_stores(struct run *run, const struct observation *o)
 {
+	const struct pendings nothing = {0};
+	struct batch batch = {0};
 	bool any = false;
 
 	for (size_t i = 0; !o->barred && i < o->stores.n; i++)
 		if (o->stores.list[i].interrupted && o->stores.list[i].state == STORE_OK)
-			any |= write_store(run, &o->stores.list[i], NULL, 0) >= 0;
+			any |= write_store(run, &o->stores.list[i], &nothing, &batch) >= 0;
 	return any;
-}
-
-static bool wants_write(const struct account *a, const struct store *store)
-{
-	for (size_t i = 0; i < a->n_members; i++)
-		if (a->members[i].write && a->members[i].store == store)
-			return true;
-	return false;
 }
 
 // It may go well a moment later: a lock, somebody else's write, a shortage.
@@ -260,35 +329,72 @@ static bool error_passes(int error)
 	       error == -EAGAIN;
 }
 
-// Every store that is behind, main first (the stores are in that order). What may pass is tried again in the next round;
-// other errors are final for this run.
-static void write_stores(struct run *run, struct observation *o)
+static void note_write_error(struct run *run, const struct store *store,
+			     const struct pending *pending, int error)
 {
-	for (size_t s = 0; s < o->stores.n; s++) {
-		const struct store *store = &o->stores.list[s];
-		_cleanup_free_ struct pending *pending = NULL;
-		size_t n = 0;
-		for (size_t i = 0; i < run->n_grants; i++) {
-			struct grant *g = &run->grants[i];
-			for (size_t k = 0; g->stage == GRANT_WRITING && k < g->n_keys; k++) {
-				struct account *a = observation_account(o, g->keys[k]);
-				if (a && wants_write(a, store))
-					*array_add(&pending, &n) = (struct pending){g, a};
+	struct result *result = run_result(run, pending->account->record.key);
+
+	if (!error_passes(error))
+		pending->grant->hopeless = true;
+	if (!result)
+		return;
+	free(result->write_error);
+	result->write_error = xasprintf("%s: %s", store->path, store_error(error));
+}
+
+// Which of the stores is behind, and for whom: a list for each.
+static struct pendings *list_pending(struct run *run, struct observation *o)
+{
+	struct pendings *lists = xcalloc(o->stores.n + 1, sizeof(*lists));
+	struct account *a;
+
+	for (size_t i = 0; i < run->n_grants; i++) {
+		struct grant *g = &run->grants[i];
+		if (!g->in_round || g->stage != GRANT_WRITING)
+			continue;
+		for_each_account (a, g, o) {
+			for (size_t k = 0; k < a->n_members; k++) {
+				const struct member *m = &a->members[k];
+				struct pendings *of = &lists[m->store - o->stores.list];
+				if (m->write)
+					*array_add(&of->list, &of->n) = (struct pending){g, a};
 			}
 		}
-		if (!n)
-			continue;
-		int r = write_store(run, store, pending, n);
-		for (size_t i = 0; r < 0 && i < n; i++) {
-			struct result *result = run_result(run, pending[i].account->record.key);
-			if (!error_passes(r))
-				pending[i].grant->wait_until_ms = 0; // no use in waiting
-			if (!result)
-				continue;
-			free(result->write_error);
-			result->write_error = xasprintf("%s: %s", store->path, store_error(r));
-		}
 	}
+	return lists;
+}
+
+// Who has held refresh locks for almost as long as they may be held waits for the next run.
+static void drop_overdue(struct pendings *pending)
+{
+	int64_t now = clock_boot_ms();
+	size_t n = 0;
+
+	for (size_t i = 0; i < pending->n; i++) {
+		const struct grant *g = pending->list[i].grant;
+		if (!g->locked_ms || now < g->hold_until_ms - HOLD_RESERVE_MS)
+			pending->list[n++] = pending->list[i];
+	}
+	pending->n = n;
+}
+
+// Every store that is behind, main first (the stores are in that order). A lock that is held is not waited for: what may pass
+// is tried again in the next round, when all others had their turn; other errors are final for this run.
+static void write_stores(struct run *run, struct observation *o)
+{
+	struct pendings *lists = list_pending(run, o);
+	struct batch batch = {0};
+
+	for (size_t s = 0; s < o->stores.n; s++) {
+		const struct store *store = &o->stores.list[s];
+		drop_overdue(&lists[s]);
+		int r = lists[s].n ? write_store(run, store, &lists[s], &batch) : 0;
+		for (size_t i = 0; r < 0 && i < lists[s].n; i++)
+			note_write_error(run, store, &lists[s].list[i], r);
+		free(lists[s].list);
+	}
+	settle_batch(&batch);
+	free(lists);
 }
 
 // ---- outcome
@@ -331,6 +437,11 @@ static void note_outcome(struct run *run, const struct grant *g, const struct ac
 
 	if (!result)
 		return;
+	if (g->refusal[0]) {
+		result_conclude(result, OUTCOME_FAILED, g->refusal, 0, xstrdup(g->said));
+		result->retry_at_ms = a->record.not_before_ms;
+		return;
+	}
 	result->outcome = outcome_of(g, a, result);
 	if (result->outcome != OUTCOME_FAILED && result->outcome != OUTCOME_HELD &&
 	    result->outcome != OUTCOME_NEEDS_LOGIN) {
@@ -347,19 +458,19 @@ static void note_outcome(struct run *run, const struct grant *g, const struct ac
 		result_conclude(result, result->outcome,
 				a->record.error_code[0] ? a->record.error_code : "unknown_outcome",
 				a->record.error_status, xstrdup(a->reason));
-	if (g->failure_text && result->outcome == OUTCOME_HELD) {
+	if (g->said && result->outcome == OUTCOME_HELD) {
 		free(result->error_message);
-		result->error_message = xasprintf("%s (%s)", a->reason, g->failure_text);
+		result->error_message = xasprintf("%s (%s)", a->reason, g->said);
 	}
 }
 
 static bool grant_written(const struct grant *g, struct observation *o)
 {
-	for (size_t i = 0; i < g->n_keys; i++) {
-		struct account *a = observation_account(o, g->keys[i]);
-		if (a && account_has_writes(a))
+	const struct account *a;
+
+	for_each_account (a, g, o)
+		if (account_has_writes(a))
 			return false;
-	}
 	return true;
 }
 
@@ -378,54 +489,65 @@ static bool is_live_elsewhere(const struct observation *o, struct fingerprint to
 // The ledger has it, every copy that could be written is: nothing hangs on the receipts any more.
 static void close_receipts(struct run *run, const struct grant *g, struct observation *o)
 {
-	for (size_t i = 0; g->saved && i < g->n_keys; i++) {
-		struct account *a = observation_account(o, g->keys[i]);
-		for (size_t k = 0; a && k < a->n_close; k++) {
-			if (is_live_elsewhere(o, a->close[k], a))
-				continue;
-			receipt_settle(run->ledger, a->close[k]);
+	struct account *a;
+
+	if (!g->saved)
+		return;
+	for_each_account (a, g, o) {
+		for (size_t i = 0; i < a->n_close; i++) {
+			if (!is_live_elsewhere(o, a->close[i], a))
+				receipt_settle(run->ledger, a->close[i]);
 		}
 	}
 }
 
-// Locks guard a main store that still holds a spent token for as long as they may; other copies are not worth that.
-static int64_t patience(const struct grant *g, struct observation *o)
+// A main store that holds the token we have just spent is guarded for as long as it may be.
+static bool guards_main(const struct grant *g, struct observation *o)
 {
-	for (size_t i = 0; g->wait_until_ms && i < g->n_keys; i++) {
-		const struct account *a = observation_account(o, g->keys[i]);
-		if (a && a->main && a->main->write)
-			return g->hold_until_ms;
-	}
-	return g->wait_until_ms;
+	const struct account *a;
+
+	if (g->guards && !g->hopeless)
+		for_each_account (a, g, o)
+			if (a->main && a->main->write)
+				return true;
+	return false;
+}
+
+// Others are worth what is left of the run's patience: tried, put last, tried again.
+static bool has_patience(const struct run *run, const struct grant *g, struct observation *o)
+{
+	if (g->rounds == 0)
+		return true;
+	if (g->hopeless || (g->locked_ms && clock_boot_ms() >= g->hold_until_ms - HOLD_RESERVE_MS))
+		return false;
+	return run->patience_ms > 0 || guards_main(g, o);
 }
 
 static void note_pending(struct run *run, const struct grant *g, struct observation *o)
 {
-	for (size_t i = 0; i < g->n_keys; i++) {
-		struct account *a = observation_account(o, g->keys[i]);
-		struct result *result = run_result(run, g->keys[i]);
-		for (size_t k = 0; a && result && k < a->n_members; k++)
-			result->copies_pending |= a->members[k].write;
-		if (!result || (!result->copies_pending && g->saved))
+	const struct account *a;
+
+	for_each_account (a, g, o) {
+		struct result *result = run_result(run, a->record.key);
+		if (!result)
 			continue;
-		if (!result->error_code[0])
+		result->copies_pending |= account_has_writes(a) || !g->saved;
+		if (result->copies_pending && !result->error_code[0])
 			snprintf(result->error_code, sizeof(result->error_code), "%s",
 				 g->saved ? "copies_pending" : "ledger_not_writable");
-		if (!g->saved)
-			result->copies_pending = true;
 	}
 }
 
 // What became of the request?
 static bool request_is_judged(const struct grant *g, struct observation *o)
 {
-	for (size_t i = 0; i < g->n_keys; i++) {
-		const struct account *a = observation_account(o, g->keys[i]);
-		for (size_t k = 0; a && a->receipts_judged && k < a->n_receipts; k++)
-			if (fingerprint_equal(a->receipts[k]->token, g->token) &&
-			    !a->receipts[k]->trouble)
+	const struct account *a;
+
+	for_each_account (a, g, o)
+		for (size_t i = 0; a->receipts_judged && i < a->n_receipts; i++)
+			if (fingerprint_equal(a->receipts[i]->token, g->token) &&
+			    !a->receipts[i]->trouble)
 				return true;
-	}
 	return false;
 }
 
@@ -433,45 +555,29 @@ static bool request_is_judged(const struct grant *g, struct observation *o)
 // moved away. When the request was sent, all of it could be seen.
 static bool look_is_blind(const struct grant *g, struct observation *o, bool seen)
 {
+	const struct account *a;
+
 	if (!seen || o->barred)
 		return true;
-	for (size_t i = 0; g->exchanged && i < g->n_keys; i++) {
-		const struct account *a = observation_account(o, g->keys[i]);
-		if (a && account_knows(a, g->token) && (a->main_trouble || a->skip))
+	if (!g->exchanged)
+		return false;
+	for_each_account (a, g, o)
+		if (account_knows(a, g->token) && (a->main_trouble || a->skip))
 			return true;
-	}
-	return g->exchanged && !g->judged && !request_is_judged(g, o);
+	return !g->judged && !request_is_judged(g, o);
 }
 
 static void persist_grant(struct run *run, struct grant *g, struct observation *o)
 {
+	const struct account *a;
 	int r = grant_persist(run, g, o);
 
 	g->judged = true;
 	g->saved = r >= 0;
 	if (r < 0)
 		log_error("the ledger cannot be written: %s", strerror(-r));
-	for (size_t i = 0; i < g->n_keys; i++) {
-		const struct account *a = observation_account(o, g->keys[i]);
-		if (a)
-			note_outcome(run, g, a);
-	}
-}
-
-// How long this grant is worked at, from its first round on.
-static void set_patience(struct grant *g)
-{
-	int64_t now = clock_boot_ms();
-
-	if (!g->try_at_ms && g->wait_until_ms < now + STORE_PATIENCE_MS)
-		g->wait_until_ms = now + STORE_PATIENCE_MS;
-	if (g->hold_until_ms && g->wait_until_ms > g->hold_until_ms)
-		g->wait_until_ms = g->hold_until_ms;
-}
-
-static void round_over(struct grant *g)
-{
-	g->try_at_ms = g->try_at_ms ? clock_boot_ms() + STORE_TRY_AGAIN_MS : 1;
+	for_each_account (a, g, o)
+		note_outcome(run, g, a);
 }
 
 // No look has shown anything of it. What the receipt holds is guarded until the next run takes it.
@@ -490,44 +596,73 @@ static void give_up_blind(struct run *run, struct grant *g, struct observation *
 		result->outcome = a->outcome;
 		result_explain(result, a);
 	}
-	grant_release(g);
+	grant_release(run, g);
 }
 
 static void end_round(struct run *run, struct grant *g, struct observation *o, bool blind)
 {
-	int64_t now = clock_boot_ms();
-
-	set_patience(g);
-	if ((blind || !grant_written(g, o)) && (!g->try_at_ms || now < patience(g, o)))
+	if ((blind || !grant_written(g, o)) && has_patience(run, g, o))
 		return;
 	if (!g->judged)
 		return give_up_blind(run, g, o);
 	note_pending(run, g, o);
 	close_receipts(run, g, o);
 	g->guards = !g->saved;
-	grant_release(g);
+	grant_release(run, g);
+}
+
+// Who waits for somebody's lock is left alone until then; answers that have just come are taken along.
+static void begin_round(struct run *run, int64_t now)
+{
+	for (size_t i = 0; i < run->n_grants; i++) {
+		struct grant *g = &run->grants[i];
+		g->in_round = g->stage == GRANT_WRITING && (!g->rounds || g->try_at_ms <= now);
+	}
+}
+
+// The read-back is at once. Who has still something to write then waits for somebody, every time a little longer.
+static void plan_next(struct run *run, int64_t began_ms)
+{
+	int64_t now = clock_boot_ms(), longest_ms = 0;
+
+	for (size_t i = 0; i < run->n_grants; i++) {
+		struct grant *g = &run->grants[i];
+		if (!g->in_round || g->stage != GRANT_WRITING)
+			continue;
+		if (g->rounds++ > 0)
+			g->pause_ms = g->pause_ms ? 2 * g->pause_ms : PAUSE_FIRST_MS;
+		else
+			g->pause_ms = 0;
+		if (g->pause_ms > PAUSE_LAST_MS)
+			g->pause_ms = PAUSE_LAST_MS;
+		if (g->pause_ms > longest_ms)
+			longest_ms = g->pause_ms;
+		g->try_at_ms = now + g->pause_ms;
+	}
+	run->patience_ms -= longest_ms;
+	run->round_ms = now - began_ms;
 }
 
 void write_round(struct run *run)
 {
+	int64_t began_ms = clock_boot_ms();
 	struct observation o = {0};
 	bool seen = run_look(run, &o) >= 0;
 
+	begin_round(run, began_ms);
 	for (size_t i = 0; i < run->n_grants; i++) {
 		struct grant *g = &run->grants[i];
-		if (g->stage != GRANT_WRITING)
+		if (!g->in_round)
 			continue;
 		grant_follow(g, &o);
 		if (!look_is_blind(g, &o, seen))
 			persist_grant(run, g, &o);
 	}
 	for (size_t i = 0; i < run->n_grants; i++)
-		if (run->grants[i].stage == GRANT_WRITING)
+		if (run->grants[i].in_round)
 			end_round(run, &run->grants[i], &o,
 				  look_is_blind(&run->grants[i], &o, seen));
 	write_stores(run, &o);
-	for (size_t i = 0; i < run->n_grants; i++)
-		if (run->grants[i].stage == GRANT_WRITING)
-			round_over(&run->grants[i]);
+	plan_next(run, began_ms);
 	observation_free(&o);
 }

@@ -2,21 +2,26 @@
 //
 // The poll loop over all grants, and the results it leaves.
 //
-// Signals that would end or stop us are held back as long as any grant is between its claim and its settling. They
-// are read from a descriptor in the loop: what is still waiting for its locks is given up then, what is under way is
-// finished, and cycle->interrupted tells main to die of the signal.
+// Signals that would end or stop us are held back as long as any grant is between its claim and its settling, and until
+// it has been told what became of it. They are read from a descriptor in the loop: what is still waiting for its locks
+// is given up then, what is under way is finished, and once that is reported we die of the signal.
 #include <sys/signalfd.h>
 #include <errno.h>
 #include <fnmatch.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "keepalive/run.h"
 
-#define IDLE_POLL_MS 1000
+#define IDLE_POLL_MS   1000
+#define WINDOW	       16   // grants between their claim and their settling
+#define PATIENCE_MS    5000 // for stores that somebody else has locked, in all
+#define CLAIM_PAUSE_MS 500  // between two claims of less than half of them
 
 // ---- results
 
@@ -134,121 +139,6 @@ int cycle_preview(const struct config *config, const struct policy *policy,
 	return 0;
 }
 
-// ---- grants
-
-static bool grant_has(const struct grant *g, const char *key)
-{
-	for (size_t i = 0; i < g->n_keys; i++)
-		if (string_equal(g->keys[i], key))
-			return true;
-	return false;
-}
-
-static int compare_keys(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-bool grant_complete(struct grant *g, const struct observation *o)
-{
-	size_t before = g->n_keys;
-
-	for (bool grew = true; grew;) {
-		grew = false;
-		for (size_t i = 0; i < o->n_accounts; i++) {
-			const struct account *a = &o->accounts[i];
-			bool joins = false;
-			if (!a->record.key[0] || a->skip || grant_has(g, a->record.key))
-				continue;
-			for (size_t k = 0; k < o->n_accounts; k++)
-				joins |= grant_has(g, o->accounts[k].record.key) &&
-					 accounts_connected(a, &o->accounts[k]);
-			if (joins)
-				*array_add(&g->keys, &g->n_keys) = xstrdup(a->record.key);
-			grew |= joins;
-		}
-	}
-	// Sorted: two runs take the locks of the same accounts in the same order. Not while locks are held beside them.
-	if (g->n_keys != before && !g->account_locks)
-		qsort(g->keys, g->n_keys, sizeof(*g->keys), compare_keys);
-	return g->n_keys == before;
-}
-
-void grant_follow(struct grant *g, const struct observation *o)
-{
-	for (size_t i = 0; i < o->n_accounts; i++) {
-		const struct account *a = &o->accounts[i];
-		if (a->renamed_from[0] && grant_has(g, a->renamed_from) &&
-		    !grant_has(g, a->record.key))
-			*array_add(&g->keys, &g->n_keys) = xstrdup(a->record.key);
-	}
-}
-
-static void collect_grants(struct run *run, const struct observation *o)
-{
-	for (size_t i = 0; i < o->n_accounts; i++) {
-		const struct account *a = &o->accounts[i];
-		bool taken = false;
-		struct grant *g;
-		if (!run_result(run, a->record.key) ||
-		    (!account_has_work(a) && a->outcome != OUTCOME_BUSY))
-			continue;
-		for (size_t k = 0; k < run->n_grants; k++)
-			taken |= grant_has(&run->grants[k], a->record.key);
-		if (taken)
-			continue;
-		g = array_add(&run->grants, &run->n_grants);
-		g->id = (uint32_t)run->n_grants;
-		g->discovery_fd = g->receipt_fd = -1;
-		g->wait_until_ms = clock_boot_ms() + run->wait_ms;
-		*array_add(&g->keys, &g->n_keys) = xstrdup(a->record.key);
-		grant_complete(g, o);
-		qsort(g->keys, g->n_keys, sizeof(*g->keys), compare_keys);
-	}
-}
-
-void grant_release(struct grant *g)
-{
-	if (g->guards)
-		lock_set_leave(&g->locks);
-	lock_set_free(&g->locks);
-	for (size_t i = 0; i < g->n_account_locks; i++)
-		cleanup_close(&g->account_locks[i]);
-	free(TAKE_PTR(g->account_locks));
-	g->n_account_locks = 0;
-	cleanup_close(&g->receipt_fd);
-	cleanup_close(&g->discovery_fd);
-	g->token = (struct fingerprint){0};
-	g->stage = GRANT_DONE;
-	qsort(g->keys, g->n_keys, sizeof(*g->keys), compare_keys);
-}
-
-void grant_conclude(struct run *run, struct grant *g, enum outcome outcome, const char *code,
-		    char *message)
-{
-	for (size_t i = 0; i < g->n_keys; i++) {
-		struct result *result = run_result(run, g->keys[i]);
-		if (result)
-			result_conclude(result, outcome, code, 0, xstrdup(message));
-	}
-	free(message);
-	grant_release(g);
-}
-
-static void grants_free(struct run *run)
-{
-	for (size_t i = 0; i < run->n_grants; i++) {
-		struct grant *g = &run->grants[i];
-		grant_release(g);
-		for (size_t k = 0; k < g->n_keys; k++)
-			free(g->keys[k]);
-		free(g->keys);
-		free(g->endpoint);
-		free(g->failure_text);
-	}
-	free(run->grants);
-}
-
 // ---- looks
 
 int run_look(struct run *run, struct observation *ret)
@@ -258,6 +148,7 @@ int run_look(struct run *run, struct observation *ret)
 	struct holdings holdings = {.rescued = run->rescued, .n_rescued = run->n_rescued};
 	int64_t ahead = run->policy.at_ms - run->policy.now_ms;
 
+	run->cycle->cost.looks++;
 	run->policy.now_ms = clock_wall_ms();
 	run->policy.at_ms = run->policy.now_ms + ahead;
 	for (size_t i = 0; i < run->n_grants; i++) {
@@ -274,7 +165,7 @@ int run_look(struct run *run, struct observation *ret)
 
 // ---- the loop
 
-static int hold_signals(sigset_t *ret_before)
+static int hold_signals(struct cycle *cycle)
 {
 	static const int held[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP};
 	struct sigaction action;
@@ -285,20 +176,25 @@ static int hold_signals(sigset_t *ret_before)
 	for (size_t i = 0; i < ARRAY_SIZE(held); i++)
 		if (sigaction(held[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
 			sigaddset(&set, held[i]);
-	sigprocmask(SIG_BLOCK, &set, ret_before);
+	sigprocmask(SIG_BLOCK, &set, &cycle->signals_before);
+	cycle->signals_held = true;
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	sigdelset(&set, SIGTSTP); // stopping waits, it does not end the run
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static void interrupt(struct run *run, int signal_fd)
+bool run_interrupted(struct run *run)
 {
 	struct signalfd_siginfo info;
 
-	if (read(signal_fd, &info, sizeof(info)) != sizeof(info))
-		return;
-	run->cycle->interrupted = (int)info.ssi_signo;
+	while (read(run->signal_fd, &info, sizeof(info)) == sizeof(info))
+		run->cycle->interrupted = (int)info.ssi_signo;
+	return run->cycle->interrupted;
+}
+
+static void give_up_waiting(struct run *run)
+{
 	for (size_t i = 0; i < run->n_grants; i++)
 		if (run->grants[i].stage == GRANT_WAITING ||
 		    run->grants[i].stage == GRANT_DISCOVERING)
@@ -306,67 +202,104 @@ static void interrupt(struct run *run, int signal_fd)
 				       xstrdup("interrupted before anything was sent"));
 }
 
-static bool any_in(const struct run *run, enum grant_stage stage)
+void cycle_let_signals_go(struct cycle *cycle)
 {
-	for (size_t i = 0; i < run->n_grants; i++)
-		if (run->grants[i].stage == stage)
-			return true;
-	return false;
+	if (cycle->signals_held)
+		sigprocmask(SIG_SETMASK, &cycle->signals_before, NULL);
+	cycle->signals_held = false;
+	if (!cycle->interrupted)
+		return;
+	signal(cycle->interrupted, SIG_DFL);
+	raise(cycle->interrupted);
 }
 
-static int next_timeout(const struct run *run)
+// How many grants may be claimed now; 0: `ret_at` says when to ask again. Those in the window are settled before their
+// locks' time is over, however many others are due, and their descriptors are bounded (four each, in either program).
+// A claim looks twice, be it for one or for all: when places become free one by one, it waits for half of them, or a while.
+static size_t room_for_claims(const struct run *run, int64_t *ret_at)
 {
-	int64_t now = clock_boot_ms(), next = now + IDLE_POLL_MS;
-	bool open = false;
+	int64_t now = clock_boot_ms(), next = INT64_MAX;
+	size_t room = WINDOW, due = 0;
 
 	for (size_t i = 0; i < run->n_grants; i++) {
 		const struct grant *g = &run->grants[i];
-		open |= g->stage != GRANT_DONE;
-		if ((g->stage == GRANT_WAITING || g->stage == GRANT_WRITING) && g->try_at_ms < next)
+		if (g->stage == GRANT_WAITING && g->try_at_ms < next)
 			next = g->try_at_ms;
+		due += g->stage == GRANT_WAITING && g->try_at_ms <= now;
+		room -= g->stage != GRANT_WAITING && g->stage != GRANT_DONE;
 	}
+	*ret_at = room ? next : INT64_MAX;
+	if (!room || !due)
+		return 0;
+	if (due <= room || room >= WINDOW / 2 || now >= run->claimed_ms + CLAIM_PAUSE_MS)
+		return room;
+	*ret_at = run->claimed_ms + CLAIM_PAUSE_MS;
+	return 0;
+}
+
+static int64_t write_due_ms(const struct run *run)
+{
+	int64_t due = INT64_MAX;
+
+	for (size_t i = 0; i < run->n_grants; i++)
+		if (run->grants[i].stage == GRANT_WRITING && run->grants[i].try_at_ms < due)
+			due = run->grants[i].try_at_ms;
+	return due;
+}
+
+// -1: all is done.
+static int next_timeout(const struct run *run)
+{
+	int64_t now = clock_boot_ms(), next = now + IDLE_POLL_MS, claim;
+	bool open = false;
+
+	for (size_t i = 0; i < run->n_grants; i++)
+		open |= run->grants[i].stage != GRANT_DONE;
 	if (!open)
 		return -1;
+	if (room_for_claims(run, &claim))
+		return 0;
+	if (write_due_ms(run) < next)
+		next = write_due_ms(run);
+	if (claim < next)
+		next = claim;
 	return next > now ? (int)(next - now) : 0;
 }
 
+// What was answered is written before anything else is begun.
 static void step(struct run *run)
 {
-	int64_t now = clock_boot_ms();
-	bool write = false;
+	int64_t at;
+	size_t room;
 
-	for (size_t i = 0; i < run->n_grants; i++)
-		if (run->grants[i].stage == GRANT_WAITING && run->grants[i].try_at_ms <= now)
-			grant_claim(run, &run->grants[i]);
 	exchange_events(run);
 	exchange_timeouts(run);
-	for (size_t i = 0; i < run->n_grants; i++)
-		write |= run->grants[i].stage == GRANT_WRITING &&
-			 run->grants[i].try_at_ms <= clock_boot_ms();
-	if (write)
+	if (write_due_ms(run) <= clock_boot_ms())
 		write_round(run);
+	if (run_interrupted(run))
+		give_up_waiting(run);
+	room = room_for_claims(run, &at);
+	if (!room)
+		return;
+	claim_round(run, room);
+	run->claimed_ms = clock_boot_ms();
 }
 
 static void run_loop(struct run *run)
 {
-	sigset_t before;
-	_cleanup_close_ int signal_fd = hold_signals(&before);
 	int timeout;
 
+	run->signal_fd = hold_signals(run->cycle);
 	while ((timeout = next_timeout(run)) >= 0) {
 		struct pollfd fds[2] = {
-			{.fd = signal_fd, .events = POLLIN},
+			{.fd = run->signal_fd, .events = POLLIN},
 			{.fd = run->courier.fd, .events = POLLIN},
 		};
-		// Answers that come together are written together.
-		if (any_in(run, GRANT_EXCHANGING) && any_in(run, GRANT_WRITING) && timeout < 20)
-			timeout = 20;
-		if (poll(fds, 2, timeout) > 0 && fds[0].revents)
-			interrupt(run, signal_fd);
+		poll(fds, ARRAY_SIZE(fds), timeout);
 		step(run);
 	}
 	courier_stop(&run->courier);
-	sigprocmask(SIG_SETMASK, &before, NULL);
+	cleanup_close(&run->signal_fd);
 }
 
 // Nothing was written after all: somebody else did, or what was to be written is left.
@@ -440,6 +373,20 @@ static void sweep(struct run *run)
 	receipts_sweep(run->ledger, run->policy.now_ms);
 }
 
+static void finish(struct run *run)
+{
+	struct cycle *cycle = run->cycle;
+
+	observation_free(&cycle->now);
+	grants_free(run);
+	if (run_look(run, &cycle->now) >= 0)
+		note_unfinished(cycle);
+	else
+		note_unseen(cycle);
+	log_debug("%u looks, %u rounds of claims; the oldest refresh lock was held %" PRId64 " ms",
+		  cycle->cost.looks, cycle->cost.claims, cycle->cost.oldest_lock_ms);
+}
+
 int cycle_run(const struct config *config, const struct policy *policy, struct ledger *ledger,
 	      const struct selection *selection, int64_t wait_s, struct cycle *ret)
 {
@@ -451,6 +398,8 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 		.selection = selection,
 		.cycle = &cycle,
 		.wait_ms = wait_s * SECOND_MS,
+		.patience_ms = wait_s * SECOND_MS < PATIENCE_MS ? wait_s * SECOND_MS : PATIENCE_MS,
+		.signal_fd = -1,
 		.courier = COURIER_NONE,
 	};
 	// A wall clock that is put right in mid-run makes no lock older.
@@ -458,10 +407,10 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 	int r = process_self(&run.self);
 
 	if (r >= 0)
-		r = observe(config, &run.policy, ledger, NULL, &cycle.now);
+		r = run_look(&run, &cycle.now);
 	if (r >= 0 && finish_stores(&run, &cycle.now)) {
 		observation_free(&cycle.now);
-		r = observe(config, &run.policy, ledger, NULL, &cycle.now);
+		r = run_look(&run, &cycle.now);
 	}
 	if (r >= 0)
 		r = check_patterns(&cycle, selection);
@@ -471,18 +420,12 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 		return r;
 	}
 	results_from(&cycle, &cycle.now, selection);
-	collect_grants(&run, &cycle.now);
+	grants_collect(&run, &cycle.now);
 	if (run.n_grants) {
 		run_loop(&run);
 		staged_abort(&run);
 		sweep(&run);
-		observation_free(&cycle.now);
-		grants_free(&run);
-		run.n_grants = 0;
-		if (run_look(&run, &cycle.now) >= 0)
-			note_unfinished(&cycle);
-		else
-			note_unseen(&cycle);
+		finish(&run);
 	}
 	for (size_t i = 0; i < run.n_rescued; i++)
 		receipt_free(&run.rescued[i]);

@@ -15,10 +15,13 @@
 // killed one's next look would have found. What was durable before the kill is in the receipt, the ledger or the
 // stores; everything else never happened.
 //
-// Each account (or grant: accounts that share a refresh token) goes its own way through these stages in one poll
-// loop; a slow provider or a busy lock delays nobody else.
+// Each account (or grant: accounts that share a refresh token) goes its own way through these stages in one poll loop. A
+// window bounds how many are between claim and settling, so that no refresh lock grows old because many are due: who
+// waits for a busy lock is not in it, who waits for a slow provider is, until the deadline.
 #ifndef KEEPALIVE_CYCLE_H
 #define KEEPALIVE_CYCLE_H
+
+#include <signal.h>
 
 #include "keepalive/account.h"
 
@@ -47,6 +50,12 @@ struct cycle {
 	size_t n_results;
 	const char *unmatched; // -ESRCH: the pattern that no account matches; nothing was done
 	int interrupted; // the signal that cut the run short, 0
+	struct {
+		unsigned looks, claims;
+		int64_t oldest_lock_ms; // of OpenClaw's refresh locks, when it was let go
+	} cost;
+	bool signals_held; // since the first claim, until cycle_let_signals_go
+	sigset_t signals_before;
 };
 
 // ACCOUNT arguments: shell patterns over profile id and provider/profile-id; none selects all.
@@ -62,6 +71,8 @@ int cycle_preview(const struct config *config, const struct policy *policy, cons
 // The whole. `wait_s`: how long to wait for a lock. Returns what observe says; everything else is in the results.
 int cycle_run(const struct config *config, const struct policy *policy, struct ledger *ledger,
 	      const struct selection *selection, int64_t wait_s, struct cycle *ret);
+// Once it is reported what was done: die of the signal that came meanwhile, if one did.
+void cycle_let_signals_go(struct cycle *cycle);
 void cycle_free(struct cycle *cycle);
 const struct result *cycle_result(const struct cycle *cycle, const char *key);
 

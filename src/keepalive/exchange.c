@@ -14,6 +14,8 @@
 
 #define CLIENT_SECRET_MAX 4096
 #define DISCOVERY_GRACE_S 5
+#define TOGETHER_FIRST_MS 20
+#define TOGETHER_LAST_MS  1000
 
 static int read_client_secret(const struct provider *provider, struct secret *ret)
 {
@@ -29,16 +31,6 @@ static int read_client_secret(const struct provider *provider, struct secret *re
 	while (r >= 0 && ret->len && strchr(" \t\r\n", ret->text[ret->len - 1]))
 		ret->text[--ret->len] = '\0';
 	return r;
-}
-
-static struct account *find_sender(struct grant *g, struct observation *o)
-{
-	for (size_t i = 0; i < g->n_keys; i++) {
-		struct account *a = observation_account(o, g->keys[i]);
-		if (a && a->send)
-			return a;
-	}
-	return NULL;
 }
 
 static int open_receipt(struct run *run, struct grant *g, const struct account *a)
@@ -80,7 +72,7 @@ static int hand_over(struct run *run, struct grant *g, const struct account *a,
 
 void exchange_begin(struct run *run, struct grant *g, struct observation *o)
 {
-	struct account *a = find_sender(g, o);
+	struct account *a = grant_sender(g, o);
 	_cleanup_secret_ struct secret client_secret = {0};
 	int r;
 
@@ -112,28 +104,15 @@ void exchange_begin(struct run *run, struct grant *g, struct observation *o)
 
 // ---- the courier's reports
 
-// Provably not sent: back off, and say so. The receipt goes with what the look decides (it was never sent).
-static void not_sent(struct run *run, struct grant *g, const char *code, const char *text)
+// Provably not sent: the look there backs off, and says so; the receipt goes, and what is behind is written all the same.
+static void not_sent(struct grant *g, const char *code, const char *text)
 {
-	struct observation o;
-
-	g->guards = false;
-	g->stage = GRANT_WRITING; // its receipt is nobody else's business any more
-	if (run_look(run, &o) == 0) {
-		for (size_t i = 0; i < g->n_keys; i++) {
-			struct account *a = observation_account(&o, g->keys[i]);
-			struct result *result = run_result(run, g->keys[i]);
-			if (!a)
-				continue;
-			record_failure(&a->record, code, 0, -1, run->policy.now_ms);
-			a->record_changed = true;
-			account_persist(run, a);
-			if (result)
-				result->retry_at_ms = a->record.not_before_ms;
-		}
-		observation_free(&o);
-	}
-	grant_conclude(run, g, OUTCOME_FAILED, code, xasprintf("nothing was sent: %s", text));
+	snprintf(g->refusal, sizeof(g->refusal), "%s", code);
+	free(g->said);
+	g->said = xasprintf("nothing was sent: %s", text);
+	g->exchanged = g->guards = false;
+	g->stage = GRANT_WRITING;
+	g->try_at_ms = 0;
 }
 
 static void rescue(struct run *run, struct grant *g, int fd)
@@ -156,6 +135,19 @@ static void rescue(struct run *run, struct grant *g, int fd)
 	rescued->answer = answer;
 }
 
+// Answers that come together are written together: for as long as a round takes, others may still come.
+static int64_t write_soon(const struct run *run)
+{
+	int64_t patience_ms = run->round_ms < TOGETHER_FIRST_MS	 ? TOGETHER_FIRST_MS
+			      : run->round_ms > TOGETHER_LAST_MS ? TOGETHER_LAST_MS
+								 : run->round_ms;
+
+	for (size_t i = 0; i < run->n_grants; i++)
+		if (run->grants[i].stage == GRANT_EXCHANGING)
+			return clock_boot_ms() + patience_ms;
+	return 0;
+}
+
 static void finish_exchange(struct run *run, struct grant *g, const char *code, const char *text)
 {
 	struct receipt receipt = {0};
@@ -167,12 +159,11 @@ static void finish_exchange(struct run *run, struct grant *g, const char *code, 
 	for (size_t i = 0; i < run->n_rescued; i++)
 		answered |= fingerprint_equal(run->rescued[i].token, g->token);
 	if (!answered && !sent)
-		return not_sent(run, g, code, text);
-	snprintf(g->failure, sizeof(g->failure), "%s", answered ? "" : code);
-	free(g->failure_text);
-	g->failure_text = xstrdup(answered ? NULL : text);
+		return not_sent(g, code, text);
+	free(g->said);
+	g->said = xstrdup(answered ? NULL : text);
 	g->stage = GRANT_WRITING; // the look there sees what is to be done about it
-	g->try_at_ms = 0;
+	g->try_at_ms = write_soon(run);
 }
 
 int discovery_begin(struct run *run, struct grant *g, const struct provider *provider)
@@ -194,6 +185,7 @@ int discovery_begin(struct run *run, struct grant *g, const struct provider *pro
 	http_request_free(&http);
 	if (r < 0)
 		return r;
+	g->provider = provider;
 	g->stage = GRANT_DISCOVERING;
 	// The courier keeps to the deadline; this is for one that is stopped.
 	g->hold_until_ms =
@@ -201,49 +193,37 @@ int discovery_begin(struct run *run, struct grant *g, const struct provider *pro
 	return 0;
 }
 
-static const struct provider *provider_of(struct run *run, const struct grant *g)
+static int read_discovery(struct grant *g, const struct courier_message *event)
 {
-	const struct provider *provider = NULL;
-	struct observation o;
-
-	if (run_look(run, &o) < 0)
-		return NULL;
-	for (size_t i = 0; i < g->n_keys && !provider; i++) {
-		const struct account *a = observation_account(&o, g->keys[i]);
-		provider = a ? a->provider : NULL;
-	}
-	observation_free(&o);
-	return provider; // the configuration's, not the observation's
-}
-
-static void discovered(struct run *run, struct grant *g, const struct courier_message *event)
-{
-	const struct provider *provider = provider_of(run, g);
 	_cleanup_secret_ struct secret text = {0};
 	struct http_answer answer = {0};
 	int64_t received_ms;
 	int r = -EBADMSG;
 
-	if (event->result == COURIER_ANSWERED && provider &&
+	if (event->result == COURIER_ANSWERED &&
 	    secret_read(g->discovery_fd, COURIER_ANSWER_MAX + 4096, &text) >= 0 &&
 	    answer_parse(text.text, text.len, &answer, &received_ms) >= 0 && answer.status == 200)
-		r = provider_read_discovery(provider, answer.body.text, answer.body.len,
+		r = provider_read_discovery(g->provider, answer.body.text, answer.body.len,
 					    &g->endpoint);
 	secret_free(&answer.body);
-	close(g->discovery_fd);
-	g->discovery_fd = -1;
-	if (r >= 0) {
-		g->stage = GRANT_WAITING;
-		g->try_at_ms = 0;
-	} else if (r == -EPERM) {
-		grant_conclude(run, g, OUTCOME_HELD, "discovery",
-			       xstrdup("the discovered token endpoint is not in the provider's "
-				       "domain: not used"));
-	} else {
-		not_sent(run, g, event->code[0] ? event->code : "discovery",
+	return r;
+}
+
+static void discovered(struct run *run, struct grant *g, const struct courier_message *event)
+{
+	int r = read_discovery(g, event);
+
+	cleanup_close(&g->discovery_fd);
+	if (r == -EPERM)
+		return grant_conclude(run, g, OUTCOME_HELD, "discovery",
+				      xstrdup("the discovered token endpoint is not in the "
+					      "provider's domain: not used"));
+	if (r < 0)
+		not_sent(g, event->code[0] ? event->code : "discovery",
 			 event->text[0] ? event->text
 					: "the token endpoint could not be discovered");
-	}
+	g->stage = GRANT_WAITING; // for its refresh locks: to send, or to write what is behind
+	g->try_at_ms = 0;
 }
 
 static struct grant *grant_by_id(struct run *run, uint32_t id)

@@ -12,7 +12,8 @@ Prints one line of JSON when it is ready: token_url, discovery_url, control_url,
 
 ANSWER, everything optional:
   status 200 · headers {} · body "text" or JSON · hex "00ff": the body's bytes · size N: pad the body to N bytes
-  tokens {…}: a good body, with fake tokens named after the last part of the path, and these members (null: none)
+  tokens {…}: a good body, with fake tokens named after the last part of the path, and these members (null: none);
+  numbered true: and after the number of the request
   gzip true · path "/token/x": only for requests to it
   held true: until released · delay_ms before the answer · trickle_ms between single bytes of the body · repeat N (0: for ever)
   cut "before": close without a byte; "in": half the body, then reset; "after": the whole body, then reset
@@ -37,6 +38,7 @@ CHUNK = 1 << 16
 lock = threading.Lock()
 queue = []
 requests = []
+numbers = [0]
 released = threading.Event()
 
 
@@ -64,15 +66,19 @@ def fingerprint(token):
     return token and hashlib.sha256(token.encode()).hexdigest()[:12]
 
 
-def good_body(path, more):
-    name = path.rpartition("/")[2]
+def good_body(path, answer):
+    name, more = path.rpartition("/")[2], answer["tokens"]
+    if answer.get("numbered"):
+        with lock:
+            numbers[0] += 1
+            name += f"-{numbers[0]:04}"
     body = {"access_token": f"FAKE-ACCESS-new-{name}", "token_type": "Bearer",
             "refresh_token": f"FAKE-REFRESH-new-{name}", "expires_in": 21600, **more}
     return {key: value for key, value in body.items() if value is not None}
 
 
 def body_of(path, answer):
-    body = good_body(path, answer["tokens"]) if "tokens" in answer else answer.get("body", "")
+    body = good_body(path, answer) if "tokens" in answer else answer.get("body", "")
     body = (body if isinstance(body, str) else json.dumps(body)).encode()
     body = bytes.fromhex(answer.get("hex", "")) or body
     body += b" " * (answer.get("size", 0) - len(body))

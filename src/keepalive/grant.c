@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+//
+// Grants: which accounts belong together, whose turn comes first, and how all that one holds is let go.
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "keepalive/run.h"
+
+static bool grant_has(const struct grant *g, const char *key)
+{
+	for (size_t i = 0; i < g->n_keys; i++)
+		if (string_equal(g->keys[i], key))
+			return true;
+	return false;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+bool grant_complete(struct grant *g, struct observation *o)
+{
+	size_t before = g->n_keys;
+
+	for (bool grew = true; grew;) {
+		grew = false;
+		for (size_t i = 0; i < o->n_accounts; i++) {
+			const struct account *a = &o->accounts[i];
+			bool joins = false;
+			if (!a->record.key[0] || a->skip || grant_has(g, a->record.key))
+				continue;
+			for (size_t k = 0; k < o->n_accounts; k++)
+				joins |= grant_has(g, o->accounts[k].record.key) &&
+					 accounts_connected(a, &o->accounts[k]);
+			if (joins)
+				*array_add(&g->keys, &g->n_keys) = xstrdup(a->record.key);
+			grew |= joins;
+		}
+	}
+	// Sorted: two runs take the locks of the same accounts in the same order. Not while locks are held beside them.
+	if (g->n_keys != before && !g->account_locks)
+		qsort(g->keys, g->n_keys, sizeof(*g->keys), compare_keys);
+	return g->n_keys == before;
+}
+
+void grant_follow(struct grant *g, const struct observation *o)
+{
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		const struct account *a = &o->accounts[i];
+		if (a->renamed_from[0] && grant_has(g, a->renamed_from) &&
+		    !grant_has(g, a->record.key))
+			*array_add(&g->keys, &g->n_keys) = xstrdup(a->record.key);
+	}
+}
+
+struct account *grant_sender(const struct grant *g, struct observation *o)
+{
+	struct account *a;
+
+	for_each_account (a, g, o)
+		if (a->send && !g->refusal[0])
+			return a;
+	return NULL;
+}
+
+// An answer that waits to be saved goes first: what guards it ends with its courier's patience.
+static int64_t urgency_of(const struct account *a)
+{
+	return a->decision == DECISION_RECOVER ? 0 : a->record.live.expires_ms;
+}
+
+static int compare_urgency(const void *a, const void *b)
+{
+	const struct grant *x = a, *y = b;
+
+	if (x->urgency != y->urgency)
+		return x->urgency < y->urgency ? -1 : 1;
+	return x->id < y->id ? -1 : 1;
+}
+
+static void grant_add(struct run *run, struct observation *o, const struct account *first)
+{
+	struct grant *g = array_add(&run->grants, &run->n_grants);
+	const struct account *a;
+
+	g->id = (uint32_t)run->n_grants;
+	g->discovery_fd = g->receipt_fd = -1;
+	g->urgency = INT64_MAX;
+	*array_add(&g->keys, &g->n_keys) = xstrdup(first->record.key);
+	grant_complete(g, o);
+	for_each_account (a, g, o)
+		if (urgency_of(a) < g->urgency)
+			g->urgency = urgency_of(a);
+}
+
+void grants_collect(struct run *run, struct observation *o)
+{
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		const struct account *a = &o->accounts[i];
+		bool taken = false;
+		if (!run_result(run, a->record.key) ||
+		    (!account_has_work(a) && a->outcome != OUTCOME_BUSY))
+			continue;
+		for (size_t k = 0; k < run->n_grants; k++)
+			taken |= grant_has(&run->grants[k], a->record.key);
+		if (!taken)
+			grant_add(run, o, a);
+	}
+	if (run->n_grants > 1)
+		qsort(run->grants, run->n_grants, sizeof(*run->grants), compare_urgency);
+}
+
+static void note_lock_age(struct run *run, const struct grant *g)
+{
+	int64_t age_ms = g->locked_ms ? clock_boot_ms() - g->locked_ms : 0;
+
+	if (age_ms > run->cycle->cost.oldest_lock_ms)
+		run->cycle->cost.oldest_lock_ms = age_ms;
+}
+
+void grant_release(struct run *run, struct grant *g)
+{
+	note_lock_age(run, g);
+	g->locked_ms = g->hold_until_ms = 0;
+	if (g->guards)
+		lock_set_leave(&g->locks);
+	lock_set_free(&g->locks);
+	for (size_t i = 0; i < g->n_account_locks; i++)
+		cleanup_close(&g->account_locks[i]);
+	free(TAKE_PTR(g->account_locks));
+	g->n_account_locks = 0;
+	cleanup_close(&g->receipt_fd);
+	cleanup_close(&g->discovery_fd);
+	g->token = (struct fingerprint){0};
+	g->stage = GRANT_DONE;
+	qsort(g->keys, g->n_keys, sizeof(*g->keys), compare_keys);
+}
+
+void grant_conclude(struct run *run, struct grant *g, enum outcome outcome, const char *code,
+		    char *message)
+{
+	for (size_t i = 0; i < g->n_keys; i++) {
+		struct result *result = run_result(run, g->keys[i]);
+		if (result)
+			result_conclude(result, outcome, code, 0, xstrdup(message));
+	}
+	free(message);
+	grant_release(run, g);
+}
+
+void grants_free(struct run *run)
+{
+	for (size_t i = 0; i < run->n_grants; i++) {
+		struct grant *g = &run->grants[i];
+		grant_release(run, g);
+		for (size_t k = 0; k < g->n_keys; k++)
+			free(g->keys[k]);
+		free(g->keys);
+		free(g->busy_path);
+		free(g->endpoint);
+		free(g->said);
+	}
+	free(TAKE_PTR(run->grants));
+	run->n_grants = 0;
+}
