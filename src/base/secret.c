@@ -149,8 +149,8 @@ bool fingerprint_equal(struct fingerprint a, struct fingerprint b)
 
 bool fingerprint_listed(const struct fingerprint *list, size_t n, struct fingerprint token)
 {
-	for (size_t i = 0; i < n; i++)
-		if (fingerprint_equal(list[i], token))
+	for (size_t i = n; i > 0; i--) // the newest stand last, and are asked for most
+		if (fingerprint_equal(list[i - 1], token))
 			return true;
 	return false;
 }

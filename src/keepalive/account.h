@@ -8,6 +8,7 @@
 #ifndef KEEPALIVE_ACCOUNT_H
 #define KEEPALIVE_ACCOUNT_H
 
+#include "base/index.h"
 #include "config/config.h"
 #include "ledger/ledger.h"
 #include "store/store.h"
@@ -189,6 +190,8 @@ struct observation {
 	struct receipts receipts;
 	struct account *accounts;
 	size_t n_accounts;
+	struct index by_key; // of the accounts
+	struct index ties;   // … by what connects them: live token, receipts, key, the key that it moves from
 	struct follower *followers;
 	size_t n_followers;
 	struct problems problems;
@@ -210,7 +213,11 @@ struct holdings {
 int observe(const struct config *config, const struct policy *policy, const struct ledger *ledger,
 	    const struct holdings *holdings, struct observation *ret);
 void observation_free(struct observation *observation);
-struct account *observation_account(struct observation *observation, const char *key);
+struct account *observation_account(const struct observation *observation, const char *key);
+// Once all are decided, what connects them can be looked up.
+void observation_tie(struct observation *observation);
+// Those that are one grant with `a`, but for itself. Some may come twice. Free the list.
+struct account **observation_connected(const struct observation *observation, const struct account *a, size_t *ret_n);
 
 // Group the copies of the stores into accounts (group.c): identity decides. Pure but for the settled marks.
 void group_accounts(struct observation *observation, const struct config *config, const struct ledger *ledger);

@@ -77,7 +77,7 @@ static int lock_accounts(struct run *run, struct grant *g, char **ret_message)
 	return 0;
 }
 
-static bool grant_has_work(const struct grant *g, struct observation *o, bool *ret_busy)
+static bool grant_has_work(const struct grant *g, const struct observation *o, bool *ret_busy)
 {
 	const struct account *a;
 	bool work = false;
@@ -91,7 +91,7 @@ static bool grant_has_work(const struct grant *g, struct observation *o, bool *r
 }
 
 // Somebody else is at work.
-static void wait_for_others(struct run *run, struct grant *g, struct observation *o)
+static void wait_for_others(struct run *run, struct grant *g, const struct observation *o)
 {
 	const struct account *a;
 
@@ -100,7 +100,7 @@ static void wait_for_others(struct run *run, struct grant *g, struct observation
 			return try_later(run, g, a->code, xstrdup(a->reason));
 }
 
-static const struct receipt *answered_receipt(const struct grant *g, struct observation *o)
+static const struct receipt *answered_receipt(const struct grant *g, const struct observation *o)
 {
 	const struct account *a;
 
@@ -111,7 +111,7 @@ static const struct receipt *answered_receipt(const struct grant *g, struct obse
 	return NULL;
 }
 
-static void note_results(struct run *run, const struct grant *g, struct observation *o)
+static void note_results(struct run *run, const struct grant *g, const struct observation *o)
 {
 	const struct account *a;
 
@@ -143,7 +143,7 @@ static void add_locks_elsewhere(struct grant *g, const struct observation *o,
 	}
 }
 
-static int take_refresh_locks(struct grant *g, struct observation *o, struct process_id owner,
+static int take_refresh_locks(struct grant *g, const struct observation *o, struct process_id owner,
 			      const struct receipt *answered)
 {
 	_cleanup_free_ char *message = NULL, *fix = NULL;
@@ -168,7 +168,7 @@ static int take_refresh_locks(struct grant *g, struct observation *o, struct pro
 
 // 2026.4.5 has no refresh lock: it refreshes under the store's. A live one of anybody is waited for.
 // Returns that lock file, or NULL.
-static char *locked_store(const struct grant *g, struct observation *o)
+static char *locked_store(const struct grant *g, const struct observation *o)
 {
 	const struct account *a;
 	struct process_id holder;
@@ -194,7 +194,7 @@ static char *describe_busy(const struct lock_set *set)
 	return xasprintf("somebody holds %s", set->busy_path ? set->busy_path : "a lock");
 }
 
-static int persist_all(struct run *run, struct grant *g, struct observation *o)
+static int persist_all(struct run *run, struct grant *g, const struct observation *o)
 {
 	int r = ledger_create(run->ledger);
 
@@ -206,7 +206,7 @@ static int persist_all(struct run *run, struct grant *g, struct observation *o)
 	return r;
 }
 
-static bool prove_writable(struct run *run, struct grant *g, struct observation *o)
+static bool prove_writable(struct run *run, struct grant *g, const struct observation *o)
 {
 	const struct account *a;
 
@@ -270,7 +270,7 @@ static int hold_answer(struct run *run, struct grant *g, const struct receipt *a
 }
 
 // Everything is locked and looked at: go on.
-static void proceed(struct run *run, struct grant *g, struct observation *o)
+static void proceed(struct run *run, struct grant *g, const struct observation *o)
 {
 	const struct receipt *answered = answered_receipt(g, o);
 	struct account *a = grant_sender(g, o);
@@ -292,7 +292,7 @@ static void proceed(struct run *run, struct grant *g, struct observation *o)
 		exchange_begin(run, g, o);
 }
 
-static bool courier_needed(const struct grant *g, struct observation *o)
+static bool courier_needed(const struct grant *g, const struct observation *o)
 {
 	return grant_sender(g, o) || answered_receipt(g, o);
 }
@@ -309,12 +309,11 @@ static void wait_for_lock(struct run *run, struct grant *g, const char *code, co
 
 // The courier, whose pid the lock files will carry; then the endpoint, if nobody knows it yet: without a lock of OpenClaw's.
 // True if the refresh locks are next.
-static bool prepare(struct run *run, struct grant *g, struct observation *o)
+static bool prepare(struct run *run, struct grant *g, const struct observation *o)
 {
 	const struct account *a = grant_sender(g, o);
-	int r;
-
 	char *message;
+	int r;
 
 	if (courier_needed(g, o) && run->courier.fd < 0 &&
 	    courier_start(run->config, &run->courier, &message) < 0) {
@@ -329,7 +328,7 @@ static bool prepare(struct run *run, struct grant *g, struct observation *o)
 	return false;
 }
 
-static void lock(struct run *run, struct grant *g, struct observation *o)
+static void lock(struct run *run, struct grant *g, const struct observation *o)
 {
 	const struct receipt *answered = answered_receipt(g, o);
 	const struct account *a = grant_sender(g, o);
@@ -360,7 +359,7 @@ static void lock(struct run *run, struct grant *g, struct observation *o)
 // ---- the looks
 
 // What a look leaves to do. False: nothing now, and the grant was concluded or put off.
-static bool has_a_turn(struct run *run, struct grant *g, struct observation *o)
+static bool has_a_turn(struct run *run, struct grant *g, const struct observation *o)
 {
 	bool busy, work;
 

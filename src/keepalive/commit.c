@@ -77,7 +77,7 @@ static int turn_of(const struct account *a)
 }
 
 // Nothing was sent: back off.
-static void note_refusal(struct run *run, struct grant *g, struct observation *o)
+static void note_refusal(struct run *run, struct grant *g, const struct observation *o)
 {
 	struct account *a;
 
@@ -87,7 +87,7 @@ static void note_refusal(struct run *run, struct grant *g, struct observation *o
 	}
 }
 
-int grant_persist(struct run *run, struct grant *g, struct observation *o)
+int grant_persist(struct run *run, struct grant *g, const struct observation *o)
 {
 	struct account *a;
 	int result = 0;
@@ -343,7 +343,7 @@ static void note_write_error(struct run *run, const struct store *store,
 }
 
 // Which of the stores is behind, and for whom: a list for each.
-static struct pendings *list_pending(struct run *run, struct observation *o)
+static struct pendings *list_pending(struct run *run, const struct observation *o)
 {
 	struct pendings *lists = xcalloc(o->stores.n + 1, sizeof(*lists));
 	struct account *a;
@@ -380,7 +380,7 @@ static void drop_overdue(struct pendings *pending)
 
 // Every store that is behind, main first (the stores are in that order). A lock that is held is not waited for: what may pass
 // is tried again in the next round, when all others had their turn; other errors are final for this run.
-static void write_stores(struct run *run, struct observation *o)
+static void write_stores(struct run *run, const struct observation *o)
 {
 	struct pendings *lists = list_pending(run, o);
 	struct batch batch = {0};
@@ -464,7 +464,7 @@ static void note_outcome(struct run *run, const struct grant *g, const struct ac
 	}
 }
 
-static bool grant_written(const struct grant *g, struct observation *o)
+static bool grant_written(const struct grant *g, const struct observation *o)
 {
 	const struct account *a;
 
@@ -478,16 +478,17 @@ static bool grant_written(const struct grant *g, struct observation *o)
 static bool is_live_elsewhere(const struct observation *o, struct fingerprint token,
 			      const struct account *but)
 {
-	for (size_t i = 0; i < o->n_accounts; i++)
-		if (&o->accounts[i] != but && !o->accounts[i].skip &&
-		    fingerprint_equal(o->accounts[i].record.live.fingerprint, token) &&
-		    !o->accounts[i].record.dead_code[0])
+	for_each_found (found, &o->ties, hash_token(token)) {
+		const struct account *a = &o->accounts[found->at];
+		if (a != but && !a->skip && !a->record.dead_code[0] &&
+		    fingerprint_equal(a->record.live.fingerprint, token))
 			return true;
+	}
 	return false;
 }
 
 // The ledger has it, every copy that could be written is: nothing hangs on the receipts any more.
-static void close_receipts(struct run *run, const struct grant *g, struct observation *o)
+static void close_receipts(struct run *run, const struct grant *g, const struct observation *o)
 {
 	struct account *a;
 
@@ -502,7 +503,7 @@ static void close_receipts(struct run *run, const struct grant *g, struct observ
 }
 
 // A main store that holds the token we have just spent is guarded for as long as it may be.
-static bool guards_main(const struct grant *g, struct observation *o)
+static bool guards_main(const struct grant *g, const struct observation *o)
 {
 	const struct account *a;
 
@@ -514,7 +515,7 @@ static bool guards_main(const struct grant *g, struct observation *o)
 }
 
 // Others are worth what is left of the run's patience: tried, put last, tried again.
-static bool has_patience(const struct run *run, const struct grant *g, struct observation *o)
+static bool has_patience(const struct run *run, const struct grant *g, const struct observation *o)
 {
 	if (g->rounds == 0)
 		return true;
@@ -523,7 +524,7 @@ static bool has_patience(const struct run *run, const struct grant *g, struct ob
 	return run->patience_ms > 0 || guards_main(g, o);
 }
 
-static void note_pending(struct run *run, const struct grant *g, struct observation *o)
+static void note_pending(struct run *run, const struct grant *g, const struct observation *o)
 {
 	const struct account *a;
 
@@ -539,7 +540,7 @@ static void note_pending(struct run *run, const struct grant *g, struct observat
 }
 
 // What became of the request?
-static bool request_is_judged(const struct grant *g, struct observation *o)
+static bool request_is_judged(const struct grant *g, const struct observation *o)
 {
 	const struct account *a;
 
@@ -553,7 +554,7 @@ static bool request_is_judged(const struct grant *g, struct observation *o)
 
 // A look that says nothing of this grant: no descriptor was left for it, the state directory or a store has just been
 // moved away. When the request was sent, all of it could be seen.
-static bool look_is_blind(const struct grant *g, struct observation *o, bool seen)
+static bool look_is_blind(const struct grant *g, const struct observation *o, bool seen)
 {
 	const struct account *a;
 
@@ -567,7 +568,7 @@ static bool look_is_blind(const struct grant *g, struct observation *o, bool see
 	return !g->judged && !request_is_judged(g, o);
 }
 
-static void persist_grant(struct run *run, struct grant *g, struct observation *o)
+static void persist_grant(struct run *run, struct grant *g, const struct observation *o)
 {
 	const struct account *a;
 	int r = grant_persist(run, g, o);
@@ -581,7 +582,7 @@ static void persist_grant(struct run *run, struct grant *g, struct observation *
 }
 
 // No look has shown anything of it. What the receipt holds is guarded until the next run takes it.
-static void give_up_blind(struct run *run, struct grant *g, struct observation *o)
+static void give_up_blind(struct run *run, struct grant *g, const struct observation *o)
 {
 	for (size_t i = 0; i < g->n_keys; i++) {
 		const struct account *a = observation_account(o, g->keys[i]);
@@ -599,7 +600,7 @@ static void give_up_blind(struct run *run, struct grant *g, struct observation *
 	grant_release(run, g);
 }
 
-static void end_round(struct run *run, struct grant *g, struct observation *o, bool blind)
+static void end_round(struct run *run, struct grant *g, const struct observation *o, bool blind)
 {
 	if ((blind || !grant_written(g, o)) && has_patience(run, g, o))
 		return;

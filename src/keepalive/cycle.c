@@ -27,9 +27,9 @@
 
 const struct result *cycle_result(const struct cycle *cycle, const char *key)
 {
-	for (size_t i = 0; i < cycle->n_results; i++)
-		if (string_equal(cycle->results[i].key, key))
-			return &cycle->results[i];
+	for_each_found (found, &cycle->by_key, hash_string(key))
+		if (string_equal(cycle->results[found->at].key, key))
+			return &cycle->results[found->at];
 	return NULL;
 }
 
@@ -94,6 +94,7 @@ static void results_from(struct cycle *cycle, const struct observation *o,
 		struct result *result;
 		if (!selection_matches(selection, a))
 			continue;
+		index_add(&cycle->by_key, hash_string(a->record.key), cycle->n_results);
 		result = array_add(&cycle->results, &cycle->n_results);
 		memcpy(result->key, a->record.key, sizeof(result->key));
 		result->decision = a->decision;
@@ -116,6 +117,7 @@ void cycle_free(struct cycle *cycle)
 		free(result->write_error);
 	}
 	free(cycle->results);
+	index_free(&cycle->by_key);
 	observation_free(&cycle->now);
 	*cycle = (struct cycle){0};
 }

@@ -48,6 +48,7 @@ struct cycle {
 	struct observation now; // the last look
 	struct result *results; // of the accounts selected
 	size_t n_results;
+	struct index by_key; // of the results
 	const char *unmatched; // -ESRCH: the pattern that no account matches; nothing was done
 	int interrupted; // the signal that cut the run short, 0
 	struct {

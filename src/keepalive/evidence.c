@@ -59,36 +59,90 @@ static struct fingerprint first_token(const struct account *a)
 						  : a->main->copy->credential.fingerprint;
 }
 
+// ---- receipts
+
+// Who holds a receipt's token to be his, live or superseded, or is about to.
+struct knowers {
+	size_t *accounts; // by number
+	size_t n;
+};
+
+static void note_knower(const struct grouping *g, const struct index *by_token,
+			struct knowers *knowers, struct fingerprint token, size_t account)
+{
+	if (fingerprint_empty(token))
+		return;
+	for_each_found (found, by_token, hash_token(token)) {
+		struct knowers *k = &knowers[found->at];
+		if (fingerprint_equal(g->o->receipts.list[found->at].token, token) &&
+		    (!k->n || k->accounts[k->n - 1] != account))
+			*array_add(&k->accounts, &k->n) = account;
+	}
+}
+
+// For each receipt.
+static struct knowers *find_knowers(const struct grouping *g)
+{
+	struct knowers *knowers = xcalloc(g->o->receipts.n, sizeof(*knowers));
+	_cleanup_index_ struct index by_token = {0};
+
+	for (size_t i = 0; i < g->o->receipts.n; i++)
+		index_add(&by_token, hash_token(g->o->receipts.list[i].token), i);
+	for (size_t i = 0; i < g->o->n_accounts; i++) {
+		const struct account *a = &g->o->accounts[i];
+		const struct account_record *r = &a->record;
+		note_knower(g, &by_token, knowers, r->live.fingerprint, i);
+		for (size_t k = 0; k < r->n_superseded; k++)
+			note_knower(g, &by_token, knowers, r->superseded[k], i);
+		if (!r->number && a->main) // its token is about to be the live one
+			note_knower(g, &by_token, knowers, first_token(a), i);
+	}
+	return knowers;
+}
+
 // The key in a receipt was this account's; but since another person logged in here, the token is of an account of its own.
 static bool is_of_another(const struct grouping *g, const struct account *a,
-			  struct fingerprint token)
+			  const struct knowers *knowers, struct fingerprint token)
 {
-	for (size_t i = 0; i < g->o->n_accounts; i++) {
-		const struct account *other = &g->o->accounts[i];
-		if (other != a && string_equal(other->renamed_from, a->record.key) &&
-		    account_knows(other, token))
-			return true;
-		if (other != a && other->record.split && account_knows(other, token))
+	for (size_t i = 0; i < knowers->n; i++) {
+		const struct account *other = &g->o->accounts[knowers->accounts[i]];
+		if (other != a && account_knows(other, token) &&
+		    (other->record.split || string_equal(other->renamed_from, a->record.key)))
 			return true;
 	}
 	return false;
 }
 
-static void find_receipts(struct grouping *g, struct account *a)
+static void add_once(const struct receipt ***list, size_t *n, const struct receipt *r)
 {
+	if (!*n || (*list)[*n - 1] != r)
+		*array_add(list, n) = r;
+}
+
+static void give_receipt(struct account *a, const struct receipt *r)
+{
+	if (r->elsewhere)
+		add_once(&a->elsewhere, &a->n_elsewhere, r);
+	else
+		add_once(&a->receipts, &a->n_receipts, r);
+}
+
+static void find_receipts(struct grouping *g)
+{
+	struct knowers *knowers = g->o->receipts.n ? find_knowers(g) : NULL;
+
 	for (size_t i = 0; i < g->o->receipts.n; i++) {
 		const struct receipt *r = &g->o->receipts.list[i];
-		bool first = !a->record.number && a->main; // its token is about to be the live one
-		bool ours = account_knows(a, r->token) ||
-			    (first && fingerprint_equal(r->token, first_token(a)));
-		for (size_t k = 0; k < r->n_accounts && !ours; k++)
-			ours = string_equal(r->accounts[k], a->record.key) &&
-			       !is_of_another(g, a, r->token);
-		if (ours && r->elsewhere)
-			*array_add(&a->elsewhere, &a->n_elsewhere) = r;
-		else if (ours)
-			*array_add(&a->receipts, &a->n_receipts) = r;
+		for (size_t k = 0; k < knowers[i].n; k++)
+			give_receipt(&g->o->accounts[knowers[i].accounts[k]], r);
+		for (size_t k = 0; k < r->n_accounts; k++) {
+			struct account *a = observation_account(g->o, r->accounts[k]);
+			if (a && !is_of_another(g, a, &knowers[i], r->token))
+				give_receipt(a, r);
+		}
+		free(knowers[i].accounts);
 	}
+	free(knowers);
 }
 
 // Where the mark has been swept, too. What the account itself still knows needs no looking up.
@@ -137,12 +191,12 @@ static bool is_claimed_by(const struct account *a, const struct claim *claim)
 	       (first || account_holds(a, claim->token));
 }
 
-static void mark_shared(struct grouping *g, const struct claim *x, const struct claim *y)
+static void mark_shared(struct grouping *g, const struct index *by_name, const struct claim *claim,
+			const struct claim *other)
 {
-	for (size_t i = 0; i < g->o->n_accounts; i++) {
-		struct account *a = &g->o->accounts[i];
-		bool by_x = is_claimed_by(a, x);
-		if (!by_x && !is_claimed_by(a, y))
+	for_each_found (found, by_name, hash_strings(claim->provider, claim->profile)) {
+		struct account *a = &g->o->accounts[found->at];
+		if (a->shared_token || !is_claimed_by(a, claim))
 			continue;
 		a->shared_token = true;
 		if (!a->skip)
@@ -151,7 +205,7 @@ static void mark_shared(struct grouping *g, const struct claim *x, const struct 
 				    xasprintf("its refresh token also stands under %s, which is "
 					      "another provider's, unknown or excluded: sent for "
 					      "neither",
-					      by_x ? y->profile : x->profile),
+					      other->profile),
 				    xstrdup("give each its own login, or correct the provider or "
 					    "`exclude`"))
 				->needs_person = true;
@@ -193,21 +247,65 @@ static struct claim *list_claims(const struct grouping *g, size_t *ret_n)
 	return claims;
 }
 
+static int compare_claims(const void *a, const void *b)
+{
+	const struct claim *x = a, *y = b;
+	int order = strcmp(x->token.hex, y->token.hex);
+
+	if (!order)
+		order = strcmp(x->profile, y->profile);
+	return order ? order : strcmp(x->provider, y->provider);
+}
+
+static bool same_name(const struct claim *x, const struct claim *y)
+{
+	return string_equal(x->profile, y->profile) && string_equal(x->provider, y->provider);
+}
+
+// Claims to one token, sorted by name. To share is to be of one kind, so that whoever is not of the first one's kind cannot
+// share it with him, nor he with them.
+static void judge_claims(struct grouping *g, const struct index *by_name,
+			 const struct claim *claims, size_t n)
+{
+	const struct claim *first = &claims[0], *stranger = NULL;
+
+	for (size_t i = 1; i < n && !stranger; i++)
+		if (!same_name(&claims[i], &claims[i - 1]) &&
+		    !may_share(g->config, &claims[i], first))
+			stranger = &claims[i];
+	for (size_t i = 0; i < n && stranger; i++) {
+		bool kin = may_share(g->config, &claims[i], first);
+		if (i == 0 || !same_name(&claims[i], &claims[i - 1]))
+			mark_shared(g, by_name, &claims[i], kin ? stranger : first);
+	}
+}
+
 void evidence_of_sharing(struct grouping *g)
 {
 	size_t n = 0;
 	_cleanup_free_ struct claim *claims = list_claims(g, &n);
+	_cleanup_index_ struct index by_name = {0};
 
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < i; k++)
-			if (fingerprint_equal(claims[i].token, claims[k].token) &&
-			    !may_share(g->config, &claims[i], &claims[k]))
-				mark_shared(g, &claims[i], &claims[k]);
+	if (!n)
+		return;
+	for (size_t i = 0; i < g->o->n_accounts; i++)
+		index_add(&by_name,
+			  hash_strings(g->o->accounts[i].record.provider,
+				       g->o->accounts[i].record.profile),
+			  i);
+	qsort(claims, n, sizeof(*claims), compare_claims);
+	for (size_t i = 0, end; i < n; i = end) {
+		for (end = i + 1; end < n && fingerprint_equal(claims[i].token, claims[end].token);)
+			end++;
+		judge_claims(g, &by_name, &claims[i], end - i);
+	}
 }
 
-void evidence_of_account(struct grouping *g, struct account *a)
+void evidence_of_accounts(struct grouping *g)
 {
-	look_behind_fence(g, a);
-	find_receipts(g, a);
-	look_up_marks(g, a);
+	for (size_t i = 0; i < g->o->n_accounts; i++)
+		look_behind_fence(g, &g->o->accounts[i]);
+	find_receipts(g);
+	for (size_t i = 0; i < g->o->n_accounts; i++)
+		look_up_marks(g, &g->o->accounts[i]);
 }

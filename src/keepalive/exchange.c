@@ -70,7 +70,7 @@ static int hand_over(struct run *run, struct grant *g, const struct account *a,
 	return r;
 }
 
-void exchange_begin(struct run *run, struct grant *g, struct observation *o)
+void exchange_begin(struct run *run, struct grant *g, const struct observation *o)
 {
 	struct account *a = grant_sender(g, o);
 	_cleanup_secret_ struct secret client_secret = {0};

@@ -19,23 +19,19 @@ static int compare_keys(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-bool grant_complete(struct grant *g, struct observation *o)
+// Grows while it is walked: whoever is connected to one that joined joins, too.
+bool grant_complete(struct grant *g, const struct observation *o)
 {
 	size_t before = g->n_keys;
 
-	for (bool grew = true; grew;) {
-		grew = false;
-		for (size_t i = 0; i < o->n_accounts; i++) {
-			const struct account *a = &o->accounts[i];
-			bool joins = false;
-			if (!a->record.key[0] || a->skip || grant_has(g, a->record.key))
-				continue;
-			for (size_t k = 0; k < o->n_accounts; k++)
-				joins |= grant_has(g, o->accounts[k].record.key) &&
-					 accounts_connected(a, &o->accounts[k]);
-			if (joins)
-				*array_add(&g->keys, &g->n_keys) = xstrdup(a->record.key);
-			grew |= joins;
+	for (size_t i = 0; i < g->n_keys; i++) {
+		const struct account *a = observation_account(o, g->keys[i]);
+		size_t n = 0;
+		_cleanup_free_ struct account **others = a ? observation_connected(o, a, &n) : NULL;
+		for (size_t k = 0; k < n; k++) {
+			const char *key = others[k]->record.key;
+			if (key[0] && !others[k]->skip && !grant_has(g, key))
+				*array_add(&g->keys, &g->n_keys) = xstrdup(key);
 		}
 	}
 	// Sorted: two runs take the locks of the same accounts in the same order. Not while locks are held beside them.
@@ -46,15 +42,17 @@ bool grant_complete(struct grant *g, struct observation *o)
 
 void grant_follow(struct grant *g, const struct observation *o)
 {
-	for (size_t i = 0; i < o->n_accounts; i++) {
-		const struct account *a = &o->accounts[i];
-		if (a->renamed_from[0] && grant_has(g, a->renamed_from) &&
-		    !grant_has(g, a->record.key))
-			*array_add(&g->keys, &g->n_keys) = xstrdup(a->record.key);
+	for (size_t i = 0; i < g->n_keys; i++) {
+		for_each_found (found, &o->ties, hash_string(g->keys[i])) {
+			const struct account *a = &o->accounts[found->at];
+			if (string_equal(a->renamed_from, g->keys[i]) &&
+			    !grant_has(g, a->record.key))
+				*array_add(&g->keys, &g->n_keys) = xstrdup(a->record.key);
+		}
 	}
 }
 
-struct account *grant_sender(const struct grant *g, struct observation *o)
+struct account *grant_sender(const struct grant *g, const struct observation *o)
 {
 	struct account *a;
 
@@ -79,7 +77,8 @@ static int compare_urgency(const void *a, const void *b)
 	return x->id < y->id ? -1 : 1;
 }
 
-static void grant_add(struct run *run, struct observation *o, const struct account *first)
+static struct grant *grant_add(struct run *run, const struct observation *o,
+			       const struct account *first)
 {
 	struct grant *g = array_add(&run->grants, &run->n_grants);
 	const struct account *a;
@@ -92,20 +91,21 @@ static void grant_add(struct run *run, struct observation *o, const struct accou
 	for_each_account (a, g, o)
 		if (urgency_of(a) < g->urgency)
 			g->urgency = urgency_of(a);
+	return g;
 }
 
-void grants_collect(struct run *run, struct observation *o)
+void grants_collect(struct run *run, const struct observation *o)
 {
+	_cleanup_free_ bool *taken = xcalloc(o->n_accounts + 1, sizeof(*taken));
+
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		const struct account *a = &o->accounts[i];
-		bool taken = false;
-		if (!run_result(run, a->record.key) ||
+		if (taken[i] || !run_result(run, a->record.key) ||
 		    (!account_has_work(a) && a->outcome != OUTCOME_BUSY))
 			continue;
-		for (size_t k = 0; k < run->n_grants; k++)
-			taken |= grant_has(&run->grants[k], a->record.key);
-		if (!taken)
-			grant_add(run, o, a);
+		const struct grant *g = grant_add(run, o, a);
+		for_each_account (a, g, o)
+			taken[a - o->accounts] = true;
 	}
 	if (run->n_grants > 1)
 		qsort(run->grants, run->n_grants, sizeof(*run->grants), compare_urgency);

@@ -54,9 +54,9 @@ void grouping_take_record(struct account *a, const struct account_record *record
 
 struct account_record *grouping_find_record(struct grouping *g, const char *key)
 {
-	for (size_t i = 0; i < g->o->records.n; i++)
-		if (string_equal(g->o->records.list[i].key, key))
-			return &g->o->records.list[i];
+	for_each_found (found, &g->records_by_key, hash_string(key))
+		if (string_equal(g->o->records.list[found->at].key, key))
+			return &g->o->records.list[found->at];
 	return NULL;
 }
 
@@ -233,7 +233,7 @@ static void place(struct grouping *g, size_t base, struct seat *seat)
 static void group_profile(struct grouping *g, struct seat **seats, size_t n)
 {
 	const struct credential *first = &seats[0]->copy->credential;
-	size_t base = g->o->n_accounts;
+	size_t base = g->base = g->o->n_accounts;
 	struct account *a = grouping_add_account(g, first->provider, first->profile);
 	struct account_record *record;
 	struct seat *main;
@@ -279,7 +279,8 @@ static void group_profile(struct grouping *g, struct seat **seats, size_t n)
 		judge_left_over(g, &g->o->accounts[i]);
 }
 
-static void add_skipped(struct grouping *g, struct seat *seat)
+// `by_profile`: of the accounts, those added here as well.
+static void add_skipped(struct grouping *g, struct seat *seat, struct index *by_profile)
 {
 	const struct copy *copy = seat->copy;
 	const char *why =
@@ -288,13 +289,14 @@ static void add_skipped(struct grouping *g, struct seat *seat)
 	enum copy_state state =
 		copy->kind == COPY_UNREADABLE ? COPY_STATE_UNREADABLE : COPY_STATE_STATIC;
 
-	for (size_t i = 0; i < g->o->n_accounts && !a; i++) {
-		struct account *other = &g->o->accounts[i];
-		if (string_equal(other->record.profile, copy->credential.profile) &&
+	for_each_found (found, by_profile, hash_string(copy->credential.profile)) {
+		struct account *other = &g->o->accounts[found->at];
+		if (!a && string_equal(other->record.profile, copy->credential.profile) &&
 		    (other->skip ? string_equal(other->skip, why) : copy->kind == COPY_UNREADABLE))
 			a = other;
 	}
 	if (!a) {
+		index_add(by_profile, hash_string(copy->credential.profile), g->o->n_accounts);
 		a = grouping_add_account(g,
 					 copy->credential.provider ? copy->credential.provider : "",
 					 copy->credential.profile);
@@ -304,6 +306,17 @@ static void add_skipped(struct grouping *g, struct seat *seat)
 			    a->record.profile, &(struct identity){.user_id = nobody});
 	}
 	grouping_add_fixed(a, seat, state);
+}
+
+static void add_all_skipped(struct grouping *g)
+{
+	_cleanup_index_ struct index by_profile = {0};
+
+	for (size_t i = 0; i < g->o->n_accounts; i++)
+		index_add(&by_profile, hash_string(g->o->accounts[i].record.profile), i);
+	for (size_t i = 0; i < g->n_seats; i++)
+		if (!g->seats[i].placed)
+			add_skipped(g, &g->seats[i], &by_profile);
 }
 
 static void skip_what_is_not_ours(struct grouping *g)
@@ -323,17 +336,21 @@ static void skip_what_is_not_ours(struct grouping *g)
 	}
 }
 
+static void index_accounts(struct observation *o)
+{
+	index_free(&o->by_key);
+	for (size_t i = 0; i < o->n_accounts; i++)
+		index_add(&o->by_key, hash_string(o->accounts[i].record.key), i);
+}
+
 // Accounts that the ledger remembers and no store shows.
 static void add_absent(struct grouping *g)
 {
+	index_accounts(g->o);
 	for (size_t i = 0; i < g->o->records.n; i++) {
 		struct account_record *r = &g->o->records.list[i];
-		bool seen = false;
-		if (!r->unreadable && !string_equal(r->state_dir, g->o->stores.state_dir))
-			continue;
-		for (size_t k = 0; k < g->o->n_accounts; k++)
-			seen |= string_equal(g->o->accounts[k].record.key, r->key);
-		if (seen)
+		if ((!r->unreadable && !string_equal(r->state_dir, g->o->stores.state_dir)) ||
+		    observation_account(g->o, r->key))
 			continue;
 		struct account *a = grouping_add_account(g, r->unreadable ? "" : r->provider,
 							 r->unreadable ? "" : r->profile);
@@ -352,38 +369,70 @@ static void add_absent(struct grouping *g)
 	}
 }
 
+static void take_seats(struct grouping *g)
+{
+	for (size_t i = 0; i < g->o->stores.n; i++) {
+		const struct store *store = &g->o->stores.list[i];
+		bool readable = store->state == STORE_OK || store->state == STORE_RETIRED;
+		for (size_t k = 0; readable && k < store->n_copies; k++)
+			*array_add(&g->seats, &g->n_seats) =
+				(struct seat){.store = store, .copy = &store->copies[k]};
+	}
+}
+
+static uint64_t hash_seat(const struct seat *seat)
+{
+	return hash_strings(seat->copy->credential.provider, seat->copy->credential.profile);
+}
+
+static void index_all(struct grouping *g)
+{
+	for (size_t i = 0; i < g->n_seats; i++)
+		if (is_account_copy(g->seats[i].copy))
+			index_add(&g->seats_by_name, hash_seat(&g->seats[i]), i);
+	for (size_t i = 0; i < g->o->records.n; i++) {
+		const struct account_record *r = &g->o->records.list[i];
+		index_add(&g->records_by_key, hash_string(r->key), i);
+		index_add(&g->records_by_name, hash_strings(r->provider, r->profile), i);
+	}
+	for (size_t i = 0; i < g->o->stores.n; i++)
+		index_add(&g->stores_by_path, hash_string(g->o->stores.list[i].path), i);
+	g->main = grouping_main_store(g);
+}
+
+static void group_seats(struct grouping *g)
+{
+	for (size_t i = 0; i < g->n_seats; i++) {
+		_cleanup_free_ struct seat **same = NULL;
+		size_t n = 0;
+		if (g->seats[i].placed || !is_account_copy(g->seats[i].copy))
+			continue;
+		for_each_found (found, &g->seats_by_name, hash_seat(&g->seats[i]))
+			if (same_profile(&g->seats[i], &g->seats[found->at]))
+				*array_add(&same, &n) = &g->seats[found->at];
+		group_profile(g, same, n);
+	}
+}
+
 void group_accounts(struct observation *observation, const struct config *config,
 		    const struct ledger *ledger)
 {
-	struct grouping g = {observation, config, ledger, NULL, 0};
+	struct grouping g = {.o = observation, .config = config, .ledger = ledger};
 
-	for (size_t i = 0; i < observation->stores.n; i++) {
-		const struct store *store = &observation->stores.list[i];
-		bool readable = store->state == STORE_OK || store->state == STORE_RETIRED;
-		for (size_t k = 0; readable && k < store->n_copies; k++)
-			*array_add(&g.seats, &g.n_seats) =
-				(struct seat){.store = store, .copy = &store->copies[k]};
-	}
-	for (size_t i = 0; i < g.n_seats; i++) {
-		_cleanup_free_ struct seat **same = NULL;
-		size_t n = 0;
-		if (g.seats[i].placed || !is_account_copy(g.seats[i].copy))
-			continue;
-		for (size_t k = i; k < g.n_seats; k++)
-			if (is_account_copy(g.seats[k].copy) &&
-			    same_profile(&g.seats[i], &g.seats[k]))
-				*array_add(&same, &n) = &g.seats[k];
-		group_profile(&g, same, n);
-	}
+	take_seats(&g);
+	index_all(&g);
+	group_seats(&g);
 	add_absent(&g);
-	for (size_t i = 0; i < g.n_seats; i++)
-		if (!g.seats[i].placed)
-			add_skipped(&g, &g.seats[i]);
+	add_all_skipped(&g);
 	skip_what_is_not_ours(&g);
-	for (size_t i = 0; i < observation->n_accounts; i++) {
+	index_accounts(observation);
+	for (size_t i = 0; i < observation->n_accounts; i++)
 		main_copy_settle(&g, &observation->accounts[i]);
-		evidence_of_account(&g, &observation->accounts[i]);
-	}
+	evidence_of_accounts(&g);
 	evidence_of_sharing(&g);
 	free(g.seats);
+	index_free(&g.seats_by_name);
+	index_free(&g.records_by_key);
+	index_free(&g.records_by_name);
+	index_free(&g.stores_by_path);
 }

@@ -19,6 +19,11 @@ struct grouping {
 	const struct ledger *ledger;
 	struct seat *seats;
 	size_t n_seats;
+	size_t base;			// the first account of the profile that is being grouped
+	const struct store *main;	// OpenClaw's main store, or NULL
+	struct index seats_by_name;	// provider and profile
+	struct index records_by_key, records_by_name;
+	struct index stores_by_path;
 };
 
 // ---- group.c
@@ -37,6 +42,8 @@ bool account_holds(const struct account *a, struct fingerprint token);
 
 // ---- main_copy.c
 
+// OpenClaw's main store, or NULL.
+const struct store *grouping_main_store(const struct grouping *g);
 // NULL: it is not among those looked at.
 const struct store *grouping_store(const struct grouping *g, const char *path);
 // Sound but for the entry of this profile. `store` may be NULL.
@@ -70,7 +77,7 @@ void own_login_split(struct grouping *g, size_t base);
 // An equal token under two providers is somebody's mistake, and under a profile that must not be touched it cannot be
 // kept in step: sent for neither.
 void evidence_of_sharing(struct grouping *g);
-// Its receipts, its settled marks, and the token behind a fence that nobody has seen before.
-void evidence_of_account(struct grouping *g, struct account *a);
+// Of all accounts: the token behind a fence that nobody has seen before, their receipts, their settled marks.
+void evidence_of_accounts(struct grouping *g);
 
 #endif

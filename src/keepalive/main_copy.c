@@ -6,7 +6,7 @@
 
 // OpenClaw's main store: the shared row, else agents/main's database, else its file (the list is in that order). One that
 // a database replaced, and that we serve there, is nobody's main.
-static const struct store *main_store(const struct grouping *g)
+const struct store *grouping_main_store(const struct grouping *g)
 {
 	for (size_t i = 0; i < g->o->stores.n; i++) {
 		const struct store *store = &g->o->stores.list[i];
@@ -18,9 +18,9 @@ static const struct store *main_store(const struct grouping *g)
 
 const struct store *grouping_store(const struct grouping *g, const char *path)
 {
-	for (size_t i = 0; i < g->o->stores.n; i++)
-		if (string_equal(g->o->stores.list[i].path, path))
-			return &g->o->stores.list[i];
+	for_each_found (found, &g->stores_by_path, hash_string(path))
+		if (string_equal(g->o->stores.list[found->at].path, path))
+			return &g->o->stores.list[found->at];
 	return NULL;
 }
 
@@ -62,7 +62,7 @@ static bool is_place_of_main(const char *path)
 
 struct seat *main_copy_find(struct grouping *g, struct account *a, struct seat **seats, size_t n)
 {
-	const struct store *main = main_store(g), *was = grouping_store(g, a->record.main_store);
+	const struct store *main = g->main, *was = grouping_store(g, a->record.main_store);
 
 	if (store_has_bad_entry(main, a->record.profile) ||
 	    store_has_bad_entry(was, a->record.profile)) {
@@ -149,7 +149,7 @@ static ssize_t find_own_main(const struct account *a)
 // the agent alone, it would be spent there.
 static bool may_stand_in_main(const struct grouping *g, const struct account *a)
 {
-	const struct store *main = main_store(g);
+	const struct store *main = g->main;
 	bool hidden = main && (store_is_unread(main) || main->state == STORE_RETIRED ||
 			       store_has_bad_entry(main, a->record.profile));
 

@@ -66,44 +66,104 @@ static bool is_ahead(const struct account_record *other, const struct generation
 	       identity_compare(&other->identity, identity) != IDENTITY_DIFFERENT;
 }
 
-// The same login was copied to another state directory, and went past this token there.
-static const struct generation *ahead_elsewhere(const struct observation *o,
-						const struct config *config,
-						const struct account *a,
-						const struct generation *live)
+static void index_elsewhere(const struct observation *o, struct index *superseded)
 {
 	for (size_t i = 0; i < o->records.n; i++) {
 		const struct account_record *r = &o->records.list[i];
-		if (!is_of_here(o, r) && !r->dead_code[0] &&
-		    provider_same_family(config_provider(config, r->provider), a->provider) &&
+		for (size_t k = 0; !is_of_here(o, r) && !r->dead_code[0] && k < r->n_superseded;
+		     k++)
+			index_add(superseded, hash_token(r->superseded[k]), i);
+	}
+}
+
+// The same login was copied to another state directory, and went past this token there.
+static const struct generation *ahead_elsewhere(const struct observation *o,
+						const struct config *config,
+						const struct index *superseded,
+						const struct account *a,
+						const struct generation *live)
+{
+	for_each_found (found, superseded, hash_token(live->fingerprint)) {
+		const struct account_record *r = &o->records.list[found->at];
+		if (provider_same_family(config_provider(config, r->provider), a->provider) &&
 		    is_ahead(r, live, &a->record.identity))
 			return &r->live;
 	}
 	return NULL;
 }
 
-// Another name of the same login (openai beside openai-codex, `:default` beside `:email`) that went past this
-// account's live token, and to which it must not be sent any more.
-static const struct generation *sibling_ahead(const struct observation *o, const struct account *a)
+// Another name of the same login (openai beside openai-codex, `:default` beside `:email`) that went past an account's live
+// token, and to which it must not be sent any more: for each account, in their order, or NULL. Free the list.
+static const struct generation **siblings_ahead(const struct observation *o)
 {
+	const struct generation **ahead = xcalloc(o->n_accounts + 1, sizeof(*ahead));
+
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		const struct account *other = &o->accounts[i];
-		if (other != a && !other->skip &&
-		    provider_same_family(other->provider, a->provider) &&
-		    is_ahead(&other->record, &a->record.live, &a->record.identity))
-			return &other->record.live;
+		const struct account_record *r = &other->record;
+		for (size_t k = 0; !other->skip && k < r->n_superseded; k++) {
+			for_each_found (found, &o->ties, hash_token(r->superseded[k])) {
+				const struct account *a = &o->accounts[found->at];
+				if (a != other && !ahead[found->at] &&
+				    provider_same_family(other->provider, a->provider) &&
+				    is_ahead(r, &a->record.live, &a->record.identity))
+					ahead[found->at] = &r->live;
+			}
+		}
 	}
-	return NULL;
+	return ahead;
+}
+
+void observation_tie(struct observation *o)
+{
+	index_free(&o->ties);
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		const struct account *a = &o->accounts[i];
+		if (!fingerprint_empty(a->record.live.fingerprint))
+			index_add(&o->ties, hash_token(a->record.live.fingerprint), i);
+		for (size_t k = 0; k < a->n_receipts; k++)
+			index_add(&o->ties, hash_token(a->receipts[k]->token), i);
+		index_add(&o->ties, hash_string(a->record.key), i);
+		if (a->renamed_from[0])
+			index_add(&o->ties, hash_string(a->renamed_from), i);
+	}
+}
+
+static void add_connected(const struct observation *o, const struct account *a, uint64_t hash,
+			  struct account ***list, size_t *n)
+{
+	for_each_found (found, &o->ties, hash) {
+		struct account *other = &o->accounts[found->at];
+		if (other != a && accounts_connected(a, other))
+			*array_add(list, n) = other;
+	}
+}
+
+struct account **observation_connected(const struct observation *o, const struct account *a,
+				       size_t *ret_n)
+{
+	struct account **list = NULL;
+
+	*ret_n = 0;
+	if (!fingerprint_empty(a->record.live.fingerprint))
+		add_connected(o, a, hash_token(a->record.live.fingerprint), &list, ret_n);
+	for (size_t i = 0; i < a->n_receipts; i++)
+		add_connected(o, a, hash_token(a->receipts[i]->token), &list, ret_n);
+	add_connected(o, a, hash_string(a->record.key), &list, ret_n);
+	if (a->renamed_from[0])
+		add_connected(o, a, hash_string(a->renamed_from), &list, ret_n);
+	return list;
 }
 
 // … to the newest of them, through as many state directories as there are.
 static const struct generation *find_ahead(const struct observation *o, const struct config *config,
-					   const struct account *a)
+					   const struct index *superseded, const struct account *a,
+					   const struct generation *sibling)
 {
-	const struct generation *ahead = sibling_ahead(o, a), *next = ahead;
+	const struct generation *ahead = sibling, *next;
 
 	for (size_t i = 0; i <= o->records.n; i++) {
-		next = ahead_elsewhere(o, config, a, ahead ? ahead : &a->record.live);
+		next = ahead_elsewhere(o, config, superseded, a, ahead ? ahead : &a->record.live);
 		if (!next)
 			break;
 		ahead = next;
@@ -121,9 +181,14 @@ static void decide_each(struct observation *o, const struct config *config,
 // Decided, an account may have gone past the live token of another name. Those are looked at again, knowing where to.
 static bool find_followers(struct observation *o, const struct config *config)
 {
+	_cleanup_free_ const struct generation **siblings = siblings_ahead(o);
+	_cleanup_index_ struct index superseded = {0};
+
+	index_elsewhere(o, &superseded);
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		const struct account *a = &o->accounts[i];
-		const struct generation *ahead = a->skip ? NULL : find_ahead(o, config, a);
+		const struct generation *ahead =
+			a->skip ? NULL : find_ahead(o, config, &superseded, a, siblings[i]);
 		if (!ahead)
 			continue;
 		struct follower *f = array_add(&o->followers, &o->n_followers);
@@ -161,7 +226,7 @@ static bool backs_off(const struct account *other, const struct account *a,
 
 	return !policy->force &&
 	       fingerprint_equal(r->live.fingerprint, a->record.live.fingerprint) &&
-	       accounts_connected(a, other) && r->error_code[0] &&
+	       r->error_code[0] &&
 	       (r->rejections >= REJECTIONS_MAX || r->not_before_ms > policy->now_ms);
 }
 
@@ -169,10 +234,13 @@ static void back_off_together(struct observation *o, const struct policy *policy
 {
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		struct account *a = &o->accounts[i];
-		for (size_t k = 0; a->send && k < o->n_accounts; k++) {
-			const struct account *other = &o->accounts[k];
+		size_t n = 0;
+		_cleanup_free_ struct account **others =
+			a->send ? observation_connected(o, a, &n) : NULL;
+		for (size_t k = 0; a->send && k < n; k++) {
+			const struct account *other = others[k];
 			bool refused = other->record.rejections >= REJECTIONS_MAX;
-			if (other == a || !backs_off(other, a, policy))
+			if (!backs_off(other, a, policy))
 				continue;
 			a->send = a->resend = false;
 			a->decision = refused ? DECISION_HOLD : DECISION_NONE;
@@ -191,13 +259,15 @@ static void hold_together(struct observation *o)
 {
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		struct account *a = &o->accounts[i];
-		for (size_t k = 0; a->send && k < o->n_accounts; k++) {
-			const struct account *other = &o->accounts[k];
+		size_t n = 0;
+		_cleanup_free_ struct account **others =
+			a->send ? observation_connected(o, a, &n) : NULL;
+		for (size_t k = 0; a->send && k < n; k++) {
+			const struct account *other = others[k];
 			bool busy = other->outcome == OUTCOME_BUSY;
 			// Both wait for the same lost answer, and this one must not: its fence.
 			bool same_wait = a->resend && string_equal(other->code, "unknown_outcome");
-			if (other == a || same_wait || !holds_back(other) ||
-			    !accounts_connected(a, other))
+			if (same_wait || !holds_back(other))
 				continue;
 			a->send = a->resend = false;
 			a->decision = busy ? DECISION_NONE : DECISION_HOLD;
@@ -299,6 +369,8 @@ static void accounts_free(struct observation *o)
 		account_free(&o->accounts[i]);
 	free(TAKE_PTR(o->accounts));
 	o->n_accounts = 0;
+	index_free(&o->by_key);
+	index_free(&o->ties);
 }
 
 static void say_receipts(struct observation *o, const struct ledger *ledger)
@@ -377,6 +449,7 @@ int observe(const struct config *config, const struct policy *policy, const stru
 		ours.barred = ret->barred;
 	group(ret, config, ledger, holdings);
 	decide_each(ret, config, &ours);
+	observation_tie(ret);
 	back_off_together(ret, &ours);
 	hold_together(ret);
 	if (find_followers(ret, config)) {
@@ -384,6 +457,7 @@ int observe(const struct config *config, const struct policy *policy, const stru
 		group(ret, config, ledger, holdings);
 		set_siblings(ret);
 		decide_each(ret, config, &ours);
+		observation_tie(ret);
 		back_off_together(ret, &ours);
 		hold_together(ret);
 	}
@@ -406,10 +480,10 @@ void observation_free(struct observation *observation)
 	*observation = (struct observation){0};
 }
 
-struct account *observation_account(struct observation *observation, const char *key)
+struct account *observation_account(const struct observation *observation, const char *key)
 {
-	for (size_t i = 0; i < observation->n_accounts; i++)
-		if (string_equal(observation->accounts[i].record.key, key))
-			return &observation->accounts[i];
+	for_each_found (found, &observation->by_key, hash_string(key))
+		if (string_equal(observation->accounts[found->at].record.key, key))
+			return &observation->accounts[found->at];
 	return NULL;
 }

@@ -79,8 +79,9 @@ static struct account_record *record_of_own_login(struct grouping *g, const stru
 {
 	struct account_record *ended = NULL;
 
-	for (size_t i = 0; i < g->o->records.n; i++) {
-		struct account_record *r = &g->o->records.list[i];
+	for_each_found (found, &g->records_by_name,
+			hash_strings(copy->credential.provider, copy->credential.profile)) {
+		struct account_record *r = &g->o->records.list[found->at];
 		if (!r->unreadable && r->own_login &&
 		    string_equal(r->state_dir, g->o->stores.state_dir) &&
 		    string_equal(r->provider, copy->credential.provider) &&
@@ -131,8 +132,9 @@ static bool is_orphaned(const struct grouping *g, const struct account *a)
 {
 	if (grouping_store(g, a->record.main_store))
 		return false;
-	for (size_t i = 0; i < g->n_seats; i++) {
-		const struct credential *c = &g->seats[i].copy->credential;
+	for_each_found (found, &g->seats_by_name,
+			hash_strings(a->record.provider, a->record.profile)) {
+		const struct credential *c = &g->seats[found->at].copy->credential;
 		if (string_equal(c->provider, a->record.provider) &&
 		    string_equal(c->profile, a->record.profile) && account_knows(a, c->fingerprint))
 			return false;
@@ -158,7 +160,7 @@ struct account *own_login_add(struct grouping *g, const struct copy *copy)
 	char key[33];
 
 	account_key(key, g->o->stores.state_dir, c->provider, c->profile, &c->identity);
-	for (size_t i = 0; i < g->o->n_accounts; i++)
+	for (size_t i = g->base; i < g->o->n_accounts; i++)
 		if (string_equal(g->o->accounts[i].record.key, key))
 			return &g->o->accounts[i];
 	record = grouping_find_record(g, key);

@@ -91,16 +91,16 @@ void result_explain(struct result *result, const struct account *a); // the acco
 		if (((a) = observation_account(o, (g)->keys[a##_at])))
 
 // What is to be done, one grant for each token, the most urgent first.
-void grants_collect(struct run *run, struct observation *o);
+void grants_collect(struct run *run, const struct observation *o);
 void grants_free(struct run *run);
 // Accounts that share the live token (or the receipt, or a renamed record) with one of the grant's. False if there were
 // more than we knew.
-bool grant_complete(struct grant *g, struct observation *o);
+bool grant_complete(struct grant *g, const struct observation *o);
 // Accounts that move away from one of the grant's keys, because somebody else has logged in there meanwhile. Our locks hold
 // for them, too: they have the same profile, and nobody else knows the new key yet.
 void grant_follow(struct grant *g, const struct observation *o);
 // The account whose token is to be sent; any of the grant's will do, they share it. NULL: none, or it was refused.
-struct account *grant_sender(const struct grant *g, struct observation *o);
+struct account *grant_sender(const struct grant *g, const struct observation *o);
 // Conclude for every account of the grant, and let go of everything.
 void grant_conclude(struct run *run, struct grant *g, enum outcome outcome, const char *code, char *message);
 void grant_release(struct run *run, struct grant *g);
@@ -114,13 +114,13 @@ void judge_busy(struct cycle *cycle, const struct config *config, const struct p
 void claim_round(struct run *run, size_t room);
 
 // exchange.c
-void exchange_begin(struct run *run, struct grant *g, struct observation *o);
+void exchange_begin(struct run *run, struct grant *g, const struct observation *o);
 int discovery_begin(struct run *run, struct grant *g, const struct provider *provider);
 void exchange_events(struct run *run);
 void exchange_timeouts(struct run *run);
 
 // commit.c
-int grant_persist(struct run *run, struct grant *g, struct observation *o); // all its accounts, in order
+int grant_persist(struct run *run, struct grant *g, const struct observation *o); // all its accounts, in order
 int store_prove(struct run *run, const struct store *store);
 // Finish what a run did that was killed while it replaced a store: it may have taken a login out (store/swap.h). True if
 // there was any, and the look is out of date.

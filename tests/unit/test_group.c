@@ -230,6 +230,7 @@ static void decide_each(struct observation *o)
 {
 	for (size_t i = 0; i < o->n_accounts; i++)
 		decide(&o->accounts[i], &config, &policy);
+	observation_tie(o);
 }
 
 // ---- what was found, in words
