@@ -102,7 +102,6 @@ struct account {
 	const struct receipt **elsewhere; // … and those that another state directory's run has to finish
 	size_t n_elsewhere;
 	bool claimed;                    // we hold its lock: whoever holds a receipt is an orphan courier
-	bool locked;                     // another process holds its lock
 	char *skip;                      // not ours to refresh: why
 	bool unserved;                   // skipped though nobody asked for that: we lack what it takes
 	bool identity_conflict;          // an equal token under another identity

@@ -397,7 +397,6 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 		.config = config,
 		.policy = *policy,
 		.ledger = ledger,
-		.selection = selection,
 		.cycle = &cycle,
 		.wait_ms = wait_s * SECOND_MS,
 		.patience_ms = wait_s * SECOND_MS < PATIENCE_MS ? wait_s * SECOND_MS : PATIENCE_MS,

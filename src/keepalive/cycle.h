@@ -15,9 +15,18 @@
 // killed one's next look would have found. What was durable before the kill is in the receipt, the ledger or the
 // stores; everything else never happened.
 //
-// Each account (or grant: accounts that share a refresh token) goes its own way through these stages in one poll loop. A
-// window bounds how many are between claim and settling, so that no refresh lock grows old because many are due: who
-// waits for a busy lock is not in it, who waits for a slow provider is, until the deadline.
+// Each account (or grant: accounts that share a refresh token) goes its own way through these stages, in one poll loop.
+// All are due at once after a night off, and no refresh lock may grow old because others are due as well, too. So
+//	- a window bounds how many grants are between claim and settling, the most urgent first. Who waits for a busy lock
+//	  is not in it; who waits for a slow provider is, until the deadline;
+//	- what the grants of a window do they do together, with one look for all: claimed in one round, written in one;
+//	- what was answered is written before anything else is claimed;
+//	- nothing waits for a lock while it holds one. A lock that somebody holds is tried again, ever less often, without a
+//	  look as long as its file stands; a store that is locked is put last, and all of them together get the run's patience;
+//	- a signal is looked for before each token that is sent: after it nothing new is begun.
+// A look itself costs what there is to see, once: whatever is looked up is looked up by hash (base/index.h).
+//
+// The stores of one round are written in the order main, then all others, and a few are held at a time: see commit.c.
 #ifndef KEEPALIVE_CYCLE_H
 #define KEEPALIVE_CYCLE_H
 

@@ -104,15 +104,28 @@ void exchange_begin(struct run *run, struct grant *g, const struct observation *
 
 // ---- the courier's reports
 
+// Answers that come together are written together: for as long as a round takes, others may still come.
+static int64_t write_soon(const struct run *run)
+{
+	int64_t patience_ms = run->round_ms < TOGETHER_FIRST_MS	 ? TOGETHER_FIRST_MS
+			      : run->round_ms > TOGETHER_LAST_MS ? TOGETHER_LAST_MS
+								 : run->round_ms;
+
+	for (size_t i = 0; i < run->n_grants; i++)
+		if (run->grants[i].stage == GRANT_EXCHANGING)
+			return clock_boot_ms() + patience_ms;
+	return 0;
+}
+
 // Provably not sent: the look there backs off, and says so; the receipt goes, and what is behind is written all the same.
-static void not_sent(struct grant *g, const char *code, const char *text)
+static void not_sent(const struct run *run, struct grant *g, const char *code, const char *text)
 {
 	snprintf(g->refusal, sizeof(g->refusal), "%s", code);
 	free(g->said);
 	g->said = xasprintf("nothing was sent: %s", text);
 	g->exchanged = g->guards = false;
 	g->stage = GRANT_WRITING;
-	g->try_at_ms = 0;
+	g->try_at_ms = write_soon(run);
 }
 
 static void rescue(struct run *run, struct grant *g, int fd)
@@ -135,19 +148,6 @@ static void rescue(struct run *run, struct grant *g, int fd)
 	rescued->answer = answer;
 }
 
-// Answers that come together are written together: for as long as a round takes, others may still come.
-static int64_t write_soon(const struct run *run)
-{
-	int64_t patience_ms = run->round_ms < TOGETHER_FIRST_MS	 ? TOGETHER_FIRST_MS
-			      : run->round_ms > TOGETHER_LAST_MS ? TOGETHER_LAST_MS
-								 : run->round_ms;
-
-	for (size_t i = 0; i < run->n_grants; i++)
-		if (run->grants[i].stage == GRANT_EXCHANGING)
-			return clock_boot_ms() + patience_ms;
-	return 0;
-}
-
 static void finish_exchange(struct run *run, struct grant *g, const char *code, const char *text)
 {
 	struct receipt receipt = {0};
@@ -159,7 +159,7 @@ static void finish_exchange(struct run *run, struct grant *g, const char *code, 
 	for (size_t i = 0; i < run->n_rescued; i++)
 		answered |= fingerprint_equal(run->rescued[i].token, g->token);
 	if (!answered && !sent)
-		return not_sent(g, code, text);
+		return not_sent(run, g, code, text);
 	free(g->said);
 	g->said = xstrdup(answered ? NULL : text);
 	g->stage = GRANT_WRITING; // the look there sees what is to be done about it
@@ -219,7 +219,7 @@ static void discovered(struct run *run, struct grant *g, const struct courier_me
 				      xstrdup("the discovered token endpoint is not in the "
 					      "provider's domain: not used"));
 	if (r < 0)
-		not_sent(g, event->code[0] ? event->code : "discovery",
+		not_sent(run, g, event->code[0] ? event->code : "discovery",
 			 event->text[0] ? event->text
 					: "the token endpoint could not be discovered");
 	g->stage = GRANT_WAITING; // for its refresh locks: to send, or to write what is behind

@@ -168,7 +168,7 @@ static void settle_own(const struct grouping *g, struct account *a)
 	if (was && was->state != STORE_OK && !was->served)
 		main_is_unread(a, was);
 	else if (may_stand_in_main(g, a))
-		main_may_hold_it(a, main_store(g));
+		main_may_hold_it(a, g->main);
 	else if (at >= 0 && !is_logged_out(was, a))
 		a->main = &a->members[0];
 	if (!a->main)

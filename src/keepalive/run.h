@@ -58,7 +58,6 @@ struct run {
 	const struct config *config;
 	struct policy policy;
 	struct ledger *ledger;
-	const struct selection *selection;
 	struct cycle *cycle;
 	int64_t wait_ms;
 	int64_t patience_ms; // what is left of it for stores that somebody else has locked: one budget for the whole run
