@@ -303,6 +303,15 @@ int fsync_directory(const char *path)
 	return directory_sync(fd);
 }
 
+int file_publish(const char *temp, const char *path)
+{
+	int r = link(temp, path) < 0 ? -errno : 0;
+
+	if (r == -EPERM || r == -EOPNOTSUPP || r == -ENOSYS)
+		r = renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_NOREPLACE) < 0 ? -errno : 0;
+	return r;
+}
+
 int fsync_parent(const char *path)
 {
 	_cleanup_free_ char *directory = path_dirname(path);

@@ -91,6 +91,9 @@ const char *error_text(int error);
 ssize_t read_full(int fd, void *buffer, size_t size);
 int write_full(int fd, const void *buffer, size_t size);
 
+// Give a finished file the name `path`, should nobody have it: -EEXIST. Where the file system has no links (vfat, exFAT, some of
+// FUSE and CIFS), `temp` is renamed instead of linked: unlink it in any case.
+int file_publish(const char *temp, const char *path);
 int directory_sync(int fd);                      // fsync an open directory, where the file system can
 int fsync_directory(const char *path);           // … the directory `path`
 int fsync_parent(const char *path);              // … the directory that holds `path`

@@ -89,11 +89,13 @@ static void make_uuid(char ret[37]) // version 4, RFC 9562
 
 static int damaged(const char *directory, char *message, char **ret_message, char **ret_fix)
 {
+	_cleanup_free_ char *word = shell_quoted(directory);
+
 	*ret_message = message;
 	*ret_fix = xasprintf(
 		"restore %s from a backup; as the last resort move it away: tokens are then "
 		"adopted from the stores, and what only the ledger knew is lost",
-		directory);
+		word);
 	return -EBADMSG;
 }
 
@@ -122,10 +124,11 @@ static int check_ledger_json(struct ledger *ledger, const cJSON *json, char **re
 			"the ledger %s belongs to another machine: both would spend the same "
 			"tokens",
 			ledger->directory);
+		_cleanup_free_ char *word = shell_quoted(ledger->directory);
 		*ret_fix = xasprintf(
 			"only if no other machine uses these logins any more, move %s away: "
 			"tokens are then adopted from the stores",
-			ledger->directory);
+			word);
 		return -EUCLEAN;
 	}
 	memcpy(ledger->uuid, uuid, sizeof(ledger->uuid));
@@ -138,12 +141,13 @@ static int check_ledger_json(struct ledger *ledger, const cJSON *json, char **re
 static int read_ledger_json(struct ledger *ledger, char **ret_message, char **ret_fix)
 {
 	_cleanup_free_ char *path = path_join(ledger->directory, LEDGER_FILE);
+	_cleanup_free_ char *word = shell_quoted(path);
 	_cleanup_secret_ struct secret text = {0};
 	_cleanup_json_ cJSON *json = NULL;
 	int r = private_read(path, LEDGER_FILE_MAX, &text, ret_message);
 
 	if (r == -EPERM)
-		*ret_fix = xasprintf("make it a file of your own: chown, chmod 600 %s", path);
+		*ret_fix = xasprintf("make it a file of your own: chown, chmod 600 %s", word);
 	if (r < 0)
 		return r;
 	json = json_parse(text.text, text.len);
@@ -319,8 +323,9 @@ static int check_locks(const char *locks, char **ret_message, char **ret_fix)
 	}
 	if (S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !others_may_write(locks, &st))
 		return 0;
+	_cleanup_free_ char *word = shell_quoted(locks);
 	*ret_message = xasprintf("%s is not a directory that only you can write", locks);
-	*ret_fix = xasprintf("make it one: a directory of your own, chmod go-w %s", locks);
+	*ret_fix = xasprintf("make it one: a directory of your own, chmod go-w %s", word);
 	return -EPERM;
 }
 
@@ -348,18 +353,20 @@ static int read_owner(const char *path, char **ret)
 static int foreign_owner(const char *path, const char *line, char **ret_message, char **ret_fix)
 {
 	_cleanup_free_ char *shown = string_printable(line ? line : "", 300);
+	_cleanup_free_ char *word = shell_quoted(path);
 	const char *directory = strchr(shown, ' ');
 
 	if (directory && directory[1]) {
+		_cleanup_free_ char *other = shell_quoted(strchr(line, ' ') + 1);
 		*ret_message = xasprintf("%s: another ledger works on these accounts: %s (%.*s)",
 					 path, directory + 1, (int)(directory - shown), shown);
 		*ret_fix = xasprintf(
 			"use that one: --ledger-dir %s; or, if it is gone for good, remove %s",
-			directory + 1, path);
+			other, word);
 	} else {
 		*ret_message = xasprintf(
 			"%s names no ledger: another one may work on these accounts", path);
-		*ret_fix = xasprintf("if no other ledger does, remove %s", path);
+		*ret_fix = xasprintf("if no other ledger does, remove %s", word);
 	}
 	return -EEXIST;
 }

@@ -91,7 +91,8 @@ int private_check_directory(const char *path, char **ret_message, char **ret_fix
 	if (st.st_mode & 077) {
 		*ret_message = xasprintf("%s is open to group or others (mode %04o)", path,
 					 (unsigned)st.st_mode & 07777);
-		*ret_fix = xasprintf("chmod 700 %s", path);
+		_cleanup_free_ char *word = shell_quoted(path);
+		*ret_fix = xasprintf("chmod 700 %s", word);
 		return -EPERM;
 	}
 	return 0;
@@ -138,11 +139,8 @@ int private_temp_create(const char *directory, char **ret_path, int *ret_fd)
 
 int private_temp_publish(const char *temp, const char *path)
 {
-	int r = link(temp, path) < 0 ? -errno : 0;
+	int r = file_publish(temp, path);
 
-	// vfat, exFAT and some of FUSE and CIFS have no links, but can rename without replacing.
-	if (r == -EPERM || r == -EOPNOTSUPP || r == -ENOSYS)
-		r = renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_NOREPLACE) < 0 ? -errno : 0;
 	unlink(temp);
 	return r;
 }

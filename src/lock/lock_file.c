@@ -2,7 +2,7 @@
 //
 // Take, keep, hand on and give back one of OpenClaw's lock files.
 //
-// A lock appears complete (link(2) of a finished draft) and is removed by its owner, or under the
+// A lock appears complete (a finished draft gets its name) and is removed by its owner, or under the
 // reclaim guard by somebody who has proved twice that its owner is gone. Between a look and the
 // unlink that follows it, a *live* owner's file cannot become another's: nobody may judge it stale.
 // That is why release and restamp need the guard only when the process that stands in the file has
@@ -210,10 +210,12 @@ bool lock_file_is_ours(const struct lock_file *file)
 
 // ---- taking; -EAGAIN: the world changed meanwhile, look again
 
-static int link_draft(struct lock_file *file, struct draft *draft, struct process_id owner)
+static int publish_draft(struct lock_file *file, struct draft *draft, struct process_id owner)
 {
-	if (link(draft->path, file->path) < 0)
-		return errno == EEXIST ? -EAGAIN : -errno;
+	int r = file_publish(draft->path, file->path);
+
+	if (r < 0)
+		return r == -EEXIST ? -EAGAIN : r;
 	hold(file, draft, owner);
 	return 0;
 }
@@ -229,7 +231,7 @@ static int publish(struct lock_file *file, struct process_id owner)
 	r = reclaim_guard_absent(file->path, draft_now_ms(&draft));
 	if (r < 0)
 		return r;
-	return link_draft(file, &draft, owner);
+	return publish_draft(file, &draft, owner);
 }
 
 // Put our own lock in the place of the one in `seen`. A live one that we may take over is renamed
@@ -263,7 +265,7 @@ static int replace(struct lock_file *file, const struct lock_view *seen, struct 
 	}
 	if (unlink(file->path) < 0)
 		return errno == ENOENT ? -EAGAIN : -errno;
-	return link_draft(file, &draft, owner);
+	return publish_draft(file, &draft, owner);
 }
 
 static int try_take(struct lock_file *file, struct process_id owner,

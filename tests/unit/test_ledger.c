@@ -38,7 +38,7 @@ static int setup(void **state)
 	const char *tmp = getenv("TMPDIR");
 
 	(void)state;
-	snprintf(root, sizeof(root), "%s/test-ledger-XXXXXX", tmp ? tmp : "/tmp");
+	snprintf(root, sizeof(root), "%s/test ledger-XXXXXX", tmp ? tmp : "/tmp");
 	assert_non_null(mkdtemp(root));
 	directory = path_join(root, "state/sub/ledger");
 	ledger = (struct ledger){.directory = xstrdup(directory)};
@@ -102,6 +102,13 @@ static size_t count_files(const char *path)
 	return n;
 }
 
+// A command that is shown can be copied into a shell: each path is one word.
+static void expect_words(const char *fix)
+{
+	for (const char *at = fix; (at = strstr(at, root)); at++)
+		assert_true(at > fix && at[-1] == '\'');
+}
+
 // Open it and expect exactly this; what is refused comes with words for a person.
 static void expect_open(int expected, bool exists)
 {
@@ -116,6 +123,7 @@ static void expect_open(int expected, bool exists)
 	} else {
 		assert_non_null(message);
 		assert_non_null(fix);
+		expect_words(fix);
 		assert_null(other.directory);
 	}
 	ledger_free(&other);
@@ -330,6 +338,8 @@ static int check_owner(const struct ledger *who, char **ret_message)
 	int r = ledger_check_owner(who, root, &message, &fix);
 
 	assert_int_equal(r != 0, message && fix);
+	if (fix)
+		expect_words(fix);
 	free(fix);
 	if (ret_message)
 		*ret_message = message;
@@ -538,6 +548,7 @@ static struct account_record read_one(void)
 		assert_true(problems.list[0].needs_person);
 		assert_non_null(strstr(problems.list[0].message, record.key));
 		assert_non_null(problems.list[0].fix);
+		expect_words(problems.list[0].fix);
 		assert_null(record.live.refresh.text);
 		assert_null(record.provider);
 	}

@@ -665,6 +665,37 @@ static void test_set_life(void **state)
 	lock_set_free(&set);
 }
 
+static bool no_links; // as on vfat
+
+int link(const char *from, const char *to)
+{
+	if (no_links) {
+		errno = EPERM;
+		return -1;
+	}
+	return (int)syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+static void test_set_without_links(void **state)
+{
+	struct fixture *f = *state;
+	struct lock_set set = LOCK_SET_NONE, other = LOCK_SET_NONE;
+
+	lock_set_add_refresh(&set, f->state, "xai", "xai:default");
+	lock_set_add_refresh(&other, f->state, "xai", "xai:default");
+	no_links = true;
+	assert_int_equal(lock_set_acquire(&set, self(), NULL, 0), 0);
+	assert_true(lock_set_still_ours(&set));
+	assert_int_equal(lock_set_acquire(&other, identify(f->live), NULL, 0), -EBUSY);
+	assert_true(lock_set_still_ours(&set));
+	assert_only_locks(f->locks, 2);
+	lock_set_release(&set);
+	assert_only_locks(f->locks, 0);
+	no_links = false;
+	lock_set_free(&set);
+	lock_set_free(&other);
+}
+
 static void test_set_empty(void **state)
 {
 	struct lock_set set = LOCK_SET_NONE;
@@ -1200,6 +1231,7 @@ int main(void)
 		T(test_stale_not_a_file),
 		T(test_stale_too_long),
 		T(test_set_life),
+		T(test_set_without_links),
 		cmocka_unit_test(test_set_empty),
 		T(test_set_all_or_none),
 		T(test_set_errors),
