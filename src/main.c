@@ -24,6 +24,8 @@ static const struct command commands[] = {
 	{"status", "show every account and its copies", OPTION_WATCH, command_status},
 	{"sync", "make every copy the live generation; never the network",
 	 OPTION_WAIT | OPTION_DRY_RUN | OPTION_ADOPT | OPTION_FORCE, command_sync},
+	{"restore", "list the logins that were displaced; with an ID, bring that one back",
+	 OPTION_WAIT | OPTION_DRY_RUN, command_restore},
 };
 
 enum {
@@ -86,9 +88,11 @@ static int show_help(void)
 	       "           --wait DURATION (for locks, default 10s), --dry-run (as preview)\n"
 	       "  preview: --at WHEN, --check (exit status 5 if work is due), --force\n"
 	       "  status:  --watch\n"
-	       "  sync:    --adopt STORE (that store's copy is the right one; --force), --wait, "
-	       "--dry-run\n\n"
-	       "ACCOUNT is a profile id, provider/profile-id, or a shell pattern; none is all.\n"
+	       "  sync:    --adopt STORE (the login there is the right one), --force (although it\n"
+	       "           looks like a mistake), --wait, --dry-run\n"
+	       "  restore: [ID] (as the list shows it), --wait, --dry-run\n\n"
+	       "ACCOUNT is a profile id, provider/profile-id, or a shell pattern; an e-mail\n"
+	       "address; the name of an agent or a provider; none is all.\n"
 	       "Exit status: 0 done, 1 failed but will be tried again, 2 usage or configuration,\n"
 	       "3 a person is needed, 4 busy, 5 work is due (preview --check).\n");
 	return finish_output();

@@ -40,6 +40,7 @@ int command_refresh(const struct invocation *invocation);
 int command_preview(const struct invocation *invocation);
 int command_status(const struct invocation *invocation);
 int command_sync(const struct invocation *invocation);
+int command_restore(const struct invocation *invocation);
 
 // What every verb opens first.
 struct session {
@@ -50,13 +51,18 @@ struct session {
 	int64_t wait_s;
 	char *barred; // the ledger cannot be used: why
 	struct problems problems; // … and what to do about it
-	char *adopt;  // --adopt, as a real path where it is one
+	char *store;  // --adopt, as a real path where it is one
+	char *why;
+	struct keepsakes kept; // restore: what may be brought back
+	bool lists_kept;       // … and only that is reported
 };
 // 0, or the exit status after the error was said.
 int session_open(const struct invocation *invocation, struct session *ret);
 void session_close(struct session *session);
 #define _cleanup_session_ _cleanup_(session_close)
 
+// Run the cycle as the session's policy says, or only look with --dry-run; report it; end as a signal asked.
+int session_run(const struct invocation *invocation, struct session *session);
 // Report the cycle and return the exit status. -r of a failed cycle is said, too.
 int session_finish(const struct invocation *invocation, const struct session *session, struct cycle *cycle, int r,
 		   bool dry_run);

@@ -64,8 +64,6 @@ static int read_policy(const struct invocation *i, struct session *s)
 	policy->now_ms = policy->at_ms = clock_wall_ms();
 	policy->force = i->given & OPTION_FORCE;
 	policy->barred = s->barred;
-	s->adopt = i->adopt ? realpath(i->adopt, NULL) : NULL;
-	policy->adopt_store = s->adopt ? s->adopt : i->adopt;
 	if (i->at && time_parse_when(i->at, policy->now_ms, &policy->at_ms) < 0)
 		return usage_error("--at", i->at,
 				   "a moment to come, like +2h, 02:30 or 2030-11-20T22:00:00Z");
@@ -106,8 +104,25 @@ void session_close(struct session *session)
 	ledger_free(&session->ledger);
 	free(session->barred);
 	problems_free(&session->problems);
-	free(session->adopt);
+	free(session->store);
+	free(session->why);
+	keepsakes_free(&session->kept);
 	*session = (struct session){0};
+}
+
+// … and which there are.
+static int no_account_matches(const struct cycle *cycle)
+{
+	_cleanup_free_ char *name = string_printable(cycle->unmatched, 120);
+
+	log_error("no account matches %s%s", name, cycle->now.n_accounts ? "; there are:" : "");
+	for (size_t i = 0; i < cycle->now.n_accounts; i++) {
+		const struct account_record *r = &cycle->now.accounts[i].record;
+		_cleanup_free_ char *profile = string_printable(r->profile, 120);
+		_cleanup_free_ char *who = string_printable(identity_label(&r->identity), 80);
+		log_error("  %s%s%s", profile, *who ? "  " : "", who);
+	}
+	return STATUS_USAGE;
 }
 
 int session_finish(const struct invocation *invocation, const struct session *session,
@@ -119,7 +134,8 @@ int session_finish(const struct invocation *invocation, const struct session *se
 		.check = invocation->given & OPTION_CHECK,
 		.verbose = invocation->verbose,
 		.quiet = invocation->quiet,
-		.selected = invocation->n_accounts > 0,
+		.selected = session->selection.n > 0,
+		.kept = session->lists_kept ? &session->kept : NULL,
 		.now_ms = clock_wall_ms(),
 		.cycle = cycle,
 	};
@@ -132,11 +148,8 @@ int session_finish(const struct invocation *invocation, const struct session *se
 			  strerror(-r));
 		return STATUS_USAGE;
 	}
-	if (r == -ESRCH && cycle->unmatched) {
-		_cleanup_free_ char *name = string_printable(cycle->unmatched, 120);
-		log_error("no account matches %s", name);
-		return STATUS_USAGE;
-	}
+	if (r == -ESRCH && cycle->unmatched)
+		return no_account_matches(cycle);
 	if (r < 0) {
 		log_error("%s: %s",
 			  r == -ESRCH ? "/proc tells nothing of this process; is it mounted?"

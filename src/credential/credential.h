@@ -40,6 +40,8 @@ enum identity_match identity_compare_tokens(const struct secret *before, const s
 bool id_is_sound(const char *id);
 // Who it is, for keys and messages: user id, else email, else account id, else "". Not to be freed.
 const char *identity_name(const struct identity *identity);
+// … as a person knows it: the email first.
+const char *identity_label(const struct identity *identity);
 
 // Claims of a JWT, unverified (we trust them no more than the store they stand in).
 struct jwt {

@@ -141,3 +141,8 @@ const char *identity_name(const struct identity *identity)
 		return identity->email;
 	return is_known(identity->account_id) ? identity->account_id : "";
 }
+
+const char *identity_label(const struct identity *identity)
+{
+	return is_known(identity->email) ? identity->email : identity_name(identity);
+}

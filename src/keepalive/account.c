@@ -92,7 +92,7 @@ bool store_is_named(const struct store *store, const char *name)
 bool account_has_work(const struct account *account)
 {
 	return account->send || account->record_changed || account->renamed_from[0] ||
-	       account->n_settle || account->n_drop || account->n_close ||
+	       account->n_take_back || account->n_settle || account->n_drop || account->n_close ||
 	       account_has_writes(account);
 }
 
@@ -110,6 +110,7 @@ void account_free(struct account *account)
 		free(account->displaced[i].store);
 	}
 	free(account->displaced);
+	free(account->take_back);
 	free(account->settle);
 	free(account->drop);
 	free(account->close);

@@ -59,6 +59,30 @@ const char *decision_name(enum decision decision);
 const char *outcome_name(enum outcome outcome);
 const char *copy_state_name(enum copy_state state);
 
+// ACCOUNT arguments: shell patterns over profile id and provider/profile-id; an e-mail address, alone or after
+// provider/profile-id@; the name of a provider or of an agent that has a copy; the beginning of the ledger's id. None
+// selects all.
+struct selection {
+	char *const *patterns;
+	size_t n;
+};
+struct account;
+bool selection_matches(const struct selection *selection, const struct account *account);
+
+// What a person decided about a login; it stands for the whole run (choose.c).
+enum choice_kind {
+	CHOICE_NONE,
+	CHOICE_ADOPT,   // sync --adopt: the one that stands in a store
+	CHOICE_RESTORE, // restore ID: one that was displaced
+};
+struct choice {
+	enum choice_kind kind;
+	const struct selection *accounts; // NULL: all
+	const char *store;                // CHOICE_ADOPT (store_is_named)
+	const struct keepsake *kept;      // CHOICE_RESTORE
+	const char *why;                  // for those that are displaced by it
+};
+
 // What governs a run, besides the configuration.
 struct policy {
 	int64_t now_ms; // wall clock
@@ -68,8 +92,11 @@ struct policy {
 	bool clock_unsupported; // observed: nothing is thrown away because it is old
 	const char *barred; // nothing may be spent or written at all, and why; NULL
 	const struct problem *bar; // … and what a person should know of it
-	const char *adopt_store; // sync --adopt: take the unproven or diverged copy of this store (store_is_named)
+	struct choice choice;
 };
+
+// Is it this account's login that the person decided about?
+bool account_is_chosen(const struct account *account, const struct policy *policy);
 
 // One copy in its account.
 struct member {
@@ -77,6 +104,8 @@ struct member {
 	const struct copy *copy;
 	enum copy_state state;
 	bool settled; // its token has a settled receipt
+	bool sent;    // of the copy that a person chose: its token has a receipt, or had one
+	bool kept;    // … and its token is known to have been displaced without one
 	bool fixed;   // its state is none of decide's business (foreign, unproven, static …)
 	bool adopted; // decided: its generation becomes the live one
 	bool write;   // decided: bring it to the live generation
@@ -109,10 +138,12 @@ struct account {
 	bool live_settled;               // the token that is live has a settled receipt: it was spent
 	bool stranger_answer;            // decided: an answer came for somebody else; its receipt keeps it
 	bool receipts_judged;            // decided: what they say has been taken
-	const struct member *refused;    // decided: `sync --adopt` names a login that may have been spent
 	bool live_proven;                // decided: an answer to the live token has left it live, and good
 	bool unreadable_receipt;         // decided: that of the live token cannot be read
 	struct credential behind_fence; // fenced in main under a name that never had it: the token, of another name
+	bool restores;                    // it is the account of what a person brings back from displaced/
+	bool restored_sent;               // … whose token has a receipt, or had one
+	bool sibling_chosen;              // a person chose the sibling's generation
 	// Another name of this login, or its copy under another state directory, went past our live token: follow it.
 	const struct generation *sibling;
 
@@ -129,8 +160,11 @@ struct account {
 	bool resend;          // … which was sent before, with unknown outcome
 	bool record_changed;
 	char renamed_from[33]; // the record moves from this key
+	bool pinned;          // a person chose what is live
 	struct displaced *displaced;
 	size_t n_displaced;
+	struct fingerprint *take_back; // these tokens are live again: no mark says otherwise
+	size_t n_take_back;
 	struct fingerprint *settle; // these tokens are superseded: mark them for everybody
 	size_t n_settle;
 	struct fingerprint *drop;   // receipts to remove: their token was not spent
@@ -179,6 +213,7 @@ void record_failure(struct account_record *record, const char *code, int status,
 // An account that goes on with the live generation of another name of its login.
 struct follower {
 	char key[33];
+	bool chosen; // a person chose it
 	struct generation ahead;
 };
 

@@ -97,14 +97,16 @@ void record_supersede_live(struct account_record *r)
 }
 
 // The live token stops being live: displaced, superseded, and marked for all other names of it.
-static void retire_live(struct account *a)
+static void retire_live(struct account *a, const struct policy *policy)
 {
 	struct fingerprint old = a->record.live.fingerprint;
 
 	if (fingerprint_empty(old))
 		return;
 	if (!a->record.dead_code[0])
-		account_displace_live(a, "a newer login took its place");
+		account_displace_live(a, policy->choice.why && a->pinned
+						 ? policy->choice.why
+						 : "a newer login took its place");
 	record_supersede_live(&a->record);
 	if (account_elsewhere(a, old)) // its mark is made there
 		return;
@@ -119,14 +121,14 @@ static void retire_live(struct account *a)
 		fingerprint_list_add(&a->settle, &a->n_settle, old);
 }
 
-static void adopt(struct account *a, const struct credential *c, const struct policy *policy)
+void adopt_credential(struct account *a, const struct credential *c, const struct policy *policy)
 {
 	struct account_record *r = &a->record;
 
 	if (!fingerprint_equal(c->fingerprint, r->live.fingerprint)) {
 		if (r->ended_ms || r->dead_code[0])
 			r->first_seen_ms = policy->now_ms;
-		retire_live(a);
+		retire_live(a, policy);
 		r->anchor_before = r->anchor;
 		r->anchor = issue_of_copy(a, c, policy);
 		a->live_settled = false;
@@ -146,7 +148,7 @@ static void adopt(struct account *a, const struct credential *c, const struct po
 
 static void adopt_member(struct account *a, struct member *m, const struct policy *policy)
 {
-	adopt(a, &m->copy->credential, policy);
+	adopt_credential(a, &m->copy->credential, policy);
 	m->adopted = true;
 }
 
@@ -219,41 +221,19 @@ void adopt_behind_fence(struct account *a, const struct policy *policy)
 	if (!fingerprint_empty(c->fingerprint) && !account_knows(a, c->fingerprint) &&
 	    !account_others_at_work(a) &&
 	    identity_compare(&a->record.identity, &c->identity) != IDENTITY_DIFFERENT)
-		adopt(a, c, policy);
-}
-
-// `sync --adopt STORE`: a person has judged.
-void adopt_named(struct account *a, const struct policy *policy)
-{
-	// Logged out in main: that is where a person logs in.
-	for (size_t i = 0; policy->adopt_store && !account_logged_out(a) && i < a->n_members; i++) {
-		struct member *m = &a->members[i];
-		if (m == a->main && a->record.ended_ms && member_is_login(m) &&
-		    store_is_named(m->store, policy->adopt_store) &&
-		    fingerprint_equal(m->copy->credential.fingerprint,
-				      a->record.live.fingerprint)) {
-			a->record.ended_ms = 0; // the person says that it is none
-			a->record_changed = true;
-		}
-		if (m->copy->kind != COPY_OAUTH || !store_is_named(m->store, policy->adopt_store) ||
-		    m->state == COPY_FOREIGN || m->state == COPY_RETIRED || m->settled ||
-		    account_knows(
-			    a, m->copy->credential.fingerprint)) // it is live already, or was spent
-			continue;
-		// One that is older than what was live before looks spent: then the word is asked for twice.
-		if (!policy->force && is_not_later_than_previous(a, &m->copy->credential, policy)) {
-			a->refused = m;
-			continue;
-		}
-		m->fixed = false;
-		adopt_member(a, m, policy);
-	}
+		adopt_credential(a, c, policy);
 }
 
 void adopt_sibling(struct account *a, const struct policy *policy)
 {
-	if (!a->sibling || a->record.ended_ms || account_knows(a, a->sibling->fingerprint))
+	bool known = a->sibling && account_knows(a, a->sibling->fingerprint);
+
+	if (!a->sibling || a->record.ended_ms || (known && !a->sibling_chosen))
 		return;
+	if (known)
+		record_take_back(
+			&a->record, a->sibling->fingerprint,
+			fence_digest(a->record.profile, a->record.provider, &a->sibling->refresh));
 	struct credential c = {
 		.access = a->sibling->access,
 		.refresh = a->sibling->refresh,
@@ -262,7 +242,7 @@ void adopt_sibling(struct account *a, const struct policy *policy)
 		.expires_ms = a->sibling->expires_ms,
 		.issued_ms = a->sibling->issued_ms,
 	};
-	adopt(a, &c, policy);
+	adopt_credential(a, &c, policy);
 }
 
 // The same refresh token, another access token: of a provider that does not rotate. The later one is right.
@@ -300,6 +280,17 @@ static bool forget_a_diverged(struct account *a)
 	return false;
 }
 
+void displace_member(struct account *a, const struct member *m, const char *why)
+{
+	struct account_record *r = &a->record;
+	const struct credential *c = &m->copy->credential;
+
+	account_displace(a, c, m->store->path, why);
+	record_supersede(r, c->fingerprint);
+	record_supersede_fence(r, fence_digest(r->profile, r->provider, &c->refresh));
+	a->record_changed = true;
+}
+
 void adopt_unknown(struct account *a, const struct policy *policy)
 {
 	struct member *m;
@@ -312,12 +303,7 @@ void adopt_unknown(struct account *a, const struct policy *policy)
 			continue;
 		if (issue_compare(issue_of_copy(a, &m->copy->credential, policy),
 				  anchor_of_older(&a->record)) < 0) {
-			account_displace(a, &m->copy->credential, m->store->path,
-					 "older than the live login");
-			record_supersede(&a->record, m->copy->credential.fingerprint);
-			record_supersede_fence(&a->record,
-					       fence_digest(a->record.profile, a->record.provider,
-							    &m->copy->credential.refresh));
+			displace_member(a, m, "older than the live login");
 		} else if (a->record.n_diverged >= RECORD_DIVERGED_MAX && !forget_a_diverged(a)) {
 			continue; // it diverges in every look, then
 		} else {

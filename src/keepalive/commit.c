@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "keepalive/run.h"
+#include "ledger/mark.h"
 
 #define STORES_AT_ONCE	    16	// whose locks are held together,
 #define STORES_AT_ONCE_MS   250 // and how long before the last of them is taken
@@ -59,6 +60,8 @@ static int account_persist(struct run *run, struct account *a)
 	int64_t now = run->policy.now_ms;
 	int r = keep_displaced(run, a);
 
+	for (size_t i = 0; r >= 0 && i < a->n_take_back; i++)
+		r = mark_take_back(run->ledger, a->take_back[i]);
 	if (r >= 0 && a->record_changed)
 		r = account_record_save(run->ledger, &a->record, now);
 	for (size_t i = 0; r >= 0 && i < a->n_settle; i++)
@@ -66,6 +69,8 @@ static int account_persist(struct run *run, struct account *a)
 			r = receipt_settle(run->ledger, a->settle[i]);
 	for (size_t i = 0; r >= 0 && i < a->n_drop; i++)
 		r = receipt_remove(run->ledger, a->drop[i]);
+	if (r >= 0 && run_result(run, a->record.key))
+		result_note_displaced(run_result(run, a->record.key), a);
 	return r;
 }
 

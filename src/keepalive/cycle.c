@@ -7,7 +7,6 @@
 // is given up then, what is under way is finished, and once that is reported we die of the signal.
 #include <sys/signalfd.h>
 #include <errno.h>
-#include <fnmatch.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -58,16 +57,26 @@ void result_explain(struct result *result, const struct account *a)
 	result->retry_at_ms = result->outcome == OUTCOME_FAILED ? a->record.not_before_ms : 0;
 }
 
-bool selection_matches(const struct selection *selection, const struct account *account)
+static bool is_noted(const struct result *result, const char *id, const char *store)
 {
-	_cleanup_free_ char *full =
-		xasprintf("%s/%s", account->record.provider, account->record.profile);
-
-	for (size_t i = 0; i < selection->n; i++)
-		if (fnmatch(selection->patterns[i], account->record.profile, 0) == 0 ||
-		    fnmatch(selection->patterns[i], full, 0) == 0)
+	for (size_t i = 0; i < result->n_displaced; i++)
+		if (string_equal(result->displaced[i].id, id) &&
+		    string_equal(result->displaced[i].store, store))
 			return true;
-	return selection->n == 0;
+	return false;
+}
+
+void result_note_displaced(struct result *result, const struct account *a)
+{
+	for (size_t i = 0; i < a->n_displaced; i++) {
+		const struct displaced *d = &a->displaced[i];
+		struct displacement note = {.chosen = a->pinned};
+		memcpy(note.id, displaced_id(&d->credential).hex, FINGERPRINT_SHOWN);
+		if (is_noted(result, note.id, d->store))
+			continue;
+		note.store = xstrdup(d->store);
+		*array_add(&result->displaced, &result->n_displaced) = note;
+	}
 }
 
 // A pattern that matches nothing is a mistake, also beside others that do.
@@ -87,12 +96,13 @@ static int check_patterns(struct cycle *cycle, const struct selection *selection
 }
 
 static void results_from(struct cycle *cycle, const struct observation *o,
-			 const struct selection *selection)
+			 const struct policy *policy, const struct selection *selection)
 {
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		const struct account *a = &o->accounts[i];
 		struct result *result;
-		if (!selection_matches(selection, a))
+		if (!selection_matches(selection, a) ||
+		    (policy->choice.kind == CHOICE_RESTORE && !a->restores))
 			continue;
 		index_add(&cycle->by_key, hash_string(a->record.key), cycle->n_results);
 		result = array_add(&cycle->results, &cycle->n_results);
@@ -112,6 +122,9 @@ void cycle_free(struct cycle *cycle)
 		for (size_t k = 0; k < result->n_written; k++)
 			free(result->written[k]);
 		free(result->written);
+		for (size_t k = 0; k < result->n_displaced; k++)
+			free(result->displaced[k].store);
+		free(result->displaced);
 		free(result->reason);
 		free(result->error_message);
 		free(result->write_error);
@@ -120,6 +133,50 @@ void cycle_free(struct cycle *cycle)
 	index_free(&cycle->by_key);
 	observation_free(&cycle->now);
 	*cycle = (struct cycle){0};
+}
+
+// What STORE does hold.
+static char *list_profiles(const struct observation *o, const char *store)
+{
+	char *list = xstrdup("");
+
+	for (size_t i = 0; i < o->stores.n; i++) {
+		const struct store *s = &o->stores.list[i];
+		for (size_t k = 0; store_is_named(s, store) && k < s->n_copies; k++) {
+			char *longer = xasprintf("%s%s%s", list, *list ? ", " : "",
+						 s->copies[k].credential.profile);
+			free(list);
+			list = longer;
+		}
+	}
+	return list;
+}
+
+// A person decided about a login of no account at all: then nothing is done, for nobody. True if so.
+static bool refuse_unless_chosen(struct cycle *cycle, const struct policy *policy)
+{
+	const struct choice *choice = &policy->choice;
+	_cleanup_free_ char *held = NULL;
+
+	if (!choice->kind || cycle->now.barred || policy->barred)
+		return false;
+	for (size_t i = 0; i < cycle->now.n_accounts; i++)
+		if (account_is_chosen(&cycle->now.accounts[i], policy))
+			return false;
+	if (choice->kind == CHOICE_ADOPT)
+		held = list_profiles(&cycle->now, choice->store);
+	for (size_t i = 0; i < cycle->n_results; i++)
+		result_conclude(&cycle->results[i], OUTCOME_HELD, "adopt_refused", 0,
+				xasprintf("%s holds no login of it; it holds: %s", choice->store,
+					  held && *held ? held : "none"));
+	problem_add(&cycle->now.problems, SEVERITY_ERROR, "adopt_refused", choice->store, NULL,
+		    choice->kind == CHOICE_ADOPT
+			    ? xasprintf("no login of the account stands there, but: %s",
+					held && *held ? held : "none")
+			    : xstrdup("the account that this login was of is no more"),
+		    NULL)
+		->needs_person = true;
+	return true;
 }
 
 int cycle_preview(const struct config *config, const struct policy *policy,
@@ -131,11 +188,16 @@ int cycle_preview(const struct config *config, const struct policy *policy,
 	if (r >= 0)
 		r = check_patterns(&cycle, selection);
 	if (r < 0) {
-		ret->unmatched = cycle.unmatched;
-		cycle_free(&cycle);
+		*ret = cycle;
 		return r;
 	}
-	results_from(&cycle, &cycle.now, selection);
+	results_from(&cycle, &cycle.now, policy, selection);
+	refuse_unless_chosen(&cycle, policy);
+	for (size_t i = 0; i < cycle.n_results; i++) {
+		struct account *a = observation_account(&cycle.now, cycle.results[i].key);
+		if (a)
+			result_note_displaced(&cycle.results[i], a);
+	}
 	judge_busy(&cycle, config, policy, ledger);
 	*ret = cycle;
 	return 0;
@@ -389,6 +451,26 @@ static void finish(struct run *run)
 		  cycle->cost.looks, cycle->cost.claims, cycle->cost.oldest_lock_ms);
 }
 
+// A login that nobody decided about was overwritten, since it is older than the live one: its person should know.
+static void note_displaced(struct cycle *cycle)
+{
+	for (size_t i = 0; i < cycle->n_results; i++) {
+		const struct result *result = &cycle->results[i];
+		const struct account *a = observation_account(&cycle->now, result->key);
+		for (size_t k = 0; a && k < result->n_displaced; k++) {
+			const struct displacement *d = &result->displaced[k];
+			if (d->store && !d->chosen)
+				problem_add(
+					&cycle->now.problems, SEVERITY_WARNING, "login_displaced",
+					d->store, a->record.profile,
+					xstrdup("a login that was saved there is older than the "
+						"live one and gave way to it; it is kept for 30 "
+						"days"),
+					xasprintf("oauth-keepalive restore %s", d->id));
+		}
+	}
+}
+
 int cycle_run(const struct config *config, const struct policy *policy, struct ledger *ledger,
 	      const struct selection *selection, int64_t wait_s, struct cycle *ret)
 {
@@ -416,12 +498,12 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 	if (r >= 0)
 		r = check_patterns(&cycle, selection);
 	if (r < 0) {
-		ret->unmatched = cycle.unmatched;
-		cycle_free(&cycle);
+		*ret = cycle;
 		return r;
 	}
-	results_from(&cycle, &cycle.now, selection);
-	grants_collect(&run, &cycle.now);
+	results_from(&cycle, &cycle.now, policy, selection);
+	if (!refuse_unless_chosen(&cycle, policy))
+		grants_collect(&run, &cycle.now);
 	if (run.n_grants) {
 		run_loop(&run);
 		staged_abort(&run);
@@ -435,6 +517,7 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 	run.policy.now_ms = clock_ahead_ms + clock_boot_ms();
 	judge_busy(&cycle, config, &run.policy, ledger);
 	note_unfenced(&cycle);
+	note_displaced(&cycle);
 	*ret = cycle;
 	return 0;
 }

@@ -36,6 +36,13 @@
 
 #define HOLD_LIMIT_S 100 // OpenClaw waits 142 s for a refresh lock; up to 2026.5.2 reclaims it after 180 s
 
+// A login that is kept in the ledger because it was overwritten, or is live no more: `restore` takes its id.
+struct displacement {
+	char id[FINGERPRINT_SHOWN + 1];
+	char *store; // where it stood; NULL: it was live
+	bool chosen; // a person decided
+};
+
 // What became of one account in this run.
 struct result {
 	char key[33];
@@ -51,6 +58,8 @@ struct result {
 	bool copies_pending; // some copy is left to write
 	char *write_error;   // … the last reason why one could not be; NULL
 	bool unfenced;       // one of OpenClaw's fences was replaced by a working login
+	struct displacement *displaced;
+	size_t n_displaced;
 };
 
 struct cycle {
@@ -67,13 +76,6 @@ struct cycle {
 	bool signals_held; // since the first claim, until cycle_let_signals_go
 	sigset_t signals_before;
 };
-
-// ACCOUNT arguments: shell patterns over profile id and provider/profile-id; none selects all.
-struct selection {
-	char *const *patterns;
-	size_t n;
-};
-bool selection_matches(const struct selection *selection, const struct account *account);
 
 // Look only. 0, what observe says, or -ESRCH: a pattern matches no account.
 int cycle_preview(const struct config *config, const struct policy *policy, const struct ledger *ledger,

@@ -407,6 +407,36 @@ static bool hands_off(struct account *a, const struct policy *policy)
 	return true;
 }
 
+// ---- what a person decided
+
+static void refuse(struct account *a, char *reason)
+{
+	write_nothing(a);
+	a->record_changed = false;
+	object(a, DECISION_HOLD, OUTCOME_HELD, "adopt_refused", reason);
+}
+
+// False: refused, which is the decision. What somebody has under way goes first.
+static bool obey(struct account *a, const struct policy *policy)
+{
+	if (!account_is_chosen(a, policy) || account_others_at_work(a) ||
+	    fences_any_young(a, policy))
+		return true;
+	char *no = choose(a, policy);
+	if (no)
+		refuse(a, no);
+	return !no;
+}
+
+// Before receipts: a person may have logged in.
+static void adopt_first(struct account *a, const struct policy *policy)
+{
+	adopt_sibling(a, policy);
+	adopt_behind_fence(a, policy);
+	adopt_newer_than_live(a, policy);
+	adopt_after_end(a, policy);
+}
+
 // ---- all of them
 
 void decide(struct account *a, const struct config *config, const struct policy *policy)
@@ -415,17 +445,19 @@ void decide(struct account *a, const struct config *config, const struct policy 
 
 	a->decision = DECISION_NONE;
 	a->code = NULL;
-	if (hands_off(a, policy))
+	if (hands_off(a, policy)) {
+		if (a->outcome == OUTCOME_SKIPPED && account_is_chosen(a, policy))
+			refuse(a, xstrdup(a->reason));
 		return;
+	}
 	judge_clock(a, policy);
 	if (!a->record.number) // no token of it was ever seen
 		begin_record(a, config, policy);
 	reckon_expiry(a, config, policy);
-	adopt_named(a, policy);
-	adopt_sibling(a, policy);
-	adopt_behind_fence(a, policy);
-	adopt_newer_than_live(a, policy);
-	adopt_after_end(a, policy);
+	if (!obey(a, policy))
+		return;
+	if (!a->pinned)
+		adopt_first(a, policy);
 	if (account_others_at_work(a)) {
 		judge_members(a, policy);
 		write_nothing(a);
@@ -464,8 +496,12 @@ void decide(struct account *a, const struct config *config, const struct policy 
 	}
 	if (remains_ended(a))
 		return end_account(a, policy);
-	adopt_newer_access(a, policy);
-	adopt_unknown(a, policy);
+	if (a->pinned) {
+		displace_others(a, policy);
+	} else {
+		adopt_newer_access(a, policy);
+		adopt_unknown(a, policy);
+	}
 	if (a->record.ended_ms) // what stood in main was no new login
 		return end_account(a, policy);
 	note_main_and_identity(a);

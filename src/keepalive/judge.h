@@ -76,8 +76,10 @@ void record_supersede_live(struct account_record *r);
 // Failures and back-off are over.
 void record_forgive(struct account_record *r);
 
-// `sync --adopt STORE`.
-void adopt_named(struct account *a, const struct policy *policy);
+// This credential becomes the live generation; what was live is displaced and superseded.
+void adopt_credential(struct account *a, const struct credential *c, const struct policy *policy);
+// The login that stands there is kept, and superseded: to be written over.
+void displace_member(struct account *a, const struct member *m, const char *why);
 // Another name of this login went past our live token.
 void adopt_sibling(struct account *a, const struct policy *policy);
 void adopt_newer_than_live(struct account *a, const struct policy *policy);
@@ -86,6 +88,13 @@ void adopt_after_end(struct account *a, const struct policy *policy);
 void adopt_newer_access(struct account *a, const struct policy *policy);
 // Tokens that nobody knows: adopted, superseded or diverged.
 void adopt_unknown(struct account *a, const struct policy *policy);
+
+// ---- choose.c
+
+// It becomes or stays the live one, and is pinned: NULL. Or the reason why it cannot; nothing is changed then. Free it.
+char *choose(struct account *a, const struct policy *policy);
+// Once receipts have said what they know: what the other copies hold that still nobody knows gives way.
+void displace_others(struct account *a, const struct policy *policy);
 
 // ---- recover.c
 

@@ -178,6 +178,14 @@ static void decide_each(struct observation *o, const struct config *config,
 		decide(&o->accounts[i], config, policy);
 }
 
+static bool is_chosen(const struct observation *o, const struct generation *live)
+{
+	for (size_t i = 0; i < o->n_accounts; i++)
+		if (&o->accounts[i].record.live == live)
+			return o->accounts[i].pinned;
+	return false;
+}
+
 // Decided, an account may have gone past the live token of another name. Those are looked at again, knowing where to.
 static bool find_followers(struct observation *o, const struct config *config)
 {
@@ -189,10 +197,11 @@ static bool find_followers(struct observation *o, const struct config *config)
 		const struct account *a = &o->accounts[i];
 		const struct generation *ahead =
 			a->skip ? NULL : find_ahead(o, config, &superseded, a, siblings[i]);
-		if (!ahead)
+		if (!ahead || a->pinned)
 			continue;
 		struct follower *f = array_add(&o->followers, &o->n_followers);
 		memcpy(f->key, a->record.key, sizeof(f->key));
+		f->chosen = is_chosen(o, ahead);
 		generation_copy(&f->ahead, ahead);
 	}
 	return o->n_followers > 0;
@@ -288,6 +297,7 @@ static void set_siblings(struct observation *o)
 		if (!a)
 			continue;
 		a->sibling = &o->followers[i].ahead;
+		a->sibling_chosen = o->followers[i].chosen;
 		// It may be on its way already, there.
 		for (size_t k = 0; k < o->receipts.n; k++)
 			if (o->receipts.list[k].elsewhere &&
@@ -350,8 +360,56 @@ static void say_nothing_found(struct observation *o)
 			    "oauth-keepalive.conf, or --state-dir"));
 }
 
-static void group(struct observation *o, const struct config *config, const struct ledger *ledger,
-		  const struct holdings *holdings)
+// Whose is what a person brings back? The account's that lost it, unless another person's login has its place now; then
+// the account's of the same person under that profile.
+static struct account *account_of_kept(struct observation *o, const struct keepsake *kept)
+{
+	const struct credential *c = &kept->credential;
+
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		struct account *a = &o->accounts[i];
+		if (string_equal(a->record.key, kept->key) &&
+		    identity_compare(&a->record.identity, &c->identity) != IDENTITY_DIFFERENT)
+			return a;
+	}
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		struct account *a = &o->accounts[i];
+		if (string_equal(a->record.provider, c->provider) &&
+		    string_equal(a->record.profile, c->profile) &&
+		    identity_compare(&a->record.identity, &c->identity) == IDENTITY_SAME)
+			return a;
+	}
+	return NULL;
+}
+
+// What the ledger says of the login that a person decided about.
+static void look_up_choice(struct observation *o, const struct policy *policy,
+			   const struct ledger *ledger)
+{
+	const struct choice *choice = &policy->choice;
+	struct account *back =
+		choice->kind == CHOICE_RESTORE ? account_of_kept(o, choice->kept) : NULL;
+
+	if (back) {
+		back->restores = true;
+		back->restored_sent =
+			!receipt_never_was(ledger, displaced_id(&choice->kept->credential));
+	}
+	for (size_t i = 0; choice->kind == CHOICE_ADOPT && i < o->n_accounts; i++) {
+		struct account *a = &o->accounts[i];
+		for (size_t k = 0; k < a->n_members; k++) {
+			struct member *m = &a->members[k];
+			struct fingerprint token = m->copy->credential.fingerprint;
+			if (m->copy->kind != COPY_OAUTH || !store_is_named(m->store, choice->store))
+				continue;
+			m->sent = ledger->exists && !receipt_never_was(ledger, token);
+			m->kept = m->settled || displaced_holds(ledger, a->record.key, token);
+		}
+	}
+}
+
+static void group(struct observation *o, const struct config *config, const struct policy *policy,
+		  const struct ledger *ledger, const struct holdings *holdings)
 {
 	group_accounts(o, config, ledger);
 	for (size_t i = 0; i < o->n_accounts; i++) {
@@ -361,6 +419,7 @@ static void group(struct observation *o, const struct config *config, const stru
 		a->claimed = holds_key(holdings, a->record.key) ||
 			     (a->n_receipts && !account_is_locked(ledger, a->record.key));
 	}
+	look_up_choice(o, policy, ledger);
 }
 
 static void accounts_free(struct observation *o)
@@ -447,14 +506,14 @@ int observe(const struct config *config, const struct policy *policy, const stru
 	ours.clock_unsupported = !ret->clock_supported;
 	if (ret->barred)
 		ours.barred = ret->barred;
-	group(ret, config, ledger, holdings);
+	group(ret, config, &ours, ledger, holdings);
 	decide_each(ret, config, &ours);
 	observation_tie(ret);
 	back_off_together(ret, &ours);
 	hold_together(ret);
 	if (find_followers(ret, config)) {
 		accounts_free(ret);
-		group(ret, config, ledger, holdings);
+		group(ret, config, &ours, ledger, holdings);
 		set_siblings(ret);
 		decide_each(ret, config, &ours);
 		observation_tie(ret);

@@ -161,22 +161,6 @@ static bool fence_needs_person(const struct account *a, const struct member *m)
 	       a->outcome == OUTCOME_HELD;
 }
 
-static void say_refusal(struct observation *o, const struct account *a)
-{
-	const char *login = a->provider ? a->provider->login_command : NULL;
-
-	if (!a->refused)
-		return;
-	problem_add(&o->problems, SEVERITY_ERROR, "adopt_refused", a->refused->store->path,
-		    a->record.profile,
-		    xstrdup("the login in this store is not taken: it is older than the token "
-			    "before the live one, and may have been spent"),
-		    xasprintf("log in again%s%s; or, if it is a login of its own that was never "
-			      "used here, add --force",
-			      login ? ": " : "", login ? login : ""))
-		->needs_person = true;
-}
-
 static char *adopt_command(const struct account *a, const struct member *m)
 {
 	if (a->identity_conflict || a->shared_token) // nothing is adopted meanwhile
@@ -238,7 +222,6 @@ void say_problems(struct observation *o, const struct policy *policy)
 		say_margins(o, a);
 		say_ends(o, a, policy);
 		say_clock(o, a, policy);
-		say_refusal(o, a);
 		say_unserved(o, a);
 		say_split(o, a);
 		for (size_t k = 0; k < a->n_members; k++) {

@@ -80,6 +80,8 @@ struct result *run_result(struct run *run, const char *key); // NULL if not sele
 // A signal asks us to end: nothing new is begun.
 bool run_interrupted(struct run *run);
 void result_conclude(struct result *result, enum outcome outcome, const char *code, int status, char *message);
+// What the account displaces, or in a preview would; the same is noted once.
+void result_note_displaced(struct result *result, const struct account *a);
 void result_explain(struct result *result, const struct account *a); // the account's code, reason, retry time
 
 // grant.c

@@ -149,6 +149,14 @@ void record_supersede(struct account_record *record, struct fingerprint token)
 	*array_add(&record->superseded, &record->n_superseded) = token;
 }
 
+void record_take_back(struct account_record *record, struct fingerprint token,
+		      struct fingerprint fence)
+{
+	fingerprint_list_remove(record->superseded, &record->n_superseded, token);
+	fingerprint_list_remove(record->diverged, &record->n_diverged, token);
+	fingerprint_list_remove(record->fences, &record->n_fences, fence);
+}
+
 bool record_superseded(const struct account_record *record, struct fingerprint token)
 {
 	return fingerprint_listed(record->superseded, record->n_superseded, token);

@@ -2,7 +2,7 @@
 //
 // displaced/<UTC time>-<key>-<first digits of the fingerprint>.json: a whole credential that was
 // about to be overwritten, or to stop being live, without anybody knowing that it was spent. Kept
-// for 30 days, so that no decision of ours is unrecoverable.
+// for 30 days, so that no decision of ours is unrecoverable: `restore` brings it back.
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -17,7 +17,27 @@
 
 #define DISPLACED_VERSION 1
 #define DISPLACED_KEEP_MS (30 * DAY_S * SECOND_MS)
+#define DISPLACED_MAX	  (1u << 20)
 #define NAME_DIGITS	  16 // of the fingerprint
+#define KEY_DIGITS	  32
+
+static char *displaced_directory(const struct ledger *ledger)
+{
+	return path_join(ledger->directory, "displaced");
+}
+
+static char *displaced_suffix(const char *key, struct fingerprint token)
+{
+	return xasprintf("-%s-%.*s.json", key, NAME_DIGITS, token.hex);
+}
+
+struct fingerprint displaced_id(const struct credential *credential)
+{
+	struct fingerprint token = fingerprint_of(&credential->refresh);
+
+	// a store may hold an access token alone
+	return fingerprint_empty(token) ? fingerprint_of(&credential->access) : token;
+}
 
 static char *displaced_name(int64_t now_ms, const char *suffix)
 {
@@ -67,23 +87,21 @@ static struct secret displaced_text(const char *key, const struct credential *cr
 int displaced_keep(struct ledger *ledger, const char *key, const struct credential *credential,
 		   const char *store, const char *why, int64_t now_ms)
 {
-	_cleanup_free_ char *directory = path_join(ledger->directory, "displaced");
+	_cleanup_free_ char *directory = displaced_directory(ledger);
 	_cleanup_free_ char *suffix = NULL, *name = NULL, *path = NULL;
 	_cleanup_names_ struct names kept = {0};
 	_cleanup_secret_ struct secret text = {0};
-	struct fingerprint token = fingerprint_of(&credential->refresh);
+	struct fingerprint token = displaced_id(credential);
 	int r;
 
-	if (!is_hex(key, 32))
+	if (!is_hex(key, KEY_DIGITS))
 		return -EINVAL;
-	if (fingerprint_empty(token)) // a store may hold an access token alone
-		token = fingerprint_of(&credential->access);
 	if (fingerprint_empty(token))
 		return 0; // nothing that could be lost
 	r = ledger_create(ledger);
 	if (r < 0)
 		return r;
-	suffix = xasprintf("-%s-%.*s.json", key, NAME_DIGITS, token.hex);
+	suffix = displaced_suffix(key, token);
 	r = private_list(directory, 0, suffix, &kept);
 	if (r < 0 || kept.n > 0)
 		return r;
@@ -93,9 +111,134 @@ int displaced_keep(struct ledger *ledger, const char *key, const struct credenti
 	return private_publish(path, text.text, text.len);
 }
 
+// ---- what is kept
+
+static void keepsake_free(struct keepsake *k)
+{
+	credential_free(&k->credential);
+	free(k->store);
+	free(k->why);
+	*k = (struct keepsake){0};
+}
+
+void keepsakes_free(struct keepsakes *keepsakes)
+{
+	for (size_t i = 0; i < keepsakes->n; i++)
+		keepsake_free(&keepsakes->list[i]);
+	free(keepsakes->list);
+	*keepsakes = (struct keepsakes){0};
+}
+
+static bool keepsake_of_json(const cJSON *json, struct keepsake *ret)
+{
+	struct credential *c = &ret->credential;
+	struct generation generation = {0};
+	bool ok = json_integer(json, "version", 0) == DISPLACED_VERSION;
+	_cleanup_free_ char *key = record_text(json, "key", false, &ok);
+
+	if (key && is_hex(key, KEY_DIGITS))
+		memcpy(ret->key, key, sizeof(ret->key));
+	else
+		ok = false;
+	ret->store = record_text(json, "store", true, &ok);
+	ret->why = record_text(json, "why", false, &ok);
+	c->provider = record_text(json, "provider", false, &ok);
+	c->profile = record_text(json, "profile", false, &ok);
+	c->client_id = record_text(json, "client_id", true, &ok);
+	c->lifetime_s = read_integer(json, "lifetime_s", 0, INT64_C(1) << 53, &ok);
+	identity_read(json, "identity", &c->identity, &ok);
+	generation_read(json, "credential", &generation, &ok);
+	c->access = secret_take(&generation.access);
+	c->refresh = secret_take(&generation.refresh);
+	c->id_token = secret_take(&generation.id_token);
+	c->fingerprint = generation.fingerprint;
+	c->expires_ms = generation.expires_ms;
+	c->issued_ms = generation.issued_ms;
+	return ok;
+}
+
+static int keepsake_read(const char *path, const char *name, struct keepsake *ret)
+{
+	_cleanup_secret_ struct secret text = {0};
+	_cleanup_json_ cJSON *json = NULL;
+	int r = private_read(path, DISPLACED_MAX, &text, NULL);
+
+	if (r < 0)
+		return r;
+	json = json_parse(text.text, text.len);
+	if (!keepsake_of_json(json, ret)) {
+		keepsake_free(ret);
+		return -EBADMSG;
+	}
+	ret->at_ms = name_time_ms(name);
+	ret->until_ms = ret->at_ms + DISPLACED_KEEP_MS;
+	return 0;
+}
+
+int displaced_read(const struct ledger *ledger, struct keepsakes *ret, struct problems *problems)
+{
+	_cleanup_free_ char *directory = displaced_directory(ledger);
+	_cleanup_names_ struct names names = {0};
+	struct keepsakes kept = {0};
+	int r = ledger->exists ? private_list(directory, 0, ".json", &names) : 0;
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < names.n; i++) { // the time leads: they are in order
+		_cleanup_free_ char *path = path_join(directory, names.list[i]);
+		struct keepsake one = {0};
+		if (name_time_ms(names.list[i]) < 0)
+			continue;
+		r = keepsake_read(path, names.list[i], &one);
+		if (r == -ENOENT) // swept since we looked
+			continue;
+		if (r < 0) {
+			problem_add(problems, SEVERITY_WARNING, "displaced_unreadable", path, NULL,
+				    xasprintf("%s cannot be read, and not be restored", path),
+				    NULL);
+			continue;
+		}
+		one.may_come_back = receipt_never_was(ledger, displaced_id(&one.credential));
+		*array_add(&kept.list, &kept.n) = one;
+	}
+	*ret = kept;
+	return 0;
+}
+
+bool displaced_holds(const struct ledger *ledger, const char *key, struct fingerprint token)
+{
+	_cleanup_free_ char *directory = displaced_directory(ledger);
+	_cleanup_free_ char *suffix = displaced_suffix(key, token);
+	_cleanup_names_ struct names names = {0};
+
+	return ledger->exists && !fingerprint_empty(token) &&
+	       private_list(directory, 0, suffix, &names) == 0 && names.n > 0;
+}
+
+int displaced_remove(struct ledger *ledger, const char *key)
+{
+	_cleanup_free_ char *directory = displaced_directory(ledger);
+	_cleanup_free_ char *infix = xasprintf("-%s-", key);
+	_cleanup_names_ struct names names = {0};
+	int removed = 0;
+	int r = ledger->exists ? private_list(directory, 0, ".json", &names) : 0;
+
+	for (size_t i = 0; r == 0 && i < names.n; i++) {
+		_cleanup_free_ char *path = path_join(directory, names.list[i]);
+		if (name_time_ms(names.list[i]) < 0 || !strstr(names.list[i], infix))
+			continue;
+		if (unlink(path) < 0 && errno != ENOENT)
+			return -errno;
+		removed++;
+	}
+	if (r == 0 && removed)
+		r = fsync_directory(directory);
+	return r < 0 ? r : removed;
+}
+
 void displaced_sweep(struct ledger *ledger, int64_t now_ms)
 {
-	_cleanup_free_ char *directory = path_join(ledger->directory, "displaced");
+	_cleanup_free_ char *directory = displaced_directory(ledger);
 	_cleanup_names_ struct names names = {0};
 
 	private_sweep(directory);

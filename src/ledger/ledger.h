@@ -113,6 +113,8 @@ void account_key(char ret[33], const char *state_dir, const char *provider, cons
 bool record_superseded(const struct account_record *record, struct fingerprint token);
 // How far our clock was ahead of the server's at the last answer; 0: not worth naming, or nobody knows.
 int64_t record_clock_ahead(const struct account_record *record);
+// It may be the live one again: not superseded, nor diverged, and `fence` no superseded copy.
+void record_take_back(struct account_record *record, struct fingerprint token, struct fingerprint fence);
 void record_supersede(struct account_record *record, struct fingerprint token);
 // A fence that names a token this account has superseded.
 bool record_knows_fence(const struct account_record *record, struct fingerprint digest);
@@ -140,5 +142,28 @@ int account_lock_holder(const struct ledger *ledger, const char *key, struct pro
 int displaced_keep(struct ledger *ledger, const char *key, const struct credential *credential, const char *store,
 		   const char *why, int64_t now_ms);
 void displaced_sweep(struct ledger *ledger, int64_t now_ms); // 30 days
+// By what it is called: the fingerprint of its refresh token, or of an access token that stood alone.
+struct fingerprint displaced_id(const struct credential *credential);
+
+// A credential that is kept.
+struct keepsake {
+	struct credential credential;
+	char key[33]; // of its account
+	char *store;  // where it stood; NULL: it was live
+	char *why;
+	int64_t at_ms, until_ms;
+	bool may_come_back; // no receipt says that it was sent
+};
+struct keepsakes {
+	struct keepsake *list; // oldest first
+	size_t n;
+};
+// All of them. One that cannot be read is a problem (warning).
+int displaced_read(const struct ledger *ledger, struct keepsakes *ret, struct problems *problems);
+void keepsakes_free(struct keepsakes *keepsakes);
+// Is this token kept for the account?
+bool displaced_holds(const struct ledger *ledger, const char *key, struct fingerprint token);
+// All that is kept for the account. The number of them, or -errno. Durable.
+int displaced_remove(struct ledger *ledger, const char *key);
 
 #endif

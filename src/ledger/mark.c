@@ -13,6 +13,7 @@
 #include "ledger/private_file.h"
 
 #define OLD_SUFFIX	".settled"
+#define UNSENT		"unsent"
 #define MARK_KEEP_MS	(180 * DAY_S * SECOND_MS)
 #define SWEEP_MAX	4096 // names that a sweep looks at, …
 #define DIRECTORY_COSTS 8    // … each directory counting as so many
@@ -28,13 +29,15 @@ static char *mark_path(const struct ledger *ledger, struct fingerprint token)
 	return xasprintf("%s/settled/%.2s/%s", ledger->directory, token.hex, token.hex);
 }
 
-static int exists(const char *path)
+// Looked at by its size alone: nothing but `unsent` is ever written into one.
+static int look(const char *path)
 {
 	struct stat st;
 
 	if (lstat(path, &st) == 0)
-		return 1;
-	return errno == ENOENT ? 0 : -errno;
+		return S_ISREG(st.st_mode) && st.st_size == strlen(UNSENT) ? MARK_UNSENT
+									   : MARK_SPENT;
+	return errno == ENOENT ? MARK_NONE : -errno;
 }
 
 int mark_look(const struct ledger *ledger, struct fingerprint token)
@@ -42,28 +45,46 @@ int mark_look(const struct ledger *ledger, struct fingerprint token)
 	_cleanup_free_ char *path = mark_path(ledger, token);
 	_cleanup_free_ char *old =
 		xasprintf("%s/receipts/%s" OLD_SUFFIX, ledger->directory, token.hex);
-	int r = exists(path);
+	int r = look(path);
 
-	return r ? r : exists(old);
+	return r ? r : look(old);
 }
 
-static int make_mark(const char *path)
+// An `unsent` that does not come to its end is a spent one: that a login does not come back is the safe mistake.
+static int make_mark(const char *path, enum mark mark)
 {
 	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-	return fd < 0 ? -errno : 0;
+	if (fd < 0)
+		return -errno;
+	if (mark == MARK_UNSENT && write_full(fd, UNSENT, strlen(UNSENT)) == 0)
+		fsync(fd);
+	return 0;
 }
 
-static int make_mark_in(const char *directory, const char *path)
+// What was unsent when it was displaced has been brought back and sent since.
+static int make_spent(const char *path)
 {
-	int r = make_mark(path);
+	_cleanup_close_ int fd = -1;
+
+	if (look(path) != MARK_UNSENT)
+		return 0;
+	fd = open(path, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+static int make_mark_in(const char *directory, const char *path, enum mark mark)
+{
+	int r = make_mark(path, mark);
 
 	if (r == -ENOENT) { // the first one there
 		r = private_make_directory(directory);
 		if (r == 0)
-			r = make_mark(path);
+			r = make_mark(path, mark);
 	}
-	return r == -EEXIST ? 0 : r;
+	if (r == -EEXIST)
+		r = mark == MARK_SPENT ? make_spent(path) : 0;
+	return r;
 }
 
 // Whoever made the directory, or the mark, may not have come to its fsync yet.
@@ -75,12 +96,26 @@ static int sync_marks(const struct ledger *ledger, const char *directory)
 	return r < 0 ? r : fsync_directory(top);
 }
 
-int mark_publish(struct ledger *ledger, struct fingerprint token)
+int mark_publish(struct ledger *ledger, struct fingerprint token, enum mark mark)
 {
 	_cleanup_free_ char *path = mark_path(ledger, token), *directory = path_dirname(path);
-	int r = make_mark_in(directory, path);
+	int r = make_mark_in(directory, path, mark);
 
 	return r < 0 ? r : sync_marks(ledger, directory);
+}
+
+int mark_take_back(struct ledger *ledger, struct fingerprint token)
+{
+	_cleanup_free_ char *path = mark_path(ledger, token);
+	int r = mark_look(ledger, token);
+
+	if (r == MARK_SPENT)
+		return -EPERM;
+	if (r != MARK_UNSENT)
+		return r;
+	if (unlink(path) < 0 && errno != ENOENT)
+		return -errno;
+	return fsync_parent(path);
 }
 
 // ---- sweeping
@@ -94,7 +129,7 @@ static int copy_mark(const char *old, const char *directory, const char *name)
 
 	if (lstat(old, &st) < 0)
 		return -errno;
-	r = make_mark_in(directory, path);
+	r = make_mark_in(directory, path, MARK_SPENT);
 	if (r < 0)
 		return r;
 	const struct timespec times[] = {st.st_mtim, st.st_mtim};
@@ -157,7 +192,7 @@ static size_t sweep_directory(struct ledger *ledger, const char *directory, int6
 		struct stat st;
 		if (lstat(path, &st) == 0 &&
 		    now_ms - (int64_t)st.st_mtim.tv_sec * SECOND_MS > MARK_KEEP_MS &&
-		    is_noted(ledger, names.list[i]))
+		    (look(path) == MARK_UNSENT || is_noted(ledger, names.list[i])))
 			unlink(path);
 	}
 	return names.n;

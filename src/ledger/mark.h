@@ -4,16 +4,22 @@
 // the name exists says that the token is superseded or dead. One comes with every refresh and stays for 180 days, so it
 // must cost nothing: it is made by one call, exclusive and atomic, takes no block, and no look ever lists one.
 //
+// One that is not empty says `unsent`: live no more, but there never was a receipt, so a person may bring it back. It is
+// rare, and may take its block. Whatever else is read there, also after a kill in mid-write, counts as spent.
+//
 // Until version 2 of the ledger a mark was `receipts/<sha256>.settled`; those count, and are moved by marks_sweep.
 #ifndef LEDGER_MARK_H
 #define LEDGER_MARK_H
 
 #include "ledger/ledger.h"
 
-// 0 if there is none, 1 if there is one, -errno.
+enum mark { MARK_NONE, MARK_UNSENT, MARK_SPENT };
+// Or -errno.
 int mark_look(const struct ledger *ledger, struct fingerprint token);
-// Durable.
-int mark_publish(struct ledger *ledger, struct fingerprint token);
+// Durable. A mark never gets milder: what is spent stays so.
+int mark_publish(struct ledger *ledger, struct fingerprint token, enum mark mark);
+// A person brought the token back. Never one that is spent: -EPERM. Durable.
+int mark_take_back(struct ledger *ledger, struct fingerprint token);
 // Drop those that are older than 180 days. What one call looks at is bounded; what is left is another's.
 void marks_sweep(struct ledger *ledger, int64_t now_ms);
 

@@ -477,17 +477,31 @@ int receipt_settle(struct ledger *ledger, struct fingerprint token)
 	if (!is_hex(token.hex, FINGERPRINT_LENGTH))
 		return -EINVAL;
 	r = ledger_create(ledger);
-	// Only what was sent: a login that was merely displaced may come back. (What is missed here, the sweep notes.)
-	if (r == 0 && access(path, F_OK) == 0 && !receipt_is_settled(ledger, token))
+	if (r < 0)
+		return r;
+	// Without a receipt it was merely displaced, and may come back. (What is missed here, the sweep notes.)
+	bool sent = access(path, F_OK) == 0 || errno != ENOENT;
+	if (sent && mark_look(ledger, token) != MARK_SPENT)
 		spent_note(ledger, token);
-	if (r == 0)
-		r = mark_publish(ledger, token);
+	r = mark_publish(ledger, token, sent ? MARK_SPENT : MARK_UNSENT);
 	return r < 0 ? r : unlink_durably(path);
 }
 
 bool receipt_is_settled(const struct ledger *ledger, struct fingerprint token)
 {
 	return ledger->exists && !fingerprint_empty(token) && mark_look(ledger, token) > 0;
+}
+
+bool receipt_never_was(const struct ledger *ledger, struct fingerprint token)
+{
+	_cleanup_free_ char *path = receipt_path(ledger, token);
+
+	if (!ledger->exists)
+		return true;
+	if (access(path, F_OK) == 0 || errno != ENOENT)
+		return false;
+	int mark = mark_look(ledger, token);
+	return (mark == MARK_NONE || mark == MARK_UNSENT) && !spent_is_noted(ledger, token);
 }
 
 void receipts_sweep(struct ledger *ledger, int64_t now_ms)

@@ -68,6 +68,8 @@ int receipt_remove(struct ledger *ledger, struct fingerprint token);
 // The token is superseded or dead: mark it durably, then unlink the open receipt if there is one. Idempotent.
 int receipt_settle(struct ledger *ledger, struct fingerprint token);
 bool receipt_is_settled(const struct ledger *ledger, struct fingerprint token);
+// As far as the ledger knows, the token was never sent, settled or not: what a person may bring back.
+bool receipt_never_was(const struct ledger *ledger, struct fingerprint token);
 // Drop marks older than 180 days, and what kills left. What the marks said stands in `spent`, for good (spent.c).
 void receipts_sweep(struct ledger *ledger, int64_t now_ms);
 

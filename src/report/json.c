@@ -66,6 +66,18 @@ static void put_copy(cJSON *copies, const struct report *report, const struct ac
 	cJSON_AddBoolToObject(o, "planned", report_copy_planned(report, a, result, m));
 }
 
+static void put_displaced(cJSON *object, const struct result *result)
+{
+	cJSON *list = cJSON_AddArrayToObject(object, "displaced");
+
+	for (size_t i = 0; i < result->n_displaced; i++) {
+		cJSON *o = cJSON_CreateObject();
+		cJSON_AddItemToArray(list, o);
+		json_put_text(o, "generation", result->displaced[i].id);
+		put_printable(o, "store", result->displaced[i].store);
+	}
+}
+
 static void put_account(cJSON *accounts, const struct report *report, const struct account *a,
 			const struct result *result)
 {
@@ -95,6 +107,7 @@ static void put_account(cJSON *accounts, const struct report *report, const stru
 	put_time(o, "grant_expires_at", a->record.grant_expires_ms);
 	put_seconds(o, "lock_holder", holder.pid, holder.pid > 0);
 	put_error(o, result);
+	put_displaced(o, result);
 	copies = cJSON_AddArrayToObject(o, "copies");
 	for (size_t i = 0; i < a->n_members; i++)
 		put_copy(copies, report, a, result, &a->members[i]);
@@ -161,6 +174,8 @@ void report_json(const struct report *report, FILE *out)
 		if (result)
 			put_account(accounts, report, a, result);
 	}
+	if (report->kept)
+		report_kept_json(report, document);
 	put_problems(document, &report->cycle->now.problems);
 	put_summary(document, report->cycle);
 	json_put_integer(document, "exit_code", report_exit_status(report));

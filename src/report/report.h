@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "base/json.h"
 #include "keepalive/cycle.h"
 
 // Exit statuses: done, failed but tried again, usage or configuration, a person is needed, busy, work is due.
@@ -26,12 +27,16 @@ struct report {
 	bool verbose, quiet;
 	bool selected; // accounts were named: only theirs count
 	int64_t now_ms;
+	const struct keepsakes *kept; // restore: what is kept, and nothing else
 	const struct cycle *cycle;
 };
 
 int report_exit_status(const struct report *report);
 void report_text(const struct report *report, FILE *out);
 void report_json(const struct report *report, FILE *out);
+// What is kept: a line each; an array of the document.
+void report_kept_text(const struct report *report, FILE *out);
+void report_kept_json(const struct report *report, cJSON *document);
 void report_problems(const struct report *report, FILE *out);
 
 // Which copies this command has written, or would: shared by text and JSON.

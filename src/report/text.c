@@ -171,12 +171,29 @@ static int padding(const char *text, int width)
 	return width;
 }
 
+// What a person decided can be taken back.
+static void print_undo(const struct report *report, const struct result *result, FILE *out)
+{
+	for (size_t i = 0; i < result->n_displaced; i++) {
+		const struct displacement *d = &result->displaced[i];
+		_cleanup_free_ char *store = d->store ? shown_path(d->store) : NULL;
+		if (!d->chosen)
+			continue;
+		if (report->dry_run)
+			fprintf(out, "    would displace %s, %s\n", d->id,
+				store ? store : "which is live");
+		else
+			fprintf(out, "    undo: oauth-keepalive restore %s%s%s%s\n", d->id,
+				store ? " (" : "", store ? store : "", store ? ")" : "");
+	}
+}
+
 static void print_account(const struct report *report, const struct account *a,
 			  const struct result *result, FILE *out)
 {
 	_cleanup_free_ char *profile = string_printable(a->record.profile, 120);
 	_cleanup_free_ char *said = remark(report, a, result);
-	_cleanup_free_ char *who = string_printable(identity_name(&a->record.identity), 60);
+	_cleanup_free_ char *who = string_printable(identity_label(&a->record.identity), 60);
 	enum colour colour = outcome_colour(result->outcome);
 	const char *priority =
 		colour == RED ? log_journal_prefix(fileno(out), LOG_LEVEL_ERROR) : "";
@@ -188,6 +205,7 @@ static void print_account(const struct report *report, const struct account *a,
 		named ? " (" : "", named ? who : "", named ? ")" : "");
 	if (status && result->outcome != OUTCOME_SKIPPED)
 		print_details(report, a, out);
+	print_undo(report, result, out);
 	if (a->provider && a->provider->login_command) {
 		if (result->outcome == OUTCOME_NEEDS_LOGIN)
 			fprintf(out, "%s    log in with: %s\n", priority,
@@ -295,6 +313,8 @@ void report_text(const struct report *report, FILE *out)
 		if (result && account_is_shown(report, &o->accounts[i], result))
 			print_account(report, &o->accounts[i], result, out);
 	}
-	if (!report->quiet)
+	if (report->kept)
+		report_kept_text(report, out);
+	else if (!report->quiet)
 		print_summary(report, out);
 }

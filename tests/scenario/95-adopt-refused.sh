@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A person's word does not make a spent token good again: `sync --adopt` of it repairs the copy. Where only its age speaks
-# against it, the word is asked for twice.
+# A person's word does not make a spent token good again: `sync --adopt` of it is refused, and the next run repairs the
+# copy. Where only its age speaks against it, the word is asked for twice.
 . "$(dirname "$0")/lib.sh"
 
 start_oidc
@@ -15,12 +15,13 @@ cp "$(store a)" "$T/second"
 due
 keeper refresh -j
 expect_posts 2
-refused() { expect_field '[.problems[] | select(.code == "adopt_refused")] | length' "$1"; }
+refused() { expect_field '[.accounts[] | select(.error.code == "adopt_refused")] | length' "$1"; }
 
 cp "$T/second" "$(store a)"
 keeper sync --adopt a -j
-expect_status 0
-refused 0
+expect_status 3
+refused 1
+keeper sync -j
 expect_generation alice main a
 
 # Nobody knows it any more, but it is older than the one before.

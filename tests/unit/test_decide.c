@@ -15,6 +15,7 @@
 //	3+ 3-   the same refresh token with a later or earlier access token
 //	3!      settled: a mark says it was spent   3~       of unproven identity (3~~: foreign)
 //	3#      what stands beside it is no expiry
+//	3^      the ledger kept it, and no receipt was ever there
 //
 // A copy of the live token without a suffix has its expiry.
 //
@@ -33,6 +34,7 @@
 //	answered                           … the live token is of an answer of ours
 //	reusable window noclient skew      xai, but: does not rotate; 120 s window; no client id; stored 5 minutes early
 //	force offline at=10m adopt=STORE barred
+//	restore=3                          a person brings it back from displaced/ (restore=3! : it was sent)
 //
 // Decided: decision/outcome, send or resend, what changed in the record (#+1: its number), what is
 // displaced (@ where it stood), settled, dropped and closed, and the copies to be written.
@@ -66,6 +68,7 @@ struct world {
 	struct receipt receipts[RECEIPTS_MAX];
 	size_t n_receipts;
 	struct generation sibling;
+	struct keepsake kept;
 };
 
 static const char *const store_names[COPIES] = {"main", "agent", "other", "ext"};
@@ -76,7 +79,7 @@ struct token {
 	int number;
 	int64_t expires_ms;
 	const char *access; // suffix of the access token
-	bool settled, unproven, foreign, odd;
+	bool settled, unproven, foreign, odd, kept;
 };
 
 static int64_t parse_span(const char *text)
@@ -106,6 +109,8 @@ static struct token parse_token(const char *text)
 			t.access = "-EARLIER", t.expires_ms -= 30 * SECOND_MS;
 		else if (*p == '!')
 			t.settled = true;
+		else if (*p == '^')
+			t.kept = true;
 		else if (*p == '#')
 			t.odd = true, t.expires_ms = 0;
 		else if (*p == '~')
@@ -273,6 +278,7 @@ static void give_copy(struct world *w, size_t at, const char *text)
 	w->bare[at] = text[strspn(text, "0123456789!~")] == '\0';
 	c->identity = t.unproven ? (struct identity){0} : alice();
 	m->settled = t.settled;
+	m->kept = t.kept;
 	m->fixed = t.unproven;
 	if (t.unproven)
 		m->state = t.foreign ? COPY_FOREIGN : COPY_UNPROVEN;
@@ -364,6 +370,20 @@ static bool give_flag(struct world *w, const char *word)
 	return true;
 }
 
+static void give_restored(struct world *w, const char *text)
+{
+	struct token t = parse_token(text);
+	struct credential *c = &w->kept.credential;
+
+	set_tokens(&c->access, &c->refresh, &t);
+	c->fingerprint = fingerprint_of_number(t.number);
+	c->expires_ms = t.expires_ms;
+	w->account.restores = true;
+	w->account.restored_sent = t.settled;
+	w->policy.choice =
+		(struct choice){.kind = CHOICE_RESTORE, .kept = &w->kept, .why = "chosen"};
+}
+
 static void give_value(struct world *w, const char *name, const char *value)
 {
 	struct account_record *r = &w->account.record;
@@ -406,7 +426,10 @@ static void give_value(struct world *w, const char *name, const char *value)
 	else if (string_equal(name, "at"))
 		w->policy.at_ms = NOW + parse_span(value);
 	else if (string_equal(name, "adopt"))
-		w->policy.adopt_store = strdup(value);
+		w->policy.choice = (struct choice){
+			.kind = CHOICE_ADOPT, .store = strdup(value), .why = "chosen"};
+	else if (string_equal(name, "restore"))
+		give_restored(w, value);
 	else
 		fail_msg("%s=%s?", name, value);
 }
@@ -476,7 +499,8 @@ static void world_free(struct world *w)
 	account_free(&w->account);
 	account_record_free(&w->before);
 	generation_free(&w->sibling);
-	free((char *)w->policy.adopt_store);
+	free((char *)w->policy.choice.store);
+	credential_free(&w->kept.credential);
 	for (size_t i = 0; i < COPIES; i++) {
 		free(w->stores[i].path);
 		credential_free(&w->copies[i].credential);
@@ -556,6 +580,7 @@ static char *describe(const struct world *w)
 			i ? "," : " displaced=", number_of(a->displaced[i].credential.fingerprint),
 			a->displaced[i].store ? "@" : "",
 			a->displaced[i].store ? a->displaced[i].store : "");
+	say_added(out, " back=", a->take_back, a->n_take_back, 0);
 	say_added(out, " settle=", a->settle, a->n_settle, 0);
 	say_added(out, " drop=", a->drop, a->n_drop, 0);
 	say_added(out, " close=", a->close, a->n_close, 0);
@@ -711,6 +736,32 @@ static const char *broken_by_forgetting(const struct world *w)
 	return NULL;
 }
 
+// What a person decided is so: that login and no other, or nothing at all was done.
+static const char *broken_by_disobeying(const struct world *w)
+{
+	const struct account *a = &w->account;
+	struct fingerprint live = a->record.live.fingerprint, chosen = {0};
+
+	if (string_equal(a->code, "adopt_refused"))
+		return account_has_work(a) ? "refused, and does something" : NULL;
+	if (!a->pinned)
+		return NULL;
+	chosen = w->kept.credential.fingerprint;
+	for (size_t i = 0; w->policy.choice.kind == CHOICE_ADOPT && i < a->n_members; i++)
+		if (store_is_named(a->members[i].store, w->policy.choice.store))
+			chosen = a->members[i].copy->credential.fingerprint;
+	// An answer that had come already is what the provider made of it.
+	if (!fingerprint_equal(live, chosen) && !receipt_of(a, chosen))
+		return "another login is live than the one that was chosen";
+	for (size_t i = 0; i < a->n_members; i++) {
+		const struct member *m = &a->members[i];
+		if (!m->fixed && m->copy->kind == COPY_OAUTH && !m->settled &&
+		    !account_knows(a, m->copy->credential.fingerprint))
+			return "another copy is left as it was";
+	}
+	return NULL;
+}
+
 // What is not saved does not survive a kill.
 static const char *broken_by_not_saving(const struct world *w)
 {
@@ -721,7 +772,8 @@ static const char *broken_by_not_saving(const struct world *w)
 	say_record(out, &w->account.record, &w->before);
 	fclose(out);
 	free(text);
-	if (len && !w->account.record_changed)
+	bool refused = string_equal(w->account.code, "adopt_refused"); // learnt again another time
+	if (len && !w->account.record_changed && !refused)
 		return "the record changed and is not saved";
 	return w->account.reason || w->account.record.unreadable ? NULL : "no reason";
 }
@@ -729,7 +781,8 @@ static const char *broken_by_not_saving(const struct world *w)
 static const char *broken(const struct world *w)
 {
 	const char *(*const promises[])(const struct world *) = {
-		broken_by_sending, broken_by_writing, broken_by_forgetting, broken_by_not_saving};
+		broken_by_sending, broken_by_writing, broken_by_forgetting, broken_by_not_saving,
+		broken_by_disobeying};
 
 	for (size_t i = 0; i < ARRAY_SIZE(promises); i++) {
 		const char *what = promises[i](w);
@@ -934,7 +987,7 @@ static const struct scene unknown_tokens[] = {
 	 "refresh/planned send live=9 #+1 sup+4 anchor=? before=4 displaced=4 settle=4 write=main "
 	 "no-expiry",
 	 "superseded newer"},
-	{"live=4 main:4 ext:9~~ adopt=ext", "none/unchanged"}, // somebody else's never
+	{"live=4 main:4 ext:9~~ adopt=ext", "hold/held"}, // somebody else's never
 	{"live=4 main:4 agent:9~ adopt=other", "none/unchanged"},
 	{"live=4 main:4 adopt=main", "none/unchanged"},
 };
@@ -972,11 +1025,11 @@ static const struct scene forgotten[] = {
 	 "adopt/planned live=2 #+1 sup+4 anchor=* before=* displaced=4 settle=4 write=main"},
 	// a person's word is asked for twice
 	{"live=4 anchor=1=-9h div=2 previous=3=-1h main:4 agent:2=-2h adopt=agent",
-	 "none/unchanged"},
+	 "hold/held"},
 	{"live=4 anchor=1=-9h div=2 previous=3=-1h main:4 agent:2=-2h adopt=agent force offline",
 	 "adopt/planned live=2 #+1 sup+4 anchor=* before=* displaced=4 settle=4 write=main"},
 	{"live=4 anchor=1=-9h sup=2 main:4 agent:2=-2h adopt=agent force offline",
-	 "mirror/planned write=agent"},
+	 "hold/held"},
 	// expired or not, an older clock believes it to live
 	{"live=4 anchor=1=-9h previous=3=2h main:4 agent:2=1h updated=2h",
 	 "none/failed div+2 clock"},
@@ -1222,6 +1275,92 @@ static const struct scene dead[] = {
 	 "adopt/planned live=5 #+1 sup+2 anchor=5 before=2 displaced=2 settle=2"},
 };
 
+// A person decided. Each kind of login that may be named, beside each that another copy may hold.
+static const struct scene chosen[] = {
+	{"live=4 anchor=3 before=1 offline main:4 agent:4 other:4 adopt=agent", "none/unchanged"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:4 other:7 adopt=agent",
+	 "mirror/planned sup+7 displaced=7@other write=other"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:4 other:0 adopt=agent",
+	 "mirror/planned sup+0 displaced=0@other write=other"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:4 other:3 adopt=agent",
+	 "mirror/planned sup+3 displaced=3@other write=other"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:6 other:4 adopt=agent",
+	 "adopt/planned live=6 #+1 sup+4 anchor=6 before=3 displaced=4 settle=4 write=main,other"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:6 other:7 adopt=agent",
+	 "adopt/planned live=6 #+1 sup+4,7 anchor=6 before=3 displaced=4,7@other settle=4 "
+	 "write=main,other"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:6 other:0 adopt=agent",
+	 "adopt/planned live=6 #+1 sup+4,0 anchor=6 before=3 displaced=4,0@other settle=4 "
+	 "write=main,other"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:6 other:3 adopt=agent",
+	 "adopt/planned live=6 #+1 sup+4,3 anchor=6 before=3 displaced=4,3@other settle=4 "
+	 "write=main,other"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:2 other:4 adopt=agent",
+	 "adopt/planned live=2 #+1 sup+4 anchor=2 before=3 displaced=4 settle=4 write=main,other"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:2 other:7 adopt=agent",
+	 "adopt/planned live=2 #+1 sup+4,7 anchor=2 before=3 displaced=4,7@other settle=4 "
+	 "write=main,other"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:2 other:0 adopt=agent",
+	 "adopt/planned live=2 #+1 sup+4,0 anchor=2 before=3 displaced=4,0@other settle=4 "
+	 "write=main,other"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:2 other:3 adopt=agent",
+	 "adopt/planned live=2 #+1 sup+4,3 anchor=2 before=3 displaced=4,3@other settle=4 "
+	 "write=main,other"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:9~ other:4 adopt=agent",
+	 "adopt/planned live=9 #+1 sup+4 anchor=9 before=3 displaced=4 settle=4 write=main,other"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:9~ other:7 adopt=agent",
+	 "adopt/planned live=9 #+1 sup+4,7 anchor=9 before=3 displaced=4,7@other settle=4 "
+	 "write=main,other"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:9~ other:0 adopt=agent",
+	 "adopt/planned live=9 #+1 sup+4,0 anchor=9 before=3 displaced=4,0@other settle=4 "
+	 "write=main,other"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:9~ other:3 adopt=agent",
+	 "adopt/planned live=9 #+1 sup+4,3 anchor=9 before=3 displaced=4,3@other settle=4 "
+	 "write=main,other"},
+	{"live=4 sup=1 anchor=3 before=1 offline main:4 agent:1^ other:4 adopt=agent",
+	 "adopt/planned live=1 #+1 anchor=1 before=3 displaced=4 back=1 settle=4 write=main,other"},
+	{"live=4 sup=1 anchor=3 before=1 offline main:4 agent:1^ other:7 adopt=agent",
+	 "adopt/planned live=1 #+1 sup+7 anchor=1 before=3 displaced=4,7@other back=1 settle=4 "
+	 "write=main,other"},
+	{"live=4 sup=1 anchor=3 before=1 offline main:4 agent:1^ other:0 adopt=agent",
+	 "adopt/planned live=1 #+1 sup+0 anchor=1 before=3 displaced=4,0@other back=1 settle=4 "
+	 "write=main,other"},
+	{"live=4 sup=1 anchor=3 before=1 offline main:4 agent:1^ other:3 adopt=agent",
+	 "adopt/planned live=1 #+1 sup+3 anchor=1 before=3 displaced=4,3@other back=1 settle=4 "
+	 "write=main,other"},
+	{"live=4 sup=1 anchor=3 before=1 offline main:4 agent:1 other:4 adopt=agent", "hold/held"},
+	{"live=4 sup=1 anchor=3 before=1 offline main:4 agent:1 other:7 adopt=agent", "hold/held"},
+	{"live=4 sup=1 anchor=3 before=1 offline main:4 agent:1 other:0 adopt=agent", "hold/held"},
+	{"live=4 sup=1 anchor=3 before=1 offline main:4 agent:1 other:3 adopt=agent", "hold/held"},
+	{"live=4 anchor=3 before=1 offline main:4 ext:9~~ other:4 adopt=ext", "hold/held"},
+	{"live=4 anchor=3 before=1 offline main:4 ext:9~~ other:7 adopt=ext", "hold/held"},
+	{"live=4 anchor=3 before=1 offline main:4 ext:9~~ other:0 adopt=ext", "hold/held"},
+	{"live=4 anchor=3 before=1 offline main:4 ext:9~~ other:3 adopt=ext", "hold/held"},
+	{"live=4 anchor=3 before=1 offline dead main:4 agent:4 other:4 adopt=agent", "hold/held"},
+	{"live=4 anchor=3 before=1 offline dead main:4 agent:4 other:7 adopt=agent", "hold/held"},
+	{"live=4 anchor=3 before=1 offline dead main:4 agent:4 other:0 adopt=agent", "hold/held"},
+	{"live=4 anchor=3 before=1 offline dead main:4 agent:4 other:3 adopt=agent", "hold/held"},
+	{"live=4 sup=1 anchor=3 before=1 main:2 agent:7 restore=1",
+	 "adopt/planned live=1 #+1 sup+2,7 anchor=1 before=3 displaced=4,2@main,7@agent back=1 "
+	 "settle=4 write=main,agent"},
+	{"live=4 sup=1 main:4 restore=1!", "hold/held"},
+	{"live=4 main:blank restore=1", "hold/held"},
+	{"live=4 main:4 agent:5 restore=4", "mirror/planned sup+5 displaced=5@agent write=agent"},
+	{"live=4 main:4 restore=9",
+	 "adopt/planned live=9 #+1 sup+4 anchor=9 before=4 displaced=4 back=9 settle=4 write=main"},
+	{"live=4 main:4 agent:7 adopt=agent receipt=4:sending:held", "none/busy"},
+	{"live=4 main:pending4 agent:7 adopt=agent seen=-1m", "none/busy"},
+	{"live=4 main:4 agent:2 div=2 adopt=agent receipt=4:answered=3",
+	 "recover/planned live=2 #+1 sup+4 anchor=2 before=4 displaced=4,3 close=4 write=main"},
+	{"live=4 ended=-1h main:4 agent:4 adopt=main", "none/unchanged unended"},
+	{"live=4 ended=-1h main:blank agent:4 adopt=agent", "hold/held"},
+	{"live=4 main:4 agent:blank adopt=agent", "hold/held"},
+	{"live=4 main:4 agent:fence4 adopt=agent", "hold/held"},
+	{"live=4 main:4 agent:7 adopt=agent trouble", "hold/held"},
+	{"live=4 sup=1 main:4 agent:1^ ext:1 adopt=agent",
+	 "adopt/planned live=1 #+1 anchor=1 before=4 displaced=4 back=1 settle=4 write=main"},
+};
+
 static const struct scene other_rules[] = {
 	// another name of this login went past our live token
 	{"live=2 sibling=3 main:2 agent:2",
@@ -1269,8 +1408,8 @@ static const struct scene regressions[] = {
 	// --adopt takes unproven and diverged copies, not one that the ledger knows as spent
 	// (another profile of the
 	// store named may just wait to be repaired).
-	{"live=2 sup=1 main:2 agent:1 adopt=agent", "mirror/planned write=agent"},
-	{"live=2 main:2 agent:9! adopt=agent", "mirror/planned write=agent"},
+	{"live=2 sup=1 main:2 agent:1 adopt=agent", "hold/held"},
+	{"live=2 main:2 agent:9! adopt=agent", "hold/held"},
 	// Only a token in main that the ledger does not know ends the end.
 	{"live=2 ended=-1h sibling=3 main:2", "login/needs_login"},
 	// … and one that is no newer login is no reason to write the old one back, or to send it.
@@ -1379,6 +1518,7 @@ SCENE_TEST(unknown_outcome)
 SCENE_TEST(fences)
 SCENE_TEST(ended)
 SCENE_TEST(dead)
+SCENE_TEST(chosen)
 SCENE_TEST(other_rules)
 SCENE_TEST(regressions)
 
@@ -1897,8 +2037,8 @@ static bool chance(unsigned percent)
 
 static void random_suffix(FILE *out, bool copy)
 {
-	static const char *const suffixes[] = {"?",   "+", "-", "=10m", "=1h", "=-1h",
-					       "=7h", "!", "~", "~~",	"#"};
+	static const char *const suffixes[] = {"?", "+", "-",  "=10m", "=1h", "=-1h", "=7h",
+					       "!", "~", "~~", "#",    "^",   "!^"};
 
 	if (chance(30))
 		fprintf(out, "%s", suffixes[random_below(copy ? ARRAY_SIZE(suffixes) : 7)]);
@@ -1983,6 +2123,10 @@ static char *random_world(void)
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 		if (chance(10))
 			fprintf(out, " %s", flags[i]);
+	if (chance(20))
+		fprintf(out, " adopt=%s", store_names[random_below(COPIES)]);
+	else if (recorded && chance(10))
+		fprintf(out, " restore=%u%s", random_below(10), chance(30) ? "!" : "");
 	fclose(out);
 	return text;
 }
@@ -2015,6 +2159,9 @@ static void close_receipts(struct account *a)
 	size_t n = 0;
 
 	for (size_t i = 0; i < a->n_members; i++)
+		a->members[i].settled &= !listed(a->take_back, a->n_take_back,
+						 a->members[i].copy->credential.fingerprint);
+	for (size_t i = 0; i < a->n_members; i++)
 		a->members[i].settled |= is_marked(a, a->members[i].copy->credential.fingerprint);
 	a->live_settled |= is_marked(a, a->record.live.fingerprint);
 	for (size_t i = 0; i < a->n_receipts; i++)
@@ -2036,8 +2183,9 @@ static void world_go_on(struct world *w)
 		free(a->displaced[i].store);
 	}
 	free(TAKE_PTR(a->displaced)), free(TAKE_PTR(a->settle)), free(TAKE_PTR(a->drop)),
-		free(TAKE_PTR(a->close));
-	a->n_displaced = a->n_settle = a->n_drop = a->n_close = 0;
+		free(TAKE_PTR(a->close)), free(TAKE_PTR(a->take_back));
+	a->n_displaced = a->n_settle = a->n_drop = a->n_close = a->n_take_back = 0;
+	a->pinned = false;
 	a->recorded |= a->record_changed;
 	a->record_changed = a->send = a->resend = a->stranger_answer = a->clock_wrong = false;
 	for (size_t i = 0; i < a->n_members; i++)
@@ -2092,6 +2240,7 @@ int main(void)
 		cmocka_unit_test(test_fences),
 		cmocka_unit_test(test_ended),
 		cmocka_unit_test(test_dead),
+		cmocka_unit_test(test_chosen),
 		cmocka_unit_test(test_other_rules),
 		cmocka_unit_test(test_regressions),
 		cmocka_unit_test(test_expiry_fight),

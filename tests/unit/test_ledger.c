@@ -961,6 +961,31 @@ static void test_displaced(void **state)
 	assert_string_equal(json_text(json, "profile"), "openai-codex:default");
 	assert_string_equal(json_text(json, "client_id"), "client-1");
 
+	struct keepsakes all = {0};
+	struct problems problems = {0};
+	assert_int_equal(displaced_read(&ledger, &all, &problems), 0);
+	assert_int_equal(all.n, 2);
+	assert_string_equal(all.list[0].key, key);
+	assert_string_equal(all.list[0].store, "/store");
+	assert_string_equal(all.list[0].why, "adopted");
+	assert_int_equal(all.list[0].at_ms, NOW_MS / SECOND_MS * SECOND_MS);
+	assert_int_equal(all.list[0].until_ms - all.list[0].at_ms, 30 * day_ms);
+	assert_true(all.list[0].may_come_back);
+	assert_string_equal(displaced_id(&all.list[0].credential).hex, one.fingerprint.hex);
+	assert_string_equal(all.list[0].credential.access.text, "FAKE-ACCESS-1");
+	assert_string_equal(all.list[0].credential.identity.user_id, "user-1");
+	keepsakes_free(&all);
+	assert_true(displaced_holds(&ledger, key, one.fingerprint));
+	assert_false(displaced_holds(&ledger, "ff112233445566778899aabbccddeeff", one.fingerprint));
+	_cleanup_free_ char *damaged = xasprintf("%s/20261118T110640-%s-x.json", kept, key);
+	put_text(damaged, "{}", 2);
+	assert_int_equal(displaced_read(&ledger, &all, &problems), 0);
+	assert_int_equal(all.n, 2);
+	assert_int_equal(problems.n, 1);
+	keepsakes_free(&all);
+	problems_free(&problems);
+	assert_int_equal(unlink(damaged), 0);
+
 	_cleanup_free_ char *foreign = path_join(kept, "notes.json");
 	put_text(foreign, "x", 1);
 	displaced_sweep(&ledger, NOW_MS + 30 * day_ms - 1000);
@@ -970,6 +995,10 @@ static void test_displaced(void **state)
 	assert_int_equal(count_files(kept), 2);
 	displaced_sweep(&ledger, NOW_MS + 32 * day_ms);
 	assert_int_equal(count_files(kept), 1); // what is not ours stays
+	assert_int_equal(displaced_keep(&ledger, key, &one, NULL, "why", NOW_MS), 0);
+	assert_int_equal(displaced_remove(&ledger, "ff112233445566778899aabbccddeeff"), 0);
+	assert_int_equal(displaced_remove(&ledger, key), 1);
+	assert_int_equal(count_files(kept), 1);
 }
 
 static void test_generation(void **state)

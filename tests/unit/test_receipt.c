@@ -21,6 +21,7 @@
 #include "courier/answer.h"
 #include "courier/message.h"
 #include "ledger/ledger.h"
+#include "ledger/mark.h"
 
 #define KEY_A "00112233445566778899aabbccddeeff"
 #define KEY_B "ffeeddccbbaa99887766554433221100"
@@ -720,10 +721,9 @@ static void test_mark_is_durable(void **state)
 	syncs = fail_sync = names_synced = 0;
 	assert_int_equal(receipt_settle(&ledger, token_of("FAKE-REFRESH-2")), 0);
 	needed = syncs;
-	assert_in_range(
-		needed, 4,
-		4); // its directory's name, the mark, the directory again, the receipt's name
-	for (int n = 1; n <= needed - 1; n++) {
+	// its directory's name, that it is unsent, the mark, the directory again, the receipt's name
+	assert_in_range(needed, 5, 5);
+	for (int n = 1; n <= needed - 2; n++) {
 		syncs = 0, fail_sync = 2; // a new directory; note and mark; mark and directory
 		assert_int_equal(receipt_settle(&ledger, token), -EIO);
 		assert_true(is_there(token, ""));
@@ -733,6 +733,47 @@ static void test_mark_is_durable(void **state)
 	assert_int_equal(names_synced, 3);
 	assert_false(is_there(token, ""));
 	name_looked_for = NULL;
+}
+
+// What was displaced without a receipt may come back, until it is sent. What was sent never may.
+static void test_unsent(void **state)
+{
+	struct fingerprint unsent = token_of("FAKE-REFRESH-1"), sent = token_of("FAKE-REFRESH-2");
+	_cleanup_free_ char *mark = mark_of(unsent);
+	int fd = -1;
+
+	(void)state;
+	assert_true(receipt_never_was(&ledger, unsent));
+	assert_int_equal(mark_take_back(&ledger, unsent), 0); // there is none
+	assert_int_equal(receipt_settle(&ledger, unsent), 0);
+	assert_int_equal(mark_look(&ledger, unsent), MARK_UNSENT);
+	assert_true(receipt_is_settled(&ledger, unsent));
+	assert_true(receipt_never_was(&ledger, unsent));
+	assert_int_equal(receipt_claim(&ledger, unsent, both_keys, 1, courier, &fd), -EEXIST);
+	assert_int_equal(mark_take_back(&ledger, unsent), 0);
+	assert_false(receipt_is_settled(&ledger, unsent));
+
+	// killed before it could say what it is: spent, to be safe
+	assert_int_equal(receipt_settle(&ledger, unsent), 0);
+	assert_int_equal(truncate(mark, 3), 0);
+	assert_int_equal(mark_look(&ledger, unsent), MARK_SPENT);
+	assert_int_equal(mark_take_back(&ledger, unsent), -EPERM);
+	assert_int_equal(unlink(mark), 0);
+
+	// settled as unsent under one name, and sent all the same: it gets no milder
+	assert_int_equal(mark_publish(&ledger, unsent, MARK_UNSENT), 0);
+	assert_int_equal(mark_publish(&ledger, unsent, MARK_SPENT), 0);
+	assert_int_equal(mark_publish(&ledger, unsent, MARK_UNSENT), 0);
+	assert_int_equal(mark_look(&ledger, unsent), MARK_SPENT);
+
+	assert_int_equal(receipt_claim(&ledger, sent, both_keys, 1, courier, &fd), 0);
+	close(fd);
+	assert_false(receipt_never_was(&ledger, sent)); // under way
+	assert_int_equal(receipt_settle(&ledger, sent), 0);
+	assert_int_equal(mark_look(&ledger, sent), MARK_SPENT);
+	_cleanup_free_ char *spent = mark_of(sent);
+	assert_int_equal(unlink(spent), 0); // swept
+	assert_false(receipt_never_was(&ledger, sent));
 }
 
 static bool no_links; // as on vfat
@@ -794,6 +835,8 @@ static void test_sweep(void **state)
 	touch("somebody-elses.tmp");
 	touch("README");
 	assert_int_equal(receipt_claim(&ledger, open_one, both_keys, 1, courier, &fd), 0);
+	close(fd);
+	assert_int_equal(receipt_claim(&ledger, settled, both_keys, 1, courier, &fd), 0);
 	close(fd);
 	assert_int_equal(receipt_settle(&ledger, settled), 0);
 
@@ -916,6 +959,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_held_by_whoever_lives, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_claim_is_durable, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mark_is_durable, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unsent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_without_links, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sweep, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_old_marks, setup, teardown),
