@@ -26,6 +26,9 @@ static const struct command commands[] = {
 	 OPTION_WAIT | OPTION_DRY_RUN | OPTION_ADOPT | OPTION_FORCE, command_sync},
 	{"restore", "list the logins that were displaced; with an ID, bring that one back",
 	 OPTION_WAIT | OPTION_DRY_RUN, command_restore},
+	{"forget", "drop what the ledger holds of an account that no store shows any more",
+	 OPTION_FORCE, command_forget},
+	{"own", "take over a ledger that came from another machine", 0, command_own},
 };
 
 enum {
@@ -90,7 +93,8 @@ static int show_help(void)
 	       "  status:  --watch\n"
 	       "  sync:    --adopt STORE (the login there is the right one), --force (although it\n"
 	       "           looks like a mistake), --wait, --dry-run\n"
-	       "  restore: [ID] (as the list shows it), --wait, --dry-run\n\n"
+	       "  restore: [ID] (as the list shows it), --wait, --dry-run\n"
+	       "  forget:  --force (although a store shows it)\n\n"
 	       "ACCOUNT is a profile id, provider/profile-id, or a shell pattern; an e-mail\n"
 	       "address; the name of an agent or a provider; none is all.\n"
 	       "Exit status: 0 done, 1 failed but will be tried again, 2 usage or configuration,\n"

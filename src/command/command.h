@@ -41,6 +41,8 @@ int command_preview(const struct invocation *invocation);
 int command_status(const struct invocation *invocation);
 int command_sync(const struct invocation *invocation);
 int command_restore(const struct invocation *invocation);
+int command_forget(const struct invocation *invocation);
+int command_own(const struct invocation *invocation);
 
 // What every verb opens first.
 struct session {
@@ -55,6 +57,7 @@ struct session {
 	char *why;
 	struct keepsakes kept; // restore: what may be brought back
 	bool lists_kept;       // … and only that is reported
+	bool no_accounts;      // the verb is about none
 };
 // 0, or the exit status after the error was said.
 int session_open(const struct invocation *invocation, struct session *ret);

@@ -136,6 +136,7 @@ int session_finish(const struct invocation *invocation, const struct session *se
 		.quiet = invocation->quiet,
 		.selected = session->selection.n > 0,
 		.kept = session->lists_kept ? &session->kept : NULL,
+		.no_accounts = session->no_accounts,
 		.now_ms = clock_wall_ms(),
 		.cycle = cycle,
 	};

@@ -85,6 +85,9 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 	      const struct selection *selection, int64_t wait_s, struct cycle *ret);
 // Once it is reported what was done: die of the signal that came meanwhile, if one did.
 void cycle_let_signals_go(struct cycle *cycle);
+// Drop what the ledger holds of the accounts selected, but for marks. One that a store shows is refused, without --force.
+int cycle_forget(const struct config *config, const struct policy *policy, struct ledger *ledger,
+		 const struct selection *selection, struct cycle *ret);
 void cycle_free(struct cycle *cycle);
 const struct result *cycle_result(const struct cycle *cycle, const char *key);
 

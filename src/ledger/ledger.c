@@ -126,8 +126,8 @@ static int check_ledger_json(struct ledger *ledger, const cJSON *json, char **re
 			ledger->directory);
 		_cleanup_free_ char *word = shell_quoted(ledger->directory);
 		*ret_fix = xasprintf(
-			"only if no other machine uses these logins any more, move %s away: "
-			"tokens are then adopted from the stores",
+			"only if no other machine uses these logins any more: oauth-keepalive "
+			"--ledger-dir %s own",
 			word);
 		return -EUCLEAN;
 	}
@@ -265,28 +265,60 @@ static int make_subdirectories(const struct ledger *ledger)
 	return r;
 }
 
+static int read_again(const char *directory, cJSON **ret)
+{
+	_cleanup_free_ char *path = path_join(directory, LEDGER_FILE);
+	_cleanup_secret_ struct secret text = {0};
+	int r = private_read(path, LEDGER_FILE_MAX, &text, NULL);
+
+	if (r < 0)
+		return r;
+	*ret = json_parse(text.text, text.len);
+	return *ret ? 0 : -EBADMSG;
+}
+
+static int replace_ledger_json(const char *directory, const cJSON *json)
+{
+	_cleanup_free_ char *path = path_join(directory, LEDGER_FILE);
+	_cleanup_secret_ struct secret text = json_print(json, true);
+
+	atomic_sweep(path);
+	return atomic_replace(path, text.text, text.len, 0600);
+}
+
 // An older version of the program must not work on what it would not understand: it would miss marks.
 static int bring_up_to_date(struct ledger *ledger)
 {
-	_cleanup_free_ char *path = path_join(ledger->directory, LEDGER_FILE);
-	_cleanup_secret_ struct secret text = {0}, now = {0};
 	_cleanup_json_ cJSON *json = NULL;
 	int r = make_subdirectories(ledger);
 
 	if (r == 0)
-		r = private_read(path, LEDGER_FILE_MAX, &text, NULL);
+		r = read_again(ledger->directory, &json);
 	if (r < 0)
 		return r;
-	json = json_parse(text.text, text.len);
-	if (!json)
-		return -EBADMSG;
 	json_put_integer(json, "version", LEDGER_VERSION);
-	now = json_print(json, true);
-	atomic_sweep(path);
-	r = atomic_replace(path, now.text, now.len, 0600);
+	r = replace_ledger_json(ledger->directory, json);
 	if (r == 0)
 		ledger->version = LEDGER_VERSION;
 	return r;
+}
+
+int ledger_take_over(const char *directory, char **ret_message, char **ret_fix)
+{
+	_cleanup_(ledger_free) struct ledger ledger = {0};
+	_cleanup_json_ cJSON *json = NULL;
+	int r = ledger_open(directory, &ledger, ret_message, ret_fix);
+
+	if (r == 0)
+		return ledger.exists ? -EALREADY : -ENOENT;
+	if (r != -EUCLEAN)
+		return r;
+	r = read_again(directory, &json);
+	if (r < 0)
+		return r;
+	cJSON_DeleteItemFromObjectCaseSensitive(json, "machine");
+	json_put_text(json, "machine", machine_digest().hex);
+	return replace_ledger_json(directory, json);
 }
 
 int ledger_create(struct ledger *ledger)
@@ -412,6 +444,24 @@ int ledger_check_owner(const struct ledger *ledger, const char *state_dir, char 
 	if ((ledger->exists && owner_is(line, ledger->uuid)) || made_meanwhile(ledger, line))
 		return 0;
 	return foreign_owner(path, line, ret_message, ret_fix);
+}
+
+int ledger_move_owner(const char *directory, const char *state_dir)
+{
+	_cleanup_(ledger_free) struct ledger ledger = {0};
+	_cleanup_free_ char *message = NULL, *fix = NULL, *line = NULL, *now = NULL;
+	_cleanup_free_ char *path = xasprintf("%s/locks/" OWNER_FILE, state_dir);
+	_cleanup_free_ char *real = realpath(directory, NULL);
+	int r = ledger_open(directory, &ledger, &message, &fix);
+
+	if (r == 0)
+		r = ledger_check_owner(&ledger, state_dir, &message, &fix);
+	if (r == 0)
+		r = read_owner(path, &line);
+	if (r < 0 || !real)
+		return r;
+	now = xasprintf("%s %s\n", ledger.uuid, real);
+	return atomic_replace(path, now, strlen(now), 0600);
 }
 
 int ledger_claim_owner(const struct ledger *ledger, const char *state_dir)

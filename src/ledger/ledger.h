@@ -41,6 +41,12 @@ int ledger_default_directory(char **ret);
 int ledger_check_owner(const struct ledger *ledger, const char *state_dir, char **ret_message, char **ret_fix);
 int ledger_claim_owner(const struct ledger *ledger, const char *state_dir);
 
+// A ledger that came from another machine is this one's from now on. -EALREADY if it is, -ENOENT if there is none, else
+// as ledger_open.
+int ledger_take_over(const char *directory, char **ret_message, char **ret_fix);
+// Where the owner file names this ledger, but by the place it had elsewhere.
+int ledger_move_owner(const char *directory, const char *state_dir);
+
 // A pair of tokens, and where it came from.
 struct generation {
 	struct secret access, refresh, id_token;

@@ -27,6 +27,7 @@ struct report {
 	bool verbose, quiet;
 	bool selected; // accounts were named: only theirs count
 	int64_t now_ms;
+	bool no_accounts; // the command is about none
 	const struct keepsakes *kept; // restore: what is kept, and nothing else
 	const struct cycle *cycle;
 };

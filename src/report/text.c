@@ -315,6 +315,6 @@ void report_text(const struct report *report, FILE *out)
 	}
 	if (report->kept)
 		report_kept_text(report, out);
-	else if (!report->quiet)
+	else if (!report->quiet && !report->no_accounts)
 		print_summary(report, out);
 }

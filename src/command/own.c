@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+//
+// own: this machine takes over a ledger that came from another one.
+#include <errno.h>
+
+#include "base/log.h"
+#include "command/command.h"
+
+static int take_over(struct session *session, struct problems *problems)
+{
+	_cleanup_free_ char *message = NULL, *fix = NULL, *shown = NULL;
+	const char *directory = session->ledger.directory;
+	struct stores stores = {0};
+	struct problems unsaid = {0};
+	int r = ledger_take_over(directory, &message, &fix);
+
+	shown = string_printable(directory, 300);
+	if (r == -EALREADY || r == -ENOENT) {
+		log_error("%s: %s", shown,
+			  r == -ENOENT ? "there is no ledger to take over"
+				       : "it is this machine's already");
+		return STATUS_USAGE;
+	}
+	if (r < 0) {
+		log_error("%s", message ? message : strerror(-r));
+		if (fix)
+			log_error("    fix: %s", fix);
+		return STATUS_PERSON;
+	}
+	if (discover_stores(&session->config, &stores, &unsaid) == 0 && stores.state_dir)
+		ledger_move_owner(directory, stores.state_dir);
+	stores_free(&stores);
+	problems_free(&unsaid);
+	problem_add(problems, SEVERITY_INFO, "ledger_owned", directory, NULL,
+		    xasprintf("%s belongs to this machine now. Where these logins are still kept "
+			      "alive on the other one, both would spend the same tokens: stop it "
+			      "there",
+			      directory),
+		    NULL);
+	return 0;
+}
+
+int command_own(const struct invocation *invocation)
+{
+	_cleanup_session_ struct session session = {0};
+	struct cycle nothing = {0};
+	int status;
+
+	if (invocation->n_accounts) {
+		log_error("own takes no ACCOUNT: a ledger is taken over as a whole");
+		return STATUS_USAGE;
+	}
+	status = session_open(invocation, &session);
+	if (status == 0)
+		status = take_over(&session, &nothing.now.problems);
+	if (status == 0) {
+		session.no_accounts = true;
+		status = session_finish(invocation, &session, &nothing, 0, false);
+	}
+	cycle_free(&nothing);
+	return status;
+}
