@@ -14,7 +14,7 @@
 #define LEFT_ALONE_S HOUR_S
 #define STORE_PART   16 // of a claim: which store; the rest: what stood there
 
-// What cannot be true, and is known better by the token itself, is not handed on.
+// What cannot be true is known better by the token itself, or by nobody: then it is not handed on.
 void correct_live_expiry(struct account *a, const struct policy *policy)
 {
 	struct generation *live = &a->record.live;
@@ -30,7 +30,7 @@ bool expiry_is_live(const struct account *a, const struct copy *copy, const stru
 {
 	int64_t live_ms = a->record.live.expires_ms;
 
-	return !live_ms ||
+	return !live_ms || !expiry_is_plausible(a, live_ms, policy) ||
 	       (!copy->expires_odd && store_expires_agree(a->provider, copy->credential.expires_ms,
 							  live_ms, policy->now_ms));
 }

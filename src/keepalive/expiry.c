@@ -31,7 +31,7 @@ static bool lives_longer(const struct account *a, int64_t lifetime_s, int64_t ex
 	       expires_ms - policy->now_ms > (lifetime_s + IMPLAUSIBLE_S) * SECOND_MS;
 }
 
-static bool plausible(const struct account *a, int64_t expires_ms, const struct policy *policy)
+bool expiry_is_plausible(const struct account *a, int64_t expires_ms, const struct policy *policy)
 {
 	return !lives_longer(a, a->lifetime_s, expires_ms, policy);
 }
@@ -135,10 +135,11 @@ void reckon_expiry(struct account *a, const struct config *config, const struct 
 	if (secret_empty(&live->access) &&
 	    !secret_empty(&live->refresh)) // there is nothing that could live
 		a->expires_ms = policy->now_ms;
-	else if (a->expires_ms && !plausible(a, a->expires_ms, policy))
-		a->expires_ms = has_jwt && jwt.expires_ms && plausible(a, jwt.expires_ms, policy)
-					? jwt.expires_ms
-					: policy->now_ms;
+	else if (a->expires_ms && !expiry_is_plausible(a, a->expires_ms, policy))
+		a->expires_ms =
+			has_jwt && jwt.expires_ms && expiry_is_plausible(a, jwt.expires_ms, policy)
+				? jwt.expires_ms
+				: policy->now_ms;
 	a->expiry_unknown = !a->expires_ms;
 	jwt_free(&jwt);
 	reckon_margin(a, config);

@@ -30,6 +30,8 @@ struct issue_time issue_of_live(const struct account *a, const struct policy *po
 // adopted (`_later`); what is provably not, not even where any login will do (`_not_later`).
 bool is_later_than_previous(const struct account *a, const struct credential *c, const struct policy *policy);
 bool is_not_later_than_previous(const struct account *a, const struct credential *c, const struct policy *policy);
+// False: it is further ahead than any token of this login lives.
+bool expiry_is_plausible(const struct account *a, int64_t expires_ms, const struct policy *policy);
 // "expires in 3h, margin 2h". Free it.
 char *expiry_describe(const struct account *a, const struct policy *policy);
 

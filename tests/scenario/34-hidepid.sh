@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Where /proc hides what may not be traced (hidepid, ProtectProc=), keeper and courier, which have tokens to hide, still
-# know each other: every run refreshes, however busy the machine is.
+# know each other: every run refreshes, however busy the machine is. Without any /proc, what is missing is said.
 . "$(dirname "$0")/lib.sh"
 
 [ "$(id -u)" = 0 ] || skip "only root can mount a /proc of its own"
@@ -13,6 +13,18 @@ hides test ! -e /proc/1 2>/dev/null || skip "no mount namespace with another /pr
 setpriv --reuid=4242 --regid=4242 --clear-groups test -x "$OAUTH_KEEPALIVE" || skip "others cannot run the program from there"
 
 start_scripted
+
+# No /proc at all: nothing is known of any process, our own included. It says so, and sends nothing.
+fake nobody left=5m
+write_store main xai:default=nobody
+UNDER=(unshare --mount --propagation private sh -c 'mount -t tmpfs none /proc && exec "$@"' sh)
+keeper refresh
+UNDER=()
+expect_status 1
+expect_match "$err" "/proc tells nothing of this process; is it mounted"
+expect_posts 0
+fresh
+
 umask 022
 chmod 755 "$T"
 LEDGER=$HOME/ledger

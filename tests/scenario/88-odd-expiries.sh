@@ -99,16 +99,24 @@ for kind in json sqlite; do
 		expect_field .summary.copies_written 0
 	done
 
-	# … but a JWT does: no request.
-	fresh
-	mint alice left=5h jwt=yes
-	write $kind "$main a" xai:default=alice
-	right=$(jq .expires "$T/logins/alice.json")
-	spoil $kind $main 'del(.expires)'
-	spoil $kind a '.expires = null'
-	keeper refresh -j
-	expect_status 0
-	expect_posts 0
-	expect_right $kind $main a
+	# … but a JWT does: no request. Neither for one that is missing, nor for one that cannot be, known before or not.
+	for change in 'del(.expires)' '.expires = 1e13' known; do
+		if [ "$change" = known ]; then
+			change_records '.live.expires_ms = 10000000000000'
+		else
+			fresh
+			mint alice left=5h jwt=yes
+			write $kind "$main a" xai:default=alice
+			right=$(jq .expires "$T/logins/alice.json")
+			spoil $kind $main "$change"
+			spoil $kind a '.expires = null'
+		fi
+		keeper refresh -j
+		expect_status 0
+		expect_posts 0
+		expect_right $kind $main a
+		expect_eq "the ledger's expiry after $change" \
+			"$(jq ".live.expires_ms - $right | fabs < 60000" "$LEDGER"/accounts/*.json)" true
+	done
 done
 expect_no_secrets

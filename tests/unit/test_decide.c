@@ -1024,12 +1024,10 @@ static const struct scene forgotten[] = {
 	{"live=4=6h anchor=1=-9h previous=3=2h main:4=6h agent:2=5h",
 	 "adopt/planned live=2 #+1 sup+4 anchor=* before=* displaced=4 settle=4 write=main"},
 	// a person's word is asked for twice
-	{"live=4 anchor=1=-9h div=2 previous=3=-1h main:4 agent:2=-2h adopt=agent",
-	 "hold/held"},
+	{"live=4 anchor=1=-9h div=2 previous=3=-1h main:4 agent:2=-2h adopt=agent", "hold/held"},
 	{"live=4 anchor=1=-9h div=2 previous=3=-1h main:4 agent:2=-2h adopt=agent force offline",
 	 "adopt/planned live=2 #+1 sup+4 anchor=* before=* displaced=4 settle=4 write=main"},
-	{"live=4 anchor=1=-9h sup=2 main:4 agent:2=-2h adopt=agent force offline",
-	 "hold/held"},
+	{"live=4 anchor=1=-9h sup=2 main:4 agent:2=-2h adopt=agent force offline", "hold/held"},
 	// expired or not, an older clock believes it to live
 	{"live=4 anchor=1=-9h previous=3=2h main:4 agent:2=1h updated=2h",
 	 "none/failed div+2 clock"},
@@ -1832,6 +1830,35 @@ static void test_expiry(void **state)
 	}
 }
 
+// An expiry of main's that cannot be is replaced by the token's own, in the ledger and wherever it stands; without such a
+// word it is due, and no other copy gets it.
+static void test_expiry_is_corrected(void **state)
+{
+	const int64_t wrong_ms = NOW + parse_span("40d"), right_ms = NOW + parse_span("5h");
+
+	(void)state;
+	for (int jwt = 0; jwt < 2; jwt++) {
+		struct world w;
+		world_build(&w, "live=1 main:1 agent:1");
+		struct account *a = &w.account;
+		struct generation *live = &a->record.live;
+		live->expires_ms = w.copies[0].credential.expires_ms = wrong_ms;
+		w.copies[1].credential.expires_ms = right_ms;
+		if (jwt)
+			make_jwt(&live->access, NOW - parse_span("1h"), right_ms);
+		for (int i = 0; i < 2; i++)
+			secret_copy(&w.copies[i].credential.access, &live->access);
+		decide(a, &w.config, &w.policy);
+		assert_int_equal(a->send, !jwt);
+		assert_int_equal(a->record_changed, jwt);
+		assert_int_equal(live->expires_ms, jwt ? right_ms : wrong_ms);
+		assert_int_equal(a->members[0].write, jwt);
+		assert_int_equal(a->decision, jwt ? DECISION_MIRROR : DECISION_REFRESH);
+		assert_false(a->members[1].write);
+		world_free(&w);
+	}
+}
+
 // JWTs say when they were issued; the expiry is then no measure (lifetimes change).
 static void test_order_by_jwt(void **state)
 {
@@ -2251,6 +2278,7 @@ int main(void)
 		cmocka_unit_test(test_many_diverged),
 		cmocka_unit_test(test_margin),
 		cmocka_unit_test(test_expiry),
+		cmocka_unit_test(test_expiry_is_corrected),
 		cmocka_unit_test(test_order_by_jwt),
 		cmocka_unit_test(test_clock_before_build),
 		cmocka_unit_test(test_recovered_record),

@@ -999,6 +999,32 @@ static void test_fence_is_swapped_by_what_it_names(void **state)
 	assert_file(stores.list->target, after);
 }
 
+// OpenClaw leaves 1 there; one without gets the expiry of what takes its place, and is due no longer.
+static void test_fence_without_expiry(void **state)
+{
+	static const char *const expiries[] = {"", "'expires':null,", "'expires':0,"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(expiries); i++) {
+		bool none = !*expiries[i];
+		_cleanup_free_ char *text = quoted(xasprintf(
+			"{'profiles':{'a:b':{'type':'oauth','provider':'xai',%s"
+			"'access':'" FENCE("access") "','refresh':'" FENCE("refresh") "'}}}",
+			expiries[i]));
+		_cleanup_free_ char *after =
+			quoted(xasprintf("{'profiles':{'a:b':{'type':'oauth','provider':'xai',%s"
+					 "'access':'NEW-A','refresh':'NEW-R'%s}}}",
+					 none ? "" : "'expires':1796160257456,",
+					 none ? ",'expires':1796160257456" : ""));
+		_cleanup_stores_ struct stores stores = store_of(text);
+		struct attempt a = {.access = "NEW-A", .refresh = "NEW-R", .expires_ms = NEW_MS};
+
+		attempt(&a, stores.list, NULL);
+		assert_int_equal(a.result, STORE_WRITTEN);
+		assert_file(stores.list->target, after);
+	}
+}
+
 // Half a fence, or half a login, hinders nobody else's change.
 static void test_each_change_for_itself(void **state)
 {
@@ -1494,6 +1520,7 @@ int main(void)
 		cmocka_unit_test(test_expires_written),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_fence_is_swapped_by_what_it_names),
+		cmocka_unit_test(test_fence_without_expiry),
 		cmocka_unit_test(test_each_change_for_itself),
 		cmocka_unit_test(test_changed_meanwhile),
 		cmocka_unit_test(test_retired_is_dead),
