@@ -23,7 +23,7 @@ static const struct command commands[] = {
 	 OPTION_AT | OPTION_CHECK | OPTION_FORCE, command_preview},
 	{"status", "show every account and its copies", OPTION_WATCH, command_status},
 	{"sync", "make every copy the live generation; never the network",
-	 OPTION_WAIT | OPTION_DRY_RUN | OPTION_ADOPT | OPTION_FORCE, command_sync},
+	 OPTION_WAIT | OPTION_DRY_RUN | OPTION_ADOPT | OPTION_FORCE | OPTION_FOLLOW, command_sync},
 	{"restore", "list the logins that were displaced; with an ID, bring that one back",
 	 OPTION_WAIT | OPTION_DRY_RUN, command_restore},
 	{"forget", "drop what the ledger holds of an account that no store shows any more",
@@ -42,6 +42,7 @@ enum {
 	LONG_CHECK,
 	LONG_WATCH,
 	LONG_ADOPT,
+	LONG_FOLLOW,
 };
 
 static const struct option options[] = {
@@ -60,6 +61,7 @@ static const struct option options[] = {
 	{"check", no_argument, NULL, LONG_CHECK},
 	{"watch", no_argument, NULL, LONG_WATCH},
 	{"adopt", required_argument, NULL, LONG_ADOPT},
+	{"follow", required_argument, NULL, LONG_FOLLOW},
 	{0},
 };
 
@@ -93,6 +95,7 @@ static int show_help(void)
 	       "  status:  --watch\n"
 	       "  sync:    --adopt STORE (the login there is the right one), --force (although it\n"
 	       "           looks like a mistake), --wait, --dry-run\n"
+	       "           --follow STORE (the copy there gives way to the live one; all)\n"
 	       "  restore: [ID] (as the list shows it), --wait, --dry-run\n"
 	       "  forget:  --force (although a store shows it)\n\n"
 	       "ACCOUNT is a profile id, provider/profile-id, or a shell pattern; an e-mail\n"
@@ -173,6 +176,8 @@ static bool take_option(struct invocation *i, int option, bool *ret_help, bool *
 			i->wait = optarg;
 		else if (option == LONG_ADOPT)
 			i->adopt = optarg;
+		else if (option == LONG_FOLLOW)
+			i->follow = optarg;
 	}
 	return true;
 }

@@ -16,6 +16,7 @@ enum {
 	OPTION_CHECK = 1 << 4,
 	OPTION_WATCH = 1 << 5,
 	OPTION_ADOPT = 1 << 6,
+	OPTION_FOLLOW = 1 << 7,
 };
 
 struct invocation;
@@ -30,7 +31,7 @@ struct invocation {
 	const struct command *command;
 	const char *config, *state_dir, *ledger_dir;
 	bool json, verbose, quiet;
-	const char *at, *wait, *adopt;
+	const char *at, *wait, *adopt, *follow;
 	unsigned given; // of OPTION_…
 	char **accounts;
 	size_t n_accounts;

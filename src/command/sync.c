@@ -4,33 +4,41 @@
 #include "base/log.h"
 #include "command/command.h"
 
-// With a name that is no store's it must not turn into a plain sync.
-static int choose_store(const struct invocation *invocation, struct session *session)
+static bool is_a_store(const struct session *session, const char *name)
 {
 	struct stores stores = {0};
 	struct problems unsaid = {0};
-	const char *name;
 	bool found = false;
 
-	session->store = realpath(invocation->adopt, NULL);
-	name = session->store ? session->store : invocation->adopt;
 	if (discover_stores(&session->config, &stores, &unsaid) == 0)
 		for (size_t i = 0; i < stores.n; i++)
 			found |= store_is_named(&stores.list[i], name);
 	stores_free(&stores);
 	problems_free(&unsaid);
-	if (!found) {
-		_cleanup_free_ char *shown = string_printable(invocation->adopt, 200);
-		log_error("--adopt %s: no store has this path or agent id (see oauth-keepalive "
-			  "status -v)",
-			  shown);
+	return found;
+}
+
+// With a name that is no store's it must not turn into a plain sync.
+static int choose_store(struct session *session, const char *option, const char *given)
+{
+	bool follow = string_equal(option, "--follow"), all = follow && string_equal(given, "all");
+	const char *name;
+
+	session->store = realpath(given, NULL);
+	name = session->store ? session->store : given;
+	if (!all && !is_a_store(session, name)) {
+		_cleanup_free_ char *shown = string_printable(given, 200);
+		log_error("%s %s: no store has this path or agent id (see oauth-keepalive status "
+			  "-v)",
+			  option, shown);
 		return STATUS_USAGE;
 	}
-	session->why = xasprintf("a person chose the login of %s", name);
+	session->why = follow ? xstrdup("a person let the copy follow the live login")
+			      : xasprintf("a person chose the login of %s", name);
 	session->policy.choice = (struct choice){
-		.kind = CHOICE_ADOPT,
+		.kind = follow ? CHOICE_FOLLOW : CHOICE_ADOPT,
 		.accounts = &session->selection,
-		.store = name,
+		.store = all ? NULL : name,
 		.why = session->why,
 	};
 	return 0;
@@ -39,10 +47,17 @@ static int choose_store(const struct invocation *invocation, struct session *ses
 int command_sync(const struct invocation *invocation)
 {
 	_cleanup_session_ struct session session = {0};
-	int status = session_open(invocation, &session);
+	int status;
 
-	if (status == 0 && invocation->given & OPTION_ADOPT)
-		status = choose_store(invocation, &session);
+	if (invocation->adopt && invocation->follow) {
+		log_error("--adopt or --follow, one of them");
+		return STATUS_USAGE;
+	}
+	status = session_open(invocation, &session);
+	if (status == 0 && invocation->adopt)
+		status = choose_store(&session, "--adopt", invocation->adopt);
+	if (status == 0 && invocation->follow)
+		status = choose_store(&session, "--follow", invocation->follow);
 	if (status)
 		return status;
 	session.policy.offline = true;

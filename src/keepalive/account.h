@@ -74,11 +74,12 @@ enum choice_kind {
 	CHOICE_NONE,
 	CHOICE_ADOPT,   // sync --adopt: the one that stands in a store
 	CHOICE_RESTORE, // restore ID: one that was displaced
+	CHOICE_FOLLOW,  // sync --follow: the one that stands in a store gives way to the live one
 };
 struct choice {
 	enum choice_kind kind;
 	const struct selection *accounts; // NULL: all
-	const char *store;                // CHOICE_ADOPT (store_is_named)
+	const char *store;                // CHOICE_ADOPT, CHOICE_FOLLOW (store_is_named); NULL: every copy
 	const struct keepsake *kept;      // CHOICE_RESTORE
 	const char *why;                  // for those that are displaced by it
 };
@@ -108,6 +109,7 @@ struct member {
 	bool kept;    // … and its token is known to have been displaced without one
 	bool fixed;   // its state is none of decide's business (foreign, unproven, static …)
 	bool adopted; // decided: its generation becomes the live one
+	bool follows; // decided: a person says that it gives way to the live one
 	bool write;   // decided: bring it to the live generation
 };
 
@@ -161,6 +163,7 @@ struct account {
 	bool record_changed;
 	char renamed_from[33]; // the record moves from this key
 	bool pinned;          // a person chose what is live
+	bool obeyed;          // … or another thing, and it is done
 	struct displaced *displaced;
 	size_t n_displaced;
 	struct fingerprint *take_back; // these tokens are live again: no mark says otherwise

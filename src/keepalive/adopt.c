@@ -33,10 +33,15 @@ bool account_others_at_work(const struct account *a)
 	return false;
 }
 
-bool member_is_fresh(const struct account *a, const struct member *m)
+bool member_is_unknown(const struct account *a, const struct member *m)
 {
 	return member_is_login(m) && !m->settled &&
 	       !account_knows(a, m->copy->credential.fingerprint);
+}
+
+bool member_is_fresh(const struct account *a, const struct member *m)
+{
+	return !m->follows && member_is_unknown(a, m);
 }
 
 static bool is_diverged(const struct account *a, const struct member *m)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What a person decided (`sync --adopt STORE`, `restore ID`): that login and no other, or a reason why not.
+// What a person decided (`sync --adopt STORE`, `restore ID`): that login and no other, or a reason why not. Or that a copy
+// follows (`sync --follow STORE`).
 //
 // It is pinned for the run: nothing newer, older or diverged is adopted over it, and what the other copies hold that
 // nobody knows is displaced. A token comes back only where something shows that it was never sent.
@@ -18,14 +19,38 @@ static struct member *named_member(const struct account *a, const struct policy 
 	return NULL;
 }
 
+// A copy that goes its own way, by a login that is not the account's.
+static bool goes_its_own_way(const struct account *a, const struct member *m)
+{
+	return m != a->main && m->copy->kind == COPY_OAUTH &&
+	       (m->state == COPY_UNPROVEN || member_is_fresh(a, m));
+}
+
+static bool any_to_follow(const struct account *a)
+{
+	for (size_t i = 0; i < a->n_members; i++)
+		if (goes_its_own_way(a, &a->members[i]))
+			return true;
+	return false;
+}
+
 bool account_is_chosen(const struct account *a, const struct policy *policy)
 {
 	const struct choice *choice = &policy->choice;
 
 	if (choice->accounts && !selection_matches(choice->accounts, a))
 		return false;
-	return choice->kind == CHOICE_ADOPT ? named_member(a, policy) != NULL
-					    : choice->kind == CHOICE_RESTORE && a->restores;
+	switch (choice->kind) {
+	case CHOICE_NONE:
+		return false;
+	case CHOICE_RESTORE:
+		return a->restores;
+	case CHOICE_ADOPT:
+		return named_member(a, policy) != NULL;
+	case CHOICE_FOLLOW:
+		return choice->store ? named_member(a, policy) != NULL : any_to_follow(a);
+	}
+	return false;
 }
 
 // ---- why not
@@ -96,16 +121,23 @@ static char *spent_token(const struct account *a, const struct member *m,
 	return NULL;
 }
 
+static const char *wrong_account(const struct account *a)
+{
+	if (a->main_trouble)
+		return a->main_trouble;
+	return account_logged_out(a)
+		       ? "it is logged out of its main store, which is where to log in"
+		       : NULL;
+}
+
 static char *why_not(const struct account *a, const struct member *m, const struct credential *c,
 		     const struct policy *policy)
 {
 	bool live = fingerprint_equal(c->fingerprint, a->record.live.fingerprint);
 	const char *no = m ? wrong_copy(a, m) : NULL;
 
-	if (!no && a->main_trouble)
-		no = a->main_trouble;
-	if (!no && account_logged_out(a))
-		no = "it is logged out of its main store, which is where to log in";
+	if (!no)
+		no = wrong_account(a);
 	if (!no && live && a->record.dead_code[0])
 		no = "its refresh token is dead";
 	if (!no && live && a->live_settled)
@@ -139,15 +171,53 @@ static void make_live(struct account *a, struct member *m, const struct credenti
 	adopt_credential(a, c, policy);
 }
 
+// ---- what stands there gives way
+
+static const char *why_not_follow(const struct account *a, const struct member *m)
+{
+	const char *no = wrong_copy(a, m);
+
+	if (no)
+		return no;
+	if (m == a->main)
+		return a->record.own_login
+			       ? "it is a login of its own, of another identity than main's"
+			       : "it is the main copy, which the others follow";
+	if (wrong_account(a))
+		return wrong_account(a);
+	if (a->record.ended_ms || a->record.dead_code[0] || a->live_settled)
+		return "the live login, which it would follow, is no good";
+	return NULL;
+}
+
+static char *follow(struct account *a, const struct policy *policy)
+{
+	for (size_t i = 0; i < a->n_members; i++) {
+		struct member *m = &a->members[i];
+		const char *store = policy->choice.store;
+		bool named = store ? store_is_named(m->store, store) : goes_its_own_way(a, m);
+		const char *no = named ? why_not_follow(a, m) : NULL;
+		if (no && store)
+			return xstrdup(no);
+		if (!named || no)
+			continue;
+		m->fixed = false;
+		m->follows = a->obeyed = true;
+	}
+	return NULL;
+}
+
 char *choose(struct account *a, const struct policy *policy)
 {
+	if (policy->choice.kind == CHOICE_FOLLOW)
+		return follow(a, policy);
 	struct member *m = policy->choice.kind == CHOICE_ADOPT ? named_member(a, policy) : NULL;
 	const struct credential *c = m ? &m->copy->credential : &policy->choice.kept->credential;
 	char *no = why_not(a, m, c, policy);
 
 	if (no)
 		return no;
-	a->pinned = true;
+	a->pinned = a->obeyed = true;
 	if (!fingerprint_equal(c->fingerprint, a->record.live.fingerprint)) {
 		make_live(a, m, c, policy);
 	} else if (a->record.ended_ms) { // a person says that it is none
@@ -159,7 +229,9 @@ char *choose(struct account *a, const struct policy *policy)
 
 void displace_others(struct account *a, const struct policy *policy)
 {
-	for (size_t i = 0; i < a->n_members; i++)
-		if (member_is_fresh(a, &a->members[i]))
-			displace_member(a, &a->members[i], policy->choice.why);
+	for (size_t i = 0; i < a->n_members; i++) {
+		struct member *m = &a->members[i];
+		if ((m->follows || a->pinned) && member_is_unknown(a, m))
+			displace_member(a, m, policy->choice.why);
+	}
 }

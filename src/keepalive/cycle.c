@@ -70,7 +70,7 @@ void result_note_displaced(struct result *result, const struct account *a)
 {
 	for (size_t i = 0; i < a->n_displaced; i++) {
 		const struct displaced *d = &a->displaced[i];
-		struct displacement note = {.chosen = a->pinned};
+		struct displacement note = {.chosen = a->obeyed};
 		memcpy(note.id, displaced_id(&d->credential).hex, FINGERPRINT_SHOWN);
 		if (is_noted(result, note.id, d->store))
 			continue;
@@ -163,14 +163,16 @@ static bool refuse_unless_chosen(struct cycle *cycle, const struct policy *polic
 	for (size_t i = 0; i < cycle->now.n_accounts; i++)
 		if (account_is_chosen(&cycle->now.accounts[i], policy))
 			return false;
-	if (choice->kind == CHOICE_ADOPT)
+	if (choice->kind == CHOICE_FOLLOW && !choice->store)
+		return false; // all follow already
+	if (choice->kind != CHOICE_RESTORE)
 		held = list_profiles(&cycle->now, choice->store);
 	for (size_t i = 0; i < cycle->n_results; i++)
 		result_conclude(&cycle->results[i], OUTCOME_HELD, "adopt_refused", 0,
 				xasprintf("%s holds no login of it; it holds: %s", choice->store,
 					  held && *held ? held : "none"));
 	problem_add(&cycle->now.problems, SEVERITY_ERROR, "adopt_refused", choice->store, NULL,
-		    choice->kind == CHOICE_ADOPT
+		    choice->kind != CHOICE_RESTORE
 			    ? xasprintf("no login of the account stands there, but: %s",
 					held && *held ? held : "none")
 			    : xstrdup("the account that this login was of is no more"),

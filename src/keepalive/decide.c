@@ -496,9 +496,8 @@ void decide(struct account *a, const struct config *config, const struct policy 
 	}
 	if (remains_ended(a))
 		return end_account(a, policy);
-	if (a->pinned) {
-		displace_others(a, policy);
-	} else {
+	displace_others(a, policy);
+	if (!a->pinned) {
 		adopt_newer_access(a, policy);
 		adopt_unknown(a, policy);
 	}

@@ -68,7 +68,8 @@ bool fence_is_repaired(const struct account *a, const struct member *m, const st
 
 // ---- adopt.c
 
-// A login with a token that nobody knows.
+// A login with a token that nobody knows; and one that may be adopted, as nobody said that it shall follow.
+bool member_is_unknown(const struct account *a, const struct member *m);
 bool member_is_fresh(const struct account *a, const struct member *m);
 bool account_logged_out(const struct account *a);
 // An exchange of another run, or an orphan's of an earlier one, is under way.
@@ -95,7 +96,8 @@ void adopt_unknown(struct account *a, const struct policy *policy);
 
 // It becomes or stays the live one, and is pinned: NULL. Or the reason why it cannot; nothing is changed then. Free it.
 char *choose(struct account *a, const struct policy *policy);
-// Once receipts have said what they know: what the other copies hold that still nobody knows gives way.
+// Once receipts have said what they know: what the other copies hold, or those that shall follow, and that still nobody
+// knows gives way.
 void displace_others(struct account *a, const struct policy *policy);
 
 // ---- recover.c

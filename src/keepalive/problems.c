@@ -161,14 +161,39 @@ static bool fence_needs_person(const struct account *a, const struct member *m)
 	       a->outcome == OUTCOME_HELD;
 }
 
-static char *adopt_command(const struct account *a, const struct member *m)
+static char *sync_command(const struct account *a, const struct member *m, const char *option)
 {
-	if (a->identity_conflict || a->shared_token) // nothing is adopted meanwhile
-		return NULL;
 	_cleanup_free_ char *store = shell_quoted(m->store->path),
 			    *profile = shell_quoted(a->record.profile);
 
-	return xasprintf("oauth-keepalive sync --adopt %s %s", store, profile);
+	return xasprintf("oauth-keepalive sync %s %s %s", option, store, profile);
+}
+
+// What displaces one copy goes before what displaces all others. To a shell the rest of the line is a comment.
+static char *decide_command(const struct account *a, const struct member *m)
+{
+	if (a->identity_conflict || a->shared_token) // nothing is adopted meanwhile
+		return NULL;
+	_cleanup_free_ char *adopt = sync_command(a, m, "--adopt");
+	if (m == a->main)
+		return TAKE_PTR(adopt);
+	_cleanup_free_ char *follow = sync_command(a, m, "--follow");
+	return xasprintf("%s # or, to take it instead: %s", follow, adopt);
+}
+
+// Logged out, and then the very login stands there again: a store was restored, or it was no logout.
+static void say_ended_again(struct observation *o, const struct account *a)
+{
+	const struct member *m = a->main;
+
+	if (!a->record.ended_ms || a->skip || !member_is_login(m) ||
+	    !fingerprint_equal(m->copy->credential.fingerprint, a->record.live.fingerprint))
+		return;
+	problem_add(&o->problems, SEVERITY_WARNING, "login_ended", m->store->path,
+		    a->record.profile,
+		    xstrdup("it was logged out there, and the same login stands there again: it is "
+			    "not used until somebody says that it was no logout"),
+		    sync_command(a, m, "--adopt"));
 }
 
 static void say_copy(struct observation *o, const struct account *a, const struct member *m)
@@ -184,7 +209,7 @@ static void say_copy(struct observation *o, const struct account *a, const struc
 		code = "copy_unproven";
 		what = "it cannot be proven that this copy belongs to the account: it is neither "
 		       "written nor sent";
-		fix = !account_logged_out(a) ? adopt_command(a, m)
+		fix = !account_logged_out(a) ? decide_command(a, m)
 		      : login		     ? xstrdup(login)
 					     : xstrdup("log in again in the main store");
 	} else if (m->state == COPY_FOREIGN) {
@@ -201,7 +226,7 @@ static void say_copy(struct observation *o, const struct account *a, const struc
 		what = "this copy's login is neither provably newer nor older than the live one: "
 		       "neither written nor sent";
 		fix = a->record.ended_ms ? xstrdup(login ? login : "log in again in the main store")
-					 : adopt_command(a, m);
+					 : decide_command(a, m);
 	} else if (m->state == COPY_STATE_UNREADABLE) {
 		code = "credential_unreadable";
 		entry = xasprintf("bad entry: %s", m->copy->reason ? m->copy->reason : "?");
@@ -224,6 +249,7 @@ void say_problems(struct observation *o, const struct policy *policy)
 		say_clock(o, a, policy);
 		say_unserved(o, a);
 		say_split(o, a);
+		say_ended_again(o, a);
 		for (size_t k = 0; k < a->n_members; k++) {
 			say_conflict(o, a, &a->members[k]);
 			say_copy(o, a, &a->members[k]);

@@ -182,10 +182,28 @@ static void print_undo(const struct report *report, const struct result *result,
 		if (report->dry_run)
 			fprintf(out, "    would displace %s, %s\n", d->id,
 				store ? store : "which is live");
+		else if (store)
+			fprintf(out,
+				"    kept: oauth-keepalive restore %s makes it the live one (%s)\n",
+				d->id, store);
 		else
-			fprintf(out, "    undo: oauth-keepalive restore %s%s%s%s\n", d->id,
-				store ? " (" : "", store ? store : "", store ? ")" : "");
+			fprintf(out, "    undo: oauth-keepalive restore %s\n", d->id);
 	}
+}
+
+// What holds it has a remedy of its own, and a new login would be held, too.
+static bool login_helps(const char *code)
+{
+	static const char *const others[] = {
+		"adopt_refused",     "barred",	       "forget_refused", "identity_conflict",
+		"ledger_unreadable", "lock_directory", "main_store",	 "other_name",
+		"shared_token",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (string_equal(code, others[i]))
+			return false;
+	return true;
 }
 
 static void print_account(const struct report *report, const struct account *a,
@@ -210,7 +228,7 @@ static void print_account(const struct report *report, const struct account *a,
 		if (result->outcome == OUTCOME_NEEDS_LOGIN)
 			fprintf(out, "%s    log in with: %s\n", priority,
 				a->provider->login_command);
-		else if (result->outcome == OUTCOME_HELD)
+		else if (result->outcome == OUTCOME_HELD && login_helps(result->error_code))
 			fprintf(out, "%s    or log in with: %s\n", priority,
 				a->provider->login_command);
 	}

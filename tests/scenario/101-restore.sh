@@ -131,6 +131,13 @@ expect_match "$out" "undo: oauth-keepalive restore $(login_token third)"
 keeper restore "$(login_token third)"
 everywhere third
 
+# One that is damaged is said, and the others are there all the same.
+echo "{" >"$(find "$LEDGER/displaced" -name '*.json' | head -1)"
+keeper restore -j
+expect_status 0
+expect_field '[.problems[].code] | unique | .[]' displaced_unreadable
+expect_field '.kept | length > 0' true
+
 # An account that has no login there: said, with what there is. And ids that are none.
 write_store c other:x='{"type": "api_key", "provider": "other", "key": "FAKE-KEY-FAKE-KEY"}'
 keeper sync --adopt c xai:default -j

@@ -121,6 +121,7 @@ expect_match "$out" "belongs to another machine"
 reset_posts
 eval "keeper $fix -j" # as it is shown
 expect_status 0
+expect_field '.problems[] | "\(.code) \(.severity)"' "ledger_owned info"
 expect_match "$out" "stop it there"
 expect_match "$STATE/locks/oauth-keepalive" " $LEDGER$"
 keeper refresh --force -j

@@ -50,17 +50,17 @@ write_store main xai:default=later
 keeper refresh
 fake between left=4h email=alice@example.com
 write_store "odd's" xai:default=between
-shows copy_diverged error 3 "^oauth-keepalive sync --adopt .*odd.*/auth-profiles\.json'? "
+shows copy_diverged error 3 "^oauth-keepalive sync --follow .*odd.*/auth-profiles\.json'? .*--adopt .*odd"
 mends copy_diverged
-expect_eq "main, after the fix" "$(store_token main)" "$(login_token between)"
+expect_eq "main, after the fix" "$(store_token main)" "$(login_token later)"
 
 # A copy that says nothing of whose it is.
 state ""
 fake nameless left=5h
 write_store b xai:default=nameless
-shows copy_unproven warning 0 '^oauth-keepalive sync --adopt .*/agents/b/agent/auth-profiles\.json'
+shows copy_unproven warning 0 '^oauth-keepalive sync --follow .*/agents/b/agent/auth-profiles\.json'
 mends copy_unproven
-expect_eq "main, after the fix" "$(store_token main)" "$(login_token nameless)"
+expect_eq "b, after the fix" "$(store_token b)" "$(store_token main)"
 
 # Somebody else's, in a store that is no agent's.
 state 'stores = ( { path = "~/elsewhere.json"; role = "external"; } );'

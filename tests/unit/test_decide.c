@@ -34,6 +34,7 @@
 //	answered                           … the live token is of an answer of ours
 //	reusable window noclient skew      xai, but: does not rotate; 120 s window; no client id; stored 5 minutes early
 //	force offline at=10m adopt=STORE barred
+//	follow=STORE|all
 //	restore=3                          a person brings it back from displaced/ (restore=3! : it was sent)
 //
 // Decided: decision/outcome, send or resend, what changed in the record (#+1: its number), what is
@@ -428,6 +429,11 @@ static void give_value(struct world *w, const char *name, const char *value)
 	else if (string_equal(name, "adopt"))
 		w->policy.choice = (struct choice){
 			.kind = CHOICE_ADOPT, .store = strdup(value), .why = "chosen"};
+	else if (string_equal(name, "follow"))
+		w->policy.choice =
+			(struct choice){.kind = CHOICE_FOLLOW,
+					.store = string_equal(value, "all") ? NULL : strdup(value),
+					.why = "chosen"};
 	else if (string_equal(name, "restore"))
 		give_restored(w, value);
 	else
@@ -1359,6 +1365,31 @@ static const struct scene chosen[] = {
 	 "adopt/planned live=1 #+1 anchor=1 before=4 displaced=4 back=1 settle=4 write=main"},
 };
 
+// What stands there gives way, and nothing else changes.
+static const struct scene followed[] = {
+	{"live=4 anchor=3 before=1 offline main:4 agent:9~ follow=agent",
+	 "mirror/planned sup+9 displaced=9@agent write=agent"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:2 follow=agent",
+	 "mirror/planned sup+2 displaced=2@agent write=agent"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:6 follow=agent",
+	 "mirror/planned sup+6 displaced=6@agent write=agent"},
+	{"live=4 anchor=3 before=1 offline sup=1 main:4 agent:1 follow=agent",
+	 "mirror/planned write=agent"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:4 follow=agent", "none/unchanged"},
+	{"live=4 anchor=3 before=1 offline main:4 ext:9~~ follow=ext", "hold/held"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:blank follow=agent", "hold/held"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:fence4 follow=agent", "hold/held"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:9~ other:2 ext:9~~ follow=all",
+	 "mirror/planned sup+9,2 displaced=9@agent,2@other write=agent,other"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:4 follow=all", "none/unchanged"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:4 follow=main", "hold/held"},
+	{"live=4 anchor=3 before=1 offline main:blank agent:9~ follow=agent", "hold/held"},
+	{"live=4 anchor=3 before=1 offline dead main:4 agent:9~ follow=agent", "hold/held"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:7 other:9~ follow=other",
+	 "adopt/planned live=7 #+1 sup+4,9 anchor=7 before=3 displaced=4,9@other settle=4 "
+	 "write=main,other"},
+};
+
 static const struct scene other_rules[] = {
 	// another name of this login went past our live token
 	{"live=2 sibling=3 main:2 agent:2",
@@ -1517,6 +1548,7 @@ SCENE_TEST(fences)
 SCENE_TEST(ended)
 SCENE_TEST(dead)
 SCENE_TEST(chosen)
+SCENE_TEST(followed)
 SCENE_TEST(other_rules)
 SCENE_TEST(regressions)
 
@@ -2152,6 +2184,8 @@ static char *random_world(void)
 			fprintf(out, " %s", flags[i]);
 	if (chance(20))
 		fprintf(out, " adopt=%s", store_names[random_below(COPIES)]);
+	else if (chance(10))
+		fprintf(out, " follow=%s", chance(30) ? "all" : store_names[random_below(COPIES)]);
 	else if (recorded && chance(10))
 		fprintf(out, " restore=%u%s", random_below(10), chance(30) ? "!" : "");
 	fclose(out);
@@ -2216,7 +2250,7 @@ static void world_go_on(struct world *w)
 	a->recorded |= a->record_changed;
 	a->record_changed = a->send = a->resend = a->stranger_answer = a->clock_wrong = false;
 	for (size_t i = 0; i < a->n_members; i++)
-		a->members[i].adopted = a->members[i].write = false;
+		a->members[i].adopted = a->members[i].write = a->members[i].follows = false;
 	account_record_copy(&w->before, &a->record);
 }
 
@@ -2268,6 +2302,7 @@ int main(void)
 		cmocka_unit_test(test_ended),
 		cmocka_unit_test(test_dead),
 		cmocka_unit_test(test_chosen),
+		cmocka_unit_test(test_followed),
 		cmocka_unit_test(test_other_rules),
 		cmocka_unit_test(test_regressions),
 		cmocka_unit_test(test_expiry_fight),
