@@ -437,6 +437,7 @@ static void sweep(struct run *run)
 		return;
 	displaced_sweep(run->ledger, run->policy.now_ms);
 	receipts_sweep(run->ledger, run->policy.now_ms);
+	forget_one_ended(run->config, &run->policy, run->ledger, &run->cycle->now);
 }
 
 static void finish(struct run *run)

@@ -120,6 +120,10 @@ int discovery_begin(struct run *run, struct grant *g, const struct provider *pro
 void exchange_events(struct run *run);
 void exchange_timeouts(struct run *run);
 
+// forget.c: the record of a login that ended long ago
+void forget_one_ended(const struct config *config, const struct policy *policy, struct ledger *ledger,
+		      const struct observation *o);
+
 // commit.c
 int grant_persist(struct run *run, struct grant *g, const struct observation *o); // all its accounts, in order
 int store_prove(struct run *run, const struct store *store);
