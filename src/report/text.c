@@ -163,6 +163,18 @@ static bool has_namesake(const struct report *report, const struct account *a)
 	return false;
 }
 
+// What tells it from the others of its name, each of which ACCOUNT takes; NULL: there is none.
+static char *told_apart(const struct report *report, const struct account *a)
+{
+	const char *agent = a->n_members == 1 ? a->members[0].store->agent : NULL;
+	_cleanup_free_ char *who = string_printable(identity_label(&a->record.identity), 60);
+	_cleanup_free_ char *where = agent ? string_printable(agent, 60) : NULL;
+
+	if (!has_namesake(report, a) || (!*who && !where))
+		return NULL;
+	return where ? xasprintf("%s%sagent %s", who, *who ? ", " : "", where) : TAKE_PTR(who);
+}
+
 // Columns, not bytes: printf's own field width counts the latter.
 static int padding(const char *text, int width)
 {
@@ -211,16 +223,15 @@ static void print_account(const struct report *report, const struct account *a,
 {
 	_cleanup_free_ char *profile = string_printable(a->record.profile, 120);
 	_cleanup_free_ char *said = remark(report, a, result);
-	_cleanup_free_ char *who = string_printable(identity_label(&a->record.identity), 60);
+	_cleanup_free_ char *who = told_apart(report, a);
 	enum colour colour = outcome_colour(result->outcome);
 	const char *priority =
 		colour == RED ? log_journal_prefix(fileno(out), LOG_LEVEL_ERROR) : "";
 	bool status = string_equal(report->command, "status");
-	bool named = *who && has_namesake(report, a);
 
 	fprintf(out, "%s%s%*s %s%-14s%s %s%s%s%s\n", priority, profile, padding(profile, 26), "",
-		paint(out, colour), verb(report, result), paint(out, PLAIN), said,
-		named ? " (" : "", named ? who : "", named ? ")" : "");
+		paint(out, colour), verb(report, result), paint(out, PLAIN), said, who ? " (" : "",
+		who ? who : "", who ? ")" : "");
 	if (status && result->outcome != OUTCOME_SKIPPED)
 		print_details(report, a, out);
 	print_undo(report, result, out);
