@@ -179,6 +179,7 @@ static void look_up_marks(struct grouping *g, struct account *a)
 struct claim {
 	const char *provider, *profile;
 	struct fingerprint token;
+	struct account *account; // who would send it; NULL: a copy
 };
 
 static bool is_claimed_by(const struct account *a, const struct claim *claim)
@@ -233,16 +234,16 @@ static struct claim *list_claims(const struct grouping *g, size_t *ret_n)
 		const struct credential *c = &g->seats[i].copy->credential;
 		if (!fingerprint_empty(c->fingerprint))
 			*array_add(&claims, ret_n) =
-				(struct claim){c->provider, c->profile, c->fingerprint};
+				(struct claim){c->provider, c->profile, c->fingerprint, NULL};
 	}
 	for (size_t i = 0; i < g->o->n_accounts; i++) {
-		const struct account *a = &g->o->accounts[i];
+		struct account *a = &g->o->accounts[i];
 		struct fingerprint token = a->record.number ? a->record.live.fingerprint
 					   : a->main	    ? first_token(a)
 							    : (struct fingerprint){0};
 		if (!fingerprint_empty(token) && !a->record.ended_ms && a->n_members)
 			*array_add(&claims, ret_n) =
-				(struct claim){a->record.provider, a->record.profile, token};
+				(struct claim){a->record.provider, a->record.profile, token, a};
 	}
 	return claims;
 }
@@ -280,6 +281,50 @@ static void judge_claims(struct grouping *g, const struct index *by_name,
 	}
 }
 
+static bool is_somebody_else(const struct account *a, const struct account *b)
+{
+	return identity_compare(&a->record.identity, &b->record.identity) == IDENTITY_DIFFERENT;
+}
+
+static void mark_conflict(struct grouping *g, struct account *a, const struct account *other)
+{
+	a->identity_conflict = true;
+	if (a->skip)
+		return;
+	_cleanup_free_ char *who = string_printable(identity_label(&other->record.identity), 64);
+	problem_add(
+		&g->o->problems, SEVERITY_ERROR, "identity_conflict", NULL, a->record.profile,
+		xasprintf("its refresh token also stands under %s, which says that it is %s: sent "
+			  "for neither",
+			  other->record.profile, who),
+		xstrdup("correct the entry that is wrong, or give each its own login"))
+		->needs_person = true;
+}
+
+// The names of one login may say less than each other, but not that they are two persons: whose the answer were could not
+// be told, so nobody sends.
+static void judge_identities(struct grouping *g, const struct claim *claims, size_t n)
+{
+	struct identity all = {0};
+	struct account *x = NULL, *y = NULL;
+
+	for (size_t i = 0; i < n && !y; i++) {
+		struct account *a = claims[i].account;
+		if (!a)
+			continue;
+		if (identity_compare(&all, &a->record.identity) == IDENTITY_DIFFERENT)
+			y = a;
+		identity_complete(&all, &a->record.identity);
+	}
+	for (size_t i = 0; i < n && y && !x; i++)
+		if (claims[i].account && is_somebody_else(claims[i].account, y))
+			x = claims[i].account;
+	for (size_t i = 0; i < n && x; i++)
+		if (claims[i].account)
+			mark_conflict(g, claims[i].account, claims[i].account == y ? x : y);
+	identity_free(&all);
+}
+
 void evidence_of_sharing(struct grouping *g)
 {
 	size_t n = 0;
@@ -298,6 +343,7 @@ void evidence_of_sharing(struct grouping *g)
 		for (end = i + 1; end < n && fingerprint_equal(claims[i].token, claims[end].token);)
 			end++;
 		judge_claims(g, &by_name, &claims[i], end - i);
+		judge_identities(g, &claims[i], end - i);
 	}
 }
 

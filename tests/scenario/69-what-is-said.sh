@@ -27,6 +27,25 @@ keeper refresh -j
 expect_status 0
 expect_posts 1
 
+# … or under two names of main, which say that they are two persons (a third one says nothing, and waits, too).
+fresh
+fake ann left=1h email=ann@example.com
+jq '.email = "bob@example.com"' "$T/logins/ann.json" >"$T/logins/bob.json"
+jq 'del(.email)' "$T/logins/ann.json" >"$T/logins/nobody.json"
+write_store "main a" xai:default=ann xai:third=nobody xai:bob=bob
+keeper refresh -j --force
+expect_status 3
+expect_posts 0
+expect_field '[.accounts[] | "\(.outcome) \(.error.code)"] | unique | join(", ")' "held identity_conflict"
+expect_field '[.problems[] | select(.code == "identity_conflict") | .profile] | sort | join(" ")' "xai:bob xai:default xai:third"
+expect_field '.problems[] | select(.profile == "xai:bob") | .message | contains("xai:default") and contains("ann@example.com")' true
+jq '.email = "Ann@example.com"' "$T/logins/ann.json" >"$T/logins/bob.json"
+write_store "main a" xai:default=ann xai:third=nobody xai:bob=bob
+answers "{\"body\": $(tokens ann2)}"
+keeper refresh -j
+expect_status 0
+expect_posts 1
+
 # A copy is behind, and its store is locked by somebody who lives: that is no mirroring.
 fresh
 fake old left=5h
