@@ -439,6 +439,24 @@ static void adopt_first(struct account *a, const struct policy *policy)
 
 // ---- all of them
 
+static void leave_alone(struct account *a, const struct policy *policy, enum decision decision,
+			enum outcome outcome, const char *code, const char *reason)
+{
+	judge_members(a, policy);
+	write_nothing(a);
+	object(a, decision, outcome, code, xstrdup(reason));
+}
+
+static void wait_for_others(struct account *a, const struct policy *policy)
+{
+	if (courier_is_stuck(a, policy))
+		leave_alone(a, policy, DECISION_HOLD, OUTCOME_HELD, "unknown_outcome",
+			    "a courier of an earlier run hangs with its refresh in flight");
+	else
+		leave_alone(a, policy, DECISION_NONE, OUTCOME_BUSY, "in_flight",
+			    "another run has its refresh in flight");
+}
+
 void decide(struct account *a, const struct config *config, const struct policy *policy)
 {
 	const struct receipt *unknown;
@@ -458,42 +476,27 @@ void decide(struct account *a, const struct config *config, const struct policy 
 		return;
 	if (!a->pinned)
 		adopt_first(a, policy);
-	if (account_others_at_work(a)) {
-		judge_members(a, policy);
-		write_nothing(a);
-		if (courier_is_stuck(a, policy))
-			return object(a, DECISION_HOLD, OUTCOME_HELD, "unknown_outcome",
-				      xstrdup("a courier of an earlier run hangs with its refresh "
-					      "in flight"));
-		return object(a, DECISION_NONE, OUTCOME_BUSY, "in_flight",
-			      xstrdup("another run has its refresh in flight"));
-	}
+	if (account_others_at_work(a))
+		return wait_for_others(a, policy);
 	fences_sight(a, policy);
 	unknown = recover_receipts(a, policy);
 	if (a->stranger_answer && a->n_members)
 		return object(a, DECISION_HOLD, OUTCOME_HELD, "identity_mismatch",
 			      xstrdup("the provider answered for another identity; the answer is "
 				      "kept in its receipt"));
-	if (a->unreadable_receipt) {
-		judge_members(a, policy);
-		write_nothing(a);
-		return object(
-			a, DECISION_HOLD, OUTCOME_HELD, "ledger_unreadable",
-			xstrdup("the receipt of its refresh token cannot be read, and may hold "
-				"an answer"));
-	}
+	if (a->unreadable_receipt)
+		return leave_alone(a, policy, DECISION_HOLD, OUTCOME_HELD, "ledger_unreadable",
+				   "the receipt of its refresh token cannot be read, and may hold "
+				   "an answer");
 	if (a->main_trouble) {
 		judge_members(a, policy);
 		if (a->record.ended_ms || a->record.dead_code[0])
 			write_nothing(a);
 		return object_to_main(a);
 	}
-	if (fences_any_young(a, policy)) {
-		judge_members(a, policy);
-		write_nothing(a);
-		return object(a, DECISION_NONE, OUTCOME_BUSY, "in_flight",
-			      xstrdup("OpenClaw has its refresh in flight"));
-	}
+	if (fences_any_young(a, policy))
+		return leave_alone(a, policy, DECISION_NONE, OUTCOME_BUSY, "in_flight",
+				   "OpenClaw has its refresh in flight");
 	if (remains_ended(a))
 		return end_account(a, policy);
 	displace_others(a, policy);
