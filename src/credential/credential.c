@@ -76,15 +76,27 @@ void identity_complete_from_tokens(struct identity *identity, const struct secre
 	jwt_free(&of_access);
 }
 
+static void compare_subjects(struct jwt *jwt)
+{
+	free(jwt->identity.user_id);
+	jwt->identity.user_id = TAKE_PTR(jwt->subject);
+}
+
 enum identity_match identity_compare_tokens(const struct secret *before, const struct secret *after)
 {
 	enum identity_match match = IDENTITY_UNKNOWN;
 	struct jwt a = {0}, b = {0};
 
 	if (jwt_read(before, &a) == 0 && jwt_read(after, &b) == 0) {
-		if (a.user_is_subject != b.user_is_subject) // not the same kind of name
-			free(TAKE_PTR(a.identity.user_id));
+		if (a.user_is_subject != b.user_is_subject) { // not the same kind of name
+			compare_subjects(&a);
+			compare_subjects(&b);
+		}
 		match = identity_compare(&a.identity, &b.identity);
+		if (match == IDENTITY_DIFFERENT) { // by more than an address?
+			free(TAKE_PTR(a.identity.email));
+			match = identity_compare(&a.identity, &b.identity);
+		}
 	}
 	jwt_free(&a);
 	jwt_free(&b);

@@ -33,7 +33,8 @@ void identity_complete(struct identity *identity, const struct identity *more);
 // … from what the tokens claim: the one reader for stores and answers. Either may be unset or opaque.
 void identity_complete_from_tokens(struct identity *identity, const struct secret *id_token,
 				   const struct secret *access);
-// Two tokens of one kind, of one login at two times: is it still the same person's? IDENTITY_UNKNOWN unless both say.
+// Two tokens of one kind, of one login at two times: is it still the same person's? IDENTITY_UNKNOWN unless both say;
+// an e-mail address says so if it is the same, and nothing if it is not.
 enum identity_match identity_compare_tokens(const struct secret *before, const struct secret *after);
 // An id as a token or an answer gives it: no control characters, no U+FFFD (it may have been two different ids), not
 // endless.
@@ -49,6 +50,7 @@ struct jwt {
 	int64_t expires_ms; // `exp`, 0 unknown
 	struct identity identity; // from `sub`, `email`, and OpenAI's claim objects (facts: providers.md 1)
 	bool user_is_subject;     // the user id is the bare `sub`: no `chatgpt_user_id` was there
+	char *subject;            // the `sub`
 };
 // -EBADMSG if the token is no JWT with a JSON object as payload; opaque tokens are the normal case.
 // Bounded: tokens over 64 KiB are no JWT to us.

@@ -19,6 +19,7 @@
 void jwt_free(struct jwt *jwt)
 {
 	identity_free(&jwt->identity);
+	free(jwt->subject);
 	*jwt = (struct jwt){0};
 }
 
@@ -99,7 +100,7 @@ static void read_identity(const cJSON *claims, struct jwt *jwt)
 	}
 	jwt->user_is_subject = !jwt->identity.user_id;
 	identity_complete(&jwt->identity, &subject);
-	identity_free(&subject);
+	jwt->subject = subject.user_id;
 	jwt->user_is_subject = jwt->user_is_subject && jwt->identity.user_id;
 }
 

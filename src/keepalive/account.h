@@ -193,6 +193,9 @@ bool store_is_named(const struct store *store, const char *name);
 void account_displace(struct account *account, const struct credential *credential, const char *store,
 		      const char *why);
 void account_displace_live(struct account *account, const char *why);
+// Whose is that login? Where it is the very one that the ledger has, what its tokens say is said of the account, too, and
+// only what the store itself says can contradict it: a provider may call one person by another `sub` from one day on.
+enum identity_match account_match(const struct account *account, const struct credential *c);
 // Does the account hold this token as live or superseded? The compare in every compare-and-swap.
 bool account_knows(const struct account *account, struct fingerprint token);
 bool account_knows_fence(const struct account *account, const struct fence *fence);

@@ -3,6 +3,32 @@
 // Which login is live: what a person or somebody else's refresh has put into a copy.
 #include "keepalive/judge.h"
 
+static bool is_live_login(const struct account *a, const struct credential *c)
+{
+	return fingerprint_equal(c->fingerprint, a->record.live.fingerprint) &&
+	       secret_equal(&c->access, &a->record.live.access) &&
+	       secret_equal(&c->id_token, &a->record.live.id_token);
+}
+
+enum identity_match account_match(const struct account *a, const struct credential *c)
+{
+	enum identity_match match = identity_compare(&a->record.identity, &c->identity);
+	struct identity store = {0}, tokens = {0};
+
+	if (match != IDENTITY_DIFFERENT || !is_live_login(a, c))
+		return match;
+	identity_copy(&store, &c->identity);
+	identity_complete_from_tokens(&tokens, &c->id_token, &c->access);
+	if (string_equal(store.user_id, tokens.user_id))
+		free(TAKE_PTR(store.user_id));
+	if (string_equal(store.email, tokens.email))
+		free(TAKE_PTR(store.email));
+	match = identity_compare(&a->record.identity, &store);
+	identity_free(&store);
+	identity_free(&tokens);
+	return match;
+}
+
 bool account_knows(const struct account *account, struct fingerprint token)
 {
 	return fingerprint_equal(token, account->record.live.fingerprint) ||

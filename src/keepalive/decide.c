@@ -58,9 +58,8 @@ static void judge_members(struct account *a, const struct policy *policy)
 			m->state = COPY_SUPERSEDED;
 		else
 			m->state = COPY_DIVERGED;
-		m->write =
-			(m->state == COPY_SUPERSEDED || fence_is_repaired(a, m, policy)) &&
-			identity_compare(&a->record.identity, &c->identity) != IDENTITY_DIFFERENT;
+		m->write = (m->state == COPY_SUPERSEDED || fence_is_repaired(a, m, policy)) &&
+			   account_match(a, c) != IDENTITY_DIFFERENT;
 	}
 }
 
@@ -276,6 +275,24 @@ static void begin_record(struct account *a, const struct config *config,
 	a->record_changed = true;
 }
 
+// Once every copy has the tokens that call the person by another name, it is the account's.
+static void take_new_name(struct account *a)
+{
+	const struct credential *c = a->main ? &a->main->copy->credential : NULL;
+
+	if (!c || !member_is_login(a->main) || !c->identity.user_id ||
+	    string_equal(c->identity.user_id, a->record.identity.user_id) ||
+	    account_match(a, c) == IDENTITY_DIFFERENT)
+		return;
+	for (size_t i = 0; i < a->n_members; i++)
+		if (!a->members[i].fixed &&
+		    !fingerprint_equal(a->members[i].copy->credential.fingerprint,
+				       a->record.live.fingerprint))
+			return;
+	free(a->record.identity.user_id);
+	a->record.identity.user_id = xstrdup(c->identity.user_id);
+}
+
 static void note_main_and_identity(struct account *a)
 {
 	struct account_record *r = &a->record;
@@ -287,6 +304,7 @@ static void note_main_and_identity(struct account *a)
 		a->record_changed = true;
 	}
 	identity_copy(&before, &r->identity);
+	take_new_name(a);
 	for (size_t i = 0; i < a->n_members; i++) {
 		const struct member *m = &a->members[i];
 		if (member_is_login(m) && account_knows(a, m->copy->credential.fingerprint) &&

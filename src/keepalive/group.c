@@ -180,7 +180,7 @@ static void place(struct grouping *g, size_t base, struct seat *seat)
 	struct account *a = &g->o->accounts[base], *own;
 	const struct credential *c = &seat->copy->credential;
 	bool agent = seat->store->role != ROLE_EXTERNAL;
-	enum identity_match match = identity_compare(&a->record.identity, &c->identity);
+	enum identity_match match = account_match(a, c);
 	bool main_token =
 		a->main && fingerprint_equal(a->main->copy->credential.fingerprint, c->fingerprint);
 	bool known = main_token || account_knows(a, c->fingerprint);
@@ -203,7 +203,7 @@ static void place(struct grouping *g, size_t base, struct seat *seat)
 	// alone our last answer to the agent could look newer than that login, and must not take its place.
 	own = agent && !known ? own_login_find(g, base + 1, seat->copy, BY_TOKEN) : NULL;
 	a = &g->o->accounts[base];
-	if (own && identity_compare(&own->record.identity, &c->identity) == IDENTITY_DIFFERENT) {
+	if (own && account_match(own, c) == IDENTITY_DIFFERENT) {
 		member_add_contradiction(own, seat);
 		return;
 	}
@@ -254,8 +254,7 @@ static void group_profile(struct grouping *g, struct seat **seats, size_t n)
 		grouping_add_member(a, main);
 		a->main = &a->members[0];
 		a->identity_conflict =
-			identity_compare(&a->record.identity, &main->copy->credential.identity) ==
-			IDENTITY_DIFFERENT;
+			account_match(a, &main->copy->credential) == IDENTITY_DIFFERENT;
 		if (!a->recorded && main->copy->kind == COPY_OAUTH)
 			identity_complete(&a->record.identity, &main->copy->credential.identity);
 	}

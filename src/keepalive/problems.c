@@ -137,8 +137,7 @@ static void say_conflict(struct observation *o, const struct account *a, const s
 	const char *login = a->provider ? a->provider->login_command : NULL, *account, *entry;
 
 	if (!a->identity_conflict || m->copy->kind != COPY_OAUTH ||
-	    identity_compare(&a->record.identity, &m->copy->credential.identity) !=
-		    IDENTITY_DIFFERENT)
+	    account_match(a, &m->copy->credential) != IDENTITY_DIFFERENT)
 		return;
 	disagreement(&a->record.identity, &m->copy->credential.identity, &account, &entry);
 	_cleanup_free_ char *x = string_printable(account, 64), *y = string_printable(entry, 64);

@@ -44,6 +44,24 @@ login xai '{"sub":"pairwise-1"}'
 answer subject '{"sub":"pairwise-1"}' '{"sub":"pairwise-2"}'
 taken subject
 
+# The next tokens call the person by other names, also when only one of the two is given again.
+login xai '{"sub":"pairwise-1"}' idToken="$(jwt '{"sub":"pairwise-2"}')"
+answers '{"tokens": {"access_token": "FAKE-ACCESS-opaque", "refresh_token": "FAKE-REFRESH-opaque"}}'
+taken opaque
+login xai '{"sub":"pairwise-1"}' access=FAKE-ACCESS idToken="$(jwt '{"sub":"pairwise-2"}')"
+answer named '{"sub":"pairwise-1"}' '{"sub":"pairwise-2"}'
+taken named
+due
+for agent in main a; do # … and the generation after that goes to all of them, too
+	jq '.profiles[].expires = (now * 1000 | floor) + 3600000' "$(store $agent)" >"$T/x" && cat "$T/x" >"$(store $agent)"
+done
+reset_posts
+answer again '{"sub":"pairwise-1","jti":"2"}'
+taken again
+login openai-codex "{\"sub\":\"auth0|1\",$(openai user-ann | cut -c2-)"
+answer plain '{"sub":"auth0|1"}'
+taken plain
+
 # An e-mail address is what people change.
 login xai '{"sub":"ann","email":"ann@old.example"}' email=ann@old.example
 answer email '{"sub":"ann","email":"ann@new.example"}' '{"sub":"ann","email":"ann@new.example"}'
@@ -51,6 +69,9 @@ taken email
 login openai-codex "$(openai user-ann)" email=ann@old.example accountId=acct
 answer email2 "$(openai user-ann)" '{"sub":"google-oauth2|1","email":"ann@new.example"}'
 taken email2
+login openai-codex "$(openai user-ann)" email=ann@old.example idToken="$(jwt '{"email":"ann@old.example"}')"
+answer email3 "$(openai user-ann)" '{"email":"ann@new.example"}'
+taken email3
 
 # A display name cut in the middle of an emoji, NUL, another NUL in a name, many levels, a long number.
 login xai '{"sub":"ann"}'
@@ -80,6 +101,16 @@ expect_status 0
 expect_eq "receipts that are open" "$(open_receipts)" 0
 expect_eq "the answer in displaced/" "$(displaced FAKE-REFRESH-stranger)" 1
 expect_eq "the new login in the agent" "$(store_token a)" "$(login_token new)"
+
+# The same person's answer for another workspace is no answer for this one, whatever else it says.
+workspace() { echo "{\"https://api.openai.com/auth\":{\"chatgpt_account_id\":\"$1\",\"chatgpt_user_id\":\"ann\"}}"; }
+login openai-codex "$(workspace one)" accountId=one email=ann@example.com idToken="$(jwt '{"sub":"ann"}')"
+answer workspace "$(workspace two)" '{"sub":"ann","email":"ann@example.com"}'
+keeper refresh -j
+expect_status 3
+expect_field '.accounts[0] | "\(.outcome) \(.error.code)"' "held identity_mismatch"
+expect_eq "what main holds" "$(store_token main "$id")" "$(login_token old)"
+expect_eq "receipts that keep the answer" "$(open_receipts)" 1
 
 # Granted, and unreadable: held as long as the access token lives, then a login; no time, option or fence sends it again.
 login xai '{"sub":"ann"}'
