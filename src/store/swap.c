@@ -172,13 +172,20 @@ static int settle(const struct swap *swap, const struct stat *was)
 	}
 }
 
+// Where files cannot be exchanged: the file system's word, that of what is behind FUSE, or of a sandbox that does not know
+// the call. What is forbidden indeed is so for a plain rename, too.
+static bool is_not_known_here(int r)
+{
+	return r == -EINVAL || r == -ENOSYS || r == -EOPNOTSUPP || r == -EPERM;
+}
+
 // Sets *ret_over unless it could not be seen how the exchange ended.
 static int exchange_and_look(const struct swap *swap, const struct stat *was, bool *ret_over)
 {
 	int r = exchange(swap);
 
 	*ret_over = true;
-	if (r == -EINVAL || r == -ENOSYS)
+	if (is_not_known_here(r))
 		r = rename_temp(swap, swap->target) < 0 ? -errno : 0;
 	else if (r == 0) {
 		r = settle(swap, was);
