@@ -26,6 +26,7 @@ struct holder {
 	int64_t since_ms;	   // 0 unknown
 };
 
+// 0: it is not there.
 static int64_t file_since_ms(const char *path)
 {
 	struct stat st;
@@ -76,7 +77,7 @@ static void find_run(const struct observation *o, const struct ledger *ledger,
 		ret->since_ms = receipt_since_ms(r);
 	}
 	if (account_lock_holder(ledger, a->record.key, &keeper, &since_ms) == 0) {
-		if (!ret->found)
+		if (since_ms > ret->since_ms) // he may just now finish what another left behind
 			ret->since_ms = since_ms;
 		if (!ret->process.pid)
 			ret->process = keeper;
@@ -92,12 +93,15 @@ static void find_lock(const struct lock_set *set, const char *what, struct holde
 		struct process_id process = {0};
 		if (lock_file_holder(set->files[i].path, &process) == -ENOENT)
 			continue;
+		int64_t since_ms = file_since_ms(set->files[i].path);
+		if (!since_ms) // given back meanwhile
+			continue;
 		*ret = (struct holder){
 			.found = true,
 			.what = what,
 			.path = xstrdup(set->files[i].path),
 			.process = process,
-			.since_ms = file_since_ms(set->files[i].path),
+			.since_ms = since_ms,
 		};
 	}
 }
@@ -131,9 +135,13 @@ static void find_fence(const struct account *a, const struct policy *policy, str
 {
 	if (ret->found || !fences_any_young(a, policy))
 		return;
-	*ret = (struct holder){.found = true, .what = "a refresh of OpenClaw's in flight"};
+	*ret = (struct holder){
+		.found = true,
+		.what = "a refresh of OpenClaw's in flight",
+		.since_ms = policy->now_ms,
+	};
 	for (size_t i = 0; i < a->record.n_sightings; i++)
-		if (!ret->since_ms || a->record.sightings[i].seen_ms < ret->since_ms)
+		if (a->record.sightings[i].seen_ms < ret->since_ms)
 			ret->since_ms = a->record.sightings[i].seen_ms;
 }
 

@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -24,6 +26,8 @@
 #define RECORD_MAX     (1u << 20)
 #define KEY_LENGTH     32
 #define CLOCK_AHEAD_MS (10 * MINUTE_S * SECOND_MS) // what is less may be a server's
+#define SIGN_MOMENTS   20			   // of these, to sign a lock
+#define SIGN_MOMENT_MS 50
 #define EXACT_MAX      (INT64_C(1) << 53)	   // what a JSON number holds exactly
 
 static const struct {
@@ -559,20 +563,38 @@ bool account_is_locked(const struct ledger *ledger, const char *key)
 	return private_open(path, O_RDONLY, &fd, NULL) == 0 && ofd_is_locked(fd);
 }
 
+// Who took a lock this moment has not signed it yet: nothing stands in it, or the one before does, who has gone.
+static void read_signature(int fd, struct lock_payload *ret)
+{
+	const struct timespec moment = {.tv_nsec = SIGN_MOMENT_MS * 1000000};
+	char text[LOCK_PAYLOAD_MAX];
+
+	for (int tries = 0; tries < SIGN_MOMENTS; tries++) {
+		ssize_t n = pread(fd, text, sizeof(text), 0);
+		*ret = (struct lock_payload){0};
+		if (n > 0)
+			lock_payload_read(text, (size_t)n, ret);
+		if (process_alive(ret->owner))
+			return;
+		nanosleep(&moment, NULL);
+	}
+}
+
 int account_lock_holder(const struct ledger *ledger, const char *key, struct process_id *ret,
 			int64_t *ret_since_ms)
 {
 	_cleanup_free_ char *path = account_path(ledger, key, ".lock");
 	_cleanup_close_ int fd = -1;
-	struct lock_payload payload = {0};
-	char text[LOCK_PAYLOAD_MAX];
+	struct lock_payload payload;
+	struct stat st;
 
 	if (!account_is_locked(ledger, key) || private_open(path, O_RDONLY, &fd, NULL) < 0)
 		return -ENOENT;
-	ssize_t n = read_full(fd, text, sizeof(text));
-	if (n > 0)
-		lock_payload_read(text, (size_t)n, &payload);
+	read_signature(fd, &payload);
+	if (!ofd_is_locked(fd) || fstat(fd, &st) < 0) // given back meanwhile
+		return -ENOENT;
 	*ret = process_alive(payload.owner) ? payload.owner : (struct process_id){0};
-	*ret_since_ms = payload.created_ms;
+	// Empty is a new one, or one that could not be signed: it was emptied when it was taken.
+	*ret_since_ms = payload.created_ms ? payload.created_ms : st.st_mtim.tv_sec * SECOND_MS;
 	return 0;
 }

@@ -42,7 +42,7 @@ while read -r whose age left shall; do
 	expect_status "$shall"
 	if [ "$shall" = 4 ]; then
 		expect_field '.accounts[0].outcome' busy
-		said_quietly 4 '^xai:default +busy +process|^xai:default +busy .*locked by'
+		said_quietly 4 '^xai:default +busy +process|^xai:default +busy +another process holds'
 	else
 		seen lock_held "$live" "$([ "$age" = 100 ] && echo " for 1m4" || echo " for 1d")"
 		expect_match "$out" "$(basename "$lock")"
@@ -147,4 +147,72 @@ answers "{\"body\": $(tokens locked3)}"
 keeper refresh -j
 expect_status 0
 expect_posts 2
+
+# A lock that was taken this moment is busy, however long ago the token expired, and whatever stands there: nothing yet,
+# what the one before has signed, or what he has left and is just being finished.
+young() { # WHAT: the account's lock, for as long as this holds it
+	"$PYTHON" - "$LEDGER" "$1" >"$T/locked" <<-'END' &
+		import fcntl, glob, os, struct, sys, time
+		ledger, what = sys.argv[1:]
+		def lock(path):
+		    f = open(path, "r+")
+		    fcntl.fcntl(f, 37, struct.pack("hhqqi", fcntl.F_WRLCK, 0, 0, 0, 0)) # F_OFD_SETLK
+		    return f
+		def sign(f, pid, at):
+		    f.seek(0)
+		    f.truncate()
+		    f.write('{"pid": %d, "createdAt": "%s", "starttime": %s}\n' % (pid, at, start))
+		    f.flush()
+		start = open("/proc/self/stat").read().rsplit(")", 1)[1].split()[19]
+		now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+		account = lock(glob.glob(ledger + "/accounts/*.lock")[0])
+		receipts = [lock(path) for path in glob.glob(ledger + "/receipts/*")]
+		if what == "nothing":
+		    account.truncate()
+		elif what == "another":
+		    sign(account, 4194305, "2026-01-01T00:00:00.000Z") # no process has this number
+		else:
+		    sign(account, os.getpid(), now)
+		print("locked", flush=True)
+		def is_looked_at():
+		    for fd in glob.glob("/proc/[0-9]*/fd/*"):
+		        if not fd.startswith("/proc/%d/" % os.getpid()):
+		            try:
+		                if os.readlink(fd) == account.name:
+		                    return True
+		            except OSError:
+		                pass
+		while what == "another" and not is_looked_at():
+		    time.sleep(0.01)
+		if what == "another":
+		    sign(account, os.getpid(), now)
+		time.sleep(300)
+	END
+	SERVERS+=($!)
+	wait_until test -s "$T/locked"
+}
+for what in nothing another receipt; do
+	one_login "$what" left=-3m
+	: >"$T/locked"
+	if [ $what = receipt ]; then
+		answers "{\"held\": true, \"body\": $(tokens "${what}2")}"
+		start_keeper refresh -j
+		wait_until one_post
+		kill -9 "${STARTED[-1]%:*}"
+		wait_keepers
+		release_answer
+		wait_until grep -qs "^answered" "$LEDGER"/receipts/*
+		stop_couriers
+		older 1000
+	else
+		answers '{"status": 503}'
+		keeper refresh
+	fi
+	write_store "main a" xai:default="$what"
+	young $what
+	keeper refresh -j --wait 0
+	expect_status 4
+	expect_field .accounts[0].outcome busy
+	kill "${SERVERS[-1]}"
+done
 expect_no_secrets
