@@ -41,7 +41,7 @@ valgrind: all $(UNIT_TESTS)
 # A library for LD_PRELOAD, for the scenarios as well.
 $(BUILD)/preload.so: tests/fuzz/preload.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) -shared -fPIC -O1 -g -Wall -Wextra $(if $(WERROR),-Werror) -o $@ $<
+	$(Q)$(CC) -shared -fPIC -O1 -g -Wl,-z,now -Wall -Wextra $(if $(WERROR),-Werror) -o $@ $<
 
 # Every allocation of a refresh fails once; -fast: twenty of each scene.
 torture-alloc torture-alloc-fast: all $(BUILD)/preload.so

@@ -5,8 +5,10 @@
 # private.
 . "$(dirname "$0")/lib.sh"
 
+# Bound at once, as what it is loaded into is: the first call of a function by a library that is not saves all vector
+# registers on the stack, in which strings were copied.
 nm -D "$OAUTH_KEEPALIVE" 2>/dev/null | grep -q __asan_init || {
-	command -v "${CC:-cc}" >/dev/null && "${CC:-cc}" -shared -fPIC -O1 -o "$T/preload.so" "$TESTS/fuzz/preload.c"
+	command -v "${CC:-cc}" >/dev/null && "${CC:-cc}" -shared -fPIC -O1 -Wl,-z,now -o "$T/preload.so" "$TESTS/fuzz/preload.c"
 }
 
 # private DIRECTORY: directories 0700, files 0600, of the ledger and of what we add to the state directory.

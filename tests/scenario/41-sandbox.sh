@@ -7,7 +7,7 @@
 COURIER=$(dirname "$OAUTH_KEEPALIVE")/oauth-keepalive-courier
 command -v "${CC:-cc}" >/dev/null || skip "no C compiler"
 nm -D "$COURIER" 2>/dev/null | grep -q __asan_init && skip "a courier with AddressSanitizer takes no other malloc"
-"${CC:-cc}" -shared -fPIC -O1 -o "$T/preload.so" "$TESTS/fuzz/preload.c" || die "tests/fuzz/preload.c does not compile"
+"${CC:-cc}" -shared -fPIC -O1 -Wl,-z,now -o "$T/preload.so" "$TESTS/fuzz/preload.c" || die "tests/fuzz/preload.c does not compile"
 
 fake alice left=30m
 write_store main xai:default=alice

@@ -6,7 +6,7 @@
 
 command -v "${CC:-cc}" >/dev/null || skip "no C compiler"
 nm -D "$OAUTH_KEEPALIVE" 2>/dev/null | grep -q __asan_init && skip "a program with AddressSanitizer takes no other malloc"
-"${CC:-cc}" -shared -fPIC -O1 -o "$T/preload.so" "$TESTS/fuzz/preload.c" || die "tests/fuzz/preload.c does not compile"
+"${CC:-cc}" -shared -fPIC -O1 -Wl,-z,now -o "$T/preload.so" "$TESTS/fuzz/preload.c" || die "tests/fuzz/preload.c does not compile"
 start_oidc
 for command in "refresh -v" "status -j" "preview -j" "refresh --force"; do
 	mint "m$ROUND" left=30m email=alice@example.com
