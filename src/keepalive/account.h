@@ -111,6 +111,7 @@ struct member {
 	bool adopted; // decided: its generation becomes the live one
 	bool follows; // decided: a person says that it gives way to the live one
 	bool write;   // decided: bring it to the live generation
+	bool expiry_left; // decided: its expiry is wrong, and not fought over (copy_expiry.c)
 };
 
 // A credential that is about to be overwritten or to stop being live, to be kept in displaced/ first.

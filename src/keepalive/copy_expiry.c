@@ -105,6 +105,7 @@ void expiries_sight(struct account *a, const struct policy *policy)
 			close_sightings(a, &now, policy);
 		} else if (!open_sighting(a, &now, policy)) {
 			m->write = false;
+			m->expiry_left = true;
 			m->state = COPY_CURRENT;
 		}
 	}

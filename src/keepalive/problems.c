@@ -226,6 +226,11 @@ static void say_copy(struct observation *o, const struct account *a, const struc
 		       "neither written nor sent";
 		fix = a->record.ended_ms ? xstrdup(login ? login : "log in again in the main store")
 					 : decide_command(a, m);
+	} else if (m->expiry_left) {
+		severity = SEVERITY_INFO;
+		code = "expiry_fight";
+		what = "its expiry is wrong again since it was put right: whoever writes it is "
+		       "left alone for an hour";
 	} else if (m->state == COPY_STATE_UNREADABLE) {
 		code = "credential_unreadable";
 		entry = xasprintf("bad entry: %s", m->copy->reason ? m->copy->reason : "?");

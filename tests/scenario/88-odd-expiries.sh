@@ -78,6 +78,8 @@ for kind in json sqlite; do
 		keeper refresh -j
 		expect_status 0
 	done
+	expect_field '[.problems[] | "\(.severity) \(.code)"] | join(", ")' "info expiry_fight"
+	expect_field ".problems[0].store == \"$([ $kind = json ] && store a || database a)\"" true
 	expect_eq "after a fight" "$(profile $kind a .expires)" -1
 	expect_posts 0
 
