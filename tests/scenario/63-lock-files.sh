@@ -190,3 +190,23 @@ if [ "$(id -u)" = 0 ] && unshare -m mount -t proc -o hidepid=invisible proc /pro
 		expect_posts "$([ "$made" = now ] && echo 0 || echo 1)"
 	done
 fi
+
+# A lock that cannot be looked at is somebody's: nothing is sent beside it.
+fresh
+fake unseen left=30m
+write_store "main a" xai:default=unseen
+answers "{\"body\": $(tokens unseen2)}"
+UNDER=(strace -f -qq -o "$T/trace" -P "$(store a).lock" -e trace=%%stat -e inject=%%stat:error=EACCES)
+if strace -qq -e trace=execve -o /dev/null true 2>/dev/null; then
+	keeper refresh -j --wait 0
+	UNDER=()
+	expect_status 4
+	expect_posts 0
+	expect_field '.accounts[0] | "\(.outcome) \(.error.code)"' "busy store_busy"
+	keeper refresh -j
+	expect_status 0
+	expect_posts 1
+else
+	UNDER=()
+	not_shown "a lock that cannot be looked at: strace may not trace here"
+fi
