@@ -28,7 +28,7 @@
 #define CLOCK_AHEAD_MS (10 * MINUTE_S * SECOND_MS) // what is less may be a server's
 #define SIGN_MOMENTS   20			   // of these, to sign a lock
 #define SIGN_MOMENT_MS 50
-#define EXACT_MAX      (INT64_C(1) << 53)	   // what a JSON number holds exactly
+#define EXACT_MAX      (INT64_C(1) << 53) // what a JSON number holds exactly
 
 static const struct {
 	const char *name;

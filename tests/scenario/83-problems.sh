@@ -186,7 +186,7 @@ if strace -qq -e inject=getpid:signal=SIGCONT:when=1 -o /dev/null true 2>/dev/nu
 		reset_posts
 		# shellcheck disable=SC2034 # keeper uses it
 		UNDER=(strace -qq -o /dev/null -P "$STATE/agents" -e trace=getdents64
-			-e inject=getdents64:error=EIO:when=$call)
+			-e "inject=getdents64:error=EIO:when=$call")
 		shows store_unreadable error 3 .
 		UNDER=()
 		expect_posts 0

@@ -19,6 +19,7 @@ checks='-*,bugprone-*,cert-*,concurrency-mt-unsafe,performance-*'
 checks+=',-bugprone-easily-swappable-parameters,-bugprone-assignment-in-if-condition' # matters of style
 checks+=',-bugprone-reserved-identifier,-cert-dcl37-c,-cert-dcl51-cpp'                # _cleanup_… is our convention
 checks+=',-bugprone-narrowing-conversions,-bugprone-implicit-widening-of-multiplication-result' # bounded constants
+checks+=',-bugprone-sizeof-expression' # arrays of pointers, whose elements are meant
 checks+=',-cert-err33-c'          # snprintf into buffers of proven size; fputs to standard error
 checks+=',-cert-err34-c'          # sscanf and atoi of digits that were counted before
 checks+=',-concurrency-mt-unsafe' # both programs have one thread of ours
