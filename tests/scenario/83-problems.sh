@@ -129,13 +129,15 @@ done
 shows login_ends_soon warning 0 '^openclaw models auth login --provider xai$'
 PROVIDERS=
 
-# Nobody says when the token ends, an answer neither.
+# Nobody says when the token ends, an answer neither: an hour is assumed. (A record of before that knows nothing.)
 PROVIDERS="{ name = \"corp\"; token_url = \"$TOKEN_URL\"; client_id = \"x\"; }"
 state ""
 write_store main corp:default='{"type":"oauth","provider":"corp","access":"FAKE-ACCESS-c","refresh":"FAKE-REFRESH-c"}'
 rm -r "$STATE/agents/a"
 answers "{\"body\": $(tokens b '{"expires_in": null}')}"
 keeper refresh
+silent expiry_unknown
+change_records '.live.expires_ms = 0'
 shows expiry_unknown warning 0 '`lifetime`.* or run `oauth-keepalive refresh --force`'
 PROVIDERS=${PROVIDERS/client_id/lifetime = \"1h\"; client_id}
 fix="oauth-keepalive refresh --force"
