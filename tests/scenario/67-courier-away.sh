@@ -46,7 +46,7 @@ write_store main disc:default=c
 answers '{"held": true}'
 start_keeper refresh -j
 wait_until one_request
-courier=$(pgrep -P "${STARTED[-1]%:*}") # no lock file names it yet
+courier=$(grep -lE "^PPid:\s+${STARTED[-1]%:*}$" /proc/[0-9]*/status 2>/dev/null | cut -d/ -f3) # no lock file names it yet
 kill -STOP "$courier"
 wait_keepers
 expect_eq status "$statuses" 1

@@ -88,7 +88,7 @@ database.commit()
 END
 refuses
 given
-sql "$(database shared)" "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql,
+sql -cmd ".dbconfig defensive off" "$(database shared)" "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql,
 	'value_json TEXT NOT NULL', 'value_json TEXT NOT NULL CHECK (newer_function(value_json))') WHERE name = 'config_machine_state'"
 refuses
 replace_table() { # COLUMNS SELECTED…

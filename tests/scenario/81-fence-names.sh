@@ -64,7 +64,7 @@ write_database b xai:default="$(fence carol pending $C2)"
 due
 for minutes in 9 1; do
 	keeper refresh --wait 0 -j
-	expect_status 4
+	expect_status $((minutes == 9 ? 4 : 1)) # for nine minutes: longer than any refresh takes
 	expect_posts 0
 	change_records ".sightings[].seen_ms -= $minutes * 60000"
 done
