@@ -27,7 +27,8 @@ courier=$(couriers)
 last=$(find "/proc/$courier/fd" -mindepth 1 -printf '%f\n' | sort -n | tail -n 1)
 prlimit --pid "$courier" --nofile=$((last + 1)):$((last + 1))
 rm "$(lock_of xai:two)"
-sleep 0.5
+refused() { grep -qs '"error_code":[[:space:]]*"request"' "$LEDGER"/accounts/*.json; }
+wait_until refused
 release_answer
 wait "$keeper_pid"
 expect_field '.accounts[] | select(.profile == "xai:default") | .outcome' refreshed

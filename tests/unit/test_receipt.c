@@ -868,7 +868,6 @@ static void test_old_marks(void **state)
 	struct fingerprint young = token_of("FAKE-REFRESH-1"), old = token_of("FAKE-REFRESH-2");
 	_cleanup_free_ char *young_name = xasprintf("%s.settled", young.hex);
 	_cleanup_free_ char *old_name = xasprintf("%s.settled", old.hex);
-	_cleanup_free_ char *young_path = path_of(young, ".settled");
 	_cleanup_free_ char *old_path = path_of(old, ".settled"), *mark = mark_of(old);
 	struct stat st;
 	int fd = -1;
