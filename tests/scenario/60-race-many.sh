@@ -45,12 +45,17 @@ touch "$T/stop"
 wait "$reader"
 expect_match "$T/reader" '^whole [1-9][0-9]+$'
 
+unexpected() { fail "status of $(cat "$T/runs/$1.args") is $status" "$(cat "$T/runs/$1.err" "$T/runs/$1.out")"; }
+# Who does not wait may leave copies to the others, whose stores these have locked at that moment: it says so.
+left_copies() {
+	jq -e '[.accounts[] | .error.code // empty] | unique == ["copies_pending"]' "$T/runs/$1.out" >/dev/null || unexpected "$1"
+}
 n=0
 for status in $statuses; do
 	n=$((n + 1))
 	case $((n % 8)) in
 	1 | 2 | 0) expect_eq "status of $(cat "$T/runs/$n.args"), which waits" "$status" 0 ;;
-	*) case $status in 0 | 4) ;; *) fail "status of $(cat "$T/runs/$n.args") is $status" "$(cat "$T/runs/$n.err")" ;; esac ;;
+	*) case $status in 0 | 4) ;; 1) left_copies "$n" ;; *) unexpected "$n" ;; esac ;;
 	esac
 done
 expect_eq "processes" "$n" 64
