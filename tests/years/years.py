@@ -363,7 +363,7 @@ def main():
     for lifetime in (6 * HOUR, HOUR, 15 * MINUTE):
         for kind in ('jwt', 'opaque'):
             for store_format in ('json', 'sqlite'):
-                if args.only in f'{lifetime // MINUTE} min, {kind}, {store_format}':
+                if f'{lifetime // MINUTE} min, {kind}, {store_format}'.startswith(args.only):
                     failed += one_world(args, lifetime, kind, store_format)
     sys.exit(failed > 0)
 
