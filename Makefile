@@ -35,8 +35,7 @@ override LDFLAGS += -pie -Wl,-z,relro,-z,now,--as-needed $(if $(SANITIZE),-fsani
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
 
 # The courier is a program of its own: the only one that links libcurl.
-COURIER_SOURCES := $(wildcard src/courier/*.c) $(wildcard src/base/*.c)
-COURIER_SOURCES := $(filter-out src/courier/client.c,$(COURIER_SOURCES)) src/lock/process.c
+COURIER_SOURCES := $(filter-out src/courier/client.c,$(wildcard src/courier/*.c src/json/*.c src/base/*.c))
 KEEPER_SOURCES  := $(filter-out src/courier/%,$(wildcard src/*/*.c)) \
                    src/courier/client.c src/courier/message.c src/courier/answer.c
 objects          = $(patsubst src/%.c,$(BUILD)/%.o,$(1))

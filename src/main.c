@@ -9,7 +9,7 @@
 
 #include <sqlite3.h>
 
-#include "base/json.h"
+#include "json/json.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "command/command.h"
@@ -210,6 +210,7 @@ int main(int argc, char **argv)
 	int option;
 
 	secret_harden_process();
+	json_wipe_memory();
 	set_process_up();
 	log_setup("oauth-keepalive", LOG_LEVEL_INFO);
 	opterr = 0;

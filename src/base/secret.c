@@ -13,13 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/json.h"
 #include "base/secret.h"
 
 #define SMALLEST_BUFFER 64
 
 // All that was allocated, not just what is in use: a secret may have been longer once.
-static void wipe_and_free(void *p, size_t size)
+void wipe_and_free(void *p, size_t size)
 {
 	if (!p)
 		return;
@@ -224,42 +223,15 @@ static void open_standard_descriptors(void)
 	}
 }
 
-// cJSON does not say how large what it gives back was.
-struct json_block {
-	size_t size;
-	max_align_t data[];
-};
-
-static void *json_allocate(size_t size)
-{
-	struct json_block *block = xcalloc(1, sizeof(*block) + size);
-
-	block->size = size;
-	return block->data;
-}
-
-static void json_free(void *p)
-{
-	struct json_block *block;
-
-	if (!p)
-		return;
-	block = (struct json_block *)((char *)p - offsetof(struct json_block, data));
-	wipe_and_free(block, sizeof(*block) + block->size);
-}
-
 void secret_harden_process(void)
 {
 	const struct rlimit none = {0};
-	cJSON_Hooks hooks = {.malloc_fn = json_allocate, .free_fn = json_free};
 
 	open_standard_descriptors();
 	// A core dump needs both to be forgotten, a debugger of the same user only the first.
 	// Neither can fail: lowering is always allowed.
 	prctl(PR_SET_DUMPABLE, 0);
 	setrlimit(RLIMIT_CORE, &none);
-	// With hooks of ours, cJSON does not realloc either.
-	cJSON_InitHooks(&hooks);
 	if (sodium_init() < 0)
 		_exit(EXIT_FAILURE);
 }

@@ -47,8 +47,11 @@ void fingerprint_list_remove(struct fingerprint *list, size_t *n, struct fingerp
 // Read the file behind `fd` from its start, at most `max` bytes (-EFBIG beyond).
 int secret_read(int fd, size_t max, struct secret *ret);
 
+// For what is no struct secret and held one all the same. NULL is fine.
+void wipe_and_free(void *p, size_t size);
+
 // Once, first thing in main: no core dumps, not ptraceable by others of the same user, descriptors 0 to 2
-// open, cJSON's memory wiped when freed.
+// open.
 void secret_harden_process(void);
 
 #endif

@@ -11,7 +11,10 @@
 #define CONFIG_CONFIG_H
 
 #include "provider/provider.h"
-#include "store/store.h"
+
+// What a store is (store/store.h).
+enum store_format { STORE_OPENCLAW_JSON, STORE_OPENCLAW_SQLITE };
+enum store_role { ROLE_MAIN, ROLE_AGENT, ROLE_EXTERNAL, ROLE_SHARED };
 
 struct config_store {
 	char *path; // expanded, absolute

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "config/reader.h"
-#include "store/safe_path.h"
+#include "file/safe_path.h"
 
 #define MARGIN_PERCENT_MOST 90
 

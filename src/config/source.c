@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "config/source.h"
-#include "store/safe_path.h"
+#include "file/safe_path.h"
 
 #define TEXT_MAX  ((size_t)1 << 20) // of all files together
 #define DEPTH_MAX 10		    // as in libconfig

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/json.h"
+#include "json/json.h"
 
 #define PROGRAM	       "oauth-keepalive-courier"
 #define START_LIMIT_MS 10000 // its own limit for its sandbox is half of that

@@ -17,11 +17,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/process.h"
 #include "courier/guard.h"
 #include "courier/http.h"
 #include "courier/sandbox.h"
 #include "courier/save.h"
-#include "lock/lock.h"
+#include "json/json.h"
 
 #define TICK_MS		200   // while something is under way or guarded
 #define IDLE_MS		60000 // a message wakes us anyway
@@ -294,6 +295,7 @@ int main(int argc, char **argv)
 	struct service service = {0};
 
 	secret_harden_process();
+	json_wipe_memory();
 	hold_signals();
 	if (!started_by_keeper()) {
 		fputs("usage: oauth-keepalive-courier is started by oauth-keepalive(1), not by "

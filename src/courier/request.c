@@ -7,7 +7,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
-#include "base/json.h"
+#include "json/json.h"
 #include "courier/message.h"
 
 #define HEADERS_MAX 32

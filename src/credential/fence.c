@@ -4,7 +4,7 @@
 //
 //	openclaw-oauth-refresh-fence:v1:<claim>:access:<digest>            pending
 //	openclaw-oauth-refresh-fence:v1:<claim>:failed:access:<digest>     failed; both likewise with `refresh`
-#include "base/json.h"
+#include "json/json.h"
 #include "credential/credential.h"
 
 #define CLAIM_LENGTH 32

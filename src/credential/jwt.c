@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <sodium.h>
 
-#include "base/json.h"
+#include "json/json.h"
 #include "credential/credential.h"
 
 #define LAST_DATE_S 8.64e12 // the last moment that JavaScript's Date knows (ECMA-262)

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
-#include "keepalive/judge.h"
+#include "account/judge.h"
 #include "keepalive/run.h"
 
 #define BUSY_LONG_S 180 // OpenClaw waits 142 s for a refresh lock, our own runs hold one for 100 s

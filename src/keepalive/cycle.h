@@ -2,7 +2,7 @@
 //
 // One cycle: the transaction over every account that has something to do. This header is its manual.
 //
-//	look      observe + decide, without a lock (keepalive/account.h)
+//	look      observe + decide, without a lock (account/account.h)
 //	claim     the accounts' own locks; look again; the courier is started, if a token shall be sent, because the lock
 //	          files carry its pid; OpenClaw's refresh locks of every name, all or none; look again; what was decided
 //	          is made durable in the ledger; prove that main can be written; the receipt
@@ -32,7 +32,7 @@
 
 #include <signal.h>
 
-#include "keepalive/account.h"
+#include "account/account.h"
 
 #define HOLD_LIMIT_S 100 // OpenClaw waits 142 s for a refresh lock; up to 2026.5.2 reclaims it after 180 s
 

@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "keepalive/grouping.h"
-#include "keepalive/judge.h"
+#include "account/grouping.h"
+#include "account/judge.h"
 #include "keepalive/run.h"
 
 #define ENDED_RECORD_KEEP_S                                                                        \

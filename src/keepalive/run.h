@@ -127,7 +127,7 @@ void forget_one_ended(const struct config *config, const struct policy *policy, 
 // commit.c
 int grant_persist(struct run *run, struct grant *g, const struct observation *o); // all its accounts, in order
 int store_prove(struct run *run, const struct store *store);
-// Finish what a run did that was killed while it replaced a store: it may have taken a login out (store/swap.h). True if
+// Finish what a run did that was killed while it replaced a store: it may have taken a login out (file/swap.h). True if
 // there was any, and the look is out of date.
 bool finish_stores(struct run *run, const struct observation *o);
 void staged_abort(struct run *run);

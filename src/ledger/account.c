@@ -14,13 +14,14 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/json.h"
+#include "json/json.h"
 #include "base/log.h"
 #include "ledger/generation.h"
 #include "ledger/ledger.h"
-#include "ledger/private_file.h"
+#include "file/ofd_lock.h"
+#include "file/private_file.h"
 #include "lock/stale.h"
-#include "store/atomic_file.h"
+#include "file/atomic_file.h"
 
 #define RECORD_VERSION 1
 #define RECORD_MAX     (1u << 20)

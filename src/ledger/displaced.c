@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/json.h"
+#include "json/json.h"
 #include "ledger/generation.h"
 #include "ledger/ledger.h"
-#include "ledger/private_file.h"
+#include "file/private_file.h"
 
 #define DISPLACED_VERSION 1
 #define DISPLACED_KEEP_MS (30 * DAY_S * SECOND_MS)

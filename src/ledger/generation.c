@@ -3,7 +3,7 @@
 // A generation is a pair of tokens and where it came from. Here it is copied, and brought to JSON
 // and back.
 #include "ledger/generation.h"
-#include "ledger/private_file.h"
+#include "file/private_file.h"
 
 #define EXACT_MAX (INT64_C(1) << 53) // what a JSON number holds exactly
 

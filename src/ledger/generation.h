@@ -6,7 +6,7 @@
 #ifndef LEDGER_GENERATION_H
 #define LEDGER_GENERATION_H
 
-#include "base/json.h"
+#include "json/json.h"
 #include "ledger/ledger.h"
 
 // Each reads one member of `object` and sets `*ok` to false if it is missing or wrong.

@@ -15,11 +15,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/json.h"
-#include "base/trust.h"
+#include "json/json.h"
+#include "file/trust.h"
 #include "ledger/ledger.h"
-#include "ledger/private_file.h"
-#include "store/atomic_file.h"
+#include "file/private_file.h"
+#include "file/atomic_file.h"
 
 #define LEDGER_VERSION	2 // 1: marks stood in receipts/, there was no settled/
 #define LEDGER_FILE	"ledger.json"

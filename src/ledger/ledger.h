@@ -69,7 +69,7 @@ struct issue_time {
 #define RECORD_DIVERGED_MAX   256
 
 // Something that may still change by itself, and when we saw it: a pending fence of OpenClaw's (by its claim), a wrong
-// expiry (keepalive/copy_expiry.c).
+// expiry (account/copy_expiry.c).
 struct sighting {
 	char claim[33];
 	int64_t seen_ms;

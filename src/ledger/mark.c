@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "ledger/mark.h"
-#include "ledger/private_file.h"
+#include "file/private_file.h"
 
 #define OLD_SUFFIX	".settled"
 #define UNSENT		"unsent"

@@ -17,11 +17,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/json.h"
+#include "json/json.h"
 #include "courier/answer.h"
 #include "courier/message.h"
 #include "ledger/mark.h"
-#include "ledger/private_file.h"
+#include "file/ofd_lock.h"
+#include "file/private_file.h"
 
 #define CLAIM		 "receipt 1 "
 #define SENDING		 "sending "

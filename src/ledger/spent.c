@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "ledger/ledger.h"
-#include "ledger/private_file.h"
-#include "store/atomic_file.h"
+#include "file/private_file.h"
+#include "file/atomic_file.h"
 
 #define ENTRY_BYTES	  8
 #define ENTRIES_AT_A_TIME 1024

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/trust.h"
+#include "file/trust.h"
 
 static const char *const levels[] = {"locks", "oauth-refresh"};
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Locks: OpenClaw's lock files, taken all or none, and our own OFD locks.
+// OpenClaw's lock files, taken all or none. (Our own locks: file/ofd_lock.h.)
 //
 // OpenClaw's protocol (facts: openclaw-json-store.md 3, openclaw-sqlite-store.md 3): a lock is held while its file
 // exists and the process it names lives; the file holds {"pid","createdAt","starttime"}. We publish it complete,
@@ -19,22 +19,7 @@
 #ifndef LOCK_LOCK_H
 #define LOCK_LOCK_H
 
-#include "base/util.h"
-
-struct process_id {
-	pid_t pid;
-	uint64_t starttime; // field 22 of /proc/<pid>/stat; 0 unknown
-};
-int process_self(struct process_id *ret);
-int process_identify(pid_t pid, struct process_id *ret); // -ESRCH if there is none
-// Does exactly this process still run (zombies do not)? starttime 0 matches any.
-bool process_alive(struct process_id id);
-// Another user's, which /proc does not show (hidepid): alive, but nothing more can be said.
-bool process_is_hidden(pid_t pid);
-// By SIGSTOP, a terminal or a debugger; not if that cannot be told.
-bool process_is_stopped(pid_t pid);
-// When the process that has this pid now started, by the wall clock. -ESRCH if there is none.
-int process_started_ms(pid_t pid, int64_t *ret_ms);
+#include "base/process.h"
 
 struct lock_file {
 	char *path;
@@ -81,9 +66,5 @@ void lock_set_free(struct lock_set *set); // releases too
 // Who holds the lock file `path` (for status, and for "is any store locked by somebody alive?"): 0 with the owner
 // (pid 0 if the file does not say), -ENOENT if nobody, also if what is there is stale.
 int lock_file_holder(const char *path, struct process_id *ret);
-
-// Our own: an OFD write lock on a file, gone with its last descriptor. `-EBUSY` at once if another holds it.
-int ofd_lock(int fd);
-bool ofd_is_locked(int fd); // by another open file description
 
 #endif

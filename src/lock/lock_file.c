@@ -147,7 +147,7 @@ static int create_draft(const char *path)
 	return open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 }
 
-// The name tells whose it is, as all our temp files do (store/atomic_file.h); one that exists is
+// The name tells whose it is, as all our temp files do (file/atomic_file.h); one that exists is
 // left from a run of this very process. No fsync: a lock does not outlive the machine, for the
 // process in it does not either.
 static int draft_write(const char *lock, struct process_id owner, struct draft *draft)

@@ -7,7 +7,7 @@
 #include <limits.h>
 
 #include "base/clock.h"
-#include "base/json.h"
+#include "json/json.h"
 
 // `createdAt` is written a moment after the holder started; kernel ticks and the wall clock are not
 // exact.

@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "base/json.h"
+#include "json/json.h"
 #include "provider/provider.h"
 
 #define LIFETIME_MAX_S	   (10 * 365 * DAY_S)

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "base/json.h"
+#include "json/json.h"
 #include "provider/provider.h"
 
 #define FIELDS_MAX 5

@@ -2,7 +2,7 @@
 //
 // The JSON document, schema_version 1 (docs/schema.json). Unknown is null, never left out.
 #include "base/clock.h"
-#include "base/json.h"
+#include "json/json.h"
 #include "report/report.h"
 
 static void put_time(cJSON *object, const char *name, int64_t ms)

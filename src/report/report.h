@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "base/json.h"
+#include "json/json.h"
 #include "keepalive/cycle.h"
 
 // Exit statuses: done, failed but tried again, usage or configuration, a person is needed, busy, work is due.

@@ -18,7 +18,7 @@
 #include "base/clock.h"
 #include "config/config.h"
 #include "store/openclaw_config.h"
-#include "store/safe_path.h"
+#include "file/safe_path.h"
 #include "store/openclaw_sqlite.h"
 #include "store/sqlite_look.h"
 

@@ -10,7 +10,7 @@
 #include <limits.h>
 #include <sys/stat.h>
 
-#include "base/json.h"
+#include "json/json.h"
 
 #define CONFIG_MAX   (1u << 20)
 #define AGENTS_MAX   4096

@@ -6,7 +6,7 @@
 #ifndef STORE_OPENCLAW_ENTRY_H
 #define STORE_OPENCLAW_ENTRY_H
 
-#include "store/json_scan.h"
+#include "json/scan.h"
 #include "store/store.h"
 
 enum entry_field {

@@ -8,9 +8,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "store/json_scan.h"
+#include "json/scan.h"
 #include "store/openclaw_profiles.h"
-#include "store/swap.h"
+#include "file/swap.h"
 
 static int load_text(const char *target, struct secret *ret, struct stat *ret_st)
 {

@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "store/json_scan.h"
+#include "json/scan.h"
 #include "store/openclaw_entry.h"
 #include "provider/provider.h"
 

@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/json.h"
-#include "store/json_scan.h"
+#include "json/json.h"
+#include "json/scan.h"
 #include "store/openclaw_profiles.h"
 #include "store/sqlite_look.h"
 #include "store/sqlite_memory.h"

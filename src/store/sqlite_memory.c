@@ -9,7 +9,7 @@
 
 static sqlite3_mem_methods system_memory;
 
-static void wipe_and_free(void *p)
+static void wipe_and_release(void *p)
 {
 	if (p)
 		sodium_memzero(p, (size_t)system_memory.xSize(p));
@@ -25,7 +25,7 @@ static void *wipe_and_move(void *old, int size)
 	if (!p)
 		return NULL;
 	memcpy(p, old, (size_t)(kept < size ? kept : size));
-	wipe_and_free(old);
+	wipe_and_release(old);
 	return p;
 }
 
@@ -36,7 +36,7 @@ void sqlite_wipe_freed(void)
 	if (system_memory.xFree || sqlite3_config(SQLITE_CONFIG_GETMALLOC, &memory) != SQLITE_OK)
 		return;
 	system_memory = memory;
-	memory.xFree = wipe_and_free;
+	memory.xFree = wipe_and_release;
 	memory.xRealloc = wipe_and_move;
 	sqlite3_config(SQLITE_CONFIG_MALLOC, &memory);
 }

@@ -15,7 +15,7 @@
 #include "provider/provider.h"
 #include "store/openclaw_json.h"
 #include "store/openclaw_sqlite.h"
-#include "store/safe_path.h"
+#include "file/safe_path.h"
 
 // What a store may grow by: the three tokens of a credential, at the largest we take.
 #define GROWTH_MAX (3u * (64u << 10))

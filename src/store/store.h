@@ -23,13 +23,9 @@
 #define STORE_STORE_H
 
 #include "base/problem.h"
-#include "credential/credential.h"
-#include "store/atomic_file.h"
+#include "config/config.h"
+#include "file/atomic_file.h"
 
-struct config;
-
-enum store_format { STORE_OPENCLAW_JSON, STORE_OPENCLAW_SQLITE };
-enum store_role { ROLE_MAIN, ROLE_AGENT, ROLE_EXTERNAL, ROLE_SHARED };
 enum store_state {
 	STORE_OK,
 	STORE_MISSING,    // no such file; not an error
@@ -70,7 +66,7 @@ struct store {
 	size_t n_names;
 	mode_t mode;   // (JSON)
 	gid_t group;
-	bool interrupted; // a process was killed while it replaced it (store/swap.h): any write, of no change too, mends that
+	bool interrupted; // a process was killed while it replaced it (file/swap.h): any write, of no change too, mends that
 	struct copy *copies; // for STORE_OK; what is left to see for STORE_RETIRED
 	size_t n_copies;
 };
@@ -132,7 +128,6 @@ int store_write(const struct store *store, struct store_change *changes, size_t 
 void store_settle_mtime(const struct store *store);
 
 // What stands in a store is OpenClaw's view: some providers' `expires` is 5 minutes early (facts 6).
-struct provider;
 int64_t store_expires_written(const struct provider *provider, int64_t true_expires_ms, int64_t now_ms);
 // An expiry before that (1973) is none: zero, seconds in the place of milliseconds, a date that was never set.
 #define STORE_EXPIRES_LEAST_MS INT64_C(100000000000)

@@ -33,6 +33,10 @@ static:
 	$(Q)tests/static/tools.sh static
 	$(Q)tests/static/analyse.sh $(ONLY)
 
+# What docs/architecture.md says of includes and calls.
+layers: all
+	$(Q)tests/static/layers.py src $(BUILD)
+
 valgrind: all $(UNIT_TESTS)
 	$(Q)tests/static/tools.sh valgrind
 	$(Q)COURIER=$(BUILD)/oauth-keepalive-courier OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive \
@@ -48,4 +52,4 @@ torture-alloc torture-alloc-fast: all $(BUILD)/preload.so
 	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive PRELOAD=$(BUILD)/preload.so \
 		STRIDE=$(or $(STRIDE),1) $(if $(findstring fast,$@),TRIES=20) tests/fuzz/torture-alloc.sh
 
-.PHONY: fuzz fuzz-build static valgrind torture-alloc torture-alloc-fast
+.PHONY: fuzz fuzz-build static layers valgrind torture-alloc torture-alloc-fast

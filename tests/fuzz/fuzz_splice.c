@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "fuzz.h"
-#include "store/json_scan.h"
+#include "json/scan.h"
 
 static const char *const values[] = {"", "FAKE-REFRESH-2", "with \"quotes\", \\ and \x01",
 				     "\xc3\xa9\xf0\x9f\x94\x91"};

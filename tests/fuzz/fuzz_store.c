@@ -4,7 +4,7 @@
 // credential may change, what is written reads back, and writing it again changes nothing.
 #include "config/config.h"
 #include "fuzz.h"
-#include "store/json_scan.h"
+#include "json/scan.h"
 #include "store/openclaw_json.h"
 
 static const char *const fields[] = {"access",	"access_token", "refresh", "refresh_token",

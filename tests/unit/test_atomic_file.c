@@ -28,8 +28,8 @@
 #include <unistd.h>
 
 #include "lock/lock.h"
-#include "store/atomic_file.h"
-#include "store/swap.h"
+#include "file/atomic_file.h"
+#include "file/swap.h"
 
 #define OLD    "{\"refresh\":\"FAKE-REFRESH-1\"}\n"
 #define NEW    "{\"refresh\":\"FAKE-REFRESH-2\",\"more\":true}\n"

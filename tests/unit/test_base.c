@@ -17,7 +17,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "base/json.h"
+#include "json/json.h"
 #include "base/log.h"
 #include "base/problem.h"
 #include "base/secret.h"
@@ -662,6 +662,7 @@ static void wipe_in_child(void)
 	void *p;
 
 	secret_harden_process();
+	json_wipe_memory();
 	// The trap itself works.
 	p = xstrdup("....................................." MARK);
 	watching = true;
@@ -690,6 +691,7 @@ static void harden_in_child(void)
 	for (int fd = 0; fd <= 2; fd++)
 		close(fd);
 	secret_harden_process();
+	json_wipe_memory();
 	for (int fd = 0; fd <= 2; fd++) {
 		require(fstat(fd, &st) == 0);
 		require(S_ISCHR(st.st_mode));

@@ -49,7 +49,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "keepalive/account.h"
+#include "account/account.h"
 
 #define NOW	     INT64_C(4102444800000) // 2100: after any build of this
 #define FIRST_EXPIRY (NOW + 3 * HOUR_S * SECOND_MS)

@@ -26,7 +26,7 @@
 #include <sodium.h>
 #include <stdio.h>
 
-#include "keepalive/account.h"
+#include "account/account.h"
 #include "keepalive/run.h"
 
 #include "base/clock.h"

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "store/json_scan.h"
+#include "json/scan.h"
 
 #define S(literal) (literal), sizeof(literal) - 1
 

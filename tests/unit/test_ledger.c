@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/json.h"
+#include "json/json.h"
 #include "ledger/ledger.h"
 
 #define NOW_MS INT64_C(1795000000123)

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "file/ofd_lock.h"
 #include "lock/lock.h"
 #include "lock/lock_file.h"
 #include "lock/reclaim_guard.h"

@@ -14,7 +14,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "base/json.h"
+#include "json/json.h"
 #include "provider/provider.h"
 
 #define NOW_MS INT64_C(1795215600000)

@@ -16,7 +16,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "store/safe_path.h"
+#include "file/safe_path.h"
 
 #define OTHER_UID 12345
 

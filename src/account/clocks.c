@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+//
+// Whether to believe the clock: against the build, the ledger, and the servers that have answered. They say when they did
+// (`Date`, a fresh token's time of issue), so that of two times that contradict each other it can be told which is wrong.
+#include "account/judge.h"
+
+#include "base/clock.h"
+
+#define TOLERANCE_MS	    (MINUTE_S * SECOND_MS)
+#define SERVER_TOLERANCE_MS (10 * MINUTE_S * SECOND_MS)
+#define SUPPORTED_MS                                                                               \
+	(20 * DAY_S * SECOND_MS) // below what anything is kept for, but for an ended login
+
+static void shift_if(int64_t *time_ms, bool wrong, int64_t by_ms)
+{
+	if (wrong && *time_ms)
+		*time_ms -= by_ms;
+}
+
+// By so much the clock was ahead when all of this was written.
+static void set_record_right(struct account *a, int64_t by_ms, const struct policy *policy)
+{
+	struct account_record *r = &a->record;
+	struct issue_time *const issues[] = {&r->anchor, &r->anchor_before, &r->previous};
+	int64_t *const stamps[] = {&r->first_seen_ms, &r->ended_ms, &r->live.at_ms};
+
+	shift_if(&r->live.expires_ms, r->live.answered, by_ms);
+	for (size_t i = 0; i < ARRAY_SIZE(issues); i++) // none can outlive what came after it
+		shift_if(&issues[i]->expires_ms, issues[i]->expires_ms > r->live.expires_ms, by_ms);
+	for (size_t i = 0; i < ARRAY_SIZE(stamps); i++)
+		shift_if(stamps[i], *stamps[i] > policy->now_ms, by_ms);
+	r->refreshed_ms -= by_ms;
+	a->record_changed = true;
+}
+
+// It was never refreshed by us, or by a server that does not say the time; but the token itself says when it lives.
+static bool token_fits_now(const struct account *a, const struct policy *policy)
+{
+	const struct generation *live = &a->record.live;
+	struct jwt jwt = {0};
+
+	if (a->record.witness_ms || jwt_read(&live->access, &jwt) < 0)
+		return false;
+	bool fits = jwt.issued_ms && jwt.issued_ms <= policy->now_ms + SERVER_TOLERANCE_MS &&
+		    jwt.expires_ms > policy->now_ms;
+	jwt_free(&jwt);
+	return fits;
+}
+
+void judge_clock(struct account *a, const struct policy *policy)
+{
+	struct account_record *r = &a->record;
+	int64_t ahead_ms = record_clock_ahead(r), now = policy->now_ms + TOLERANCE_MS;
+
+	a->clock_wrong = now < clock_build_ms();
+	a->clock_ahead_ms = 0;
+	if (now >= r->updated_ms + ahead_ms) // it has not been put back since
+		a->clock_ahead_ms = ahead_ms;
+	else if (ahead_ms > 0 && policy->now_ms + SERVER_TOLERANCE_MS >= r->updated_ms)
+		set_record_right(a, ahead_ms, policy);
+	else if (!token_fits_now(a, policy))
+		a->clock_wrong = true;
+	// Nobody ever waits that long.
+	if (!a->clock_wrong && r->not_before_ms > policy->now_ms + BACK_OFF_MAX_S * SECOND_MS) {
+		r->not_before_ms = 0;
+		a->record_changed = true;
+	}
+}
+
+// Nothing is thrown away by a clock that nothing supports. Where no server has said the time, our own stamps must do.
+bool clock_is_supported(const struct account_records *records, int64_t now_ms)
+{
+	int64_t said_ms = 0, stamped_ms = 0;
+
+	for (size_t i = 0; i < records->n; i++) {
+		const struct account_record *r = &records->list[i];
+		const int64_t times[] = {r->witness_ms, r->live.issued_ms, r->anchor.issued_ms};
+		for (size_t k = 0; k < ARRAY_SIZE(times); k++)
+			said_ms = times[k] > said_ms ? times[k] : said_ms;
+		stamped_ms = r->updated_ms > stamped_ms ? r->updated_ms : stamped_ms;
+	}
+	int64_t newest_ms = said_ms ? said_ms : stamped_ms;
+	return now_ms + SERVER_TOLERANCE_MS >= newest_ms && now_ms - newest_ms <= SUPPORTED_MS;
+}

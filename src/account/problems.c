@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT
+//
+// What a person should know of the accounts as they were decided. (What is wrong with a store says who reads it.)
+#include "account/judge.h"
+
+#include "base/clock.h"
+
+#define GRANT_WARNING_S (3 * DAY_S) // Claude Code warns as early
+
+static void warn(struct observation *o, const struct account *a, const char *code,
+		 const char *message, const char *fix)
+{
+	problem_add(&o->problems, SEVERITY_WARNING, code, NULL, a->record.profile, xstrdup(message),
+		    xstrdup(fix));
+}
+
+// ---- its times
+
+static void say_margins(struct observation *o, const struct account *a)
+{
+	if (a->timer_too_slow)
+		warn(o, a, "timer_too_slow",
+		     "the timer runs too rarely for tokens that live this short",
+		     "shorten the timer and set `timer_period` in oauth-keepalive.conf");
+	if (a->margin_too_long)
+		warn(o, a, "margin_too_long",
+		     "the margin is over 80 % of the token's lifetime: it is refreshed almost "
+		     "always",
+		     "choose a shorter `margin` in oauth-keepalive.conf");
+	if (a->margin_short && o->stores.fences && !a->skip && !a->expiry_unknown)
+		warn(o, a, "margin_short",
+		     "`openclaw doctor --fix` refreshes by itself what has under 24 hours left, "
+		     "and loses the login on any error",
+		     "set `margin = \"25h\"` or more in oauth-keepalive.conf");
+}
+
+static void say_ends(struct observation *o, const struct account *a, const struct policy *policy)
+{
+	int64_t ends_ms = a->record.grant_expires_ms;
+
+	if (a->expiry_unknown && a->record.live.answered && !a->skip && !a->record.ended_ms)
+		warn(o, a, "expiry_unknown",
+		     "nobody says when the access token expires, the provider's answer neither; it "
+		     "is not refreshed by itself",
+		     "set `lifetime` for its provider, or run `oauth-keepalive refresh --force`");
+	if (ends_ms && !a->skip && !a->record.dead_code[0] &&
+	    ends_ms - policy->now_ms < GRANT_WARNING_S * SECOND_MS) {
+		_cleanup_free_ char *when = time_format(ends_ms);
+		_cleanup_free_ char *message = xasprintf(
+			"this login itself ends at %s; refreshing does not extend it", when);
+		warn(o, a, "login_ends_soon", message, a->provider->login_command);
+	}
+}
+
+// By the ledger's word one of two is wrong, the clock now or the clock then, and no server has said which; by a server's
+// word it was wrong when that answered.
+static void say_clock(struct observation *o, const struct account *a, const struct policy *policy)
+{
+	int64_t ahead_s = a->clock_ahead_ms / SECOND_MS;
+	_cleanup_free_ char *now = time_format(policy->now_ms);
+	_cleanup_free_ char *known = time_format(a->record.updated_ms);
+	_cleanup_free_ char *by = duration_format(ahead_s < 0 ? -ahead_s : ahead_s);
+	char *message, *fix;
+
+	if (a->skip || (!a->clock_wrong && !ahead_s))
+		return;
+	if (policy->now_ms < clock_build_ms() && a->clock_wrong) {
+		message = xasprintf("the system clock says %s, before this program was built: "
+				    "nothing is decided by time",
+				    now);
+		fix = xstrdup("set the clock (timedatectl)");
+	} else if (a->clock_wrong) {
+		message = xasprintf("the system clock says %s, but the ledger was written at %s: "
+				    "nothing is decided by time",
+				    now, known);
+		fix = xstrdup("set the clock (timedatectl); only if it is right, and was ahead "
+			      "then: `oauth-keepalive refresh --force`");
+	} else {
+		message = xasprintf("the system clock was %s %s the provider's when that answered "
+				    "last",
+				    by, ahead_s > 0 ? "ahead of" : "behind");
+		fix = xstrdup("set the clock (timedatectl), if that was not done since; the rest "
+			      "mends itself");
+	}
+	problem_add(&o->problems, SEVERITY_ERROR, "clock", NULL, a->record.profile, message, fix)
+		->needs_person = true;
+}
+
+// A login that nothing keeps alive must not be found out at night. (One that is excluded, or that needs no refresh, is
+// nobody's problem.)
+static void say_unserved(struct observation *o, const struct account *a)
+{
+	if (!a->unserved || a->outcome != OUTCOME_SKIPPED || !a->n_members)
+		return;
+	problem_add(&o->problems, SEVERITY_WARNING, "not_refreshed", NULL, a->record.profile,
+		    xasprintf("nothing refreshes this login: %s", a->reason),
+		    xstrdup("or name it in `exclude`, if something else keeps it alive"));
+}
+
+static void say_split(struct observation *o, const struct account *a)
+{
+	if (!a->record.split || !a->n_members)
+		return;
+	_cleanup_free_ char *who = string_printable(identity_name(&a->record.identity), 64);
+	problem_add(&o->problems, SEVERITY_WARNING, "identity_split", a->members[0].store->path,
+		    a->record.profile,
+		    xasprintf("main holds another identity now; the copies that still belong to "
+			      "%s are kept alive as an account of their own",
+			      who),
+		    xstrdup("log in again for the agents that should follow; ignore it if both "
+			    "are wanted"));
+}
+
+// ---- its copies
+
+// The ids in which two identities disagree.
+static void disagreement(const struct identity *a, const struct identity *b, const char **ret_a,
+			 const char **ret_b)
+{
+	const struct identity pairs[][2] = {
+		{{.user_id = a->user_id}, {.user_id = b->user_id}},
+		{{.account_id = a->account_id}, {.account_id = b->account_id}},
+		{{.email = a->email}, {.email = b->email}},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+		*ret_a = identity_name(&pairs[i][0]);
+		*ret_b = identity_name(&pairs[i][1]);
+		if (identity_compare(&pairs[i][0], &pairs[i][1]) == IDENTITY_DIFFERENT)
+			return;
+	}
+}
+
+// The account's own token under another identity: neither is sent or written until a person has said which is right.
+static void say_conflict(struct observation *o, const struct account *a, const struct member *m)
+{
+	const char *login = a->provider ? a->provider->login_command : NULL, *account, *entry;
+
+	if (!a->identity_conflict || m->copy->kind != COPY_OAUTH ||
+	    account_match(a, &m->copy->credential) != IDENTITY_DIFFERENT)
+		return;
+	disagreement(&a->record.identity, &m->copy->credential.identity, &account, &entry);
+	_cleanup_free_ char *x = string_printable(account, 64), *y = string_printable(entry, 64);
+	problem_add(&o->problems, SEVERITY_ERROR, "identity_conflict", m->store->path,
+		    a->record.profile,
+		    xasprintf("this entry says that it is %s, but its refresh token is that of "
+			      "%s: sent for neither",
+			      y, x),
+		    xasprintf("correct the entry, or log in again there%s%s", login ? ": " : "",
+			      login ? login : ""))
+		->needs_person = true;
+}
+
+// Not while it is repaired, recovered or tried again.
+static bool fence_needs_person(const struct account *a, const struct member *m)
+{
+	if (m->write || a->outcome == OUTCOME_BUSY)
+		return false;
+	return !account_knows_fence(a, &m->copy->fence) || a->outcome == OUTCOME_NEEDS_LOGIN ||
+	       a->outcome == OUTCOME_HELD;
+}
+
+static char *sync_command(const struct account *a, const struct member *m, const char *option)
+{
+	_cleanup_free_ char *store = shell_quoted(m->store->path),
+			    *profile = shell_quoted(a->record.profile);
+
+	return xasprintf("oauth-keepalive sync %s %s %s", option, store, profile);
+}
+
+// What displaces one copy goes before what displaces all others. To a shell the rest of the line is a comment.
+static char *decide_command(const struct account *a, const struct member *m)
+{
+	if (a->identity_conflict || a->shared_token) // nothing is adopted meanwhile
+		return NULL;
+	_cleanup_free_ char *adopt = sync_command(a, m, "--adopt");
+	if (m == a->main)
+		return TAKE_PTR(adopt);
+	_cleanup_free_ char *follow = sync_command(a, m, "--follow");
+	return xasprintf("%s # or, to take it instead: %s", follow, adopt);
+}
+
+// Logged out, and then the very login stands there again: a store was restored, or it was no logout.
+static void say_ended_again(struct observation *o, const struct account *a)
+{
+	const struct member *m = a->main;
+
+	if (!a->record.ended_ms || a->skip || !member_is_login(m) ||
+	    !fingerprint_equal(m->copy->credential.fingerprint, a->record.live.fingerprint))
+		return;
+	problem_add(&o->problems, SEVERITY_WARNING, "login_ended", m->store->path,
+		    a->record.profile,
+		    xstrdup("it was logged out there, and the same login stands there again: it is "
+			    "not used until somebody says that it was no logout"),
+		    sync_command(a, m, "--adopt"));
+}
+
+static void say_copy(struct observation *o, const struct account *a, const struct member *m)
+{
+	const char *login = a->provider ? a->provider->login_command : NULL;
+	enum severity severity = SEVERITY_ERROR;
+	_cleanup_free_ char *entry = NULL;
+	const char *code, *what;
+	char *fix = NULL;
+
+	if (m->state == COPY_UNPROVEN) {
+		severity = SEVERITY_WARNING;
+		code = "copy_unproven";
+		what = "it cannot be proven that this copy belongs to the account: it is neither "
+		       "written nor sent";
+		fix = !account_logged_out(a) ? decide_command(a, m)
+		      : login		     ? xstrdup(login)
+					     : xstrdup("log in again in the main store");
+	} else if (m->state == COPY_FOREIGN) {
+		severity = SEVERITY_WARNING;
+		code = "copy_foreign";
+		what = "this copy belongs to another identity: left alone";
+	} else if (m->state == COPY_STATE_FENCED && fence_needs_person(a, m)) {
+		code = "copy_fenced";
+		what = "OpenClaw gave this login up after a failed refresh";
+		fix = xstrdup(login ? login : "log in again");
+	} else if (m->state == COPY_DIVERGED && !m->fixed && a->outcome != OUTCOME_BUSY) {
+		// (while it is busy, not judged yet; fixed, say_conflict says it)
+		code = "copy_diverged";
+		what = "this copy's login is neither provably newer nor older than the live one: "
+		       "neither written nor sent";
+		fix = a->record.ended_ms ? xstrdup(login ? login : "log in again in the main store")
+					 : decide_command(a, m);
+	} else if (m->expiry_left) {
+		severity = SEVERITY_INFO;
+		code = "expiry_fight";
+		what = "its expiry is wrong again since it was put right: whoever writes it is "
+		       "left alone for an hour";
+	} else if (m->state == COPY_STATE_UNREADABLE) {
+		code = "credential_unreadable";
+		entry = xasprintf("bad entry: %s", m->copy->reason ? m->copy->reason : "?");
+		what = entry;
+		fix = xstrdup("log in again, or correct the entry");
+	} else {
+		return;
+	}
+	problem_add(&o->problems, severity, code, m->store->path, a->record.profile, xstrdup(what),
+		    fix)
+		->needs_person = severity == SEVERITY_ERROR;
+}
+
+void say_problems(struct observation *o, const struct policy *policy)
+{
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		const struct account *a = &o->accounts[i];
+		say_margins(o, a);
+		say_ends(o, a, policy);
+		say_clock(o, a, policy);
+		say_unserved(o, a);
+		say_split(o, a);
+		say_ended_again(o, a);
+		for (size_t k = 0; k < a->n_members; k++) {
+			say_conflict(o, a, &a->members[k]);
+			say_copy(o, a, &a->members[k]);
+		}
+	}
+}

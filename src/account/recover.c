@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+//
+// Receipts: what became of a token that was sent, by the answer that was kept.
+#include <stdio.h>
+
+#include "account/judge.h"
+
+#include "base/clock.h"
+
+static bool is_live(const struct account *a, const struct receipt *receipt)
+{
+	return fingerprint_equal(receipt->token, a->record.live.fingerprint);
+}
+
+// The server's time when it answered: as it says, or as a token says that was made for this answer.
+static int64_t witness_of(const struct receipt *receipt, const struct answer *answer,
+			  const struct generation *live)
+{
+	int64_t lifetime_ms = 0;
+	struct jwt jwt = {0};
+
+	if (receipt->answer.date_ms)
+		return receipt->answer.date_ms;
+	if (live->issued_ms && jwt_read(&live->access, &jwt) == 0)
+		lifetime_ms = jwt.expires_ms - jwt.issued_ms;
+	jwt_free(&jwt);
+	return lifetime_ms && lifetime_ms == answer->lifetime_s * SECOND_MS ? live->issued_ms : 0;
+}
+
+// The answer's tokens become the live generation, if the token they were given for still is.
+static void take_tokens(struct account *a, const struct receipt *receipt,
+			const struct answer *answer)
+{
+	struct account_record *r = &a->record;
+	struct generation *live = &r->live;
+	bool rotated =
+		!secret_empty(&answer->refresh) && !secret_equal(&answer->refresh, &live->refresh);
+
+	// An earlier run came this far. (A provider may also give the same tokens again, with a later expiry.)
+	if (!rotated && secret_equal(&answer->access, &live->access) &&
+	    r->refreshed_ms == receipt->received_ms)
+		return;
+	if (rotated)
+		record_supersede_live(r);
+	secret_copy(&live->access, &answer->access);
+	if (!secret_empty(&answer->refresh))
+		secret_copy(&live->refresh, &answer->refresh);
+	if (!secret_empty(&answer->id_token))
+		secret_copy(&live->id_token, &answer->id_token);
+	live->fingerprint = fingerprint_of(&live->refresh);
+	live->expires_ms = answer_expires_ms(a->provider, answer, receipt->received_ms);
+	struct jwt jwt = {0};
+	live->issued_ms = jwt_read(&live->access, &jwt) == 0 ? jwt.issued_ms : 0;
+	jwt_free(&jwt);
+	live->at_ms = receipt->received_ms;
+	live->answered = true;
+	r->number++;
+	if (answer->lifetime_s)
+		r->lifetime_s = answer->lifetime_s;
+	if (answer->grant_lifetime_s)
+		r->grant_expires_ms = receipt->received_ms + answer->grant_lifetime_s * SECOND_MS;
+	else if (a->provider->grant_lifetime_s && !r->grant_expires_ms)
+		r->grant_expires_ms = r->first_seen_ms + a->provider->grant_lifetime_s * SECOND_MS;
+	identity_complete(&r->identity, &answer->identity);
+	r->refreshed_ms = receipt->received_ms;
+	r->witness_ms = witness_of(receipt, answer, live);
+	a->live_settled = false;
+	r->dead_code[0] = '\0';
+	record_forgive(r);
+	a->record_changed = true;
+}
+
+// An answer to a token that is live no more: known already, or kept for whoever misses it.
+static void keep_answer(struct account *a, const struct receipt *receipt,
+			const struct answer *answer)
+{
+	struct credential c = {
+		.provider = a->record.provider,
+		.profile = a->record.profile,
+		.access = answer->access,
+		.refresh = answer->refresh,
+		.id_token = answer->id_token,
+		.fingerprint = fingerprint_of(&answer->refresh),
+		.expires_ms = answer_expires_ms(a->provider, answer, receipt->received_ms),
+		.identity = answer->identity,
+	};
+
+	if (!secret_empty(&answer->refresh) && !account_knows(a, c.fingerprint))
+		account_displace(a, &c, NULL,
+				 "the answer came when another login had taken its place");
+}
+
+// An outcome that leaves the token unspent: it may be sent again, later. A second send has no such way back.
+static void not_spent(struct account *a, const struct receipt *receipt, const struct answer *answer,
+		      const struct policy *policy)
+{
+	fingerprint_list_add(&a->drop, &a->n_drop, receipt->token);
+	if (answer->kind == ANSWER_REJECTED)
+		a->record.rejections++;
+	record_failure(&a->record, answer->code, answer->status, answer->retry_after_s,
+		       policy->now_ms);
+	a->record_changed = true;
+}
+
+// Like is compared with like: an id token may call the same person by another name than the access token does, and what a
+// store says of an e-mail address may be of last year. Only where neither token says the same as before does the account
+// as a whole have to agree.
+static bool is_strangers(const struct account_record *r, const struct answer *answer)
+{
+	const enum identity_match match[] = {
+		identity_compare_tokens(&r->live.access, &answer->access),
+		identity_compare_tokens(&r->live.id_token, &answer->id_token),
+	};
+	bool same = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(match); i++) {
+		if (match[i] == IDENTITY_DIFFERENT)
+			return true;
+		same |= match[i] == IDENTITY_SAME;
+	}
+	return !same && identity_compare(&r->identity, &answer->identity) == IDENTITY_DIFFERENT;
+}
+
+static void recover_tokens(struct account *a, const struct receipt *receipt,
+			   const struct answer *answer)
+{
+	if (!is_live(a, receipt)) {
+		keep_answer(a, receipt, answer);
+	} else if (is_strangers(&a->record, answer)) {
+		a->stranger_answer = true; // the receipt keeps what came
+		return;
+	} else {
+		take_tokens(a, receipt, answer);
+	}
+	a->decision = DECISION_RECOVER;
+	// An answer without a new refresh token proves the old one reusable.
+	a->live_proven |= is_live(a, receipt);
+	if (is_live(a, receipt))
+		fingerprint_list_add(&a->drop, &a->n_drop, receipt->token);
+	else
+		fingerprint_list_add(&a->close, &a->n_close, receipt->token);
+}
+
+// What an answered receipt says. Returns false if it says nothing that can be relied on: unknown outcome.
+static bool recover_answer(struct account *a, const struct receipt *receipt,
+			   const struct policy *policy)
+{
+	_cleanup_(answer_free) struct answer answer = {0};
+	bool live = is_live(a, receipt);
+	bool once = receipt->sends <= 1 || !a->provider->rotates;
+
+	provider_read_answer(a->provider, &receipt->answer, receipt->received_ms, &answer);
+	switch (answer.kind) {
+	case ANSWER_TOKENS:
+		recover_tokens(a, receipt, &answer);
+		return true;
+	case ANSWER_DEAD:
+		if (live && !a->record.dead_code[0]) {
+			snprintf(a->record.dead_code, sizeof(a->record.dead_code), "%s",
+				 answer.code);
+			a->record.error_status = answer.status;
+			a->record_changed = true;
+		}
+		fingerprint_list_add(&a->close, &a->n_close, receipt->token);
+		return true;
+	case ANSWER_REJECTED:
+	case ANSWER_NOT_SPENT:
+		if (!live)
+			fingerprint_list_add(&a->close, &a->n_close,
+					     receipt->token); // of no interest any more
+		else if (once)
+			not_spent(a, receipt, &answer, policy);
+		return once;
+	case ANSWER_UNKNOWN:
+		if (!a->provider->rotates)
+			not_spent(a, receipt, &answer, policy);
+		return !a->provider->rotates;
+	}
+	return false;
+}
+
+// Returns the receipt of unknown outcome that concerns the live token, if any.
+const struct receipt *recover_receipts(struct account *a, const struct policy *policy)
+{
+	const struct receipt *unknown = NULL;
+
+	a->receipts_judged = true;
+	for (size_t i = 0; i < a->n_receipts; i++) {
+		const struct receipt *r = a->receipts[i];
+		if (r->trouble) {
+			a->unreadable_receipt |= is_live(a, r);
+			continue;
+		}
+		if (r->sends == 0 && r->state == RECEIPT_CLAIMED) {
+			fingerprint_list_add(&a->drop, &a->n_drop, r->token);
+			continue;
+		}
+		if (r->state == RECEIPT_ANSWERED && recover_answer(a, r, policy))
+			continue;
+		if (!is_live(a, r))
+			fingerprint_list_add(&a->close, &a->n_close, r->token);
+		else if (a->provider->rotates)
+			unknown = r;
+		else
+			fingerprint_list_add(&a->drop, &a->n_drop, r->token);
+	}
+	return unknown;
+}
+
+bool receipt_holds_success(const struct receipt *receipt)
+{
+	const struct http_answer *answer = &receipt->answer;
+
+	return receipt->state == RECEIPT_ANSWERED && answer->status >= 200 &&
+	       answer->status <= 299 && answer->body.text &&
+	       answer->body.text[strspn(answer->body.text, " \t\r\n")];
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+//
+// Which process: a pid with its start time, so that a pid given to another is not taken for the one that is gone.
+#ifndef BASE_PROCESS_H
+#define BASE_PROCESS_H
+
+#include "base/util.h"
+
+struct process_id {
+	pid_t pid;
+	uint64_t starttime; // field 22 of /proc/<pid>/stat; 0 unknown
+};
+int process_self(struct process_id *ret);
+int process_identify(pid_t pid, struct process_id *ret); // -ESRCH if there is none
+// Does exactly this process still run (zombies do not)? starttime 0 matches any.
+bool process_alive(struct process_id id);
+// Another user's, which /proc does not show (hidepid): alive, but nothing more can be said.
+bool process_is_hidden(pid_t pid);
+// By SIGSTOP, a terminal or a debugger; not if that cannot be told.
+bool process_is_stopped(pid_t pid);
+// When the process that has this pid now started, by the wall clock. -ESRCH if there is none.
+int process_started_ms(pid_t pid, int64_t *ret_ms);
+
+#endif
