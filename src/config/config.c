@@ -89,7 +89,7 @@ static int read_format(struct reader *reader, config_setting_t *setting, const s
 	if (!string_equal(text, "openclaw-json"))
 		return reader_fail(reader, setting, "is not supported in this version",
 				   "write \"openclaw-json\"");
-	*(enum store_format *)target = STORE_OPENCLAW_JSON;
+	*(enum format_id *)target = STORE_OPENCLAW_JSON;
 	return 0;
 }
 

@@ -13,12 +13,12 @@
 #include "provider/provider.h"
 
 // What a store is (store/store.h).
-enum store_format { STORE_OPENCLAW_JSON, STORE_OPENCLAW_SQLITE };
+enum format_id { STORE_OPENCLAW_JSON, STORE_OPENCLAW_SQLITE };
 enum store_role { ROLE_MAIN, ROLE_AGENT, ROLE_EXTERNAL, ROLE_SHARED };
 
 struct config_store {
 	char *path; // expanded, absolute
-	enum store_format format;
+	enum format_id format;
 	enum store_role role; // agent, external or main
 };
 

@@ -125,8 +125,7 @@ static void find_store_lock(const struct account *a, struct holder *ret)
 	struct lock_set set = LOCK_SET_NONE;
 
 	for (size_t i = 0; i < a->n_members; i++)
-		for (size_t k = 0; k < a->members[i].store->n_names; k++)
-			lock_set_add_store(&set, a->members[i].store->names[k]);
+		store_add_locks(a->members[i].store, &set);
 	find_lock(&set, "the lock of a store", ret);
 	lock_set_free(&set);
 }

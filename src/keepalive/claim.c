@@ -166,22 +166,31 @@ static int take_refresh_locks(struct grant *g, const struct observation *o, stru
 	return r;
 }
 
+// The lock file of somebody who is at the store, or NULL.
+static char *lock_of_another(const struct store *store)
+{
+	struct lock_set set = LOCK_SET_NONE;
+	struct process_id holder;
+	char *locked = NULL;
+
+	store_add_locks(store, &set);
+	for (size_t i = 0; i < set.n && !locked; i++)
+		if (lock_file_holder(set.files[i].path, &holder) != -ENOENT)
+			locked = xstrdup(set.files[i].path);
+	lock_set_free(&set);
+	return locked;
+}
+
 // 2026.4.5 has no refresh lock: it refreshes under the store's. A live one of anybody is waited for.
-// Returns that lock file, or NULL.
 static char *locked_store(const struct grant *g, const struct observation *o)
 {
 	const struct account *a;
-	struct process_id holder;
 
 	for_each_account (a, g, o) {
 		for (size_t i = 0; i < a->n_members; i++) {
-			const struct store *store = a->members[i].store;
-			for (size_t n = 0; n < store->n_names; n++) {
-				char *path = xasprintf("%s.lock", store->names[n]);
-				if (lock_file_holder(path, &holder) != -ENOENT)
-					return path;
-				free(path);
-			}
+			char *path = lock_of_another(a->members[i].store);
+			if (path)
+				return path;
 		}
 	}
 	return NULL;

@@ -240,8 +240,7 @@ static int write_under_lock(struct run *run, const struct store *store,
 
 static int lock_store(struct run *run, const struct store *store, struct lock_set *set)
 {
-	for (size_t i = 0; i < store->n_names; i++)
-		lock_set_add_store(set, store->names[i]);
+	store_add_locks(store, set);
 	for (size_t i = 0; i < set->n; i++)
 		atomic_sweep(set->files[i].path); // drafts of runs that were killed
 	// One of our own is there if it could not be removed: no reason to wait.
@@ -302,7 +301,7 @@ static int write_store(struct run *run, const struct store *store, const struct 
 		log_debug("%s: %s", store->path, strerror(-r));
 		run->patience_ms -= clock_boot_ms() - locked_ms;
 	}
-	if (!written || store->format != STORE_OPENCLAW_JSON) {
+	if (!written || !store_is_cached(store)) {
 		lock_set_free(&set);
 		return r;
 	}

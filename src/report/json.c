@@ -58,7 +58,7 @@ static void put_copy(cJSON *copies, const struct report *report, const struct ac
 
 	cJSON_AddItemToArray(copies, o);
 	put_printable(o, "store", m->store->path);
-	json_put_text(o, "format", store_format_name(m->store->format));
+	json_put_text(o, "format", store_format_name(m->store));
 	json_put_text(o, "role", store_role_name(m->store->role));
 	put_printable(o, "agent", m->store->agent);
 	json_put_text(o, "state", copy_state_name(report_copy_state(report, a, result, m)));

@@ -32,7 +32,7 @@
 struct candidate {
 	char *path;
 	char *agent;
-	enum store_format format;
+	enum format_id format;
 	enum store_role role;
 	bool configured; // named by a person, who wants to know if it is not there
 };

@@ -8,9 +8,11 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "json/scan.h"
-#include "store/openclaw_profiles.h"
 #include "file/swap.h"
+#include "store/openclaw_profiles.h"
+
+// What a store may grow by: the three tokens of a credential, at the largest we take.
+#define GROWTH_MAX (3u * TOKEN_MAX)
 
 static int load_text(const char *target, struct secret *ret, struct stat *ret_st)
 {
@@ -44,6 +46,21 @@ void openclaw_json_read(struct store *store, const struct config *config, struct
 		store->interrupted = swap_is_interrupted(store->target);
 		openclaw_profiles_read(store, &text, config, problems);
 	}
+}
+
+int openclaw_json_stage(const struct store *store, struct atomic_stage *ret)
+{
+	struct stat st;
+
+	if (stat(store->target, &st) < 0)
+		return -errno;
+	return atomic_stage(store->target, (size_t)st.st_size + GROWTH_MAX, ret);
+}
+
+void openclaw_json_locks(const struct store *store, struct lock_set *set)
+{
+	for (size_t i = 0; i < store->n_names; i++)
+		lock_set_add_store(set, store->names[i]);
 }
 
 int openclaw_json_write(const struct store *store, struct store_change *changes, size_t n,

@@ -435,13 +435,14 @@ static int update_row(sqlite3 *database, const struct row *row, const struct sec
 
 // Everything but the COMMIT: what a later release's schema has to say about an UPDATE is found out here, and in a database
 // without a log a reader that would hinder the COMMIT hinders the EXCLUSIVE.
-int openclaw_sqlite_prove(const struct store *store)
+int openclaw_sqlite_stage(const struct store *store, struct atomic_stage *ret)
 {
 	_cleanup_database_ sqlite3 *database = NULL;
 	_cleanup_secret_ struct secret text = {};
 	struct statvfs room;
 	int r;
 
+	(void)ret; // nothing of it is kept
 	if (statvfs(store->target, &room) < 0)
 		return -errno;
 	r = open_for_writing(store, "BEGIN EXCLUSIVE", &database);
@@ -476,11 +477,13 @@ static int swap_row(sqlite3 *database, const struct store *store, struct store_c
 	return r;
 }
 
-int openclaw_sqlite_write(const struct store *store, struct store_change *changes, size_t n)
+int openclaw_sqlite_write(const struct store *store, struct store_change *changes, size_t n,
+			  struct atomic_stage *stage)
 {
 	_cleanup_database_ sqlite3 *database = NULL;
 	int r = open_for_writing(store, "BEGIN IMMEDIATE", &database);
 
+	(void)stage;
 	if (r >= 0)
 		r = swap_row(database, store, changes, n);
 	if (r >= 0 && !is_still_open_file(database, store->target))

@@ -37,10 +37,10 @@ void sqlite_survey_free(struct sqlite_survey *survey);
 // Is this SQLite (sqlite3_libversion_number()) free of the WAL-reset bug? (sqlite.org/wal.html; OpenClaw asks the same.)
 bool openclaw_sqlite_is_sound(int version);
 
-// What store.c calls for a store of this format. The row is the shared one for ROLE_SHARED, else an agent's.
+// Its row of the table (store/format.h). The database's row is the shared one for ROLE_SHARED, else an agent's.
 void openclaw_sqlite_read(struct store *store, const struct config *config, struct problems *problems);
 // Is the row writable now? Everything that a write does but the COMMIT; and there is room for it. -EPROTO: not by us.
-int openclaw_sqlite_prove(const struct store *store);
-int openclaw_sqlite_write(const struct store *store, struct store_change *changes, size_t n);
+int openclaw_sqlite_stage(const struct store *store, struct atomic_stage *ret);
+int openclaw_sqlite_write(const struct store *store, struct store_change *changes, size_t n, struct atomic_stage *stage);
 
 #endif

@@ -11,14 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "provider/provider.h"
-#include "store/openclaw_json.h"
-#include "store/openclaw_sqlite.h"
 #include "file/safe_path.h"
-
-// What a store may grow by: the three tokens of a credential, at the largest we take.
-#define GROWTH_MAX (3u * (64u << 10))
+#include "store/format.h"
 
 static void copies_free(struct store *store)
 {
@@ -62,35 +56,22 @@ const char *store_role_name(enum store_role role)
 	return names[role];
 }
 
-const char *store_format_name(enum store_format format)
+const char *store_format_name(const struct store *store)
 {
-	static const char *const names[] = {[STORE_OPENCLAW_JSON] = "openclaw-json",
-					    [STORE_OPENCLAW_SQLITE] = "openclaw-sqlite"};
-
-	return names[format];
+	return store_format(store->format)->name;
 }
 
-int64_t store_expires_written(const struct provider *provider, int64_t true_expires_ms,
-			      int64_t now_ms)
+void store_add_locks(const struct store *store, struct lock_set *set)
 {
-	int64_t ms = true_expires_ms;
+	const struct store_format *format = store_format(store->format);
 
-	if (provider) {
-		ms -= provider->store_skew_ms;
-		if (provider->store_least_ms > 0 && ms < now_ms + provider->store_least_ms)
-			ms = now_ms + provider->store_least_ms;
-	}
-	return ms < STORE_EXPIRES_LEAST_MS ? STORE_EXPIRES_LEAST_MS
-					   : ms; // else it reads back as none
+	if (format->locks)
+		format->locks(store, set);
 }
 
-bool store_expires_agree(const struct provider *provider, int64_t a_ms, int64_t b_ms,
-			 int64_t now_ms)
+bool store_is_cached(const struct store *store)
 {
-	int64_t tolerance = MINUTE_S * SECOND_MS + (provider ? provider->store_skew_ms : 0);
-	int64_t a = a_ms > now_ms ? a_ms : now_ms, b = b_ms > now_ms ? b_ms : now_ms;
-
-	return a - b <= tolerance && b - a <= tolerance;
+	return store_format(store->format)->is_cached;
 }
 
 // Is the store still the file it was when found?
@@ -174,7 +155,7 @@ static void read_retired(struct store *store, const struct config *config)
 	_cleanup_free_ char *message = NULL, *fix = NULL;
 
 	if (path_check_file(store->target, &message, &fix) == 0)
-		openclaw_json_read(store, config, &unsaid);
+		store_format(store->format)->read(store, config, &unsaid);
 	store->state = STORE_RETIRED;
 }
 
@@ -201,15 +182,9 @@ void store_read(struct store *store, const struct config *config, struct problem
 		cannot_look(store, problems, r);
 		return;
 	}
-	switch (store->format) {
-	case STORE_OPENCLAW_JSON:
-		openclaw_json_read(store, config, problems);
+	store_format(store->format)->read(store, config, problems);
+	if (store_format(store->format)->is_file)
 		check_group(store, problems);
-		break;
-	case STORE_OPENCLAW_SQLITE:
-		openclaw_sqlite_read(store, config, problems);
-		break;
-	}
 }
 
 const char *store_error(int error)
@@ -226,17 +201,12 @@ const char *store_error(int error)
 
 int store_stage(const struct store *store, struct atomic_stage *ret)
 {
-	struct stat st;
 	int r = check_writable(store);
 
 	if (r < 0)
 		return r;
 	*ret = ATOMIC_STAGE_NONE;
-	if (store->format == STORE_OPENCLAW_SQLITE)
-		return openclaw_sqlite_prove(store);
-	if (stat(store->target, &st) < 0)
-		return -errno;
-	return atomic_stage(store->target, (size_t)st.st_size + GROWTH_MAX, ret);
+	return store_format(store->format)->stage(store, ret);
 }
 
 int store_write(const struct store *store, struct store_change *changes, size_t n,
@@ -244,15 +214,7 @@ int store_write(const struct store *store, struct store_change *changes, size_t 
 {
 	int r = check_writable(store);
 
-	if (r < 0)
-		return r;
-	switch (store->format) {
-	case STORE_OPENCLAW_JSON:
-		return openclaw_json_write(store, changes, n, stage);
-	case STORE_OPENCLAW_SQLITE:
-		return openclaw_sqlite_write(store, changes, n);
-	}
-	return -EINVAL;
+	return r < 0 ? r : store_format(store->format)->write(store, changes, n, stage);
 }
 
 void store_settle_mtime(const struct store *store)

@@ -25,6 +25,7 @@
 #include "base/problem.h"
 #include "config/config.h"
 #include "file/atomic_file.h"
+#include "lock/lock.h"
 
 enum store_state {
 	STORE_OK,
@@ -55,7 +56,7 @@ struct copy {
 };
 
 struct store {
-	enum store_format format;
+	enum format_id format; // a row of the table of formats (store/format.h)
 	enum store_role role;
 	enum store_state state;
 	bool served;   // STORE_RETIRED: the database that took its place is a store of ours
@@ -80,7 +81,7 @@ struct stores {
 };
 void stores_free(struct stores *stores);
 const char *store_role_name(enum store_role role);     // "main" "agent" "external" "shared"
-const char *store_format_name(enum store_format format); // "openclaw-json"
+const char *store_format_name(const struct store *store); // "openclaw-json"
 
 // Find the stores: OpenClaw's state directory (config->state_dir if set; else as OpenClaw resolves it from
 // OPENCLAW_STATE_DIR, OPENCLAW_HOME, HOME: facts 1), main's (agents/main, or what OPENCLAW_AGENT_DIR, else
@@ -116,11 +117,16 @@ struct store_change {
 	} result;       // out
 };
 
-// Step 3 of the transaction: a temp file as large as the store may become, beside it, durable.
+// Step 3 of the transaction: a temp file as large as the store may become, beside it, durable; of a database, everything
+// that a write does but the COMMIT.
 int store_stage(const struct store *store, struct atomic_stage *ret);
 // What such an error (-EPROTO, -ENOSPC …) means to a person. Static.
 const char *store_error(int error);
-// The caller holds the locks of all `names`. `stage` may be NULL. -ESTALE if the target is no longer the file it
+// The lock files that guard a write of it.
+void store_add_locks(const struct store *store, struct lock_set *set);
+// Its readers go by its mtime (store_settle_mtime).
+bool store_is_cached(const struct store *store);
+// The caller holds its locks. `stage` may be NULL. -ESTALE if the target is no longer the file it
 // was when found (a link was turned), -EBADMSG if it cannot be read any more, or what writing says.
 int store_write(const struct store *store, struct store_change *changes, size_t n, struct atomic_stage *stage);
 // At least 20 ms after the write and still under the locks: a second mtime, so that an OpenClaw process which read

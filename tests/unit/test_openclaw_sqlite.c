@@ -704,7 +704,7 @@ static int write_second(const struct store *store, enum store_result *ret_result
 
 	secret_set_string(&access, "FAKE-ACCESS-2");
 	secret_set_string(&refresh, "FAKE-REFRESH-2");
-	r = openclaw_sqlite_write(store, &change, 1);
+	r = openclaw_sqlite_write(store, &change, 1, NULL);
 	*ret_result = change.result;
 	return r;
 }
@@ -747,7 +747,7 @@ static void test_write(void **state)
 
 		unlink(cases[k].path);
 		make_login(cases[k].path, modes[i % ARRAY_SIZE(modes)]);
-		assert_int_equal(openclaw_sqlite_prove(&store), 0);
+		assert_int_equal(openclaw_sqlite_stage(&store, NULL), 0);
 		assert_written(&store);
 		assert_query(
 			cases[k].path, cases[k].text,
@@ -849,7 +849,7 @@ static void test_write_refused(void **state)
 	sqlite3 *database;
 
 	(void)state;
-	assert_true(openclaw_sqlite_prove(&store) < 0);
+	assert_true(openclaw_sqlite_stage(&store, NULL) < 0);
 	assert_int_equal(access(agent_database, F_OK), -1); // none is made
 	assert_true(write_second(&store, &result) < 0);
 	assert_int_equal(access(agent_database, F_OK), -1);
@@ -858,7 +858,7 @@ static void test_write_refused(void **state)
 	database = open_database(agent_database, "WAL");
 	execute(database, "ALTER TABLE auth_profile_store RENAME COLUMN store_json TO document");
 	sqlite3_close(database);
-	assert_int_equal(openclaw_sqlite_prove(&store), -EPROTO);
+	assert_int_equal(openclaw_sqlite_stage(&store, NULL), -EPROTO);
 	assert_int_equal(write_second(&store, &result), -EPROTO);
 }
 
@@ -875,7 +875,7 @@ static void test_no_triggers(void **state)
 			  "CREATE TRIGGER keep AFTER UPDATE ON auth_profile_store BEGIN "
 			  "INSERT INTO copies VALUES (new.store_json); END");
 	sqlite3_close(database);
-	assert_int_equal(openclaw_sqlite_prove(&store), 0);
+	assert_int_equal(openclaw_sqlite_stage(&store, NULL), 0);
 	assert_written(&store);
 	assert_query(agent_database, "SELECT count(*) FROM copies", "0");
 }
@@ -932,7 +932,7 @@ static void test_write_while_locked(void **state)
 	make_login(agent_database, "WAL");
 	gateway = start_gateway("WAL");
 	tell(&gateway, "BEGIN IMMEDIATE; UPDATE auth_profile_store SET updated_at = 3;");
-	assert_int_equal(openclaw_sqlite_prove(&store), -EBUSY);
+	assert_int_equal(openclaw_sqlite_stage(&store, NULL), -EBUSY);
 	tell(&gateway, "COMMIT");
 	// With the gateway's connection open and its commit in the log.
 	assert_written(&store);
@@ -974,9 +974,9 @@ static void test_write_into_replaced_file(void **state)
 			      "SELECT i + 1 FROM n WHERE i < 2000) INSERT INTO chat SELECT i FROM "
 			      "n;");
 		make_login(other, modes[i]);
-		assert_int_equal(openclaw_sqlite_write(&store, &change, 1), -ESTALE);
+		assert_int_equal(openclaw_sqlite_write(&store, &change, 1, NULL), -ESTALE);
 		assert_query(agent_database, "PRAGMA integrity_check", "ok");
-		assert_int_equal(openclaw_sqlite_write(&store, &change, 1), 0);
+		assert_int_equal(openclaw_sqlite_write(&store, &change, 1, NULL), 0);
 		assert_int_equal(change.result, STORE_WRITTEN);
 		assert_query(agent_database,
 			     "SELECT json_extract(store_json, "
@@ -997,7 +997,7 @@ static void test_write_follows_no_link(void **state)
 	(void)state;
 	make_login(agent_database, modes[0]);
 	assert_int_equal(symlink(agent_database, link), 0);
-	assert_true(openclaw_sqlite_prove(&store) < 0);
+	assert_true(openclaw_sqlite_stage(&store, NULL) < 0);
 	assert_true(write_second(&store, &result) < 0);
 	assert_query(agent_database,
 		     "SELECT store_json LIKE '%FAKE-REFRESH-2%' FROM auth_profile_store", "0");

@@ -366,10 +366,10 @@ static int try_to_write_ours(enum store_result *ret_result)
 	secret_set_string(&access, "FAKE-ACCESS-2");
 	secret_set_string(&refresh, "FAKE-REFRESH-2");
 	// Who comes in between makes it busy, and the next round tries again.
-	while ((r = openclaw_sqlite_prove(&store)) == -EBUSY)
+	while ((r = openclaw_sqlite_stage(&store, NULL)) == -EBUSY)
 		;
 	assert_int_equal(r, 0);
-	while ((r = openclaw_sqlite_write(&store, &change, 1)) == -EBUSY)
+	while ((r = openclaw_sqlite_write(&store, &change, 1, NULL)) == -EBUSY)
 		;
 	*ret_result = change.result;
 	return r;
