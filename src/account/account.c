@@ -91,8 +91,9 @@ bool store_is_named(const struct store *store, const char *name)
 
 bool account_has_work(const struct account *account)
 {
-	return account->send || account->record_changed || account->renamed_from[0] ||
-	       account->n_take_back || account->n_settle || account->n_drop || account->n_close ||
+	return account->verdict.send || account->verdict.record_changed ||
+	       account->renamed_from[0] || account->verdict.n_take_back ||
+	       account->verdict.n_settle || account->verdict.n_drop || account->verdict.n_close ||
 	       account_has_writes(account);
 }
 
@@ -104,15 +105,15 @@ void account_free(struct account *account)
 	free(account->skip);
 	credential_free(&account->behind_fence);
 	account_record_free(&account->record);
-	free(account->reason);
-	for (size_t i = 0; i < account->n_displaced; i++) {
-		credential_free(&account->displaced[i].credential);
-		free(account->displaced[i].store);
+	free(account->verdict.reason);
+	for (size_t i = 0; i < account->verdict.n_displaced; i++) {
+		credential_free(&account->verdict.displaced[i].credential);
+		free(account->verdict.displaced[i].store);
 	}
-	free(account->displaced);
-	free(account->take_back);
-	free(account->settle);
-	free(account->drop);
-	free(account->close);
+	free(account->verdict.displaced);
+	free(account->verdict.take_back);
+	free(account->verdict.settle);
+	free(account->verdict.drop);
+	free(account->verdict.close);
 	*account = (struct account){0};
 }

@@ -121,6 +121,52 @@ struct displaced {
 	const char *why;
 };
 
+// The times of the live token, as they are reckoned with (expiry.c).
+struct schedule {
+	int64_t expires_ms, lifetime_s, margin_s; // 0: unknown
+	bool timer_too_slow, margin_too_long, margin_short; // to be told
+};
+
+static inline bool expiry_is_unknown(const struct schedule *schedule) // where it has been reckoned at all
+{
+	return schedule->margin_s && !schedule->expires_ms;
+}
+
+// What is decided about an account.
+struct verdict {
+	enum decision decision;
+	enum outcome outcome; // where nothing is to be done about it in this run
+	char *reason;
+	const char *code; // an error code where the outcome is not a good one; else NULL
+	bool send;        // exchange the live refresh token
+	bool resend;      // … which was sent before, with unknown outcome
+	bool pinned;      // a person chose what is live
+	bool obeyed;      // … or another thing, and it is done
+
+	// to be made durable
+	bool record_changed;
+	struct displaced *displaced;
+	size_t n_displaced;
+	struct fingerprint *take_back; // these tokens are live again: no mark says otherwise
+	size_t n_take_back;
+	struct fingerprint *settle; // these tokens are superseded: mark them for everybody
+	size_t n_settle;
+	struct fingerprint *drop; // receipts to remove: their token was not spent
+	size_t n_drop;
+	struct fingerprint *close; // receipts to settle once every copy is written
+	size_t n_close;
+
+	// what receipts said
+	bool receipts_judged;    // … has been taken
+	bool stranger_answer;    // an answer came for somebody else; its receipt keeps it
+	bool live_proven;        // an answer to the live token has left it live, and good
+	bool unreadable_receipt; // that of the live token cannot be read
+
+	struct schedule schedule;
+	bool clock_wrong;       // nothing is decided by time
+	int64_t clock_ahead_ms; // of the server's, when that answered last; said, and bars nothing
+};
+
 struct account {
 	// observed
 	const struct provider *provider; // NULL: unknown provider
@@ -139,10 +185,6 @@ struct account {
 	bool identity_conflict;          // an equal token under another identity
 	bool shared_token;               // an equal token under another provider
 	bool live_settled;               // the token that is live has a settled receipt: it was spent
-	bool stranger_answer;            // decided: an answer came for somebody else; its receipt keeps it
-	bool receipts_judged;            // decided: what they say has been taken
-	bool live_proven;                // decided: an answer to the live token has left it live, and good
-	bool unreadable_receipt;         // decided: that of the live token cannot be read
 	struct credential behind_fence; // fenced in main under a name that never had it: the token, of another name
 	bool restores;                    // it is the account of what a person brings back from displaced/
 	bool restored_sent;               // … whose token has a receipt, or had one
@@ -153,31 +195,9 @@ struct account {
 	// what the ledger says, and what the decision makes of it
 	struct account_record record;
 	bool recorded; // the ledger has it already
-
-	// decided
-	enum decision decision;
-	enum outcome outcome; // where nothing is to be done about it in this run
-	char *reason;
-	const char *code;       // an error code where the outcome is not a good one; else NULL
-	bool send;            // exchange the live refresh token
-	bool resend;          // … which was sent before, with unknown outcome
-	bool record_changed;
 	char renamed_from[33]; // the record moves from this key
-	bool pinned;          // a person chose what is live
-	bool obeyed;          // … or another thing, and it is done
-	struct displaced *displaced;
-	size_t n_displaced;
-	struct fingerprint *take_back; // these tokens are live again: no mark says otherwise
-	size_t n_take_back;
-	struct fingerprint *settle; // these tokens are superseded: mark them for everybody
-	size_t n_settle;
-	struct fingerprint *drop;   // receipts to remove: their token was not spent
-	size_t n_drop;
-	struct fingerprint *close;  // receipts to settle once every copy is written
-	size_t n_close;
-	int64_t margin_s, lifetime_s, expires_ms; // lifetime, expires: 0 unknown; the expiry as it is reckoned with
-	int64_t clock_ahead_ms; // of the server's, when that answered last; said, and bars nothing
-	bool timer_too_slow, margin_too_long, margin_short, expiry_unknown, clock_wrong;
+
+	struct verdict verdict;
 };
 
 void account_free(struct account *account);

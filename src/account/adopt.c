@@ -79,7 +79,7 @@ static bool is_diverged(const struct account *a, const struct member *m)
 void account_displace(struct account *a, const struct credential *credential, const char *store,
 		      const char *why)
 {
-	struct displaced *d = array_add(&a->displaced, &a->n_displaced);
+	struct displaced *d = array_add(&a->verdict.displaced, &a->verdict.n_displaced);
 
 	credential_copy(&d->credential, credential);
 	d->store = xstrdup(store);
@@ -135,7 +135,7 @@ static void retire_live(struct account *a, const struct policy *policy)
 	if (fingerprint_empty(old))
 		return;
 	if (!a->record.dead_code[0])
-		account_displace_live(a, policy->choice.why && a->pinned
+		account_displace_live(a, policy->choice.why && a->verdict.pinned
 						 ? policy->choice.why
 						 : "a newer login took its place");
 	record_supersede_live(&a->record);
@@ -147,9 +147,9 @@ static void retire_live(struct account *a, const struct policy *policy)
 		open |= fingerprint_equal(a->receipts[i]->token, old) &&
 			a->receipts[i]->state != RECEIPT_CLAIMED;
 	if (open)
-		fingerprint_list_add(&a->close, &a->n_close, old);
+		fingerprint_list_add(&a->verdict.close, &a->verdict.n_close, old);
 	else
-		fingerprint_list_add(&a->settle, &a->n_settle, old);
+		fingerprint_list_add(&a->verdict.settle, &a->verdict.n_settle, old);
 }
 
 void adopt_credential(struct account *a, const struct credential *c, const struct policy *policy)
@@ -173,8 +173,8 @@ void adopt_credential(struct account *a, const struct credential *c, const struc
 	record_forgive(r);
 	if (identity_compare(&r->identity, &c->identity) != IDENTITY_DIFFERENT)
 		identity_complete(&r->identity, &c->identity);
-	a->record_changed = true;
-	a->decision = DECISION_ADOPT;
+	a->verdict.record_changed = true;
+	a->verdict.decision = DECISION_ADOPT;
 }
 
 static void adopt_member(struct account *a, struct member *m, const struct policy *policy)
@@ -319,7 +319,7 @@ void displace_member(struct account *a, const struct member *m, const char *why)
 	account_displace(a, c, m->store->path, why);
 	record_supersede(r, c->fingerprint);
 	record_supersede_fence(r, fence_digest(r->profile, r->provider, &c->refresh));
-	a->record_changed = true;
+	a->verdict.record_changed = true;
 }
 
 void adopt_unknown(struct account *a, const struct policy *policy)
@@ -341,6 +341,6 @@ void adopt_unknown(struct account *a, const struct policy *policy)
 			*array_add(&a->record.diverged, &a->record.n_diverged) =
 				m->copy->credential.fingerprint;
 		}
-		a->record_changed = true;
+		a->verdict.record_changed = true;
 	}
 }

@@ -156,7 +156,7 @@ static void bring_back(struct account *a, const struct credential *c)
 {
 	record_take_back(&a->record, c->fingerprint,
 			 fence_digest(a->record.profile, a->record.provider, &c->refresh));
-	fingerprint_list_add(&a->take_back, &a->n_take_back, c->fingerprint);
+	fingerprint_list_add(&a->verdict.take_back, &a->verdict.n_take_back, c->fingerprint);
 }
 
 static void make_live(struct account *a, struct member *m, const struct credential *c,
@@ -202,7 +202,7 @@ static char *follow(struct account *a, const struct policy *policy)
 		if (!named || no)
 			continue;
 		m->fixed = false;
-		m->follows = a->obeyed = true;
+		m->follows = a->verdict.obeyed = true;
 	}
 	return NULL;
 }
@@ -217,12 +217,12 @@ char *choose(struct account *a, const struct policy *policy)
 
 	if (no)
 		return no;
-	a->pinned = a->obeyed = true;
+	a->verdict.pinned = a->verdict.obeyed = true;
 	if (!fingerprint_equal(c->fingerprint, a->record.live.fingerprint)) {
 		make_live(a, m, c, policy);
 	} else if (a->record.ended_ms) { // a person says that it is none
 		a->record.ended_ms = 0;
-		a->record_changed = true;
+		a->verdict.record_changed = true;
 	}
 	return NULL;
 }
@@ -231,7 +231,7 @@ void displace_others(struct account *a, const struct policy *policy)
 {
 	for (size_t i = 0; i < a->n_members; i++) {
 		struct member *m = &a->members[i];
-		if ((m->follows || a->pinned) && member_is_unknown(a, m))
+		if ((m->follows || a->verdict.pinned) && member_is_unknown(a, m))
 			displace_member(a, m, policy->choice.why);
 	}
 }

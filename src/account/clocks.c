@@ -30,7 +30,7 @@ static void set_record_right(struct account *a, int64_t by_ms, const struct poli
 	for (size_t i = 0; i < ARRAY_SIZE(stamps); i++)
 		shift_if(stamps[i], *stamps[i] > policy->now_ms, by_ms);
 	r->refreshed_ms -= by_ms;
-	a->record_changed = true;
+	a->verdict.record_changed = true;
 }
 
 // It was never refreshed by us, or by a server that does not say the time; but the token itself says when it lives.
@@ -52,18 +52,19 @@ void judge_clock(struct account *a, const struct policy *policy)
 	struct account_record *r = &a->record;
 	int64_t ahead_ms = record_clock_ahead(r), now = policy->now_ms + TOLERANCE_MS;
 
-	a->clock_wrong = now < clock_build_ms();
-	a->clock_ahead_ms = 0;
+	a->verdict.clock_wrong = now < clock_build_ms();
+	a->verdict.clock_ahead_ms = 0;
 	if (now >= r->updated_ms + ahead_ms) // it has not been put back since
-		a->clock_ahead_ms = ahead_ms;
+		a->verdict.clock_ahead_ms = ahead_ms;
 	else if (ahead_ms > 0 && policy->now_ms + SERVER_TOLERANCE_MS >= r->updated_ms)
 		set_record_right(a, ahead_ms, policy);
 	else if (!token_fits_now(a, policy))
-		a->clock_wrong = true;
+		a->verdict.clock_wrong = true;
 	// Nobody ever waits that long.
-	if (!a->clock_wrong && r->not_before_ms > policy->now_ms + BACK_OFF_MAX_S * SECOND_MS) {
+	if (!a->verdict.clock_wrong &&
+	    r->not_before_ms > policy->now_ms + BACK_OFF_MAX_S * SECOND_MS) {
 		r->not_before_ms = 0;
-		a->record_changed = true;
+		a->verdict.record_changed = true;
 	}
 }
 

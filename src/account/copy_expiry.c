@@ -19,11 +19,11 @@ void correct_live_expiry(struct account *a, const struct policy *policy)
 {
 	struct generation *live = &a->record.live;
 
-	if (!live->expires_ms || a->expires_ms <= policy->now_ms ||
-	    a->expires_ms == live->expires_ms)
+	if (!live->expires_ms || a->verdict.schedule.expires_ms <= policy->now_ms ||
+	    a->verdict.schedule.expires_ms == live->expires_ms)
 		return;
-	live->expires_ms = a->expires_ms;
-	a->record_changed = true;
+	live->expires_ms = a->verdict.schedule.expires_ms;
+	a->verdict.record_changed = true;
 }
 
 bool expiry_is_live(const struct account *a, const struct copy *copy, const struct policy *policy)
@@ -73,7 +73,7 @@ static bool open_sighting(struct account *a, const struct sighting *now,
 	if (!s)
 		s = add_sighting(&a->record);
 	*s = *now;
-	a->record_changed = true;
+	a->verdict.record_changed = true;
 	return true;
 }
 
@@ -85,7 +85,7 @@ static void close_sightings(struct account *a, const struct sighting *now,
 		if (s->seen_ms || memcmp(s->claim, now->claim, STORE_PART) != 0)
 			continue;
 		s->seen_ms = policy->now_ms;
-		a->record_changed = true;
+		a->verdict.record_changed = true;
 	}
 }
 

@@ -20,10 +20,10 @@
 
 static void conclude(struct account *a, enum decision decision, enum outcome outcome, char *reason)
 {
-	a->decision = decision;
-	a->outcome = outcome;
-	free(a->reason);
-	a->reason = reason;
+	a->verdict.decision = decision;
+	a->verdict.outcome = outcome;
+	free(a->verdict.reason);
+	a->verdict.reason = reason;
 }
 
 // Not a good end: a code for programs, a reason for people.
@@ -31,7 +31,7 @@ static void object(struct account *a, enum decision decision, enum outcome outco
 		   const char *code, char *reason)
 {
 	conclude(a, decision, outcome, reason);
-	a->code = code;
+	a->verdict.code = code;
 }
 
 // ---- the copies
@@ -90,7 +90,7 @@ static void decide_unread_answer(struct account *a, const struct receipt *unknow
 static void decide_unknown_outcome(struct account *a, const struct receipt *unknown,
 				   const struct config *config, const struct policy *policy)
 {
-	int64_t left_s = (a->expires_ms - policy->now_ms) /
+	int64_t left_s = (a->verdict.schedule.expires_ms - policy->now_ms) /
 			 SECOND_MS; // --at hastens nothing that is a last resort
 	bool window = a->provider->reuse_window_s &&
 		      policy->now_ms - unknown->sent_ms < a->provider->reuse_window_s * SECOND_MS;
@@ -100,13 +100,13 @@ static void decide_unknown_outcome(struct account *a, const struct receipt *unkn
 		       xstrdup("the refresh token was sent twice and no usable answer came"));
 		return;
 	}
-	bool now = a->expires_ms && left_s < last_resort_s(config);
+	bool now = a->verdict.schedule.expires_ms && left_s < last_resort_s(config);
 	if (receipt_holds_success(unknown)) {
 		decide_unread_answer(a, unknown, now || fences_name_live(a));
 		return;
 	}
-	if (!policy->offline && (policy->force || (!a->clock_wrong && (window || now)))) {
-		a->send = a->resend = true;
+	if (!policy->offline && (policy->force || (!a->verdict.clock_wrong && (window || now)))) {
+		a->verdict.send = a->verdict.resend = true;
 		conclude(a, DECISION_REFRESH, OUTCOME_PLANNED,
 			 xstrdup("the answer to the last refresh was lost; sending once more as "
 				 "the last resort"));
@@ -144,13 +144,13 @@ static void decide_fenced(struct account *a, const struct receipt *unknown,
 		       xstrdup("OpenClaw fenced it off; the last attempt to recover it failed and "
 			       "will be repeated"));
 	} else {
-		a->send = true;
-		a->resend = unknown != NULL;
+		a->verdict.send = true;
+		a->verdict.resend = unknown != NULL;
 		conclude(a, DECISION_REFRESH, OUTCOME_PLANNED,
 			 xstrdup("OpenClaw fenced it off after a failed refresh; sending the "
 				 "ledger's token as the last resort"));
 	}
-	if (!a->send || unknown) // nobody else gets a token that may be spent
+	if (!a->verdict.send || unknown) // nobody else gets a token that may be spent
 		write_nothing(a);
 }
 
@@ -166,24 +166,26 @@ static bool any_diverged(const struct account *a)
 // without one; and an answer may bring one: if it does not, there is none to be had.
 static bool is_due(const struct account *a, const struct policy *policy)
 {
-	if (a->expiry_unknown)
+	if (!a->verdict.schedule.expires_ms)
 		return !a->record.live.answered && !any_diverged(a);
-	return a->expires_ms - policy->at_ms <= a->margin_s * SECOND_MS;
+	return a->verdict.schedule.expires_ms - policy->at_ms <=
+	       a->verdict.schedule.margin_s * SECOND_MS;
 }
 
 static void decide_due(struct account *a, const struct policy *policy)
 {
 	char *time = expiry_describe(a, policy);
-	bool due = is_due(a, policy) && !a->clock_wrong;
+	bool due = is_due(a, policy) && !a->verdict.clock_wrong;
 
 	if (!due && !policy->force) {
-		enum outcome idle = a->clock_wrong ? OUTCOME_FAILED : OUTCOME_UNCHANGED;
-		conclude(a, a->decision, a->decision == DECISION_NONE ? idle : OUTCOME_PLANNED,
-			 time);
-		a->code = a->clock_wrong ? "clock" : NULL;
+		enum outcome idle = a->verdict.clock_wrong ? OUTCOME_FAILED : OUTCOME_UNCHANGED;
+		conclude(a, a->verdict.decision,
+			 a->verdict.decision == DECISION_NONE ? idle : OUTCOME_PLANNED, time);
+		a->verdict.code = a->verdict.clock_wrong ? "clock" : NULL;
 	} else if (policy->offline) {
-		conclude(a, a->decision,
-			 a->decision == DECISION_NONE ? OUTCOME_UNCHANGED : OUTCOME_PLANNED, time);
+		conclude(a, a->verdict.decision,
+			 a->verdict.decision == DECISION_NONE ? OUTCOME_UNCHANGED : OUTCOME_PLANNED,
+			 time);
 	} else if (!policy->force && a->record.rejections >= REJECTIONS_MAX) {
 		object(a, DECISION_HOLD, OUTCOME_HELD, a->record.error_code,
 		       xasprintf("%s; refused %d times (%s): log in again, or try with --force",
@@ -191,12 +193,12 @@ static void decide_due(struct account *a, const struct policy *policy)
 		free(time);
 	} else if (!policy->force && a->record.not_before_ms > policy->now_ms) {
 		_cleanup_free_ char *until = time_format(a->record.not_before_ms);
-		object(a, a->decision, OUTCOME_FAILED, a->record.error_code,
+		object(a, a->verdict.decision, OUTCOME_FAILED, a->record.error_code,
 		       xasprintf("%s; last attempt failed (%s), next one after %s", time,
 				 a->record.error_code, until));
 		free(time);
 	} else {
-		a->send = true;
+		a->verdict.send = true;
 		conclude(a, DECISION_REFRESH, OUTCOME_PLANNED, time);
 	}
 }
@@ -240,18 +242,18 @@ static void decide_live(struct account *a, const struct receipt *unknown,
 	if (unknown && !fingerprint_equal(unknown->token, a->record.live.fingerprint))
 		unknown = NULL;
 	// One step at a time: what is still to be delivered goes first, the fence is the next run's.
-	if (fences_name_live(a) && !obstacle && a->decision != DECISION_RECOVER)
+	if (fences_name_live(a) && !obstacle && a->verdict.decision != DECISION_RECOVER)
 		return decide_fenced(a, unknown, config, policy);
 	if (unknown)
 		return decide_unknown_outcome(a, unknown, config, policy);
-	if (a->decision == DECISION_NONE && account_has_writes(a))
-		a->decision = DECISION_MIRROR;
-	if (obstacle && a->decision == DECISION_NONE) {
+	if (a->verdict.decision == DECISION_NONE && account_has_writes(a))
+		a->verdict.decision = DECISION_MIRROR;
+	if (obstacle && a->verdict.decision == DECISION_NONE) {
 		a->unserved = true;
 		conclude(a, DECISION_SKIP, OUTCOME_SKIPPED, xstrdup(obstacle));
-	} else if (a->decision == DECISION_RECOVER ||
+	} else if (a->verdict.decision == DECISION_RECOVER ||
 		   obstacle) // one step at a time: the next run looks whether it is due
-		conclude(a, a->decision, OUTCOME_PLANNED, expiry_describe(a, policy));
+		conclude(a, a->verdict.decision, OUTCOME_PLANNED, expiry_describe(a, policy));
 	else
 		decide_due(a, policy);
 }
@@ -272,7 +274,7 @@ static void begin_record(struct account *a, const struct config *config,
 	r->first_seen_ms = policy->now_ms;
 	reckon_expiry(a, config, policy); // the lifetime says which expiry is plausible
 	r->anchor = issue_of_copy(a, c, policy);
-	a->record_changed = true;
+	a->verdict.record_changed = true;
 }
 
 // Once every copy has the tokens that call the person by another name, it is the account's.
@@ -301,7 +303,7 @@ static void note_main_and_identity(struct account *a)
 	if (a->main && !string_equal(r->main_store, a->main->store->path)) {
 		free(r->main_store);
 		r->main_store = xstrdup(a->main->store->path);
-		a->record_changed = true;
+		a->verdict.record_changed = true;
 	}
 	identity_copy(&before, &r->identity);
 	take_new_name(a);
@@ -312,7 +314,7 @@ static void note_main_and_identity(struct account *a)
 			    IDENTITY_DIFFERENT)
 			identity_complete(&r->identity, &m->copy->credential.identity);
 	}
-	a->record_changed |= !identity_equal(&before, &r->identity);
+	a->verdict.record_changed |= !identity_equal(&before, &r->identity);
 	identity_free(&before);
 }
 
@@ -333,11 +335,11 @@ static bool account_holds_live(const struct account *a)
 static void end_account(struct account *a, const struct policy *policy)
 {
 	struct account_record *r = &a->record;
-	bool recovering = a->decision == DECISION_RECOVER;
+	bool recovering = a->verdict.decision == DECISION_RECOVER;
 
 	if (!r->ended_ms) {
 		r->ended_ms = policy->now_ms;
-		a->record_changed = true;
+		a->verdict.record_changed = true;
 	}
 	if (!recovering && !policy->clock_unsupported &&
 	    policy->now_ms - r->ended_ms > ENDED_KEEP_S * SECOND_MS &&
@@ -346,7 +348,7 @@ static void end_account(struct account *a, const struct policy *policy)
 			account_displace_live(a, "logged out of its main store long ago");
 		record_supersede_live(r);
 		generation_free(&r->live);
-		a->record_changed = true;
+		a->verdict.record_changed = true;
 	}
 	judge_members(a, policy);
 	// Nothing is resurrected. Only a rotation under way is still delivered to whoever held the spent token.
@@ -430,7 +432,7 @@ static bool hands_off(struct account *a, const struct policy *policy)
 static void refuse(struct account *a, char *reason)
 {
 	write_nothing(a);
-	a->record_changed = false;
+	a->verdict.record_changed = false;
 	object(a, DECISION_HOLD, OUTCOME_HELD, "adopt_refused", reason);
 }
 
@@ -479,11 +481,11 @@ void decide(struct account *a, const struct config *config, const struct policy 
 {
 	const struct receipt *unknown;
 
-	a->decision = DECISION_NONE;
-	a->code = NULL;
+	a->verdict.decision = DECISION_NONE;
+	a->verdict.code = NULL;
 	if (hands_off(a, policy)) {
-		if (a->outcome == OUTCOME_SKIPPED && account_is_chosen(a, policy))
-			refuse(a, xstrdup(a->reason));
+		if (a->verdict.outcome == OUTCOME_SKIPPED && account_is_chosen(a, policy))
+			refuse(a, xstrdup(a->verdict.reason));
 		return;
 	}
 	judge_clock(a, policy);
@@ -492,17 +494,17 @@ void decide(struct account *a, const struct config *config, const struct policy 
 	reckon_expiry(a, config, policy);
 	if (!obey(a, policy))
 		return;
-	if (!a->pinned)
+	if (!a->verdict.pinned)
 		adopt_first(a, policy);
 	if (account_others_at_work(a))
 		return wait_for_others(a, policy);
 	fences_sight(a, policy);
 	unknown = recover_receipts(a, policy);
-	if (a->stranger_answer && a->n_members)
+	if (a->verdict.stranger_answer && a->n_members)
 		return object(a, DECISION_HOLD, OUTCOME_HELD, "identity_mismatch",
 			      xstrdup("the provider answered for another identity; the answer is "
 				      "kept in its receipt"));
-	if (a->unreadable_receipt)
+	if (a->verdict.unreadable_receipt)
 		return leave_alone(a, policy, DECISION_HOLD, OUTCOME_HELD, "ledger_unreadable",
 				   "the receipt of its refresh token cannot be read, and may hold "
 				   "an answer");
@@ -518,7 +520,7 @@ void decide(struct account *a, const struct config *config, const struct policy 
 	if (remains_ended(a))
 		return end_account(a, policy);
 	displace_others(a, policy);
-	if (!a->pinned) {
+	if (!a->verdict.pinned) {
 		adopt_newer_access(a, policy);
 		adopt_unknown(a, policy);
 	}

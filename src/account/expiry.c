@@ -27,13 +27,13 @@ int issue_compare(struct issue_time a, struct issue_time b)
 static bool lives_longer(const struct account *a, int64_t lifetime_s, int64_t expires_ms,
 			 const struct policy *policy)
 {
-	return !a->clock_wrong && lifetime_s &&
+	return !a->verdict.clock_wrong && lifetime_s &&
 	       expires_ms - policy->now_ms > (lifetime_s + IMPLAUSIBLE_S) * SECOND_MS;
 }
 
 bool expiry_is_plausible(const struct account *a, int64_t expires_ms, const struct policy *policy)
 {
-	return !lives_longer(a, a->lifetime_s, expires_ms, policy);
+	return !lives_longer(a, a->verdict.schedule.lifetime_s, expires_ms, policy);
 }
 
 static struct issue_time issued(const struct account *a, int64_t issued_ms, int64_t expires_ms,
@@ -41,7 +41,7 @@ static struct issue_time issued(const struct account *a, int64_t issued_ms, int6
 {
 	// A login may live longer than the last answer did, if that was shorter than the provider's usual.
 	int64_t usual_s = a->provider->lifetime_s;
-	bool too_long = lives_longer(a, a->lifetime_s, expires_ms, policy) &&
+	bool too_long = lives_longer(a, a->verdict.schedule.lifetime_s, expires_ms, policy) &&
 			(!usual_s || lives_longer(a, usual_s, expires_ms, policy));
 
 	return (struct issue_time){
@@ -76,7 +76,7 @@ static enum age age_against_previous(const struct account *a, const struct crede
 		return AGE_LATER; // there was nothing
 	if (own.issued_ms && previous.issued_ms)
 		return own.issued_ms > previous.issued_ms ? AGE_LATER : AGE_NOT_LATER;
-	if (own.expires_ms > policy->now_ms && !a->clock_wrong)
+	if (own.expires_ms > policy->now_ms && !a->verdict.clock_wrong)
 		return AGE_LATER;
 	if (!own.expires_ms || !previous.expires_ms)
 		return AGE_UNKNOWN;
@@ -102,22 +102,28 @@ static void reckon_margin(struct account *a, const struct config *config)
 {
 	int64_t ours_s = config->timer_period_s + config->timer_jitter_s + MINUTE_S;
 	int64_t floor_s = RUNTIME_MARGIN_S + ours_s, doctor_s = DOCTOR_MARGIN_S + ours_s;
-	int64_t most_s = a->lifetime_s * 4 / 5;
+	int64_t most_s = a->verdict.schedule.lifetime_s * 4 / 5;
 	struct margin margin = config->margin;
 
 	if (a->provider->margin.seconds || a->provider->margin.percent)
 		margin = a->provider->margin;
-	a->margin_s = margin.seconds   ? margin.seconds
-		      : margin.percent ? a->lifetime_s * margin.percent / 100
-				       : a->lifetime_s / 3;
-	if (a->margin_s < floor_s)
-		a->margin_s = floor_s;
-	a->timer_too_slow = a->lifetime_s && floor_s > most_s;
-	a->margin_too_long = a->lifetime_s && !a->timer_too_slow && a->margin_s > most_s;
-	a->margin_short = a->margin_s < doctor_s && doctor_s <= most_s;
+	a->verdict.schedule.margin_s =
+		margin.seconds	 ? margin.seconds
+		: margin.percent ? a->verdict.schedule.lifetime_s * margin.percent / 100
+				 : a->verdict.schedule.lifetime_s / 3;
+	if (a->verdict.schedule.margin_s < floor_s)
+		a->verdict.schedule.margin_s = floor_s;
+	a->verdict.schedule.timer_too_slow = a->verdict.schedule.lifetime_s && floor_s > most_s;
+	a->verdict.schedule.margin_too_long = a->verdict.schedule.lifetime_s &&
+					      !a->verdict.schedule.timer_too_slow &&
+					      a->verdict.schedule.margin_s > most_s;
+	a->verdict.schedule.margin_short =
+		a->verdict.schedule.margin_s < doctor_s && doctor_s <= most_s;
 	// A configured margin is taken as it is, but not one that would refresh at every run.
-	if (a->lifetime_s && (a->timer_too_slow || a->margin_s + ours_s >= a->lifetime_s))
-		a->margin_s = most_s;
+	if (a->verdict.schedule.lifetime_s &&
+	    (a->verdict.schedule.timer_too_slow ||
+	     a->verdict.schedule.margin_s + ours_s >= a->verdict.schedule.lifetime_s))
+		a->verdict.schedule.margin_s = most_s;
 }
 
 void reckon_expiry(struct account *a, const struct config *config, const struct policy *policy)
@@ -126,32 +132,33 @@ void reckon_expiry(struct account *a, const struct config *config, const struct 
 	struct jwt jwt = {0};
 	bool has_jwt = jwt_read(&live->access, &jwt) == 0;
 
-	a->lifetime_s = a->record.lifetime_s;
-	if (!a->lifetime_s && has_jwt && jwt.issued_ms && jwt.expires_ms > jwt.issued_ms)
-		a->lifetime_s = (jwt.expires_ms - jwt.issued_ms) / SECOND_MS;
-	if (!a->lifetime_s)
-		a->lifetime_s = a->provider->lifetime_s;
-	a->expires_ms = live->expires_ms;
+	a->verdict.schedule.lifetime_s = a->record.lifetime_s;
+	if (!a->verdict.schedule.lifetime_s && has_jwt && jwt.issued_ms &&
+	    jwt.expires_ms > jwt.issued_ms)
+		a->verdict.schedule.lifetime_s = (jwt.expires_ms - jwt.issued_ms) / SECOND_MS;
+	if (!a->verdict.schedule.lifetime_s)
+		a->verdict.schedule.lifetime_s = a->provider->lifetime_s;
+	a->verdict.schedule.expires_ms = live->expires_ms;
 	if (secret_empty(&live->access) &&
 	    !secret_empty(&live->refresh)) // there is nothing that could live
-		a->expires_ms = policy->now_ms;
-	else if (a->expires_ms && !expiry_is_plausible(a, a->expires_ms, policy))
-		a->expires_ms =
+		a->verdict.schedule.expires_ms = policy->now_ms;
+	else if (a->verdict.schedule.expires_ms &&
+		 !expiry_is_plausible(a, a->verdict.schedule.expires_ms, policy))
+		a->verdict.schedule.expires_ms =
 			has_jwt && jwt.expires_ms && expiry_is_plausible(a, jwt.expires_ms, policy)
 				? jwt.expires_ms
 				: policy->now_ms;
-	a->expiry_unknown = !a->expires_ms;
 	jwt_free(&jwt);
 	reckon_margin(a, config);
 }
 
 char *expiry_describe(const struct account *a, const struct policy *policy)
 {
-	if (a->expiry_unknown)
+	if (!a->verdict.schedule.expires_ms)
 		return xstrdup("expiry unknown");
-	int64_t left_s = (a->expires_ms - policy->at_ms) / SECOND_MS;
+	int64_t left_s = (a->verdict.schedule.expires_ms - policy->at_ms) / SECOND_MS;
 	_cleanup_free_ char *left = duration_format(left_s < 0 ? -left_s : left_s);
-	_cleanup_free_ char *margin = duration_format(a->margin_s);
+	_cleanup_free_ char *margin = duration_format(a->verdict.schedule.margin_s);
 	return left_s < 0 ? xasprintf("expired %s ago, margin %s", left, margin)
 			  : xasprintf("expires in %s, margin %s", left, margin);
 }

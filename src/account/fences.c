@@ -70,7 +70,7 @@ void fences_sight(struct account *a, const struct policy *policy)
 			known++;
 		}
 	}
-	a->record_changed |= known != n || n != r->n_sightings;
+	a->verdict.record_changed |= known != n || n != r->n_sightings;
 	free(r->sightings);
 	r->sightings = now;
 	r->n_sightings = n;
@@ -91,5 +91,5 @@ bool fence_is_repaired(const struct account *a, const struct member *m, const st
 {
 	return member_is_fence(m) && !fence_is_young(a, &m->copy->fence, policy) &&
 	       (record_knows_fence(&a->record, m->copy->fence.digest) ||
-		(a->live_proven && names_live(a, &m->copy->fence)));
+		(a->verdict.live_proven && names_live(a, &m->copy->fence)));
 }

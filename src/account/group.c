@@ -170,7 +170,7 @@ static void complete_from_known(struct account *a, struct seat **seats, size_t n
 		    identity_compare(&a->record.identity, &c->identity) != IDENTITY_DIFFERENT)
 			identity_complete(&a->record.identity, &c->identity);
 	}
-	a->record_changed |= a->recorded && !identity_equal(&before, &a->record.identity);
+	a->verdict.record_changed |= a->recorded && !identity_equal(&before, &a->record.identity);
 	identity_free(&before);
 }
 

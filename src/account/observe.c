@@ -182,7 +182,7 @@ static bool is_chosen(const struct observation *o, const struct generation *live
 {
 	for (size_t i = 0; i < o->n_accounts; i++)
 		if (&o->accounts[i].record.live == live)
-			return o->accounts[i].pinned;
+			return o->accounts[i].verdict.pinned;
 	return false;
 }
 
@@ -197,7 +197,7 @@ static bool find_followers(struct observation *o, const struct config *config)
 		const struct account *a = &o->accounts[i];
 		const struct generation *ahead =
 			a->skip ? NULL : find_ahead(o, config, &superseded, a, siblings[i]);
-		if (!ahead || a->pinned)
+		if (!ahead || a->verdict.pinned)
 			continue;
 		struct follower *f = array_add(&o->followers, &o->n_followers);
 		memcpy(f->key, a->record.key, sizeof(f->key));
@@ -222,8 +222,8 @@ static bool is_past(const struct account *a)
 static bool holds_back(const struct account *a)
 {
 	return !a->skip && !is_past(a) &&
-	       (a->outcome == OUTCOME_HELD || a->outcome == OUTCOME_NEEDS_LOGIN ||
-		a->outcome == OUTCOME_BUSY);
+	       (a->verdict.outcome == OUTCOME_HELD || a->verdict.outcome == OUTCOME_NEEDS_LOGIN ||
+		a->verdict.outcome == OUTCOME_BUSY);
 }
 
 // The provider has refused this very token, or asked for patience, when it was sent for another name (which may be past by
@@ -245,19 +245,20 @@ static void back_off_together(struct observation *o, const struct policy *policy
 		struct account *a = &o->accounts[i];
 		size_t n = 0;
 		_cleanup_free_ struct account **others =
-			a->send ? observation_connected(o, a, &n) : NULL;
-		for (size_t k = 0; a->send && k < n; k++) {
+			a->verdict.send ? observation_connected(o, a, &n) : NULL;
+		for (size_t k = 0; a->verdict.send && k < n; k++) {
 			const struct account *other = others[k];
 			bool refused = other->record.rejections >= REJECTIONS_MAX;
 			if (!backs_off(other, a, policy))
 				continue;
-			a->send = a->resend = false;
-			a->decision = refused ? DECISION_HOLD : DECISION_NONE;
-			a->outcome = refused ? OUTCOME_HELD : OUTCOME_FAILED;
-			a->code = other->record.error_code;
-			free(a->reason);
-			a->reason = xasprintf("%s has the same refresh token, and was refused (%s)",
-					      other->record.profile, other->record.error_code);
+			a->verdict.send = a->verdict.resend = false;
+			a->verdict.decision = refused ? DECISION_HOLD : DECISION_NONE;
+			a->verdict.outcome = refused ? OUTCOME_HELD : OUTCOME_FAILED;
+			a->verdict.code = other->record.error_code;
+			free(a->verdict.reason);
+			a->verdict.reason =
+				xasprintf("%s has the same refresh token, and was refused (%s)",
+					  other->record.profile, other->record.error_code);
 		}
 	}
 }
@@ -270,22 +271,24 @@ static void hold_together(struct observation *o)
 		struct account *a = &o->accounts[i];
 		size_t n = 0;
 		_cleanup_free_ struct account **others =
-			a->send ? observation_connected(o, a, &n) : NULL;
-		for (size_t k = 0; a->send && k < n; k++) {
+			a->verdict.send ? observation_connected(o, a, &n) : NULL;
+		for (size_t k = 0; a->verdict.send && k < n; k++) {
 			const struct account *other = others[k];
-			bool busy = other->outcome == OUTCOME_BUSY;
+			bool busy = other->verdict.outcome == OUTCOME_BUSY;
 			// Both wait for the same lost answer, and this one must not: its fence.
-			bool same_wait = a->resend && string_equal(other->code, "unknown_outcome");
+			bool same_wait = a->verdict.resend &&
+					 string_equal(other->verdict.code, "unknown_outcome");
 			if (same_wait || !holds_back(other))
 				continue;
-			a->send = a->resend = false;
-			a->decision = busy ? DECISION_NONE : DECISION_HOLD;
-			a->outcome = busy ? OUTCOME_BUSY : OUTCOME_HELD;
-			a->code = busy ? "in_flight" : "other_name";
-			free(a->reason);
-			a->reason = xasprintf(
-				"%s shares its refresh token and cannot be refreshed: %s",
-				other->record.profile, other->reason ? other->reason : "held");
+			a->verdict.send = a->verdict.resend = false;
+			a->verdict.decision = busy ? DECISION_NONE : DECISION_HOLD;
+			a->verdict.outcome = busy ? OUTCOME_BUSY : OUTCOME_HELD;
+			a->verdict.code = busy ? "in_flight" : "other_name";
+			free(a->verdict.reason);
+			a->verdict.reason =
+				xasprintf("%s shares its refresh token and cannot be refreshed: %s",
+					  other->record.profile,
+					  other->verdict.reason ? other->verdict.reason : "held");
 		}
 	}
 }

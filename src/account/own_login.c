@@ -12,7 +12,7 @@ static void make_own(struct account *old, const struct account *base)
 
 	grouping_take_record(old, &base->record);
 	old->provider = base->provider;
-	old->record_changed = true;
+	old->verdict.record_changed = true;
 	memcpy(old->renamed_from, r->key, sizeof(r->key));
 	account_key(r->key, r->state_dir, r->provider, r->profile, &r->identity);
 	r->own_login = r->split = true;

@@ -18,16 +18,17 @@ static void warn(struct observation *o, const struct account *a, const char *cod
 
 static void say_margins(struct observation *o, const struct account *a)
 {
-	if (a->timer_too_slow)
+	if (a->verdict.schedule.timer_too_slow)
 		warn(o, a, "timer_too_slow",
 		     "the timer runs too rarely for tokens that live this short",
 		     "shorten the timer and set `timer_period` in oauth-keepalive.conf");
-	if (a->margin_too_long)
+	if (a->verdict.schedule.margin_too_long)
 		warn(o, a, "margin_too_long",
 		     "the margin is over 80 % of the token's lifetime: it is refreshed almost "
 		     "always",
 		     "choose a shorter `margin` in oauth-keepalive.conf");
-	if (a->margin_short && o->stores.fences && !a->skip && !a->expiry_unknown)
+	if (a->verdict.schedule.margin_short && o->stores.fences && !a->skip &&
+	    a->verdict.schedule.expires_ms)
 		warn(o, a, "margin_short",
 		     "`openclaw doctor --fix` refreshes by itself what has under 24 hours left, "
 		     "and loses the login on any error",
@@ -38,7 +39,8 @@ static void say_ends(struct observation *o, const struct account *a, const struc
 {
 	int64_t ends_ms = a->record.grant_expires_ms;
 
-	if (a->expiry_unknown && a->record.live.answered && !a->skip && !a->record.ended_ms)
+	if (expiry_is_unknown(&a->verdict.schedule) && a->record.live.answered && !a->skip &&
+	    !a->record.ended_ms)
 		warn(o, a, "expiry_unknown",
 		     "nobody says when the access token expires, the provider's answer neither; it "
 		     "is not refreshed by itself",
@@ -56,20 +58,20 @@ static void say_ends(struct observation *o, const struct account *a, const struc
 // word it was wrong when that answered.
 static void say_clock(struct observation *o, const struct account *a, const struct policy *policy)
 {
-	int64_t ahead_s = a->clock_ahead_ms / SECOND_MS;
+	int64_t ahead_s = a->verdict.clock_ahead_ms / SECOND_MS;
 	_cleanup_free_ char *now = time_format(policy->now_ms);
 	_cleanup_free_ char *known = time_format(a->record.updated_ms);
 	_cleanup_free_ char *by = duration_format(ahead_s < 0 ? -ahead_s : ahead_s);
 	char *message, *fix;
 
-	if (a->skip || (!a->clock_wrong && !ahead_s))
+	if (a->skip || (!a->verdict.clock_wrong && !ahead_s))
 		return;
-	if (policy->now_ms < clock_build_ms() && a->clock_wrong) {
+	if (policy->now_ms < clock_build_ms() && a->verdict.clock_wrong) {
 		message = xasprintf("the system clock says %s, before this program was built: "
 				    "nothing is decided by time",
 				    now);
 		fix = xstrdup("set the clock (timedatectl)");
-	} else if (a->clock_wrong) {
+	} else if (a->verdict.clock_wrong) {
 		message = xasprintf("the system clock says %s, but the ledger was written at %s: "
 				    "nothing is decided by time",
 				    now, known);
@@ -90,10 +92,10 @@ static void say_clock(struct observation *o, const struct account *a, const stru
 // nobody's problem.)
 static void say_unserved(struct observation *o, const struct account *a)
 {
-	if (!a->unserved || a->outcome != OUTCOME_SKIPPED || !a->n_members)
+	if (!a->unserved || a->verdict.outcome != OUTCOME_SKIPPED || !a->n_members)
 		return;
 	problem_add(&o->problems, SEVERITY_WARNING, "not_refreshed", NULL, a->record.profile,
-		    xasprintf("nothing refreshes this login: %s", a->reason),
+		    xasprintf("nothing refreshes this login: %s", a->verdict.reason),
 		    xstrdup("or name it in `exclude`, if something else keeps it alive"));
 }
 
@@ -154,10 +156,10 @@ static void say_conflict(struct observation *o, const struct account *a, const s
 // Not while it is repaired, recovered or tried again.
 static bool fence_needs_person(const struct account *a, const struct member *m)
 {
-	if (m->write || a->outcome == OUTCOME_BUSY)
+	if (m->write || a->verdict.outcome == OUTCOME_BUSY)
 		return false;
-	return !account_knows_fence(a, &m->copy->fence) || a->outcome == OUTCOME_NEEDS_LOGIN ||
-	       a->outcome == OUTCOME_HELD;
+	return !account_knows_fence(a, &m->copy->fence) ||
+	       a->verdict.outcome == OUTCOME_NEEDS_LOGIN || a->verdict.outcome == OUTCOME_HELD;
 }
 
 static char *sync_command(const struct account *a, const struct member *m, const char *option)
@@ -219,7 +221,7 @@ static void say_copy(struct observation *o, const struct account *a, const struc
 		code = "copy_fenced";
 		what = "OpenClaw gave this login up after a failed refresh";
 		fix = xstrdup(login ? login : "log in again");
-	} else if (m->state == COPY_DIVERGED && !m->fixed && a->outcome != OUTCOME_BUSY) {
+	} else if (m->state == COPY_DIVERGED && !m->fixed && a->verdict.outcome != OUTCOME_BUSY) {
 		// (while it is busy, not judged yet; fixed, say_conflict says it)
 		code = "copy_diverged";
 		what = "this copy's login is neither provably newer nor older than the live one: "

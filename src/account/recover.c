@@ -67,7 +67,7 @@ static void take_tokens(struct account *a, const struct receipt *receipt,
 	a->live_settled = false;
 	r->dead_code[0] = '\0';
 	record_forgive(r);
-	a->record_changed = true;
+	a->verdict.record_changed = true;
 }
 
 // An answer to a token that is live no more: known already, or kept for whoever misses it.
@@ -94,12 +94,12 @@ static void keep_answer(struct account *a, const struct receipt *receipt,
 static void not_spent(struct account *a, const struct receipt *receipt, const struct answer *answer,
 		      const struct policy *policy)
 {
-	fingerprint_list_add(&a->drop, &a->n_drop, receipt->token);
+	fingerprint_list_add(&a->verdict.drop, &a->verdict.n_drop, receipt->token);
 	if (answer->kind == ANSWER_REJECTED)
 		a->record.rejections++;
 	record_failure(&a->record, answer->code, answer->status, answer->retry_after_s,
 		       policy->now_ms);
-	a->record_changed = true;
+	a->verdict.record_changed = true;
 }
 
 // Like is compared with like: an id token may call the same person by another name than the access token does, and what a
@@ -127,18 +127,18 @@ static void recover_tokens(struct account *a, const struct receipt *receipt,
 	if (!is_live(a, receipt)) {
 		keep_answer(a, receipt, answer);
 	} else if (is_strangers(&a->record, answer)) {
-		a->stranger_answer = true; // the receipt keeps what came
+		a->verdict.stranger_answer = true; // the receipt keeps what came
 		return;
 	} else {
 		take_tokens(a, receipt, answer);
 	}
-	a->decision = DECISION_RECOVER;
+	a->verdict.decision = DECISION_RECOVER;
 	// An answer without a new refresh token proves the old one reusable.
-	a->live_proven |= is_live(a, receipt);
+	a->verdict.live_proven |= is_live(a, receipt);
 	if (is_live(a, receipt))
-		fingerprint_list_add(&a->drop, &a->n_drop, receipt->token);
+		fingerprint_list_add(&a->verdict.drop, &a->verdict.n_drop, receipt->token);
 	else
-		fingerprint_list_add(&a->close, &a->n_close, receipt->token);
+		fingerprint_list_add(&a->verdict.close, &a->verdict.n_close, receipt->token);
 }
 
 // What an answered receipt says. Returns false if it says nothing that can be relied on: unknown outcome.
@@ -159,14 +159,14 @@ static bool recover_answer(struct account *a, const struct receipt *receipt,
 			snprintf(a->record.dead_code, sizeof(a->record.dead_code), "%s",
 				 answer.code);
 			a->record.error_status = answer.status;
-			a->record_changed = true;
+			a->verdict.record_changed = true;
 		}
-		fingerprint_list_add(&a->close, &a->n_close, receipt->token);
+		fingerprint_list_add(&a->verdict.close, &a->verdict.n_close, receipt->token);
 		return true;
 	case ANSWER_REJECTED:
 	case ANSWER_NOT_SPENT:
 		if (!live)
-			fingerprint_list_add(&a->close, &a->n_close,
+			fingerprint_list_add(&a->verdict.close, &a->verdict.n_close,
 					     receipt->token); // of no interest any more
 		else if (once)
 			not_spent(a, receipt, &answer, policy);
@@ -184,25 +184,25 @@ const struct receipt *recover_receipts(struct account *a, const struct policy *p
 {
 	const struct receipt *unknown = NULL;
 
-	a->receipts_judged = true;
+	a->verdict.receipts_judged = true;
 	for (size_t i = 0; i < a->n_receipts; i++) {
 		const struct receipt *r = a->receipts[i];
 		if (r->trouble) {
-			a->unreadable_receipt |= is_live(a, r);
+			a->verdict.unreadable_receipt |= is_live(a, r);
 			continue;
 		}
 		if (r->sends == 0 && r->state == RECEIPT_CLAIMED) {
-			fingerprint_list_add(&a->drop, &a->n_drop, r->token);
+			fingerprint_list_add(&a->verdict.drop, &a->verdict.n_drop, r->token);
 			continue;
 		}
 		if (r->state == RECEIPT_ANSWERED && recover_answer(a, r, policy))
 			continue;
 		if (!is_live(a, r))
-			fingerprint_list_add(&a->close, &a->n_close, r->token);
+			fingerprint_list_add(&a->verdict.close, &a->verdict.n_close, r->token);
 		else if (a->provider->rotates)
 			unknown = r;
 		else
-			fingerprint_list_add(&a->drop, &a->n_drop, r->token);
+			fingerprint_list_add(&a->verdict.drop, &a->verdict.n_drop, r->token);
 	}
 	return unknown;
 }

@@ -229,7 +229,7 @@ static void say_holder(struct cycle *cycle, const struct account *a, const struc
 		       int64_t now_ms)
 {
 	_cleanup_free_ char *who = describe_holder(h, now_ms);
-	bool expired = a->expires_ms && a->expires_ms <= now_ms;
+	bool expired = a->verdict.schedule.expires_ms && a->verdict.schedule.expires_ms <= now_ms;
 
 	problem_add(&cycle->now.problems, expired ? SEVERITY_ERROR : SEVERITY_WARNING,
 		    h->path ? "lock_held" : "in_flight", h->path, a->record.profile,
@@ -240,14 +240,14 @@ static void say_holder(struct cycle *cycle, const struct account *a, const struc
 static void fail_busy(const struct account *a, struct result *result, const struct holder *h,
 		      int64_t now_ms)
 {
-	int64_t left_s = (a->expires_ms - now_ms) / SECOND_MS;
+	int64_t left_s = (a->verdict.schedule.expires_ms - now_ms) / SECOND_MS;
 	_cleanup_free_ char *who = describe_holder(h, now_ms);
 	_cleanup_free_ char *left = duration_format(left_s < 0 ? -left_s : left_s);
 
 	result_conclude(result, OUTCOME_FAILED, h->path ? "lock_held" : "in_flight", 0,
-			!a->expires_ms ? xstrdup(who)
-			: left_s <= 0  ? xasprintf("expired %s ago; %s", left, who)
-				       : xasprintf("expires in %s; %s", left, who));
+			!a->verdict.schedule.expires_ms ? xstrdup(who)
+			: left_s <= 0			? xasprintf("expired %s ago; %s", left, who)
+				      : xasprintf("expires in %s; %s", left, who));
 }
 
 // Held for so long that it will not pass; or longer than a request may take, with so little time left that no other run
@@ -256,8 +256,9 @@ static bool is_failure(const struct account *a, const struct holder *h, const st
 		       int64_t now_ms)
 {
 	int64_t held_s = h->since_ms ? (now_ms - h->since_ms) / SECOND_MS : config->deadline_s;
-	bool presses = a->expires_ms && !a->clock_wrong && !a->record.ended_ms &&
-		       a->expires_ms - now_ms < last_resort_s(config) * SECOND_MS;
+	bool presses = a->verdict.schedule.expires_ms && !a->verdict.clock_wrong &&
+		       !a->record.ended_ms &&
+		       a->verdict.schedule.expires_ms - now_ms < last_resort_s(config) * SECOND_MS;
 
 	return h->found && (held_s > BUSY_LONG_S || (presses && held_s >= config->deadline_s));
 }
@@ -269,7 +270,8 @@ void judge_busy(struct cycle *cycle, const struct config *config, const struct p
 		struct result *result = &cycle->results[i];
 		const struct account *a = observation_account(&cycle->now, result->key);
 		bool busy = result->outcome == OUTCOME_BUSY;
-		bool planned = result->outcome == OUTCOME_PLANNED && a && a->send; // a preview
+		bool planned =
+			result->outcome == OUTCOME_PLANNED && a && a->verdict.send; // a preview
 		bool stuck = string_equal(result->error_code, "unknown_outcome") ||
 			     string_equal(result->error_code, "in_flight");
 		struct holder h = {0};

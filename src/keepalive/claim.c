@@ -85,7 +85,7 @@ static bool grant_has_work(const struct grant *g, const struct observation *o, b
 	*ret_busy = false;
 	for_each_account (a, g, o) {
 		work |= account_has_work(a);
-		*ret_busy |= a->outcome == OUTCOME_BUSY;
+		*ret_busy |= a->verdict.outcome == OUTCOME_BUSY;
 	}
 	return work;
 }
@@ -96,8 +96,8 @@ static void wait_for_others(struct run *run, struct grant *g, const struct obser
 	const struct account *a;
 
 	for_each_account (a, g, o)
-		if (a->outcome == OUTCOME_BUSY)
-			return try_later(run, g, a->code, xstrdup(a->reason));
+		if (a->verdict.outcome == OUTCOME_BUSY)
+			return try_later(run, g, a->verdict.code, xstrdup(a->verdict.reason));
 }
 
 static const struct receipt *answered_receipt(const struct grant *g, const struct observation *o)
@@ -119,11 +119,11 @@ static void note_results(struct run *run, const struct grant *g, const struct ob
 		struct result *result = run_result(run, a->record.key);
 		if (!result)
 			continue;
-		result->decision = a->decision;
+		result->decision = a->verdict.decision;
 		free(result->reason);
-		result->reason = xstrdup(a->reason);
-		result_conclude(result, a->outcome, NULL, 0, NULL);
-		if (a->code)
+		result->reason = xstrdup(a->verdict.reason);
+		result_conclude(result, a->verdict.outcome, NULL, 0, NULL);
+		if (a->verdict.code)
 			result_explain(result, a);
 	}
 }
@@ -154,7 +154,7 @@ static int take_refresh_locks(struct grant *g, const struct observation *o, stru
 		return r;
 	for_each_account (a, g, o) {
 		account_add_refresh_locks(a, o->stores.state_dir, &g->locks);
-		if (a->send)
+		if (a->verdict.send)
 			add_locks_elsewhere(g, o, a);
 	}
 	for (size_t i = 0; i < g->locks.n; i++)

@@ -34,8 +34,8 @@ static int keep_displaced(struct run *run, struct account *a)
 {
 	int result = 0;
 
-	for (size_t i = 0; i < a->n_displaced; i++) {
-		const struct displaced *d = &a->displaced[i];
+	for (size_t i = 0; i < a->verdict.n_displaced; i++) {
+		const struct displaced *d = &a->verdict.displaced[i];
 		int r = displaced_keep(run->ledger, a->record.key, &d->credential, d->store, d->why,
 				       run->policy.now_ms);
 		if (r < 0) {
@@ -60,15 +60,15 @@ static int account_persist(struct run *run, struct account *a)
 	int64_t now = run->policy.now_ms;
 	int r = keep_displaced(run, a);
 
-	for (size_t i = 0; r >= 0 && i < a->n_take_back; i++)
-		r = mark_take_back(run->ledger, a->take_back[i]);
-	if (r >= 0 && a->record_changed)
+	for (size_t i = 0; r >= 0 && i < a->verdict.n_take_back; i++)
+		r = mark_take_back(run->ledger, a->verdict.take_back[i]);
+	if (r >= 0 && a->verdict.record_changed)
 		r = account_record_save(run->ledger, &a->record, now);
-	for (size_t i = 0; r >= 0 && i < a->n_settle; i++)
-		if (!receipt_cannot_be_read(a, a->settle[i]))
-			r = receipt_settle(run->ledger, a->settle[i]);
-	for (size_t i = 0; r >= 0 && i < a->n_drop; i++)
-		r = receipt_remove(run->ledger, a->drop[i]);
+	for (size_t i = 0; r >= 0 && i < a->verdict.n_settle; i++)
+		if (!receipt_cannot_be_read(a, a->verdict.settle[i]))
+			r = receipt_settle(run->ledger, a->verdict.settle[i]);
+	for (size_t i = 0; r >= 0 && i < a->verdict.n_drop; i++)
+		r = receipt_remove(run->ledger, a->verdict.drop[i]);
 	if (r >= 0 && run_result(run, a->record.key))
 		result_note_displaced(run_result(run, a->record.key), a);
 	return r;
@@ -88,7 +88,7 @@ static void note_refusal(struct run *run, struct grant *g, const struct observat
 
 	for_each_account (a, g, o) {
 		record_failure(&a->record, g->refusal, 0, -1, run->policy.now_ms);
-		a->record_changed = true;
+		a->verdict.record_changed = true;
 	}
 }
 
@@ -411,22 +411,22 @@ static enum outcome outcome_of(const struct grant *g, const struct account *a,
 	// Not for an account that is in the grant because the ledger makes room for it.
 	bool exchanged = g->exchanged && account_knows(a, g->token);
 
-	if (a->outcome == OUTCOME_NEEDS_LOGIN)
-		return a->outcome;
-	if (a->decision == DECISION_RECOVER)
+	if (a->verdict.outcome == OUTCOME_NEEDS_LOGIN)
+		return a->verdict.outcome;
+	if (a->verdict.decision == DECISION_RECOVER)
 		return exchanged ? OUTCOME_REFRESHED : OUTCOME_RECOVERED;
-	if (exchanged && a->send) // with --force, or at the last resort: not in this run
+	if (exchanged && a->verdict.send) // with --force, or at the last resort: not in this run
 		return result->outcome == OUTCOME_REFRESHED ? OUTCOME_REFRESHED
-		       : a->resend			    ? OUTCOME_HELD
+		       : a->verdict.resend		    ? OUTCOME_HELD
 							    : OUTCOME_FAILED;
-	if (a->outcome == OUTCOME_HELD || a->outcome == OUTCOME_NEEDS_LOGIN ||
-	    a->outcome == OUTCOME_FAILED)
-		return a->outcome;
+	if (a->verdict.outcome == OUTCOME_HELD || a->verdict.outcome == OUTCOME_NEEDS_LOGIN ||
+	    a->verdict.outcome == OUTCOME_FAILED)
+		return a->verdict.outcome;
 	if (!undecided)
 		return result->outcome;
-	if (a->outcome == OUTCOME_SKIPPED)
-		return a->outcome;
-	if (a->decision == DECISION_ADOPT || result->decision == DECISION_ADOPT)
+	if (a->verdict.outcome == OUTCOME_SKIPPED)
+		return a->verdict.outcome;
+	if (a->verdict.decision == DECISION_ADOPT || result->decision == DECISION_ADOPT)
 		return OUTCOME_ADOPTED;
 	if (exchanged)
 		return OUTCOME_FAILED; // an answer that says: later
@@ -453,18 +453,18 @@ static void note_outcome(struct run *run, const struct grant *g, const struct ac
 		return;
 	}
 	free(result->reason);
-	result->reason = xstrdup(a->reason);
-	if (a->decision != DECISION_NONE)
-		result->decision = a->decision;
-	if (a->code)
+	result->reason = xstrdup(a->verdict.reason);
+	if (a->verdict.decision != DECISION_NONE)
+		result->decision = a->verdict.decision;
+	if (a->verdict.code)
 		result_explain(result, a);
 	else // --force would send again at once; what the record says stands
 		result_conclude(result, result->outcome,
 				a->record.error_code[0] ? a->record.error_code : "unknown_outcome",
-				a->record.error_status, xstrdup(a->reason));
+				a->record.error_status, xstrdup(a->verdict.reason));
 	if (g->said && result->outcome == OUTCOME_HELD) {
 		free(result->error_message);
-		result->error_message = xasprintf("%s (%s)", a->reason, g->said);
+		result->error_message = xasprintf("%s (%s)", a->verdict.reason, g->said);
 	}
 }
 
@@ -499,9 +499,9 @@ static void close_receipts(struct run *run, const struct grant *g, const struct 
 	if (!g->saved)
 		return;
 	for_each_account (a, g, o) {
-		for (size_t i = 0; i < a->n_close; i++) {
-			if (!is_live_elsewhere(o, a->close[i], a))
-				receipt_settle(run->ledger, a->close[i]);
+		for (size_t i = 0; i < a->verdict.n_close; i++) {
+			if (!is_live_elsewhere(o, a->verdict.close[i], a))
+				receipt_settle(run->ledger, a->verdict.close[i]);
 		}
 	}
 }
@@ -549,7 +549,7 @@ static bool request_is_judged(const struct grant *g, const struct observation *o
 	const struct account *a;
 
 	for_each_account (a, g, o)
-		for (size_t i = 0; a->receipts_judged && i < a->n_receipts; i++)
+		for (size_t i = 0; a->verdict.receipts_judged && i < a->n_receipts; i++)
 			if (fingerprint_equal(a->receipts[i]->token, g->token) &&
 			    !a->receipts[i]->trouble)
 				return true;
@@ -596,9 +596,9 @@ static void give_up_blind(struct run *run, struct grant *g, const struct observa
 		result_conclude(result, OUTCOME_FAILED, "stores", 0,
 				xstrdup("the stores or the ledger cannot be looked at; finished by "
 					"the next run"));
-		if (!a || a->outcome != OUTCOME_HELD)
+		if (!a || a->verdict.outcome != OUTCOME_HELD)
 			continue;
-		result->outcome = a->outcome;
+		result->outcome = a->verdict.outcome;
 		result_explain(result, a);
 	}
 	grant_release(run, g);

@@ -49,11 +49,11 @@ void result_conclude(struct result *result, enum outcome outcome, const char *co
 
 void result_explain(struct result *result, const struct account *a)
 {
-	bool provider_said = string_equal(a->code, a->record.error_code) ||
-			     string_equal(a->code, a->record.dead_code);
+	bool provider_said = string_equal(a->verdict.code, a->record.error_code) ||
+			     string_equal(a->verdict.code, a->record.dead_code);
 
-	result_conclude(result, result->outcome, a->code,
-			provider_said ? a->record.error_status : 0, xstrdup(a->reason));
+	result_conclude(result, result->outcome, a->verdict.code,
+			provider_said ? a->record.error_status : 0, xstrdup(a->verdict.reason));
 	result->retry_at_ms = result->outcome == OUTCOME_FAILED ? a->record.not_before_ms : 0;
 }
 
@@ -68,9 +68,9 @@ static bool is_noted(const struct result *result, const char *id, const char *st
 
 void result_note_displaced(struct result *result, const struct account *a)
 {
-	for (size_t i = 0; i < a->n_displaced; i++) {
-		const struct displaced *d = &a->displaced[i];
-		struct displacement note = {.chosen = a->obeyed};
+	for (size_t i = 0; i < a->verdict.n_displaced; i++) {
+		const struct displaced *d = &a->verdict.displaced[i];
+		struct displacement note = {.chosen = a->verdict.obeyed};
 		memcpy(note.id, displaced_id(&d->credential).hex, FINGERPRINT_SHOWN);
 		if (is_noted(result, note.id, d->store))
 			continue;
@@ -107,10 +107,10 @@ static void results_from(struct cycle *cycle, const struct observation *o,
 		index_add(&cycle->by_key, hash_string(a->record.key), cycle->n_results);
 		result = array_add(&cycle->results, &cycle->n_results);
 		memcpy(result->key, a->record.key, sizeof(result->key));
-		result->decision = a->decision;
-		result->outcome = a->outcome;
-		result->reason = xstrdup(a->reason);
-		if (a->code)
+		result->decision = a->verdict.decision;
+		result->outcome = a->verdict.outcome;
+		result->reason = xstrdup(a->verdict.reason);
+		if (a->verdict.code)
 			result_explain(result, a);
 	}
 }
@@ -390,7 +390,7 @@ static void note_unfinished(struct cycle *cycle)
 		    result->outcome == OUTCOME_BUSY) // what is left is another's, or waits for it
 			continue;
 		if (result->outcome == OUTCOME_PLANNED ||
-		    (result->outcome == OUTCOME_SKIPPED && a->send))
+		    (result->outcome == OUTCOME_SKIPPED && a->verdict.send))
 			result_conclude(result, OUTCOME_FAILED, "stores", 0,
 					xstrdup("the stores could not be looked at in between; "
 						"finished by the next run"));

@@ -38,7 +38,7 @@ static int open_receipt(struct run *run, struct grant *g, const struct account *
 	int r;
 
 	g->token = a->record.live.fingerprint;
-	if (!a->resend)
+	if (!a->verdict.resend)
 		return receipt_claim(run->ledger, g->token, g->keys, g->n_keys,
 				     run->courier.process, &g->receipt_fd);
 	r = receipt_reopen(run->ledger, g->token, false, &g->receipt_fd);
@@ -93,7 +93,7 @@ void exchange_begin(struct run *run, struct grant *g, const struct observation *
 				  strerror(-r)));
 	r = hand_over(run, g, a, &client_secret);
 	if (r < 0) {
-		if (!a->resend)
+		if (!a->verdict.resend)
 			receipt_remove(run->ledger, g->token);
 		return grant_conclude(run, g, OUTCOME_FAILED, "courier",
 				      xasprintf("nothing was sent: %s", strerror(-r)));

@@ -182,7 +182,7 @@ static bool all_is_seen(const struct observation *o)
 static bool is_long_gone(const struct observation *o, const struct account *a, int64_t now_ms)
 {
 	const struct account_record *r = &a->record;
-	return a->recorded && !r->unreadable && r->ended_ms && !a->clock_wrong &&
+	return a->recorded && !r->unreadable && r->ended_ms && !a->verdict.clock_wrong &&
 	       !a->main_trouble && !a->n_members && !a->n_receipts && !a->n_elsewhere &&
 	       secret_empty(&r->live.refresh) && secret_empty(&r->live.access) &&
 	       now_ms - r->ended_ms > ENDED_RECORD_KEEP_S * SECOND_MS && all_is_seen(o);

@@ -57,7 +57,7 @@ struct account *grant_sender(const struct grant *g, const struct observation *o)
 	struct account *a;
 
 	for_each_account (a, g, o)
-		if (a->send && !g->refusal[0])
+		if (a->verdict.send && !g->refusal[0])
 			return a;
 	return NULL;
 }
@@ -65,7 +65,7 @@ struct account *grant_sender(const struct grant *g, const struct observation *o)
 // An answer that waits to be saved goes first: what guards it ends with its courier's patience.
 static int64_t urgency_of(const struct account *a)
 {
-	return a->decision == DECISION_RECOVER ? 0 : a->record.live.expires_ms;
+	return a->verdict.decision == DECISION_RECOVER ? 0 : a->record.live.expires_ms;
 }
 
 static int compare_urgency(const void *a, const void *b)
@@ -101,7 +101,7 @@ void grants_collect(struct run *run, const struct observation *o)
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		const struct account *a = &o->accounts[i];
 		if (taken[i] || !run_result(run, a->record.key) ||
-		    (!account_has_work(a) && a->outcome != OUTCOME_BUSY))
+		    (!account_has_work(a) && a->verdict.outcome != OUTCOME_BUSY))
 			continue;
 		const struct grant *g = grant_add(run, o, a);
 		for_each_account (a, g, o)

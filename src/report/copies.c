@@ -18,7 +18,7 @@ bool report_copy_planned(const struct report *report, const struct account *acco
 	if (!report->dry_run || !result || member->fixed ||
 	    (member->copy->kind != COPY_OAUTH && member->copy->kind != COPY_FENCED))
 		return false;
-	return member->write || (account->send && member->state != COPY_DIVERGED);
+	return member->write || (account->verdict.send && member->state != COPY_DIVERGED);
 }
 
 enum copy_state report_copy_state(const struct report *report, const struct account *account,

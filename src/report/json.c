@@ -93,11 +93,12 @@ static void put_account(cJSON *accounts, const struct report *report, const stru
 	json_put_text(o, "decision", decision_name(result->decision));
 	put_printable(o, "reason", result->reason);
 	json_put_text(o, "outcome", outcome_name(result->outcome));
-	put_time(o, "expires_at", a->expires_ms);
-	put_seconds(o, "remaining_s", (a->expires_ms - report->now_ms) / SECOND_MS,
-		    a->expires_ms != 0);
-	put_seconds(o, "lifetime_s", a->lifetime_s, a->lifetime_s != 0);
-	put_seconds(o, "margin_s", a->margin_s, a->margin_s != 0);
+	put_time(o, "expires_at", a->verdict.schedule.expires_ms);
+	put_seconds(o, "remaining_s", (a->verdict.schedule.expires_ms - report->now_ms) / SECOND_MS,
+		    a->verdict.schedule.expires_ms != 0);
+	put_seconds(o, "lifetime_s", a->verdict.schedule.lifetime_s,
+		    a->verdict.schedule.lifetime_s != 0);
+	put_seconds(o, "margin_s", a->verdict.schedule.margin_s, a->verdict.schedule.margin_s != 0);
 	_cleanup_free_ char *generation =
 		live_known ? xstrndup(live->fingerprint.hex, FINGERPRINT_SHOWN) : NULL;
 	json_put_text(o, "generation", generation);

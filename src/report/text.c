@@ -63,7 +63,7 @@ static const char *verb(const struct report *report, const struct result *result
 static char *remark(const struct report *report, const struct account *a,
 		    const struct result *result)
 {
-	int64_t left_s = (a->expires_ms - report->now_ms) / SECOND_MS;
+	int64_t left_s = (a->verdict.schedule.expires_ms - report->now_ms) / SECOND_MS;
 
 	switch (result->outcome) {
 	case OUTCOME_REFRESHED:
@@ -74,9 +74,10 @@ static char *remark(const struct report *report, const struct account *a,
 		if (result->copies_pending && result->error_message)
 			why = string_printable(result->error_message, 300);
 		return xasprintf("%s%s%s%zu of %zu copies written%s%s%s",
-				 a->expires_ms ? "expires in " : "", a->expires_ms ? left : "",
-				 a->expires_ms ? "; " : "", result->n_written, a->n_members,
-				 why ? " (" : "", why ? why : "", why ? ")" : "");
+				 a->verdict.schedule.expires_ms ? "expires in " : "",
+				 a->verdict.schedule.expires_ms ? left : "",
+				 a->verdict.schedule.expires_ms ? "; " : "", result->n_written,
+				 a->n_members, why ? " (" : "", why ? why : "", why ? ")" : "");
 	}
 	case OUTCOME_FAILED:
 	case OUTCOME_BUSY:
@@ -129,7 +130,8 @@ static void print_details(const struct report *report, const struct account *a, 
 {
 	const struct account_record *r = &a->record;
 	struct process_id holder = report_lock_holder(report, a);
-	_cleanup_free_ char *expires = time_format(a->expires_ms), *refreshed = NULL;
+	_cleanup_free_ char *expires = time_format(a->verdict.schedule.expires_ms),
+			    *refreshed = NULL;
 	_cleanup_free_ char *who = string_printable(identity_name(&r->identity), 60);
 	size_t current = 0;
 
@@ -156,7 +158,7 @@ static bool has_namesake(const struct report *report, const struct account *a)
 	const struct observation *o = &report->cycle->now;
 
 	for (size_t i = 0; i < o->n_accounts; i++)
-		if (&o->accounts[i] != a && o->accounts[i].outcome != OUTCOME_SKIPPED &&
+		if (&o->accounts[i] != a && o->accounts[i].verdict.outcome != OUTCOME_SKIPPED &&
 		    string_equal(o->accounts[i].record.profile, a->record.profile) &&
 		    string_equal(o->accounts[i].record.provider, a->record.provider))
 			return true;
@@ -316,7 +318,9 @@ static bool is_kept_from_refresh(const struct report *report, const struct accou
 				 const struct result *result)
 {
 	return result->outcome == OUTCOME_BUSY &&
-	       (!a->expires_ms || a->expires_ms - report->now_ms <= a->margin_s * SECOND_MS);
+	       (!a->verdict.schedule.expires_ms ||
+		a->verdict.schedule.expires_ms - report->now_ms <=
+			a->verdict.schedule.margin_s * SECOND_MS);
 }
 
 // Under -q only what is wrong, and what a run has done: for the journal, a line for every refresh and no other.

@@ -577,28 +577,28 @@ static char *describe(const struct world *w)
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
 
-	fprintf(out, "%s/%s", decision_name(a->decision), outcome_name(a->outcome));
-	if (a->send)
-		fprintf(out, a->resend ? " resend" : " send");
+	fprintf(out, "%s/%s", decision_name(a->verdict.decision), outcome_name(a->verdict.outcome));
+	if (a->verdict.send)
+		fprintf(out, a->verdict.resend ? " resend" : " send");
 	say_record(out, &a->record, &w->before);
-	for (size_t i = 0; i < a->n_displaced; i++)
-		fprintf(out, "%s%d%s%s",
-			i ? "," : " displaced=", number_of(a->displaced[i].credential.fingerprint),
-			a->displaced[i].store ? "@" : "",
-			a->displaced[i].store ? a->displaced[i].store : "");
-	say_added(out, " back=", a->take_back, a->n_take_back, 0);
-	say_added(out, " settle=", a->settle, a->n_settle, 0);
-	say_added(out, " drop=", a->drop, a->n_drop, 0);
-	say_added(out, " close=", a->close, a->n_close, 0);
+	for (size_t i = 0; i < a->verdict.n_displaced; i++)
+		fprintf(out, "%s%d%s%s", i ? "," : " displaced=",
+			number_of(a->verdict.displaced[i].credential.fingerprint),
+			a->verdict.displaced[i].store ? "@" : "",
+			a->verdict.displaced[i].store ? a->verdict.displaced[i].store : "");
+	say_added(out, " back=", a->verdict.take_back, a->verdict.n_take_back, 0);
+	say_added(out, " settle=", a->verdict.settle, a->verdict.n_settle, 0);
+	say_added(out, " drop=", a->verdict.drop, a->verdict.n_drop, 0);
+	say_added(out, " close=", a->verdict.close, a->verdict.n_close, 0);
 	for (size_t i = 0; i < a->n_members; i++) {
 		if (!a->members[i].write)
 			continue;
 		fprintf(out, "%s%s", separator, a->members[i].store->path);
 		separator = ",";
 	}
-	if (a->clock_wrong)
+	if (a->verdict.clock_wrong)
 		fprintf(out, " clock");
-	if (a->expiry_unknown)
+	if (expiry_is_unknown(&a->verdict.schedule))
 		fprintf(out, " no-expiry");
 	fclose(out);
 	return text;
@@ -616,8 +616,8 @@ static bool listed(const struct fingerprint *list, size_t n, struct fingerprint 
 
 static bool is_displaced(const struct account *a, struct fingerprint token)
 {
-	for (size_t i = 0; i < a->n_displaced; i++)
-		if (fingerprint_equal(a->displaced[i].credential.fingerprint, token))
+	for (size_t i = 0; i < a->verdict.n_displaced; i++)
+		if (fingerprint_equal(a->verdict.displaced[i].credential.fingerprint, token))
 			return true;
 	return false;
 }
@@ -636,23 +636,23 @@ static const char *broken_by_sending(const struct world *w)
 	const struct account *a = &w->account;
 	struct fingerprint live = a->record.live.fingerprint;
 	const struct receipt *r = receipt_of(a, live);
-	bool gone = r && listed(a->drop, a->n_drop, live);
+	bool gone = r && listed(a->verdict.drop, a->verdict.n_drop, live);
 
-	if (a->resend && !a->send)
+	if (a->verdict.resend && !a->verdict.send)
 		return "a second send that is no send";
-	if (!a->send)
+	if (!a->verdict.send)
 		return NULL;
 	if (w->policy.offline || w->policy.barred || a->skip)
 		return "sent where nothing may be sent";
 	if (secret_empty(&a->record.live.refresh) || record_superseded(&a->record, live) ||
-	    a->record.dead_code[0] || (a->live_settled && !a->resend) ||
-	    listed(a->settle, a->n_settle, live) || a->record.ended_ms)
+	    a->record.dead_code[0] || (a->live_settled && !a->verdict.resend) ||
+	    listed(a->verdict.settle, a->verdict.n_settle, live) || a->record.ended_ms)
 		return "sends a token that is superseded, dead, spent or logged out";
 	if (r && r->held && !(a->claimed && r->state == RECEIPT_ANSWERED))
 		return "sends what another process has in flight";
-	if (a->resend != (r && !gone))
+	if (a->verdict.resend != (r && !gone))
 		return "a receipt is there and it is no second send, or the other way round";
-	if (a->resend && r->sends >= 2)
+	if (a->verdict.resend && r->sends >= 2)
 		return "sends a third time";
 	return NULL;
 }
@@ -695,7 +695,7 @@ static const char *broken_by_writing(const struct world *w)
 		    !account_knows(a, token) && !m->settled)
 			return "overwrites a diverged token";
 		if (!m->settled && !record_superseded(&w->before, token) &&
-		    !listed(a->close, a->n_close, token) &&
+		    !listed(a->verdict.close, a->verdict.n_close, token) &&
 		    !fingerprint_equal(token, w->before.live.fingerprint) &&
 		    !fingerprint_equal(token, a->record.live.fingerprint) &&
 		    !is_displaced(a, token))
@@ -724,9 +724,9 @@ static const char *broken_by_forgetting(const struct world *w)
 	for (size_t i = 0; i < a->n_receipts; i++) {
 		const struct receipt *r = a->receipts[i];
 		struct answer answer = {0};
-		bool removed = listed(a->drop, a->n_drop, r->token) ||
-			       listed(a->close, a->n_close, r->token) ||
-			       listed(a->settle, a->n_settle, r->token);
+		bool removed = listed(a->verdict.drop, a->verdict.n_drop, r->token) ||
+			       listed(a->verdict.close, a->verdict.n_close, r->token) ||
+			       listed(a->verdict.settle, a->verdict.n_settle, r->token);
 		if (removed && r->held && !a->claimed)
 			return "removes a receipt that is somebody else's";
 		if (r->state != RECEIPT_ANSWERED || !removed)
@@ -748,9 +748,9 @@ static const char *broken_by_disobeying(const struct world *w)
 	const struct account *a = &w->account;
 	struct fingerprint live = a->record.live.fingerprint, chosen = {0};
 
-	if (string_equal(a->code, "adopt_refused"))
+	if (string_equal(a->verdict.code, "adopt_refused"))
 		return account_has_work(a) ? "refused, and does something" : NULL;
-	if (!a->pinned)
+	if (!a->verdict.pinned)
 		return NULL;
 	chosen = w->kept.credential.fingerprint;
 	for (size_t i = 0; w->policy.choice.kind == CHOICE_ADOPT && i < a->n_members; i++)
@@ -778,10 +778,11 @@ static const char *broken_by_not_saving(const struct world *w)
 	say_record(out, &w->account.record, &w->before);
 	fclose(out);
 	free(text);
-	bool refused = string_equal(w->account.code, "adopt_refused"); // learnt again another time
-	if (len && !w->account.record_changed && !refused)
+	bool refused =
+		string_equal(w->account.verdict.code, "adopt_refused"); // learnt again another time
+	if (len && !w->account.verdict.record_changed && !refused)
 		return "the record changed and is not saved";
-	return w->account.reason || w->account.record.unreadable ? NULL : "no reason";
+	return w->account.verdict.reason || w->account.record.unreadable ? NULL : "no reason";
 }
 
 static const char *broken(const struct world *w)
@@ -1507,7 +1508,7 @@ static bool scene_holds(const struct scene *scene)
 	same = string_equal(decided, scene->decided);
 	if (!same)
 		print_error("given    %s\nexpected %s\ndecided  %s (%s)\n", scene->given,
-			    scene->decided, decided, w.account.reason);
+			    scene->decided, decided, w.account.verdict.reason);
 	if (what)
 		print_error("given    %s\ndecided  %s\nbreaks   %s\n", scene->given, decided, what);
 	if (scene->states && !string_equal(states, scene->states))
@@ -1576,9 +1577,9 @@ static void test_expiry_fight(void **state)
 		snprintf(copy->expires_start, sizeof(copy->expires_start), "%s", steps[i].stands);
 		w.policy.now_ms = w.policy.at_ms += steps[i].after_s * SECOND_MS;
 		decide(&w.account, &w.config, &w.policy);
-		if (w.account.members[1].write != steps[i].written || w.account.send)
+		if (w.account.members[1].write != steps[i].written || w.account.verdict.send)
 			fail_msg("step %zu", i);
-		w.account.record_changed = false;
+		w.account.verdict.record_changed = false;
 	}
 	w.copies[1].expires_odd = true;
 	for (int i = 0; i < 3; i++, w.policy.now_ms++) {
@@ -1620,9 +1621,9 @@ static void test_codes(void **state)
 		struct world w;
 		world_build(&w, cases[i].given);
 		decide(&w.account, &w.config, &w.policy);
-		if (!string_equal(w.account.code, cases[i].code))
+		if (!string_equal(w.account.verdict.code, cases[i].code))
 			fail_msg("%s: %s", cases[i].given,
-				 w.account.code ? w.account.code : "none");
+				 w.account.verdict.code ? w.account.verdict.code : "none");
 		world_free(&w);
 	}
 }
@@ -1746,12 +1747,12 @@ static void test_many_diverged(void **state)
 	for (int i = 1; i < RECORD_DIVERGED_MAX; i++) // as if they stood in other copies
 		w.account.record.diverged[i] = w.account.record.live.fingerprint;
 	decide(&w.account, &w.config, &w.policy);
-	assert_true(w.account.record_changed); // what no copy shows has made room
+	assert_true(w.account.verdict.record_changed); // what no copy shows has made room
 	assert_int_equal(w.account.record.n_diverged, RECORD_DIVERGED_MAX);
 	w.account.record.diverged[RECORD_DIVERGED_MAX - 1] = w.account.record.live.fingerprint;
-	w.account.record_changed = false;
+	w.account.verdict.record_changed = false;
 	decide(&w.account, &w.config, &w.policy);
-	assert_false(w.account.record_changed);
+	assert_false(w.account.verdict.record_changed);
 	assert_int_equal(w.account.members[1].state, COPY_DIVERGED);
 	world_free(&w);
 }
@@ -1810,11 +1811,11 @@ static void test_margin(void **state)
 		w.config.timer_jitter_s = cases[i].jitter_s;
 		w.account.record.lifetime_s = cases[i].answered_s;
 		reckon_expiry(&w.account, &w.config, &w.policy);
-		_cleanup_free_ char *margin = duration_format(w.account.margin_s);
+		_cleanup_free_ char *margin = duration_format(w.account.verdict.schedule.margin_s);
 		if (!string_equal(margin, cases[i].margin) ||
-		    w.account.timer_too_slow != cases[i].slow ||
-		    w.account.margin_too_long != cases[i].too_long ||
-		    w.account.margin_short != cases[i].short_)
+		    w.account.verdict.schedule.timer_too_slow != cases[i].slow ||
+		    w.account.verdict.schedule.margin_too_long != cases[i].too_long ||
+		    w.account.verdict.schedule.margin_short != cases[i].short_)
 			fail_msg("case %zu: margin %s", i, margin);
 		world_free(&w);
 	}
@@ -1853,11 +1854,11 @@ static void test_expiry(void **state)
 				 NOW + parse_span(cases[i].expires));
 		reckon_expiry(a, &w.config, &w.policy);
 		int64_t expected = *cases[i].reckoned ? NOW + parse_span(cases[i].reckoned) : 0;
-		if (a->expires_ms != expected || a->expiry_unknown != !expected ||
-		    a->lifetime_s * SECOND_MS != parse_span(cases[i].lifetime))
+		if (a->verdict.schedule.expires_ms != expected ||
+		    a->verdict.schedule.lifetime_s * SECOND_MS != parse_span(cases[i].lifetime))
 			fail_msg("case %zu: left %lld s, lifetime %lld s", i,
-				 (long long)(a->expires_ms - NOW) / SECOND_MS,
-				 (long long)a->lifetime_s);
+				 (long long)(a->verdict.schedule.expires_ms - NOW) / SECOND_MS,
+				 (long long)a->verdict.schedule.lifetime_s);
 		world_free(&w);
 	}
 }
@@ -1881,11 +1882,11 @@ static void test_expiry_is_corrected(void **state)
 		for (int i = 0; i < 2; i++)
 			secret_copy(&w.copies[i].credential.access, &live->access);
 		decide(a, &w.config, &w.policy);
-		assert_int_equal(a->send, !jwt);
-		assert_int_equal(a->record_changed, jwt);
+		assert_int_equal(a->verdict.send, !jwt);
+		assert_int_equal(a->verdict.record_changed, jwt);
 		assert_int_equal(live->expires_ms, jwt ? right_ms : wrong_ms);
 		assert_int_equal(a->members[0].write, jwt);
-		assert_int_equal(a->decision, jwt ? DECISION_MIRROR : DECISION_REFRESH);
+		assert_int_equal(a->verdict.decision, jwt ? DECISION_MIRROR : DECISION_REFRESH);
 		assert_false(a->members[1].write);
 		world_free(&w);
 	}
@@ -1920,8 +1921,8 @@ static void test_clock_before_build(void **state)
 			clock_build_ms() - (behind ? 61 : 59) * SECOND_MS;
 		w.account.record.live.expires_ms = w.policy.now_ms + HOUR_S * SECOND_MS;
 		decide(&w.account, &w.config, &w.policy);
-		assert_int_equal(w.account.clock_wrong, behind);
-		assert_int_equal(w.account.send, !behind);
+		assert_int_equal(w.account.verdict.clock_wrong, behind);
+		assert_int_equal(w.account.verdict.send, !behind);
 		world_free(&w);
 	}
 }
@@ -1967,8 +1968,8 @@ static void test_recovered_record_is_alive(void **state)
 		"{\"access_token\":\"%s\",\"refresh_token\":\"FAKE-REFRESH-3\"}", token.text);
 	secret_set_string(&w.receipts[0].answer.body, body);
 	decide(&w.account, &w.config, &w.policy);
-	assert_int_equal(w.account.decision, DECISION_RECOVER);
-	assert_int_equal(w.account.outcome, OUTCOME_PLANNED);
+	assert_int_equal(w.account.verdict.decision, DECISION_RECOVER);
+	assert_int_equal(w.account.verdict.outcome, OUTCOME_PLANNED);
 	assert_string_equal(w.account.record.dead_code, "");
 	assert_false(w.account.live_settled);
 	assert_true(w.account.record.live.issued_ms == NOW - MINUTE_S * SECOND_MS);
@@ -2011,13 +2012,13 @@ static void test_what_else_is_recorded(void **state)
 	(void)state;
 	world_build(&w, "live=2 main:2 agent:2");
 	decide(&w.account, &w.config, &w.policy);
-	assert_false(w.account.record_changed);
+	assert_false(w.account.verdict.record_changed);
 	world_free(&w);
 
 	world_build(&w, "live=2 main:2 agent:2");
 	w.copies[1].credential.identity.user_id = xstrdup("user-alice");
 	decide(&w.account, &w.config, &w.policy);
-	assert_true(w.account.record_changed);
+	assert_true(w.account.verdict.record_changed);
 	assert_string_equal(w.account.record.identity.user_id, "user-alice");
 	world_free(&w);
 
@@ -2025,7 +2026,7 @@ static void test_what_else_is_recorded(void **state)
 		    "live=2 main:2 agent:9~"); // not from a copy of which nobody knows whose it is
 	w.copies[1].credential.identity.user_id = xstrdup("user-bob");
 	decide(&w.account, &w.config, &w.policy);
-	assert_false(w.account.record_changed);
+	assert_false(w.account.verdict.record_changed);
 	assert_null(w.account.record.identity.user_id);
 	world_free(&w);
 
@@ -2033,7 +2034,7 @@ static void test_what_else_is_recorded(void **state)
 	free(w.account.record.main_store);
 	w.account.record.main_store = xstrdup("elsewhere");
 	decide(&w.account, &w.config, &w.policy);
-	assert_true(w.account.record_changed);
+	assert_true(w.account.verdict.record_changed);
 	assert_string_equal(w.account.record.main_store, "main");
 	world_free(&w);
 }
@@ -2063,9 +2064,9 @@ static void test_displaced_is_whole(void **state)
 	(void)state;
 	world_build(&w, "live=2 main:5 receipt=2:answered=3");
 	decide(&w.account, &w.config, &w.policy);
-	assert_int_equal(w.account.n_displaced, 2);
+	assert_int_equal(w.account.verdict.n_displaced, 2);
 	for (size_t i = 0; i < 2; i++) {
-		const struct credential *c = &w.account.displaced[i].credential;
+		const struct credential *c = &w.account.verdict.displaced[i].credential;
 		char access[32], refresh[32];
 		snprintf(access, sizeof(access), "FAKE-ACCESS-%zu", i + 2);
 		snprintf(refresh, sizeof(refresh), "FAKE-REFRESH-%zu", i + 2);
@@ -2074,7 +2075,7 @@ static void test_displaced_is_whole(void **state)
 		assert_string_equal(c->provider, "xai");
 		assert_string_equal(c->profile, "xai:default");
 		assert_true(c->expires_ms > NOW);
-		assert_non_null(w.account.displaced[i].why);
+		assert_non_null(w.account.verdict.displaced[i].why);
 	}
 	world_free(&w);
 }
@@ -2212,7 +2213,8 @@ static void write_copies(struct world *w)
 
 static bool is_marked(const struct account *a, struct fingerprint token)
 {
-	return listed(a->settle, a->n_settle, token) || listed(a->close, a->n_close, token);
+	return listed(a->verdict.settle, a->verdict.n_settle, token) ||
+	       listed(a->verdict.close, a->verdict.n_close, token);
 }
 
 static void close_receipts(struct account *a)
@@ -2220,14 +2222,14 @@ static void close_receipts(struct account *a)
 	size_t n = 0;
 
 	for (size_t i = 0; i < a->n_members; i++)
-		a->members[i].settled &= !listed(a->take_back, a->n_take_back,
+		a->members[i].settled &= !listed(a->verdict.take_back, a->verdict.n_take_back,
 						 a->members[i].copy->credential.fingerprint);
 	for (size_t i = 0; i < a->n_members; i++)
 		a->members[i].settled |= is_marked(a, a->members[i].copy->credential.fingerprint);
 	a->live_settled |= is_marked(a, a->record.live.fingerprint);
 	for (size_t i = 0; i < a->n_receipts; i++)
 		if (!is_marked(a, a->receipts[i]->token) &&
-		    !listed(a->drop, a->n_drop, a->receipts[i]->token))
+		    !listed(a->verdict.drop, a->verdict.n_drop, a->receipts[i]->token))
 			a->receipts[n++] = a->receipts[i];
 	a->n_receipts = n;
 }
@@ -2239,16 +2241,19 @@ static void world_go_on(struct world *w)
 
 	write_copies(w);
 	close_receipts(a);
-	for (size_t i = 0; i < a->n_displaced; i++) {
-		credential_free(&a->displaced[i].credential);
-		free(a->displaced[i].store);
+	for (size_t i = 0; i < a->verdict.n_displaced; i++) {
+		credential_free(&a->verdict.displaced[i].credential);
+		free(a->verdict.displaced[i].store);
 	}
-	free(TAKE_PTR(a->displaced)), free(TAKE_PTR(a->settle)), free(TAKE_PTR(a->drop)),
-		free(TAKE_PTR(a->close)), free(TAKE_PTR(a->take_back));
-	a->n_displaced = a->n_settle = a->n_drop = a->n_close = a->n_take_back = 0;
-	a->pinned = false;
-	a->recorded |= a->record_changed;
-	a->record_changed = a->send = a->resend = a->stranger_answer = a->clock_wrong = false;
+	free(TAKE_PTR(a->verdict.displaced)), free(TAKE_PTR(a->verdict.settle)),
+		free(TAKE_PTR(a->verdict.drop)), free(TAKE_PTR(a->verdict.close)),
+		free(TAKE_PTR(a->verdict.take_back));
+	a->verdict.n_displaced = a->verdict.n_settle = a->verdict.n_drop = a->verdict.n_close =
+		a->verdict.n_take_back = 0;
+	a->verdict.pinned = false;
+	a->recorded |= a->verdict.record_changed;
+	a->verdict.record_changed = a->verdict.send = a->verdict.resend =
+		a->verdict.stranger_answer = a->verdict.clock_wrong = false;
 	for (size_t i = 0; i < a->n_members; i++)
 		a->members[i].adopted = a->members[i].write = a->members[i].follows = false;
 	account_record_copy(&w->before, &a->record);
@@ -2269,14 +2274,14 @@ static void test_random_worlds(void **state)
 		world_build(&w, given);
 		for (int look = 0; look < 4; look++) {
 			decide(&w.account, &w.config, &w.policy);
-			seen[w.account.decision]++;
+			seen[w.account.verdict.decision]++;
 			_cleanup_free_ char *decided = describe(&w);
 			const char *what = broken(&w);
 			if (what)
 				fail_msg("look %d of %s\ndecided %s\nbreaks: %s", look, given,
 					 decided, what);
 			if (look == 3 &&
-			    (account_has_writes(&w.account) || w.account.record_changed))
+			    (account_has_writes(&w.account) || w.account.verdict.record_changed))
 				fail_msg("%s\nnever ends: %s", given, decided);
 			world_go_on(&w);
 		}

@@ -495,7 +495,7 @@ static void test_split_keeps_the_record(void **state)
 	assert_string_equal(old->record.key, own_key);
 	assert_string_equal(old->renamed_from, base_key);
 	assert_true(old->recorded && old->record.own_login && old->record.split &&
-		    old->record_changed);
+		    old->verdict.record_changed);
 	assert_true(fingerprint_equal(old->record.live.fingerprint, fingerprint_of_number(3)));
 	assert_string_equal(old->record.live.refresh.text, "FAKE-REFRESH-3");
 	assert_true(record_superseded(&old->record, fingerprint_of_number(1)));
@@ -507,9 +507,9 @@ static void test_split_keeps_the_record(void **state)
 	assert_int_equal(base->record.n_superseded, 0);
 
 	decide_each(&o);
-	assert_true(old->record_changed); // it is saved even if there is nothing else to do
+	assert_true(old->verdict.record_changed); // it is saved even if there is nothing else to do
 	assert_string_equal(base->record.live.refresh.text, "FAKE-REFRESH-5");
-	assert_false(base->send || old->send || account_has_writes(base) ||
+	assert_false(base->verdict.send || old->verdict.send || account_has_writes(base) ||
 		     account_has_writes(old));
 
 	struct grant g = {0}; // saved in one go
@@ -560,7 +560,7 @@ static bool any_send_or_write(const char *given)
 	group(&o);
 	for (size_t i = 0; i < o.n_accounts; i++) {
 		decide(&o.accounts[i], &config, &forced);
-		any |= o.accounts[i].send || account_has_writes(&o.accounts[i]);
+		any |= o.accounts[i].verdict.send || account_has_writes(&o.accounts[i]);
 	}
 	observation_free(&o);
 	return any;
@@ -644,7 +644,8 @@ static void expect_held(const char *given)
 	decide_each(&o);
 	assert_true(o.n_accounts > 0);
 	for (size_t i = 0; i < o.n_accounts; i++) {
-		if (o.accounts[i].decision != DECISION_HOLD || account_has_work(&o.accounts[i]))
+		if (o.accounts[i].verdict.decision != DECISION_HOLD ||
+		    account_has_work(&o.accounts[i]))
 			fail_msg("%s: account %zu is not held", given, i);
 	}
 	observation_free(&o);
@@ -713,7 +714,7 @@ static void save(struct account_records *records, const struct account *a)
 {
 	struct account_record *to = NULL;
 
-	if (!a->record_changed)
+	if (!a->verdict.record_changed)
 		return;
 	for (size_t i = 0; i < records->n; i++)
 		if (string_equal(records->list[i].key, a->record.key))
@@ -748,7 +749,7 @@ static void expect_gate(const struct observation *o, unsigned world)
 					 "else",
 					 world, m->store->path);
 		}
-		if (a->send && a->main && a->main->copy->kind == COPY_OAUTH &&
+		if (a->verdict.send && a->main && a->main->copy->kind == COPY_OAUTH &&
 		    identity_compare(&a->record.identity, &a->main->copy->credential.identity) ==
 			    IDENTITY_DIFFERENT)
 			fail_msg("world %u: a token of somebody else is sent", world);
