@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: MIT
+#
+# What a run costs, beside what it would cost if nothing but its work were done (tests/bench/run).
+
+BENCH_TOOLS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+
+$(BUILD)/bench/%: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O2 -D_GNU_SOURCE -o $@ $<
+
+bench: all $(BENCH_TOOLS)
+	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive tests/bench/run $(ONLY)
+
+.PHONY: bench
