@@ -1,16 +1,22 @@
 # oauth-keepalive. `make demo` shows it at work, `make check` tests it, `make install` installs it.
 #
-# Both of the first two install what they need (apt, with sudo where you are not root). Variables worth knowing:
-# PREFIX, DESTDIR, CC, CFLAGS, V=1 (show commands), BUILD (where objects go), SANITIZE=address,undefined,
+# Both of the first two install what they need (apt, with sudo where you are not root); `make` alone says what is missing.
+# Variables worth knowing: PREFIX (~/.local installs for one user), DESTDIR, CC, CFLAGS, V=1 (show commands), BUILD (where objects go), SANITIZE=address,undefined,
 # WERROR=1 (a warning is an error: for us, not for whose compiler is another).
 
 PREFIX     ?= /usr/local
+ifneq ($(filter ~/%,$(PREFIX)),) # dash leaves it so
+override PREFIX := $(patsubst ~/%,$(HOME)/%,$(PREFIX))
+endif
+$(if $(filter /%,$(firstword $(PREFIX))),,$(error PREFIX=$(PREFIX): units need an absolute path))
+# One user's own installation: no units for the system's manager, and the user's where his manager looks.
+IN_HOME    := $(if $(HOME),$(findstring ^$(HOME)/,^$(PREFIX)/))
 BINDIR     ?= $(PREFIX)/bin
 LIBEXECDIR ?= $(PREFIX)/libexec/oauth-keepalive
 MANDIR     ?= $(PREFIX)/share/man
 DOCDIR     ?= $(PREFIX)/share/doc/oauth-keepalive
 SYSCONFDIR ?= /etc
-UNITDIR    ?= $(PREFIX)/lib/systemd
+UNITDIR    ?= $(PREFIX)/$(if $(IN_HOME),share,lib)/systemd
 INSTALL    ?= install
 BUILD      ?= build
 SANITIZE   ?=
@@ -25,7 +31,7 @@ WARNINGS := -Wall -Wextra $(if $(WERROR),-Werror) -Wshadow -Wstrict-prototypes -
 FORTIFY  := $(if $(SANITIZE)$(findstring _FORTIFY_SOURCE,$(CFLAGS) $(CPPFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 HARDEN   := -fstack-protector-strong -fPIE $(FORTIFY)
 # 64 bits for inodes, sizes and the time, also where a long has 32.
-DEFINES  := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DVERSION='"$(VERSION)"' -DLIBEXECDIR='"$(LIBEXECDIR)"'
+DEFINES  := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DVERSION='"$(VERSION)"'
 KEEPER_PACKAGES  := libcjson libconfig libsodium sqlite3
 COURIER_PACKAGES := libcurl libcjson libsodium libseccomp
 
@@ -56,13 +62,26 @@ $(BUILD)/oauth-keepalive-courier: $(call objects,$(COURIER_SOURCES))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg,--libs,$(COURIER_PACKAGES))
 
-$(BUILD)/%.o: src/%.c Makefile
+$(BUILD)/%.o: src/%.c Makefile | libraries
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(DEFINES) -Isrc -MMD -MP -c -o $@ $<
 
 # The only object that knows when it was built (a clock before that is wrong).
 $(BUILD)/base/clock.o: DEFINES += -DBUILD_EPOCH=$(BUILD_EPOCH)
+
+# The only one that knows where the courier will be installed, and where that is from our own program's directory: so it
+# is the same for every PREFIX, and a tree may be moved.
+$(BUILD)/courier/client.o: DEFINES += -DLIBEXECDIR='"$(LIBEXECDIR)"' \
+	-DLIBEXEC_FROM_BIN='"$(shell realpath -ms --relative-to="$(BINDIR)" "$(LIBEXECDIR)")"'
+$(BUILD)/courier/client.o: $(BUILD)/places
+$(BUILD)/places: FORCE
+	@mkdir -p $(@D)
+	@echo '$(BINDIR) $(LIBEXECDIR)' | cmp -s - $@ || echo '$(BINDIR) $(LIBEXECDIR)' >$@
+
+# Without them the compiler would say so, in its own way.
+libraries:
+	@pkg-config --exists $(sort $(KEEPER_PACKAGES) $(COURIER_PACKAGES)) 2>/dev/null || tests/install-packages.sh check
 
 # A unit test sees the whole program but for main.
 $(BUILD)/unit/%: tests/unit/%.c $(call objects,$(KEEPER_SOURCES))
@@ -110,28 +129,41 @@ include $(wildcard tests/*/*.mk)
 
 # ---- installation
 
-UNITS := $(patsubst systemd/%,%,$(wildcard systemd/*/*))
+UNITS := $(filter $(if $(IN_HOME),user/%,%),$(patsubst systemd/%,%,$(wildcard systemd/*/*)))
+# As a word of a unit, in sed's replacement.
+empty :=
+UNIT_BINDIR = $(subst &,\&,$(subst $(empty) ,\\x20,$(subst %,%%,$(BINDIR))))
+# Where systemd looks for units, by UNITDIR.
+SYSTEMD_LOOKS = $(findstring |$(UNITDIR)|,|/usr/lib/systemd|/usr/local/lib/systemd|/lib/systemd|/etc/systemd|$(or \
+	$(XDG_DATA_HOME),$(HOME)/.local/share)/systemd|)
 
 install: all
-	$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(MANDIR)/man1" "$(DESTDIR)$(MANDIR)/man5" \
-		"$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(UNITDIR)/system" "$(DESTDIR)$(UNITDIR)/user"
-	$(INSTALL) -m 755 "$(BUILD)/oauth-keepalive" "$(DESTDIR)$(BINDIR)/"
-	$(INSTALL) -m 755 "$(BUILD)/oauth-keepalive-courier" "$(DESTDIR)$(LIBEXECDIR)/"
-	$(INSTALL) -m 644 man/oauth-keepalive.1 "$(DESTDIR)$(MANDIR)/man1/"
-	$(INSTALL) -m 644 man/oauth-keepalive.conf.5 "$(DESTDIR)$(MANDIR)/man5/"
-	$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE etc/oauth-keepalive.conf docs/schema.json "$(DESTDIR)$(DOCDIR)/"
-	for unit in $(UNITS); do \
-		sed 's|@BINDIR@|$(BINDIR)|g' systemd/$$unit | \
+	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
+	$(Q)$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(MANDIR)/man1" "$(DESTDIR)$(MANDIR)/man5" \
+		"$(DESTDIR)$(DOCDIR)" $(foreach d,$(sort $(dir $(UNITS))),"$(DESTDIR)$(UNITDIR)/$(d)")
+	$(Q)$(INSTALL) -m 755 "$(BUILD)/oauth-keepalive" "$(DESTDIR)$(BINDIR)/"
+	$(Q)$(INSTALL) -m 755 "$(BUILD)/oauth-keepalive-courier" "$(DESTDIR)$(LIBEXECDIR)/"
+	$(Q)$(INSTALL) -m 644 man/oauth-keepalive.1 "$(DESTDIR)$(MANDIR)/man1/"
+	$(Q)$(INSTALL) -m 644 man/oauth-keepalive.conf.5 "$(DESTDIR)$(MANDIR)/man5/"
+	$(Q)$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE etc/oauth-keepalive.conf docs/schema.json "$(DESTDIR)$(DOCDIR)/"
+	$(Q)for unit in $(UNITS); do \
+		sed 's|@BINDIR@|$(UNIT_BINDIR)|g' systemd/$$unit | \
 		$(INSTALL) -m 644 /dev/stdin "$(DESTDIR)$(UNITDIR)/$$unit" || exit 1; done
+	$(if $(DESTDIR),,$(Q)printf '%s\n' "look before it acts:  '$(BINDIR)/oauth-keepalive' preview" \
+		$(if $(SYSTEMD_LOOKS),"then:  systemctl --user daemon-reload", \
+		"then (systemd does not look there by itself):" \
+		"       systemctl --user link '$(UNITDIR)/user/oauth-keepalive.service' '$(UNITDIR)/user/oauth-keepalive.timer'") \
+		"       systemctl --user enable --now oauth-keepalive.timer")
 
 uninstall:
-	rm -f "$(DESTDIR)$(BINDIR)/oauth-keepalive" "$(DESTDIR)$(MANDIR)/man1/oauth-keepalive.1" \
+	$(call say,REMOVE,$(DESTDIR)$(PREFIX))
+	$(Q)rm -f "$(DESTDIR)$(BINDIR)/oauth-keepalive" "$(DESTDIR)$(MANDIR)/man1/oauth-keepalive.1" \
 		"$(DESTDIR)$(MANDIR)/man5/oauth-keepalive.conf.5"
-	rm -rf "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(DOCDIR)"
-	for unit in $(UNITS); do rm -f "$(DESTDIR)$(UNITDIR)/$$unit"; done
+	$(Q)rm -rf "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(DOCDIR)"
+	$(Q)for unit in $(UNITS); do rm -f "$(DESTDIR)$(UNITDIR)/$$unit"; done
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all demo check packages unit scenario lint format install uninstall clean
+.PHONY: all FORCE libraries demo check packages unit scenario lint format install uninstall clean
 .DELETE_ON_ERROR:

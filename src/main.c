@@ -107,8 +107,9 @@ static int show_help(void)
 
 static int show_version(bool verbose)
 {
-	_cleanup_free_ char *courier = courier_program();
+	_cleanup_free_ char *courier = NULL, *missing = NULL;
 
+	courier_program(&courier, &missing);
 	printf("oauth-keepalive " VERSION "\n");
 	if (verbose)
 		printf("SQLite %s (%s), cJSON %s, %s\n", sqlite3_libversion(),
@@ -116,7 +117,7 @@ static int show_version(bool verbose)
 			       ? "without the WAL-reset bug"
 			       : "has the WAL-reset bug; it takes a checkpoint, and this program "
 				 "makes none",
-		       cJSON_Version(), courier ? courier : "oauth-keepalive-courier is missing");
+		       cJSON_Version(), courier ? courier : missing);
 	return finish_output();
 }
 

@@ -1,13 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# install-packages.sh build|test: what building, or building and testing, needs on Debian 12 and its like.
+# install-packages.sh build|test|check: what building, or building and testing, needs on Debian 12 and its like.
+# `check` only says what building lacks, and installs nothing.
 # Does nothing and says nothing if all is there, wherever it came from: what counts is a command, a pkg-config
 # module, a Python module, not a package's name. Else apt-get installs it (by sudo, where you are not root and sudo
 # exists); else it lists what is missing and ends with 1.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-case ${1:-} in build | test) ;; *) echo "usage: $0 build|test" >&2 && exit 2 ;; esac
+case ${1:-} in build | test | check) ;; *) echo "usage: $0 build|test|check" >&2 && exit 2 ;; esac
 
 command_for() { command -v "$1" >/dev/null || echo "$2"; }
 module_for() { pkg-config --exists "$1" 2>/dev/null || echo "$2"; }
@@ -60,7 +61,7 @@ apt_install() {
 packages=$(echo $(missing "$1"))
 if [ -n "$packages" ]; then
 	# shellcheck disable=SC2086
-	apt_install $packages
+	[ "$1" = check ] || apt_install $packages
 	# shellcheck disable=SC2005,SC2046,SC2116
 	packages=$(echo $(missing "$1"))
 	if [ -n "$packages" ]; then

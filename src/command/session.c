@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "command/command.h"
+#include "courier/client.h"
 
 #define WAIT_DEFAULT_S 10
 
@@ -125,6 +126,18 @@ static int no_account_matches(const struct cycle *cycle)
 	return STATUS_USAGE;
 }
 
+// Before a token is due: what will send it is not there.
+static void look_for_courier(struct problems *problems)
+{
+	_cleanup_free_ char *path = NULL;
+	char *message;
+
+	if (courier_program(&path, &message) < 0)
+		problem_add(problems, SEVERITY_ERROR, "courier_missing", NULL, NULL, message,
+			    xstrdup("install both programs again, from one build"))
+			->needs_person = true;
+}
+
 int session_finish(const struct invocation *invocation, const struct session *session,
 		   struct cycle *cycle, int r, bool dry_run)
 {
@@ -158,6 +171,7 @@ int session_finish(const struct invocation *invocation, const struct session *se
 			  error_text(r));
 		return STATUS_FAILED;
 	}
+	look_for_courier(&cycle->now.problems);
 	status = report_exit_status(&report);
 	if (invocation->json) {
 		report_json(&report, stdout);

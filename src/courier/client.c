@@ -23,31 +23,65 @@
 #include "json/json.h"
 
 #define PROGRAM	       "oauth-keepalive-courier"
+#define PLACES	       3
 #define START_LIMIT_MS 10000 // its own limit for its sandbox is half of that
 
 // ---- start and stop
 
-static char *program_beside_us(void)
+// Where our own program is, links resolved; NULL without /proc.
+static char *own_directory(void)
 {
 	char self[PATH_MAX];
-
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
 	if (n <= 0)
 		return NULL;
 	self[n] = '\0';
-	_cleanup_free_ char *directory = path_dirname(self);
-	return path_join(directory, PROGRAM);
+	return path_dirname(self);
 }
 
-char *courier_program(void)
+// `relative` begins with as many "../" as it goes up.
+static char *place_from(const char *directory, const char *relative)
 {
-	_cleanup_free_ char *beside = program_beside_us();
+	_cleanup_free_ char *top = xstrdup(directory);
 
-	if (beside && access(beside, X_OK) == 0)
-		return TAKE_PTR(beside);
-	if (access(LIBEXECDIR "/" PROGRAM, X_OK) == 0)
+	for (; string_starts(relative, "../"); relative += 3) {
+		char *up = path_dirname(top);
+		free(top);
+		top = up;
+	}
+	_cleanup_free_ char *place = path_join(top, relative);
+	return path_join(place, PROGRAM);
+}
+
+// The nth place to look at: beside us, as in the build tree; where it is from an installed program, which may have been
+// moved as a whole; where this one was to be installed (its directory may be a link, or /proc not there). NULL: unknown.
+static char *place(const char *here, int n)
+{
+	if (n == 2)
 		return xstrdup(LIBEXECDIR "/" PROGRAM);
-	return NULL;
+	if (!here)
+		return NULL;
+	return n == 0 ? path_join(here, PROGRAM) : place_from(here, LIBEXEC_FROM_BIN);
+}
+
+int courier_program(char **ret_path, char **ret_message)
+{
+	_cleanup_free_ char *here = own_directory();
+	_cleanup_free_ char *message = xstrdup(PROGRAM " is missing; looked for");
+
+	for (int n = 0; n < PLACES; n++) {
+		_cleanup_free_ char *path = place(here, n), *so_far = TAKE_PTR(message);
+		if (path && access(path, X_OK) == 0) {
+			*ret_path = TAKE_PTR(path);
+			return 0;
+		}
+		bool said = !path || strstr(so_far, path);
+		message =
+			said ? TAKE_PTR(so_far) : xasprintf("%s%s %s", so_far, n ? "," : "", path);
+	}
+	*ret_message = TAKE_PTR(message);
+	return -ENOENT;
 }
 
 // Held back from its first instruction on; it keeps them so.
@@ -139,7 +173,7 @@ static bool has_ended(const struct courier *courier, int within_ms)
 	return wait_for_end(courier->process.pid, within_ms, &status) != -ETIMEDOUT;
 }
 
-// The first thing it says: that it is ready, and since when it runs.
+// The first thing it says: that it is ready, since when it runs, and of which version it is.
 static int hear_ready(struct courier *courier)
 {
 	struct pollfd pair = {.fd = courier->fd, .events = POLLIN};
@@ -159,8 +193,9 @@ static int hear_ready(struct courier *courier)
 	cleanup_close(&fds[1]);
 	if (r < 0)
 		return r;
-	courier->process.starttime = strtoull(message.text, NULL, 10);
-	return message.type == COURIER_READY ? 0 : -EBADMSG;
+	char *version = NULL;
+	courier->process.starttime = strtoull(message.text, &version, 10);
+	return message.type == COURIER_READY && string_equal(version, " " VERSION) ? 0 : -EBADMSG;
 }
 
 // It was asked for nothing yet, so it may be ended by force. What it had to say went to /dev/null.
@@ -180,24 +215,23 @@ static char *bury(struct courier *courier, const char *path, int error)
 	if (r != -ENOENT && kill(courier->process.pid, SIGKILL) == 0)
 		waitpid(courier->process.pid, NULL, 0);
 	if (error == -EBADMSG)
-		return xasprintf("%s is of another version; install both programs from one build",
+		return xasprintf("%s is of another version than this program (" VERSION
+				 "); install both from one build",
 				 word);
 	return xasprintf("%s does not come up: %s", word, strerror(-error));
 }
 
 int courier_start(const struct config *config, struct courier *ret, char **ret_message)
 {
-	_cleanup_free_ char *path = courier_program();
+	_cleanup_free_ char *path = NULL;
 	struct courier courier = COURIER_NONE;
-	int pair[2];
+	int pair[2], r;
 
-	if (!path) {
-		*ret_message =
-			xstrdup(PROGRAM " is neither beside this program nor in " LIBEXECDIR);
-		return -ENOENT;
-	}
+	r = courier_program(&path, ret_message);
+	if (r < 0)
+		return r;
 	signal(SIGCHLD, SIG_DFL); // if it is ignored, nobody learns how a child ended
-	int r = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
+	r = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
 	if (r == 0) {
 		courier.fd = pair[0];
 		r = spawn(path, has_local_names(config), pair[1], &courier.process.pid);

@@ -15,11 +15,12 @@ struct courier {
 };
 #define COURIER_NONE ((struct courier){ .fd = -1 })
 
-// Start it: beside our own binary, else in LIBEXECDIR. New session, signals blocked, no descriptor but the pair and
-// 0 to 2, an empty environment. Returns when it is ready; else -errno, and a message for people, to be freed.
+// Start it. New session, signals blocked, no descriptor but the pair and 0 to 2, an empty environment. Returns when it is
+// ready; else -errno, and a message for people, to be freed: -ENOENT it is missing, -EBADMSG it is of another version.
 int courier_start(const struct config *config, struct courier *ret, char **ret_message);
-// The path of that binary, the caller's; NULL: it is in neither place.
-char *courier_program(void);
+// The path of that program: beside our own, or where an installation has it from there. Or a message that says where it
+// was looked for. The caller's, both.
+int courier_program(char **ret_path, char **ret_message);
 // Close the pair; it ends by itself, unless it has to guard something. Reaps it if it has ended.
 void courier_stop(struct courier *courier);
 // The pair has been closed from the other side. Has the process ended, too? If not, what it was given may still be under

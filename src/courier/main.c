@@ -286,7 +286,7 @@ static void say_ready(void)
 	struct courier_message message = {.protocol = COURIER_PROTOCOL, .type = COURIER_READY};
 
 	process_self(&self);
-	snprintf(message.text, sizeof(message.text), "%" PRIu64, self.starttime);
+	snprintf(message.text, sizeof(message.text), "%" PRIu64 " " VERSION, self.starttime);
 	courier_message_send(COURIER_FD, &message, NULL, 0);
 }
 

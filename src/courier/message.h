@@ -5,7 +5,7 @@
 // in the receipt.
 //
 //	keeper -> courier                                     courier -> keeper
-//	                                                      READY (text: its start time), before anything else
+//	                                                      READY (text: who), before anything else
 //	SEND id  [request memfd, receipt]                     DONE id result
 //	GET  id  [request memfd, answer memfd]                DONE id result
 //	HOLD id  [request memfd (locks only), receipt]        (none)
@@ -15,8 +15,9 @@
 //	{"url","method","headers":[],"body","connect_timeout_ms","deadline_ms","ca_file","proxy",
 //	 "locks":[{"path","dev":"…","ino":"…"}],"hold_until_boot_ms"}
 //
-// READY: all is loaded and the sandbox stands. The start time (field 22 of /proc/<pid>/stat, 0: unknown) is what the
-// lock files will say of it; the keeper cannot always look for itself (hidepid hides who cannot be dumped).
+// READY: all is loaded and the sandbox stands. The text is its start time (field 22 of /proc/<pid>/stat, 0: unknown),
+// which the lock files will say of it (the keeper cannot always look for itself: hidepid hides who cannot be dumped), a
+// space, and its version: both programs are from one build, or do not work together.
 //
 // SEND: libcurl connects; in its PREREQ callback (TLS done, not a byte of the request sent) the courier makes sure
 // that the keeper is still there and every lock file still is the one named, raises the receipt's count of sends

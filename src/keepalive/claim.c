@@ -322,11 +322,13 @@ static bool prepare(struct run *run, struct grant *g, const struct observation *
 {
 	const struct account *a = grant_sender(g, o);
 	char *message;
-	int r;
+	int r = 0;
 
-	if (courier_needed(g, o) && run->courier.fd < 0 &&
-	    courier_start(run->config, &run->courier, &message) < 0) {
-		grant_conclude(run, g, OUTCOME_FAILED, "courier", message);
+	if (courier_needed(g, o) && run->courier.fd < 0)
+		r = courier_start(run->config, &run->courier, &message);
+	if (r < 0) { // an installation does not mend itself
+		bool person = r == -ENOENT || r == -EBADMSG;
+		grant_conclude(run, g, person ? OUTCOME_HELD : OUTCOME_FAILED, "courier", message);
 		return false;
 	}
 	if (!a || a->provider->token_url || g->endpoint)

@@ -209,9 +209,11 @@ static void print_undo(const struct report *report, const struct result *result,
 static bool login_helps(const char *code)
 {
 	static const char *const others[] = {
-		"adopt_refused",     "barred",	       "forget_refused", "identity_conflict",
-		"ledger_unreadable", "lock_directory", "main_store",	 "other_name",
-		"shared_token",
+		"adopt_refused",     "barred",
+		"courier",	     "forget_refused",
+		"identity_conflict", "ledger_unreadable",
+		"lock_directory",    "main_store",
+		"other_name",	     "shared_token",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)

@@ -31,11 +31,10 @@ for service in "$T/dest$T/prefix"/lib/systemd/*/*.service; do
 done
 rm -r "$T/dest"
 
-# Built for its prefix (which stands in one object), it finds its courier in libexec.
+# It finds its courier in libexec.
 mkdir "$T/source"
 cp -a "$TOP"/{Makefile,src,man,etc,docs,systemd,README.md,CHANGELOG.md,LICENSE} "$T/source"
 cp -a "$(dirname "$OAUTH_KEEPALIVE")" "$T/source/build"
-rm -f "$T"/source/build/{main,courier/client}.o "$T"/source/build/oauth-keepalive
 make -s -C "$T/source" BUILD=build PREFIX="$T/prefix" install >"$T/make.log" 2>&1 || die "make install: $(tail -n 5 "$T/make.log")"
 OAUTH_KEEPALIVE=$T/prefix/bin/oauth-keepalive
 rm -r "$T/source"

@@ -12,7 +12,7 @@ trap 'rm -rf "$work"' EXIT
 tools=("$@")
 [ $# -gt 0 ] || tools=(gcc scan-build cppcheck clang-tidy)
 sources=(src/*.c src/*/*.c)
-flags=(-std=gnu17 -D_GNU_SOURCE "-DVERSION=\"0\"" "-DLIBEXECDIR=\"/usr/libexec\"" -DBUILD_EPOCH=1 -Isrc)
+flags=(-std=gnu17 -D_GNU_SOURCE "-DVERSION=\"0\"" "-DLIBEXECDIR=\"/usr/libexec\"" "-DLIBEXEC_FROM_BIN=\"../libexec\"" -DBUILD_EPOCH=1 -Isrc)
 
 # clang-tidy's checks that are left out, and why:
 checks='-*,bugprone-*,cert-*,concurrency-mt-unsafe,performance-*'
