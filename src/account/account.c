@@ -89,6 +89,20 @@ bool store_is_named(const struct store *store, const char *name)
 	       string_equal(store->agent, name);
 }
 
+bool store_is_unread(const struct store *store)
+{
+	return store && (store->state == STORE_UNREADABLE || store->state == STORE_REFUSED ||
+			 store->state == STORE_BUSY);
+}
+
+bool account_holds(const struct account *a, struct fingerprint token)
+{
+	for (size_t i = 0; i < a->n_members; i++)
+		if (fingerprint_equal(a->members[i].copy->credential.fingerprint, token))
+			return true;
+	return account_knows(a, token);
+}
+
 bool account_has_work(const struct account *account)
 {
 	return account->verdict.send || account->verdict.record_changed ||

@@ -210,6 +210,8 @@ bool accounts_connected(const struct account *a, const struct account *b);
 void account_add_refresh_locks(const struct account *account, const char *state_dir, struct lock_set *set);
 // As a person names a store: by its path, its real path, or its agent.
 bool store_is_named(const struct store *store, const char *name);
+// It is there, and what it holds is not known.
+bool store_is_unread(const struct store *store);
 // To be kept in displaced/. `store` NULL: it was live. `why` must live as long as the account.
 void account_displace(struct account *account, const struct credential *credential, const char *store,
 		      const char *why);
@@ -219,6 +221,7 @@ void account_displace_live(struct account *account, const char *why);
 enum identity_match account_match(const struct account *account, const struct credential *c);
 // Does the account hold this token as live or superseded? The compare in every compare-and-swap.
 bool account_knows(const struct account *account, struct fingerprint token);
+bool account_holds(const struct account *account, struct fingerprint token); // … or does one of its copies?
 bool account_knows_fence(const struct account *account, const struct fence *fence);
 // The receipt of a token that another state directory's run has to finish; NULL: there is none.
 const struct receipt *account_elsewhere(const struct account *account, struct fingerprint token);
@@ -249,7 +252,7 @@ struct observation {
 	struct stores stores;
 	struct account_records records;
 	struct receipts receipts;
-	struct account *accounts;
+	struct account **accounts;
 	size_t n_accounts;
 	struct index by_key; // of the accounts
 	struct index ties;   // … by what connects them: live token, receipts, key, the key that it moves from
@@ -274,6 +277,9 @@ struct holdings {
 int observe(const struct config *config, const struct policy *policy, const struct ledger *ledger,
 	    const struct holdings *holdings, struct observation *ret);
 void observation_free(struct observation *observation);
+void observation_free_accounts(struct observation *observation);
+struct account *observation_add(struct observation *observation); // a new account; it stays where it is
+void observation_index(struct observation *observation); // their keys, for observation_account
 struct account *observation_account(const struct observation *observation, const char *key);
 // Once all are decided, what connects them can be looked up.
 void observation_tie(struct observation *observation);

@@ -89,7 +89,7 @@ static struct knowers *find_knowers(const struct grouping *g)
 	for (size_t i = 0; i < g->o->receipts.n; i++)
 		index_add(&by_token, hash_token(g->o->receipts.list[i].token), i);
 	for (size_t i = 0; i < g->o->n_accounts; i++) {
-		const struct account *a = &g->o->accounts[i];
+		const struct account *a = g->o->accounts[i];
 		const struct account_record *r = &a->record;
 		note_knower(g, &by_token, knowers, r->live.fingerprint, i);
 		for (size_t k = 0; k < r->n_superseded; k++)
@@ -105,7 +105,7 @@ static bool is_of_another(const struct grouping *g, const struct account *a,
 			  const struct knowers *knowers, struct fingerprint token)
 {
 	for (size_t i = 0; i < knowers->n; i++) {
-		const struct account *other = &g->o->accounts[knowers->accounts[i]];
+		const struct account *other = g->o->accounts[knowers->accounts[i]];
 		if (other != a && account_knows(other, token) &&
 		    (other->record.split || string_equal(other->renamed_from, a->record.key)))
 			return true;
@@ -134,7 +134,7 @@ static void find_receipts(struct grouping *g)
 	for (size_t i = 0; i < g->o->receipts.n; i++) {
 		const struct receipt *r = &g->o->receipts.list[i];
 		for (size_t k = 0; k < knowers[i].n; k++)
-			give_receipt(&g->o->accounts[knowers[i].accounts[k]], r);
+			give_receipt(g->o->accounts[knowers[i].accounts[k]], r);
 		for (size_t k = 0; k < r->n_accounts; k++) {
 			struct account *a = observation_account(g->o, r->accounts[k]);
 			if (a && !is_of_another(g, a, &knowers[i], r->token))
@@ -196,7 +196,7 @@ static void mark_shared(struct grouping *g, const struct index *by_name, const s
 			const struct claim *other)
 {
 	for_each_found (found, by_name, hash_strings(claim->provider, claim->profile)) {
-		struct account *a = &g->o->accounts[found->at];
+		struct account *a = g->o->accounts[found->at];
 		if (a->shared_token || !is_claimed_by(a, claim))
 			continue;
 		a->shared_token = true;
@@ -237,7 +237,7 @@ static struct claim *list_claims(const struct grouping *g, size_t *ret_n)
 				(struct claim){c->provider, c->profile, c->fingerprint, NULL};
 	}
 	for (size_t i = 0; i < g->o->n_accounts; i++) {
-		struct account *a = &g->o->accounts[i];
+		struct account *a = g->o->accounts[i];
 		struct fingerprint token = a->record.number ? a->record.live.fingerprint
 					   : a->main	    ? first_token(a)
 							    : (struct fingerprint){0};
@@ -335,8 +335,8 @@ void evidence_of_sharing(struct grouping *g)
 		return;
 	for (size_t i = 0; i < g->o->n_accounts; i++)
 		index_add(&by_name,
-			  hash_strings(g->o->accounts[i].record.provider,
-				       g->o->accounts[i].record.profile),
+			  hash_strings(g->o->accounts[i]->record.provider,
+				       g->o->accounts[i]->record.profile),
 			  i);
 	qsort(claims, n, sizeof(*claims), compare_claims);
 	for (size_t i = 0, end; i < n; i = end) {
@@ -350,8 +350,8 @@ void evidence_of_sharing(struct grouping *g)
 void evidence_of_accounts(struct grouping *g)
 {
 	for (size_t i = 0; i < g->o->n_accounts; i++)
-		look_behind_fence(g, &g->o->accounts[i]);
+		look_behind_fence(g, g->o->accounts[i]);
 	find_receipts(g);
 	for (size_t i = 0; i < g->o->n_accounts; i++)
-		look_up_marks(g, &g->o->accounts[i]);
+		look_up_marks(g, g->o->accounts[i]);
 }

@@ -19,16 +19,24 @@ struct grouping {
 	const struct ledger *ledger;
 	struct seat *seats;
 	size_t n_seats;
-	size_t base;			// the first account of the profile that is being grouped
+	size_t first;			// of the profile that is being grouped: its base account; its own logins follow
 	const struct store *main;	// OpenClaw's main store, or NULL
 	struct index seats_by_name;	// provider and profile
 	struct index records_by_key, records_by_name;
 	struct index stores_by_path;
 };
 
-// ---- group.c
+static inline bool copy_is_of_account(const struct copy *copy)
+{
+	return copy->kind == COPY_OAUTH || copy->kind == COPY_BLANK || copy->kind == COPY_FENCED;
+}
 
-// The observation's, until the next one is added: the array may move.
+// ---- grouping.c: what all of them work with
+
+void grouping_begin(struct grouping *g);
+void grouping_end(struct grouping *g);
+uint64_t seat_hash(const struct seat *seat); // in seats_by_name
+const struct store *grouping_store(const struct grouping *g, const char *path); // NULL: it is not among those looked at
 struct account *grouping_add_account(struct grouping *g, const char *provider, const char *profile);
 struct account_record *grouping_find_record(struct grouping *g, const char *key);
 // From now on the account is the one that the ledger has (a copy of it).
@@ -37,19 +45,10 @@ struct member *grouping_add_member(struct account *a, struct seat *seat);
 // … whose state is none of decide's business.
 void grouping_add_fixed(struct account *a, struct seat *seat, enum copy_state state);
 
-// Does the ledger know the token for this account's, or one of its copies hold it?
-bool account_holds(const struct account *a, struct fingerprint token);
-
 // ---- main_copy.c
 
-// OpenClaw's main store, or NULL.
-const struct store *grouping_main_store(const struct grouping *g);
-// NULL: it is not among those looked at.
-const struct store *grouping_store(const struct grouping *g, const char *path);
-// Sound but for the entry of this profile. `store` may be NULL.
-// It is there, and what it holds is not known.
-bool store_is_unread(const struct store *store);
 void main_is_unread(struct account *a, const struct store *store);
+// Sound but for the entry of this profile. `store` may be NULL.
 bool store_has_bad_entry(const struct store *store, const char *profile);
 // The main copy among these: in OpenClaw's main store; else where the ledger says main was; else the first. NULL: there
 // is none, and `main_trouble` says why if that is no logout.
@@ -62,15 +61,15 @@ void main_copy_settle(const struct grouping *g, struct account *a);
 // How a copy is known for an agent's own login.
 enum known_by { BY_TOKEN, BY_FENCE, BY_IDENTITY };
 
-// The account, among those from index `first` on, that this copy belongs to: of the ledger, or just made. Or NULL.
-struct account *own_login_find(struct grouping *g, size_t first, const struct copy *copy, enum known_by by);
+// The account that this copy belongs to: of the ledger, or just made. Or NULL.
+struct account *own_login_find(struct grouping *g, const struct copy *copy, enum known_by by);
 // The account of its own that a copy's identity has, for now or in the ledger; made if there is none.
 struct account *own_login_add(struct grouping *g, const struct copy *copy);
 // One that nobody knows: an account of its own, unless an account id alone makes it look like a known one.
 void own_login_place_new(struct grouping *g, struct seat *seat);
 // The main store now holds somebody else than the record says: from now on the old login is an account of its own,
-// whoever still has a copy of it. Adds that account; the one at index `base` starts afresh.
-void own_login_split(struct grouping *g, size_t base);
+// whoever still has a copy of it. Adds that account; `base` starts afresh.
+void own_login_split(struct grouping *g, struct account *base);
 
 // ---- evidence.c: what the ledger and the other copies know of an account's tokens
 

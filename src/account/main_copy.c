@@ -4,26 +4,6 @@
 // looked at, no other copy takes its place: the account is held.
 #include "account/grouping.h"
 
-// OpenClaw's main store: the shared row, else agents/main's database, else its file (the list is in that order). One that
-// a database replaced, and that we serve there, is nobody's main.
-const struct store *grouping_main_store(const struct grouping *g)
-{
-	for (size_t i = 0; i < g->o->stores.n; i++) {
-		const struct store *store = &g->o->stores.list[i];
-		if ((store->role == ROLE_MAIN || store->role == ROLE_SHARED) && !store->served)
-			return store;
-	}
-	return NULL;
-}
-
-const struct store *grouping_store(const struct grouping *g, const char *path)
-{
-	for_each_found (found, &g->stores_by_path, hash_string(path))
-		if (string_equal(g->o->stores.list[found->at].path, path))
-			return &g->o->stores.list[found->at];
-	return NULL;
-}
-
 bool store_has_bad_entry(const struct store *store, const char *profile)
 {
 	for (size_t i = 0; store && store->state == STORE_OK && i < store->n_copies; i++)
@@ -31,12 +11,6 @@ bool store_has_bad_entry(const struct store *store, const char *profile)
 		    string_equal(store->copies[i].credential.profile, profile))
 			return true;
 	return false;
-}
-
-bool store_is_unread(const struct store *store)
-{
-	return store && (store->state == STORE_UNREADABLE || store->state == STORE_REFUSED ||
-			 store->state == STORE_BUSY);
 }
 
 void main_is_unread(struct account *a, const struct store *store)

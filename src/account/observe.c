@@ -99,11 +99,11 @@ static const struct generation **siblings_ahead(const struct observation *o)
 	const struct generation **ahead = xcalloc(o->n_accounts + 1, sizeof(*ahead));
 
 	for (size_t i = 0; i < o->n_accounts; i++) {
-		const struct account *other = &o->accounts[i];
+		const struct account *other = o->accounts[i];
 		const struct account_record *r = &other->record;
 		for (size_t k = 0; !other->skip && k < r->n_superseded; k++) {
 			for_each_found (found, &o->ties, hash_token(r->superseded[k])) {
-				const struct account *a = &o->accounts[found->at];
+				const struct account *a = o->accounts[found->at];
 				if (a != other && !ahead[found->at] &&
 				    provider_same_family(other->provider, a->provider) &&
 				    is_ahead(r, &a->record.live, &a->record.identity))
@@ -112,47 +112,6 @@ static const struct generation **siblings_ahead(const struct observation *o)
 		}
 	}
 	return ahead;
-}
-
-void observation_tie(struct observation *o)
-{
-	index_free(&o->ties);
-	for (size_t i = 0; i < o->n_accounts; i++) {
-		const struct account *a = &o->accounts[i];
-		if (!fingerprint_empty(a->record.live.fingerprint))
-			index_add(&o->ties, hash_token(a->record.live.fingerprint), i);
-		for (size_t k = 0; k < a->n_receipts; k++)
-			index_add(&o->ties, hash_token(a->receipts[k]->token), i);
-		index_add(&o->ties, hash_string(a->record.key), i);
-		if (a->renamed_from[0])
-			index_add(&o->ties, hash_string(a->renamed_from), i);
-	}
-}
-
-static void add_connected(const struct observation *o, const struct account *a, uint64_t hash,
-			  struct account ***list, size_t *n)
-{
-	for_each_found (found, &o->ties, hash) {
-		struct account *other = &o->accounts[found->at];
-		if (other != a && accounts_connected(a, other))
-			*array_add(list, n) = other;
-	}
-}
-
-struct account **observation_connected(const struct observation *o, const struct account *a,
-				       size_t *ret_n)
-{
-	struct account **list = NULL;
-
-	*ret_n = 0;
-	if (!fingerprint_empty(a->record.live.fingerprint))
-		add_connected(o, a, hash_token(a->record.live.fingerprint), &list, ret_n);
-	for (size_t i = 0; i < a->n_receipts; i++)
-		add_connected(o, a, hash_token(a->receipts[i]->token), &list, ret_n);
-	add_connected(o, a, hash_string(a->record.key), &list, ret_n);
-	if (a->renamed_from[0])
-		add_connected(o, a, hash_string(a->renamed_from), &list, ret_n);
-	return list;
 }
 
 // … to the newest of them, through as many state directories as there are.
@@ -175,14 +134,14 @@ static void decide_each(struct observation *o, const struct config *config,
 			const struct policy *policy)
 {
 	for (size_t i = 0; i < o->n_accounts; i++)
-		decide(&o->accounts[i], config, policy);
+		decide(o->accounts[i], config, policy);
 }
 
 static bool is_chosen(const struct observation *o, const struct generation *live)
 {
 	for (size_t i = 0; i < o->n_accounts; i++)
-		if (&o->accounts[i].record.live == live)
-			return o->accounts[i].verdict.pinned;
+		if (&o->accounts[i]->record.live == live)
+			return o->accounts[i]->verdict.pinned;
 	return false;
 }
 
@@ -194,7 +153,7 @@ static bool find_followers(struct observation *o, const struct config *config)
 
 	index_elsewhere(o, &superseded);
 	for (size_t i = 0; i < o->n_accounts; i++) {
-		const struct account *a = &o->accounts[i];
+		const struct account *a = o->accounts[i];
 		const struct generation *ahead =
 			a->skip ? NULL : find_ahead(o, config, &superseded, a, siblings[i]);
 		if (!ahead || a->verdict.pinned)
@@ -242,7 +201,7 @@ static bool backs_off(const struct account *other, const struct account *a,
 static void back_off_together(struct observation *o, const struct policy *policy)
 {
 	for (size_t i = 0; i < o->n_accounts; i++) {
-		struct account *a = &o->accounts[i];
+		struct account *a = o->accounts[i];
 		size_t n = 0;
 		_cleanup_free_ struct account **others =
 			a->verdict.send ? observation_connected(o, a, &n) : NULL;
@@ -268,7 +227,7 @@ static void back_off_together(struct observation *o, const struct policy *policy
 static void hold_together(struct observation *o)
 {
 	for (size_t i = 0; i < o->n_accounts; i++) {
-		struct account *a = &o->accounts[i];
+		struct account *a = o->accounts[i];
 		size_t n = 0;
 		_cleanup_free_ struct account **others =
 			a->verdict.send ? observation_connected(o, a, &n) : NULL;
@@ -370,13 +329,13 @@ static struct account *account_of_kept(struct observation *o, const struct keeps
 	const struct credential *c = &kept->credential;
 
 	for (size_t i = 0; i < o->n_accounts; i++) {
-		struct account *a = &o->accounts[i];
+		struct account *a = o->accounts[i];
 		if (string_equal(a->record.key, kept->key) &&
 		    identity_compare(&a->record.identity, &c->identity) != IDENTITY_DIFFERENT)
 			return a;
 	}
 	for (size_t i = 0; i < o->n_accounts; i++) {
-		struct account *a = &o->accounts[i];
+		struct account *a = o->accounts[i];
 		if (string_equal(a->record.provider, c->provider) &&
 		    string_equal(a->record.profile, c->profile) &&
 		    identity_compare(&a->record.identity, &c->identity) == IDENTITY_SAME)
@@ -399,7 +358,7 @@ static void look_up_choice(struct observation *o, const struct policy *policy,
 			!receipt_never_was(ledger, displaced_id(&choice->kept->credential));
 	}
 	for (size_t i = 0; choice->kind == CHOICE_ADOPT && i < o->n_accounts; i++) {
-		struct account *a = &o->accounts[i];
+		struct account *a = o->accounts[i];
 		for (size_t k = 0; k < a->n_members; k++) {
 			struct member *m = &a->members[k];
 			struct fingerprint token = m->copy->credential.fingerprint;
@@ -416,23 +375,13 @@ static void group(struct observation *o, const struct config *config, const stru
 {
 	group_accounts(o, config, ledger);
 	for (size_t i = 0; i < o->n_accounts; i++) {
-		struct account *a = &o->accounts[i];
+		struct account *a = o->accounts[i];
 		// An answered receipt whose keeper is gone may be recovered by whoever has the account's lock; in a look
 		// without locks, nobody having it says the same.
 		a->claimed = holds_key(holdings, a->record.key) ||
 			     (a->n_receipts && !account_is_locked(ledger, a->record.key));
 	}
 	look_up_choice(o, policy, ledger);
-}
-
-static void accounts_free(struct observation *o)
-{
-	for (size_t i = 0; i < o->n_accounts; i++)
-		account_free(&o->accounts[i]);
-	free(TAKE_PTR(o->accounts));
-	o->n_accounts = 0;
-	index_free(&o->by_key);
-	index_free(&o->ties);
 }
 
 static void say_receipts(struct observation *o, const struct ledger *ledger)
@@ -515,7 +464,7 @@ int observe(const struct config *config, const struct policy *policy, const stru
 	back_off_together(ret, &ours);
 	hold_together(ret);
 	if (find_followers(ret, config)) {
-		accounts_free(ret);
+		observation_free_accounts(ret);
 		group(ret, config, &ours, ledger, holdings);
 		set_siblings(ret);
 		decide_each(ret, config, &ours);
@@ -526,26 +475,4 @@ int observe(const struct config *config, const struct policy *policy, const stru
 	say_problems(ret, policy);
 	say_nothing_found(ret);
 	return 0;
-}
-
-void observation_free(struct observation *observation)
-{
-	accounts_free(observation);
-	for (size_t i = 0; i < observation->n_followers; i++)
-		generation_free(&observation->followers[i].ahead);
-	free(observation->followers);
-	stores_free(&observation->stores);
-	account_records_free(&observation->records);
-	receipts_free(&observation->receipts);
-	problems_free(&observation->problems);
-	free(observation->barred);
-	*observation = (struct observation){0};
-}
-
-struct account *observation_account(const struct observation *observation, const char *key)
-{
-	for_each_found (found, &observation->by_key, hash_string(key))
-		if (string_equal(observation->accounts[found->at].record.key, key))
-			return &observation->accounts[found->at];
-	return NULL;
 }

@@ -35,23 +35,19 @@ static void begin_anew(struct account *a)
 	a->recorded = false;
 }
 
-void own_login_split(struct grouping *g, size_t base)
+void own_login_split(struct grouping *g, struct account *a)
 {
-	struct account *a = &g->o->accounts[base], *old;
 	const struct account_record *own;
 	char key[33];
 
 	account_key(key, a->record.state_dir, a->record.provider, a->record.profile,
 		    &a->record.identity);
 	own = grouping_find_record(g, key);
-	if (own && !own->ended_ms) {
+	if (own && !own->ended_ms)
 		// The same person has an own login already, which goes on with its own tokens.
 		account_displace_live(a, "another person logged in to main");
-	} else {
-		old = grouping_add_account(g, "", "");
-		a = &g->o->accounts[base];
-		make_own(old, a);
-	}
+	else
+		make_own(grouping_add_account(g, "", ""), a);
 	begin_anew(a);
 }
 
@@ -104,25 +100,40 @@ static bool own_login_matches(const struct account *a, const struct copy *copy, 
 	return record_matches(&a->record, copy, by);
 }
 
-struct account *own_login_find(struct grouping *g, size_t first, const struct copy *copy,
-			       enum known_by by)
+// Among those of the profile that is being grouped.
+static struct account *find_by_key(const struct grouping *g, const char *key)
 {
-	struct account_record *record = record_of_own_login(g, copy, by);
+	for (size_t i = g->first + 1; i < g->o->n_accounts; i++)
+		if (string_equal(g->o->accounts[i]->record.key, key))
+			return g->o->accounts[i];
+	return NULL;
+}
 
-	for (size_t i = first; i < g->o->n_accounts; i++) {
-		struct account *a = &g->o->accounts[i];
-		// One that was split off just now is known by no record yet, and goes before one that has ended.
-		if (record && !record->ended_ms
-			    ? string_equal(a->record.key, record->key)
-			    : !a->record.ended_ms && own_login_matches(a, copy, by))
+static struct account *find_matching(const struct grouping *g, const struct copy *copy,
+				     enum known_by by)
+{
+	for (size_t i = g->first + 1; i < g->o->n_accounts; i++) {
+		struct account *a = g->o->accounts[i];
+		if (!a->record.ended_ms && own_login_matches(a, copy, by))
 			return a;
 	}
-	for (size_t i = first; record && i < g->o->n_accounts; i++)
-		if (string_equal(g->o->accounts[i].record.key, record->key))
-			return &g->o->accounts[i];
-	if (!record)
-		return NULL;
-	struct account *a = grouping_add_account(g, record->provider, record->profile);
+	return NULL;
+}
+
+struct account *own_login_find(struct grouping *g, const struct copy *copy, enum known_by by)
+{
+	const struct account_record *record = record_of_own_login(g, copy, by);
+	struct account *a = NULL;
+
+	// One that was split off just now is known by no record yet, and goes before one that has ended.
+	if (!record || record->ended_ms)
+		a = find_matching(g, copy, by);
+	if (a || !record)
+		return a;
+	a = find_by_key(g, record->key);
+	if (a)
+		return a;
+	a = grouping_add_account(g, record->provider, record->profile);
 	grouping_take_record(a, record);
 	return a;
 }
@@ -160,9 +171,9 @@ struct account *own_login_add(struct grouping *g, const struct copy *copy)
 	char key[33];
 
 	account_key(key, g->o->stores.state_dir, c->provider, c->profile, &c->identity);
-	for (size_t i = g->base; i < g->o->n_accounts; i++)
-		if (string_equal(g->o->accounts[i].record.key, key))
-			return &g->o->accounts[i];
+	a = find_by_key(g, key);
+	if (a)
+		return a;
 	record = grouping_find_record(g, key);
 	a = grouping_add_account(g, c->provider, c->profile);
 	a->record.own_login = true;

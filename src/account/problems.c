@@ -249,7 +249,7 @@ static void say_copy(struct observation *o, const struct account *a, const struc
 void say_problems(struct observation *o, const struct policy *policy)
 {
 	for (size_t i = 0; i < o->n_accounts; i++) {
-		const struct account *a = &o->accounts[i];
+		const struct account *a = o->accounts[i];
 		say_margins(o, a);
 		say_ends(o, a, policy);
 		say_clock(o, a, policy);

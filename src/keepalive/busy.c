@@ -112,7 +112,7 @@ static void find_refresh_lock(const struct observation *o, const struct account 
 	struct lock_set set = LOCK_SET_NONE;
 
 	for (size_t i = 0; i < o->n_accounts; i++) {
-		const struct account *other = &o->accounts[i];
+		const struct account *other = o->accounts[i];
 		if (other == a || (!other->skip && accounts_connected(a, other)))
 			account_add_refresh_locks(other, o->stores.state_dir, &set);
 	}

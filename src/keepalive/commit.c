@@ -483,7 +483,7 @@ static bool is_live_elsewhere(const struct observation *o, struct fingerprint to
 			      const struct account *but)
 {
 	for_each_found (found, &o->ties, hash_token(token)) {
-		const struct account *a = &o->accounts[found->at];
+		const struct account *a = o->accounts[found->at];
 		if (a != but && !a->skip && !a->record.dead_code[0] &&
 		    fingerprint_equal(a->record.live.fingerprint, token))
 			return true;

@@ -86,7 +86,7 @@ static int check_patterns(struct cycle *cycle, const struct selection *selection
 		struct selection one = {&selection->patterns[i], 1};
 		bool matched = false;
 		for (size_t k = 0; k < cycle->now.n_accounts; k++)
-			matched |= selection_matches(&one, &cycle->now.accounts[k]);
+			matched |= selection_matches(&one, cycle->now.accounts[k]);
 		if (matched)
 			continue;
 		cycle->unmatched = selection->patterns[i];
@@ -99,7 +99,7 @@ static void results_from(struct cycle *cycle, const struct observation *o,
 			 const struct policy *policy, const struct selection *selection)
 {
 	for (size_t i = 0; i < o->n_accounts; i++) {
-		const struct account *a = &o->accounts[i];
+		const struct account *a = o->accounts[i];
 		struct result *result;
 		if (!selection_matches(selection, a) ||
 		    (policy->choice.kind == CHOICE_RESTORE && !a->restores))
@@ -161,7 +161,7 @@ static bool refuse_unless_chosen(struct cycle *cycle, const struct policy *polic
 	if (!choice->kind || cycle->now.barred || policy->barred)
 		return false;
 	for (size_t i = 0; i < cycle->now.n_accounts; i++)
-		if (account_is_chosen(&cycle->now.accounts[i], policy))
+		if (account_is_chosen(cycle->now.accounts[i], policy))
 			return false;
 	if (choice->kind == CHOICE_FOLLOW && !choice->store)
 		return false; // all follow already
@@ -384,7 +384,7 @@ static void note_mirrored(struct cycle *cycle)
 static void note_unfinished(struct cycle *cycle)
 {
 	for (size_t i = 0; i < cycle->now.n_accounts; i++) {
-		const struct account *a = &cycle->now.accounts[i];
+		const struct account *a = cycle->now.accounts[i];
 		struct result *result = (struct result *)cycle_result(cycle, a->record.key);
 		if (!result ||
 		    result->outcome == OUTCOME_BUSY) // what is left is another's, or waits for it

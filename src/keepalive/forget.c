@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "account/grouping.h"
 #include "account/judge.h"
 #include "keepalive/run.h"
 
@@ -210,7 +209,7 @@ void forget_one_ended(const struct config *config, const struct policy *policy,
 		      struct ledger *ledger, const struct observation *o)
 {
 	for (size_t i = 0; i < o->n_accounts; i++) {
-		const struct account *a = &o->accounts[i];
+		const struct account *a = o->accounts[i];
 		char key[sizeof(a->record.key)];
 		if (!is_long_gone(o, a, policy->now_ms))
 			continue;

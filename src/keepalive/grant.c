@@ -44,7 +44,7 @@ void grant_follow(struct grant *g, const struct observation *o)
 {
 	for (size_t i = 0; i < g->n_keys; i++) {
 		for_each_found (found, &o->ties, hash_string(g->keys[i])) {
-			const struct account *a = &o->accounts[found->at];
+			const struct account *a = o->accounts[found->at];
 			if (string_equal(a->renamed_from, g->keys[i]) &&
 			    !grant_has(g, a->record.key))
 				*array_add(&g->keys, &g->n_keys) = xstrdup(a->record.key);
@@ -94,18 +94,26 @@ static struct grant *grant_add(struct run *run, const struct observation *o,
 	return g;
 }
 
+static bool is_taken(const struct run *run, const struct index *grants_by_key, const char *key)
+{
+	for_each_found (found, grants_by_key, hash_string(key))
+		if (grant_has(&run->grants[found->at], key))
+			return true;
+	return false;
+}
+
 void grants_collect(struct run *run, const struct observation *o)
 {
-	_cleanup_free_ bool *taken = xcalloc(o->n_accounts + 1, sizeof(*taken));
+	_cleanup_index_ struct index by_key = {0};
 
 	for (size_t i = 0; i < o->n_accounts; i++) {
-		const struct account *a = &o->accounts[i];
-		if (taken[i] || !run_result(run, a->record.key) ||
+		const struct account *a = o->accounts[i];
+		if (is_taken(run, &by_key, a->record.key) || !run_result(run, a->record.key) ||
 		    (!account_has_work(a) && a->verdict.outcome != OUTCOME_BUSY))
 			continue;
 		const struct grant *g = grant_add(run, o, a);
-		for_each_account (a, g, o)
-			taken[a - o->accounts] = true;
+		for (size_t k = 0; k < g->n_keys; k++)
+			index_add(&by_key, hash_string(g->keys[k]), run->n_grants - 1);
 	}
 	if (run->n_grants > 1)
 		qsort(run->grants, run->n_grants, sizeof(*run->grants), compare_urgency);

@@ -8,7 +8,7 @@ static bool problem_counts(const struct report *report, const struct problem *pr
 	if (!report->selected)
 		return true;
 	for (size_t i = 0; problem->profile && i < report->cycle->now.n_accounts; i++) {
-		const struct account *a = &report->cycle->now.accounts[i];
+		const struct account *a = report->cycle->now.accounts[i];
 		if (string_equal(a->record.profile, problem->profile) &&
 		    cycle_result(report->cycle, a->record.key))
 			return true;

@@ -170,7 +170,7 @@ void report_json(const struct report *report, FILE *out)
 	put_time(document, "time", report->now_ms);
 	accounts = cJSON_AddArrayToObject(document, "accounts");
 	for (size_t i = 0; i < report->cycle->now.n_accounts; i++) {
-		const struct account *a = &report->cycle->now.accounts[i];
+		const struct account *a = report->cycle->now.accounts[i];
 		const struct result *result = cycle_result(report->cycle, a->record.key);
 		if (result)
 			put_account(accounts, report, a, result);

@@ -158,9 +158,9 @@ static bool has_namesake(const struct report *report, const struct account *a)
 	const struct observation *o = &report->cycle->now;
 
 	for (size_t i = 0; i < o->n_accounts; i++)
-		if (&o->accounts[i] != a && o->accounts[i].verdict.outcome != OUTCOME_SKIPPED &&
-		    string_equal(o->accounts[i].record.profile, a->record.profile) &&
-		    string_equal(o->accounts[i].record.provider, a->record.provider))
+		if (o->accounts[i] != a && o->accounts[i]->verdict.outcome != OUTCOME_SKIPPED &&
+		    string_equal(o->accounts[i]->record.profile, a->record.profile) &&
+		    string_equal(o->accounts[i]->record.provider, a->record.provider))
 			return true;
 	return false;
 }
@@ -344,9 +344,9 @@ void report_text(const struct report *report, FILE *out)
 
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		const struct result *result =
-			cycle_result(report->cycle, o->accounts[i].record.key);
-		if (result && account_is_shown(report, &o->accounts[i], result))
-			print_account(report, &o->accounts[i], result, out);
+			cycle_result(report->cycle, o->accounts[i]->record.key);
+		if (result && account_is_shown(report, o->accounts[i], result))
+			print_account(report, o->accounts[i], result, out);
 	}
 	if (report->kept)
 		report_kept_text(report, out);

@@ -229,7 +229,7 @@ static void group(struct observation *o)
 static void decide_each(struct observation *o)
 {
 	for (size_t i = 0; i < o->n_accounts; i++)
-		decide(&o->accounts[i], &config, &policy);
+		decide(o->accounts[i], &config, &policy);
 	observation_tie(o);
 }
 
@@ -277,7 +277,7 @@ static char *describe(const struct observation *o)
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		if (i)
 			fprintf(out, " | ");
-		say_account(out, &o->accounts[i]);
+		say_account(out, o->accounts[i]);
 	}
 	fclose(out);
 	return text;
@@ -490,7 +490,7 @@ static void test_split_keeps_the_record(void **state)
 	look(&o, "rec=3,1/alice@main main=5/bob a=3/alice");
 	group(&o);
 	assert_int_equal(o.n_accounts, 2);
-	struct account *base = &o.accounts[0], *old = &o.accounts[1];
+	struct account *base = o.accounts[0], *old = o.accounts[1];
 
 	assert_string_equal(old->record.key, own_key);
 	assert_string_equal(old->renamed_from, base_key);
@@ -529,7 +529,7 @@ static size_t grant_size(const char *given)
 	look(&o, given);
 	group(&o);
 	decide_each(&o);
-	*array_add(&g.keys, &g.n_keys) = xstrdup(o.accounts[0].record.key);
+	*array_add(&g.keys, &g.n_keys) = xstrdup(o.accounts[0]->record.key);
 	grant_complete(&g, &o);
 	size_t n = g.n_keys;
 	for (size_t i = 0; i < g.n_keys; i++)
@@ -559,8 +559,8 @@ static bool any_send_or_write(const char *given)
 	look(&o, given);
 	group(&o);
 	for (size_t i = 0; i < o.n_accounts; i++) {
-		decide(&o.accounts[i], &config, &forced);
-		any |= o.accounts[i].verdict.send || account_has_writes(&o.accounts[i]);
+		decide(o.accounts[i], &config, &forced);
+		any |= o.accounts[i]->verdict.send || account_has_writes(o.accounts[i]);
 	}
 	observation_free(&o);
 	return any;
@@ -614,11 +614,11 @@ static void test_receipts_find_their_accounts(void **state)
 	give_receipt(&o, 8, "somebody else"); // nobody's here
 	group(&o);
 	assert_int_equal(o.n_accounts, 2);
-	assert_int_equal(o.accounts[0].n_receipts, 2);
+	assert_int_equal(o.accounts[0]->n_receipts, 2);
 	for (size_t i = 0; i < 2; i++)
-		assert_ptr_equal(o.accounts[0].receipts[i], &o.receipts.list[i]);
-	assert_int_equal(o.accounts[1].n_receipts, 1);
-	assert_ptr_equal(o.accounts[1].receipts[0], &o.receipts.list[3]);
+		assert_ptr_equal(o.accounts[0]->receipts[i], &o.receipts.list[i]);
+	assert_int_equal(o.accounts[1]->n_receipts, 1);
+	assert_ptr_equal(o.accounts[1]->receipts[0], &o.receipts.list[3]);
 	observation_free(&o);
 }
 
@@ -644,8 +644,8 @@ static void expect_held(const char *given)
 	decide_each(&o);
 	assert_true(o.n_accounts > 0);
 	for (size_t i = 0; i < o.n_accounts; i++) {
-		if (o.accounts[i].verdict.decision != DECISION_HOLD ||
-		    account_has_work(&o.accounts[i]))
+		if (o.accounts[i]->verdict.decision != DECISION_HOLD ||
+		    account_has_work(o.accounts[i]))
 			fail_msg("%s: account %zu is not held", given, i);
 	}
 	observation_free(&o);
@@ -729,14 +729,14 @@ static void save_all(struct account_records *records, const struct observation *
 {
 	for (int moved = 1; moved >= 0; moved--)
 		for (size_t i = 0; i < o->n_accounts; i++)
-			if ((o->accounts[i].renamed_from[0] != '\0') == moved)
-				save(records, &o->accounts[i]);
+			if ((o->accounts[i]->renamed_from[0] != '\0') == moved)
+				save(records, o->accounts[i]);
 }
 
 static void expect_gate(const struct observation *o, unsigned world)
 {
 	for (size_t i = 0; i < o->n_accounts; i++) {
-		const struct account *a = &o->accounts[i];
+		const struct account *a = o->accounts[i];
 		for (size_t k = 0; k < a->n_members; k++) {
 			const struct member *m = &a->members[k];
 			const struct identity *theirs = &m->copy->credential.identity;
@@ -761,7 +761,7 @@ static void expect_placed_once(const struct observation *o, unsigned world)
 	size_t members = 0, there = 0;
 
 	for (size_t i = 0; i < o->n_accounts; i++)
-		members += o->accounts[i].n_members;
+		members += o->accounts[i]->n_members;
 	for (size_t i = 0; i < o->stores.n; i++)
 		there += o->stores.list[i].n_copies;
 	if (members != there)
@@ -785,7 +785,7 @@ static size_t watch_gate(const struct honesty *honesty, unsigned worlds)
 			expect_placed_once(&o, world);
 			expect_gate(&o, world);
 			for (size_t i = 0; i < o.n_accounts; i++)
-				writes += account_has_writes(&o.accounts[i]);
+				writes += account_has_writes(o.accounts[i]);
 			records = o.records;
 			o.records = (struct account_records){0};
 			save_all(&records, &o);
@@ -817,7 +817,7 @@ static char *partition_of(const struct observation *o)
 	char *lines[32], *text = xstrdup("");
 
 	for (size_t i = 0; i < o->n_accounts; i++) {
-		const struct account *a = &o->accounts[i];
+		const struct account *a = o->accounts[i];
 		char found[64] = "";
 		for (size_t s = 0; s < ARRAY_SIZE(store_names); s++) {
 			for (size_t k = 0; k < a->n_members; k++) {
@@ -905,7 +905,7 @@ static void test_keys_tell_logins_apart(void **state)
 	set_account_id(&o.stores.list[2].copies[0].credential.identity, "acct-other");
 	group(&o);
 	assert_int_equal(o.n_accounts, 3);
-	assert_string_not_equal(o.accounts[1].record.key, o.accounts[2].record.key);
+	assert_string_not_equal(o.accounts[1]->record.key, o.accounts[2]->record.key);
 	observation_free(&o);
 }
 
@@ -936,8 +936,8 @@ static void test_more_workspace_login_keeps_its_record(void **state)
 	group(&o);
 	decide_each(&o);
 	assert_int_equal(o.n_accounts, 2);
-	assert_true(o.accounts[1].recorded);
-	assert_true(account_knows(&o.accounts[1], fingerprint_of_number(4)));
+	assert_true(o.accounts[1]->recorded);
+	assert_true(account_knows(o.accounts[1], fingerprint_of_number(4)));
 	observation_free(&o);
 }
 
