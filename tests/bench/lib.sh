@@ -29,6 +29,7 @@ world() {
 }
 
 # bare VERB…: in `run`, a run with nothing around it.
+# shellcheck disable=SC2034 # a table runs it
 bare() {
 	keeper_command "$@"
 	run=("${COMMAND[@]}")
