@@ -10,7 +10,7 @@ static void take_seats(struct grouping *g)
 		bool readable = store->state == STORE_OK || store->state == STORE_RETIRED;
 		for (size_t k = 0; readable && k < store->n_copies; k++)
 			*array_add(&g->seats, &g->n_seats) =
-				(struct seat){.store = store, .copy = &store->copies[k]};
+				(struct seat){.store = store, .copy = store->copies[k]};
 	}
 }
 

@@ -7,8 +7,8 @@
 bool store_has_bad_entry(const struct store *store, const char *profile)
 {
 	for (size_t i = 0; store && store->state == STORE_OK && i < store->n_copies; i++)
-		if (store->copies[i].kind == COPY_UNREADABLE &&
-		    string_equal(store->copies[i].credential.profile, profile))
+		if (store->copies[i]->kind == COPY_UNREADABLE &&
+		    string_equal(store->copies[i]->credential.profile, profile))
 			return true;
 	return false;
 }
@@ -96,9 +96,9 @@ static bool is_logged_out(const struct store *was, const struct account *a)
 	if (!was || was->state != STORE_OK)
 		return false;
 	for (size_t i = 0; i < was->n_copies; i++)
-		if (was->copies[i].kind != COPY_BLANK &&
-		    string_equal(was->copies[i].credential.provider, a->record.provider) &&
-		    string_equal(was->copies[i].credential.profile, a->record.profile))
+		if (was->copies[i]->kind != COPY_BLANK &&
+		    string_equal(was->copies[i]->credential.provider, a->record.provider) &&
+		    string_equal(was->copies[i]->credential.profile, a->record.profile))
 			return false;
 	return true;
 }

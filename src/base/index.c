@@ -3,21 +3,43 @@
 // A hash table with open addressing, of chains of equal hashes (see index.h).
 #include "base/index.h"
 
+#include <assert.h>
 #include <sodium.h>
 
 #define SLOTS_FIRST 64 // a power of two
 
-static uint64_t keyed_hash(const void *data, size_t len)
+// One for the life of the process, which nobody outside can know.
+static const unsigned char *hash_key(void)
 {
-	static unsigned char key[crypto_shorthash_KEYBYTES];
+	static unsigned char key[crypto_shorthash_siphashx24_KEYBYTES];
 	static bool keyed;
-	uint64_t hash;
 
+	static_assert(sizeof(key) == crypto_shorthash_KEYBYTES, "one key for both hashes");
 	if (!keyed)
 		crypto_shorthash_keygen(key);
 	keyed = true;
-	crypto_shorthash((unsigned char *)&hash, data, len, key);
+	return key;
+}
+
+static uint64_t keyed_hash(const void *data, size_t len)
+{
+	uint64_t hash;
+
+	crypto_shorthash((unsigned char *)&hash, data, len, hash_key());
 	return hash;
+}
+
+struct text_hash hash_text(const void *data, size_t len)
+{
+	struct text_hash hash;
+
+	crypto_shorthash_siphashx24((unsigned char *)hash.words, data, len, hash_key());
+	return hash;
+}
+
+bool text_hash_equal(struct text_hash a, struct text_hash b)
+{
+	return a.words[0] == b.words[0] && a.words[1] == b.words[1];
 }
 
 uint64_t hash_string(const char *s)

@@ -30,6 +30,13 @@ uint64_t hash_string(const char *s); // NULL is as good as any
 uint64_t hash_strings(const char *a, const char *b);
 uint64_t hash_token(struct fingerprint token);
 
+// For bytes that nobody compares any more because nobody keeps them: twice as long.
+struct text_hash {
+	uint64_t words[2];
+};
+struct text_hash hash_text(const void *data, size_t len);
+bool text_hash_equal(struct text_hash a, struct text_hash b);
+
 void index_add(struct index *index, uint64_t hash, size_t at);
 const struct index_entry *index_first(const struct index *index, uint64_t hash); // NULL
 const struct index_entry *index_next(const struct index *index, const struct index_entry *entry);

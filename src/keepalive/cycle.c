@@ -144,7 +144,7 @@ static char *list_profiles(const struct observation *o, const char *store)
 		const struct store *s = &o->stores.list[i];
 		for (size_t k = 0; store_is_named(s, store) && k < s->n_copies; k++) {
 			char *longer = xasprintf("%s%s%s", list, *list ? ", " : "",
-						 s->copies[k].credential.profile);
+						 s->copies[k]->credential.profile);
 			free(list);
 			list = longer;
 		}

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "config/config.h"
+#include "store/known.h"
 #include "store/openclaw_config.h"
 #include "file/safe_path.h"
 #include "store/openclaw_sqlite.h"
@@ -550,8 +551,11 @@ static int discover_once(const struct config *config, struct stores *ret, struct
 	say_no_main(&stores, config, problems);
 	for (size_t i = 0; i < stores.n; i++)
 		retire_store(&stores.list[i], &databases, problems);
-	for (size_t i = 0; i < stores.n; i++)
+	stores.known = xcalloc(1, sizeof(*stores.known));
+	for (size_t i = 0; i < stores.n; i++) {
+		stores.list[i].known = stores.known;
 		store_read(&stores.list[i], config, problems);
+	}
 	*ret = stores;
 	return 0;
 }

@@ -380,7 +380,7 @@ static void complete(const struct json_doc *doc, const struct entry *entry,
 void entry_read(const struct json_doc *doc, uint32_t node, const struct config *config,
 		struct copy *ret, struct entry *ret_entry)
 {
-	struct copy copy = {};
+	struct copy copy = {.refs = ret->refs};
 	struct entry entry = {};
 	const char *foreign;
 	int twice;

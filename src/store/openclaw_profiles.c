@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "json/scan.h"
+#include "store/known.h"
 #include "store/openclaw_entry.h"
 #include "provider/provider.h"
 
@@ -117,14 +118,35 @@ static void give_up_on_shape(struct store *store, struct problems *problems, cha
 		"{\"<provider>:<name>\": {…}}}");
 }
 
-void openclaw_profiles_read(struct store *store, const struct secret *text,
-			    const struct config *config, struct problems *problems)
+// An entry with its key.
+static struct copy *read_entry(struct known *known, const struct json_doc *doc, uint32_t node,
+			       const struct config *config)
+{
+	uint32_t start = doc->nodes[node].key_start;
+	struct text_hash hash = hash_text(doc->text + start, doc->nodes[node].end - start);
+	struct copy *copy = known_entry(known, hash);
+	struct entry entry;
+
+	if (copy)
+		return copy_ref(copy);
+	copy = copy_new();
+	entry_read(doc, node, config, copy, &entry);
+	known_add_entry(known, hash, copy);
+	return copy;
+}
+
+void openclaw_profiles_read(struct store *store, struct secret *text, const struct config *config,
+			    struct problems *problems)
 {
 	_cleanup_document_ struct document document = {};
 	struct json_error error;
 	char *wrong = NULL;
-	int r = json_scan(text->text, text->len, &document.json, &error);
+	int r;
 
+	store->state = STORE_OK;
+	if (known_document(store->known, text, store))
+		return;
+	r = json_scan(text->text, text->len, &document.json, &error);
 	if (r == -EBADMSG)
 		give_up_on_text(store, problems, &error);
 	else if (r < 0)
@@ -142,13 +164,10 @@ void openclaw_profiles_read(struct store *store, const struct secret *text,
 			"look at what fills it; nothing is written to the file before");
 		return;
 	}
-	store->state = STORE_OK;
-	json_for_each (&document.json, child, document.profiles) {
-		struct entry entry;
-
-		entry_read(&document.json, child, config,
-			   array_add(&store->copies, &store->n_copies), &entry);
-	}
+	json_for_each (&document.json, child, document.profiles)
+		*array_add(&store->copies, &store->n_copies) =
+			read_entry(store->known, &document.json, child, config);
+	known_add_document(store->known, text, store);
 }
 
 // ---- writing

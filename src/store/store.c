@@ -13,17 +13,39 @@
 
 #include "file/safe_path.h"
 #include "store/format.h"
+#include "store/known.h"
 
-static void copies_free(struct store *store)
+struct copy *copy_new(void)
 {
-	for (size_t i = 0; i < store->n_copies; i++) {
-		credential_free(&store->copies[i].credential);
-		free(store->copies[i].spelt);
-		free(store->copies[i].reason);
-	}
-	free(store->copies);
-	store->copies = NULL;
-	store->n_copies = 0;
+	struct copy *copy = xcalloc(1, sizeof(*copy));
+
+	copy->refs = 1;
+	return copy;
+}
+
+struct copy *copy_ref(struct copy *copy)
+{
+	copy->refs++;
+	return copy;
+}
+
+void copy_unref(struct copy *copy)
+{
+	if (--copy->refs)
+		return;
+	credential_free(&copy->credential);
+	free(copy->spelt);
+	free(copy->reason);
+	free(copy);
+}
+
+void copies_free(struct copy ***list, size_t *n)
+{
+	for (size_t i = 0; i < *n; i++)
+		copy_unref((*list)[i]);
+	free(*list);
+	*list = NULL;
+	*n = 0;
 }
 
 void stores_free(struct stores *stores)
@@ -31,7 +53,7 @@ void stores_free(struct stores *stores)
 	for (size_t i = 0; i < stores->n; i++) {
 		struct store *store = &stores->list[i];
 
-		copies_free(store);
+		copies_free(&store->copies, &store->n_copies);
 		for (size_t k = 0; k < store->n_names; k++)
 			free(store->names[k]);
 		free(store->names);
@@ -40,6 +62,9 @@ void stores_free(struct stores *stores)
 		free(store->target);
 	}
 	free(stores->list);
+	if (stores->known)
+		known_free(stores->known);
+	free(stores->known);
 	free(stores->state_dir);
 	*stores = (struct stores){};
 }
@@ -128,7 +153,7 @@ static void check_group(struct store *store, struct problems *problems)
 		return;
 	shown = string_printable(store->path, PATH_MAX);
 	word = shell_quoted(store->path);
-	copies_free(store);
+	copies_free(&store->copies, &store->n_copies);
 	refuse(store, problems, "store_group",
 	       xasprintf("%s: its group (gid %u) cannot be kept here by who replaces the file",
 			 shown, (unsigned)store->group),
@@ -164,7 +189,7 @@ void store_read(struct store *store, const struct config *config, struct problem
 	char *message = NULL, *fix = NULL;
 	int r;
 
-	copies_free(store);
+	copies_free(&store->copies, &store->n_copies);
 	if (store->state == STORE_RETIRED) {
 		read_retired(store, config);
 		return;

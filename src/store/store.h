@@ -53,7 +53,12 @@ struct copy {
 	char expires_start[24];       // … how it begins, to know it again
 	struct fence fence;           // COPY_FENCED
 	char *reason;                 // COPY_SKIPPED, COPY_UNREADABLE; else NULL
+	unsigned refs;                // a copy that stands so in many stores is one
 };
+struct copy *copy_new(void);
+struct copy *copy_ref(struct copy *copy);
+void copy_unref(struct copy *copy);
+void copies_free(struct copy ***list, size_t *n);
 
 struct store {
 	enum format_id format; // a row of the table of formats (store/format.h)
@@ -68,14 +73,16 @@ struct store {
 	mode_t mode;   // (JSON)
 	gid_t group;
 	bool interrupted; // a process was killed while it replaced it (file/swap.h): any write, of no change too, mends that
-	struct copy *copies; // for STORE_OK; what is left to see for STORE_RETIRED
+	struct copy **copies; // for STORE_OK; what is left to see for STORE_RETIRED. Shared, and not to be changed
 	size_t n_copies;
+	struct known *known; // what other stores of this look hold (store/known.h), or NULL
 };
 
 struct stores {
 	char *state_dir; // OpenClaw's state directory, real path; NULL if there is none
 	bool unlisted;   // its agents could not all be listed: there may be stores, main's among them, that are not here
 	bool fences;     // its OpenClaw is of 2026.9.4 or later: a refresh of its own that fails loses the login
+	struct known *known;
 	struct store *list; // the shared one and the agents' databases, then JSON: main first, then agents by name, then those of the configuration
 	size_t n;
 };

@@ -92,8 +92,8 @@ static void check_rest(const struct secret *before, const struct secret *after, 
 static struct copy *find_copy(struct store *store, const char *profile)
 {
 	for (size_t i = 0; i < store->n_copies; i++)
-		if (string_equal(store->copies[i].credential.profile, profile))
-			return &store->copies[i];
+		if (string_equal(store->copies[i]->credential.profile, profile))
+			return store->copies[i];
 	return NULL;
 }
 
@@ -155,7 +155,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	openclaw_json_read(&store, &config, &problems);
 	fuzz_check(store.state == STORE_OK || problems.n > 0);
 	for (size_t i = 0; i < store.n_copies && i < 4; i++) {
-		const struct copy *copy = &store.copies[i];
+		const struct copy *copy = store.copies[i];
 		_cleanup_free_ char *profile = xstrdup(copy->credential.profile);
 		_cleanup_free_ char *provider = xstrdup(copy->credential.provider);
 

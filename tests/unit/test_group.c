@@ -115,7 +115,7 @@ static void set_place(struct credential *c, const char *provider)
 // "codex:3/alice"
 static void add_copy(struct store *store, char *text)
 {
-	struct copy *copy = array_add(&store->copies, &store->n_copies);
+	struct copy *copy = *array_add(&store->copies, &store->n_copies) = copy_new();
 	char *colon = strchr(text, ':'), *slash = strchr(text, '/');
 	struct credential *c = &copy->credential;
 
@@ -690,7 +690,7 @@ static void random_copy(struct store *store, const struct honesty *honesty)
 		user = random_below(2), email = random_below(2), team = random_below(2);
 	snprintf(text, sizeof(text), "%u", token);
 	add_copy(store, text);
-	struct identity *who = &store->copies[0].credential.identity;
+	struct identity *who = &store->copies[0]->credential.identity;
 	who->user_id = random_id("user", user, honesty->omitted);
 	who->email = random_id("mail", email, honesty->omitted);
 	if (honesty->teams)
@@ -902,7 +902,7 @@ static void test_keys_tell_logins_apart(void **state)
 
 	(void)state;
 	look(&o, "main=1/alice a=2/team.bob b=3/bob");
-	set_account_id(&o.stores.list[2].copies[0].credential.identity, "acct-other");
+	set_account_id(&o.stores.list[2].copies[0]->credential.identity, "acct-other");
 	group(&o);
 	assert_int_equal(o.n_accounts, 3);
 	assert_string_not_equal(o.accounts[1]->record.key, o.accounts[2]->record.key);
@@ -932,7 +932,7 @@ static void test_more_workspace_login_keeps_its_record(void **state)
 
 	(void)state;
 	look(&o, "own=5,4/team@a main=1/alice a=6/team");
-	set_account_id(&o.stores.list[0].copies[0].credential.identity, "acct-other");
+	set_account_id(&o.stores.list[0].copies[0]->credential.identity, "acct-other");
 	group(&o);
 	decide_each(&o);
 	assert_int_equal(o.n_accounts, 2);

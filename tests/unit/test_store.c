@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "config/config.h"
+#include "store/known.h"
 #include "store/openclaw_json.h"
 
 #define DAY_2026_MS INT64_C(1796073857123) // 2026-11-30T21:24:17.123Z
@@ -256,7 +257,7 @@ static void test_entries(void **state)
 		_cleanup_free_ char *text = quoted(xasprintf("{'version':1,'profiles':{'%s':%s}}",
 							     entries[i].key, entries[i].entry));
 		_cleanup_stores_ struct stores stores = read_sound(text);
-		const struct copy *copy = stores.list->copies;
+		const struct copy *copy = stores.list->copies[0];
 
 		if (stores.list->n_copies != 1 || copy->kind != entries[i].kind)
 			fail_msg("%s: kind %d", entries[i].name, (int)copy->kind);
@@ -271,6 +272,44 @@ static void test_entries(void **state)
 	}
 }
 
+// What one store holds and another holds, too, is read once; and a single byte makes it another entry.
+static void test_known(void **state)
+{
+	static const char form[] =
+		"{'version':1,'profiles':{'xai:a':{'type':'oauth','provider':'xai','access':'A',"
+		"'refresh':'R','expires':1796073857123,'email':'%s'},'xai:b':{'type':'api_key',"
+		"'provider':'xai'}}%s}";
+	static const struct {
+		const char *email, *rest;
+		bool same;
+	} others[] = {{"a@example.com", "", true},
+		      {"a@example.com", ",'more':[1]", true},
+		      {"b@example.com", "", false}};
+	_cleanup_problems_ struct problems problems = {};
+	_cleanup_(known_free) struct known known = {};
+	_cleanup_free_ char *text = quoted(xasprintf(form, "a@example.com", ""));
+	_cleanup_stores_ struct stores first = store_of(text);
+
+	(void)state;
+	first.list->known = &known;
+	store_read(first.list, &config, &problems);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		_cleanup_free_ char *other =
+			quoted(xasprintf(form, others[i].email, others[i].rest));
+		_cleanup_stores_ struct stores stores = store_of(other);
+		store_read(stores.list, &config, &problems);
+		assert_ptr_not_equal(stores.list->copies[0], first.list->copies[0]);
+		stores.list->known = &known;
+		store_read(stores.list, &config, &problems);
+		assert_int_equal(stores.list->n_copies, 2);
+		assert_string_equal(stores.list->copies[0]->credential.identity.email,
+				    others[i].email);
+		assert_int_equal(stores.list->copies[0] == first.list->copies[0], others[i].same);
+		assert_ptr_equal(stores.list->copies[1], first.list->copies[1]);
+	}
+	assert_int_equal(problems.n, 0);
+}
+
 static void test_bad_entry_stops_nobody(void **state)
 {
 	_cleanup_free_ char *text =
@@ -280,9 +319,9 @@ static void test_bad_entry_stops_nobody(void **state)
 
 	(void)state;
 	assert_int_equal(stores.list->n_copies, 3);
-	assert_int_equal(stores.list->copies[0].kind, COPY_UNREADABLE);
-	assert_int_equal(stores.list->copies[1].kind, COPY_OAUTH);
-	assert_int_equal(stores.list->copies[2].kind, COPY_UNREADABLE);
+	assert_int_equal(stores.list->copies[0]->kind, COPY_UNREADABLE);
+	assert_int_equal(stores.list->copies[1]->kind, COPY_OAUTH);
+	assert_int_equal(stores.list->copies[2]->kind, COPY_UNREADABLE);
 }
 
 static void test_long_values(void **state)
@@ -311,9 +350,9 @@ static void test_long_values(void **state)
 				 "\"refresh\":\"%s\"}}}",
 				 id, token);
 		stores = read_sound(text);
-		assert_int_equal(stores.list->copies->kind, cases[i].kind);
+		assert_int_equal(stores.list->copies[0]->kind, cases[i].kind);
 		if (cases[i].id > 1024)
-			assert_true(strlen(stores.list->copies->credential.profile) < 100);
+			assert_true(strlen(stores.list->copies[0]->credential.profile) < 100);
 	}
 }
 
@@ -335,10 +374,10 @@ static void test_fields(void **state)
 		_cleanup_free_ char *text = quoted(xstrdup(spellings[i]));
 		_cleanup_secret_ struct secret refresh = secret_of("FAKE-REFRESH");
 		_cleanup_stores_ struct stores stores = read_sound(text);
-		const struct credential *c = &stores.list->copies->credential;
+		const struct credential *c = &stores.list->copies[0]->credential;
 
 		assert_string_equal(c->provider, "xai");
-		assert_string_equal(stores.list->copies->spelt, "Xai"); // as it stands there
+		assert_string_equal(stores.list->copies[0]->spelt, "Xai"); // as it stands there
 		assert_string_equal(c->access.text, "FAKE-ACCESS");
 		assert_string_equal(c->refresh.text, "FAKE-REFRESH");
 		assert_string_equal(c->id_token.text, "FAKE-ID");
@@ -379,11 +418,11 @@ static void test_true_expiry(void **state)
 			cases[i].provider, cases[i].access, cases[i].member));
 		_cleanup_stores_ struct stores stores = read_sound(text);
 
-		if (stores.list->copies->credential.expires_ms != cases[i].ms)
+		if (stores.list->copies[0]->credential.expires_ms != cases[i].ms)
 			fail_msg("%s: %lld", cases[i].member,
-				 (long long)stores.list->copies->credential.expires_ms);
+				 (long long)stores.list->copies[0]->credential.expires_ms);
 		// To OpenClaw, which reads `expires` alone, nothing stands there.
-		assert_int_equal(stores.list->copies->expires_odd,
+		assert_int_equal(stores.list->copies[0]->expires_odd,
 				 strstr(cases[i].member, "expires_at") != NULL);
 	}
 }
@@ -492,7 +531,7 @@ static void test_messages_hold_no_token(void **state)
 		_cleanup_stores_ struct stores stores = read_text(text, &problems);
 
 		if (stores.list->state == STORE_OK)
-			assert_null(strstr(stores.list->copies->reason, "FAKE"));
+			assert_null(strstr(stores.list->copies[0]->reason, "FAKE"));
 		else
 			assert_null(strstr(problems.list->message, "FAKE"));
 	}
@@ -786,7 +825,7 @@ static void test_odd_expiries(void **state)
 		_cleanup_free_ char *after = quoted(xasprintf(form, ",", odd_expiries[i].becomes));
 		_cleanup_stores_ struct stores stores = read_sound(text);
 		_cleanup_problems_ struct problems problems = {};
-		const struct copy *copy = stores.list->copies;
+		const struct copy *copy = stores.list->copies[0];
 		struct attempt a = {.access = "A", .refresh = "R", .expires_ms = NEW_MS};
 
 		if (copy->kind != COPY_OAUTH || copy->credential.expires_ms != 0 ||
@@ -796,8 +835,8 @@ static void test_odd_expiries(void **state)
 		assert_int_equal(a.result, STORE_WRITTEN);
 		assert_file(stores.list->target, after);
 		store_read(stores.list, &config, &problems);
-		assert_false(stores.list->copies->expires_odd);
-		assert_true(stores.list->copies->credential.expires_ms == NEW_MS);
+		assert_false(stores.list->copies[0]->expires_odd);
+		assert_true(stores.list->copies[0]->credential.expires_ms == NEW_MS);
 	}
 }
 
@@ -820,7 +859,7 @@ static void test_skew_is_applied(void **state)
 		(long long)(NEW_MS - SKEW_MS)));
 	assert_file(stores.list->target, text);
 	store_read(stores.list, &config, &problems);
-	assert_true(stores.list->copies->credential.expires_ms == NEW_MS);
+	assert_true(stores.list->copies[0]->credential.expires_ms == NEW_MS);
 }
 
 static void test_expires_written(void **state)
@@ -1359,8 +1398,8 @@ static void test_hostile_ids(void **state)
 		struct attempt a = {.profile = ids[i].id, .access = "NEW-A"};
 
 		assert_int_equal(stores.list->n_copies, 2);
-		assert_string_equal(stores.list->copies->credential.profile, ids[i].id);
-		assert_int_equal(stores.list->copies->kind, COPY_OAUTH);
+		assert_string_equal(stores.list->copies[0]->credential.profile, ids[i].id);
+		assert_int_equal(stores.list->copies[0]->kind, COPY_OAUTH);
 		attempt(&a, stores.list, NULL);
 		assert_int_equal(a.r, 0);
 		assert_int_equal(a.result, STORE_WRITTEN);
@@ -1506,6 +1545,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_entries),
+		cmocka_unit_test(test_known),
 		cmocka_unit_test(test_bad_entry_stops_nobody),
 		cmocka_unit_test(test_long_values),
 		cmocka_unit_test(test_fields),
