@@ -200,6 +200,12 @@ struct account {
 	struct verdict verdict;
 };
 
+// No token is spent unless this copy could be written: main's, and what another program would be left without.
+static inline bool member_is_vital(const struct account *a, const struct member *m)
+{
+	return !m->fixed && (m == a->main || m->store->role == ROLE_EXTERNAL);
+}
+
 void account_free(struct account *account);
 // Work for this run: anything to send, to write or to record.
 bool account_has_work(const struct account *account);

@@ -252,6 +252,47 @@ static void hold_together(struct observation *o)
 	}
 }
 
+// The store that keeps the account from being refreshed, or NULL.
+static const struct store *unwritable_store(const struct account *a)
+{
+	for (size_t i = 0; !a->skip && i < a->n_members; i++)
+		if (member_is_vital(a, &a->members[i]) && a->members[i].store->obstacle)
+			return a->members[i].store;
+	return NULL;
+}
+
+// Seen before anything is claimed; what cannot be seen, the proof under the locks finds out (claim.c).
+static void keep_unsavable(struct observation *o)
+{
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		struct account *a = o->accounts[i];
+		const struct store *store = a->verdict.send ? unwritable_store(a) : NULL;
+		size_t n = 0;
+		_cleanup_free_ struct account **others =
+			a->verdict.send ? observation_connected(o, a, &n) : NULL;
+		for (size_t k = 0; !store && k < n; k++)
+			store = unwritable_store(others[k]);
+		if (!store)
+			continue;
+		a->verdict.send = a->verdict.resend = false;
+		a->verdict.decision = DECISION_NONE;
+		a->verdict.outcome = OUTCOME_FAILED;
+		a->verdict.code = "store_not_writable";
+		free(a->verdict.reason);
+		a->verdict.reason = xasprintf("%s could not be written, so nothing is sent: %s",
+					      store->path, obstacle_text(store->obstacle));
+	}
+}
+
+// What one account's decision means for those that are one grant with it.
+static void decide_together(struct observation *o, const struct policy *policy)
+{
+	observation_tie(o);
+	back_off_together(o, policy);
+	hold_together(o);
+	keep_unsavable(o);
+}
+
 static void set_siblings(struct observation *o)
 {
 	for (size_t i = 0; i < o->n_followers; i++) {
@@ -460,17 +501,13 @@ int observe(const struct config *config, const struct policy *policy, const stru
 		ours.barred = ret->barred;
 	group(ret, config, &ours, ledger, holdings);
 	decide_each(ret, config, &ours);
-	observation_tie(ret);
-	back_off_together(ret, &ours);
-	hold_together(ret);
+	decide_together(ret, &ours);
 	if (find_followers(ret, config)) {
 		observation_free_accounts(ret);
 		group(ret, config, &ours, ledger, holdings);
 		set_siblings(ret);
 		decide_each(ret, config, &ours);
-		observation_tie(ret);
-		back_off_together(ret, &ours);
-		hold_together(ret);
+		decide_together(ret, &ours);
 	}
 	say_problems(ret, policy);
 	say_nothing_found(ret);

@@ -246,6 +246,24 @@ static void say_copy(struct observation *o, const struct account *a, const struc
 		->needs_person = severity == SEVERITY_ERROR;
 }
 
+// Before anything is spent for it: main's bars the request, an agent's copy would stay behind.
+static void say_obstacle(struct observation *o, const struct account *a, const struct member *m)
+{
+	const struct store *store = m->store;
+	bool vital = member_is_vital(a, m);
+
+	if (m->fixed || !store->obstacle)
+		return;
+	_cleanup_free_ char *shown = string_printable(store->target, 1024);
+	problem_add(&o->problems, vital ? SEVERITY_ERROR : SEVERITY_WARNING, "store_not_writable",
+		    store->path, NULL,
+		    xasprintf("%s cannot be written: %s; %s", shown, obstacle_text(store->obstacle),
+			      vital ? "nothing is sent for its login until it can"
+				    : "its copy will stay behind"),
+		    obstacle_fix(store->obstacle, store->target))
+		->needs_person = vital && !obstacle_may_pass(store->obstacle);
+}
+
 void say_problems(struct observation *o, const struct policy *policy)
 {
 	for (size_t i = 0; i < o->n_accounts; i++) {
@@ -258,6 +276,8 @@ void say_problems(struct observation *o, const struct policy *policy)
 		say_ended_again(o, a);
 		for (size_t k = 0; k < a->n_members; k++) {
 			say_conflict(o, a, &a->members[k]);
+			if (!a->skip)
+				say_obstacle(o, a, &a->members[k]);
 			say_copy(o, a, &a->members[k]);
 		}
 	}

@@ -124,3 +124,20 @@ int process_started_ms(pid_t pid, int64_t *ret_ms)
 	*ret_ms = clock_wall_ms() - clock_boot_ms() + (int64_t)id.starttime * SECOND_MS / ticks;
 	return 0;
 }
+
+char *process_own_unit(void)
+{
+	_cleanup_close_ int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
+	char text[4096];
+	ssize_t n = fd < 0 ? -1 : read_full(fd, text, sizeof(text) - 1);
+
+	if (n < 0)
+		return NULL;
+	text[n] = '\0';
+	text[strcspn(text, "\n")] =
+		'\0'; // the unified hierarchy's line, which systemd names first or alone
+	const char *name = path_basename(text);
+	return string_starts(name, "oauth-keepalive") && string_ends(name, ".service")
+		       ? xstrdup(name)
+		       : NULL;
+}

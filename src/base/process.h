@@ -21,4 +21,8 @@ bool process_is_stopped(pid_t pid);
 // When the process that has this pid now started, by the wall clock. -ESRCH if there is none.
 int process_started_ms(pid_t pid, int64_t *ret_ms);
 
+// The unit of ours that we run in ("oauth-keepalive@alice.service"), by the name of our control group, to be freed; NULL:
+// a shell's, cron's.
+char *process_own_unit(void);
+
 #endif

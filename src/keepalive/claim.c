@@ -223,7 +223,7 @@ static bool prove_writable(struct run *run, struct grant *g, const struct observ
 		for (size_t i = 0; i < a->n_members; i++) {
 			const struct member *m = &a->members[i];
 			int r;
-			if (m->fixed || (m != a->main && m->store->role != ROLE_EXTERNAL))
+			if (!member_is_vital(a, m))
 				continue;
 			r = store_prove(run, m->store);
 			if (r == -EBUSY) {

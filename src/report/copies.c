@@ -15,7 +15,7 @@ bool report_copy_written(const struct result *result, const struct member *membe
 bool report_copy_planned(const struct report *report, const struct account *account,
 			 const struct result *result, const struct member *member)
 {
-	if (!report->dry_run || !result || member->fixed ||
+	if (!report->dry_run || !result || member->fixed || member->store->obstacle ||
 	    (member->copy->kind != COPY_OAUTH && member->copy->kind != COPY_FENCED))
 		return false;
 	return member->write || (account->verdict.send && member->state != COPY_DIVERGED);

@@ -210,6 +210,9 @@ void store_read(struct store *store, const struct config *config, struct problem
 	store_format(store->format)->read(store, config, problems);
 	if (store_format(store->format)->is_file)
 		check_group(store, problems);
+	if (store->state == STORE_OK)
+		store->obstacle =
+			obstacle_find(store->target, store_format(store->format)->is_file);
 }
 
 const char *store_error(int error)

@@ -25,6 +25,7 @@
 #include "base/problem.h"
 #include "config/config.h"
 #include "file/atomic_file.h"
+#include "file/obstacle.h"
 #include "lock/lock.h"
 
 enum store_state {
@@ -73,6 +74,7 @@ struct store {
 	mode_t mode;   // (JSON)
 	gid_t group;
 	bool interrupted; // a process was killed while it replaced it (file/swap.h): any write, of no change too, mends that
+	enum obstacle obstacle; // for STORE_OK: why it could not be written, as far as a look can tell
 	struct copy **copies; // for STORE_OK; what is left to see for STORE_RETIRED. Shared, and not to be changed
 	size_t n_copies;
 	struct known *known; // what other stores of this look hold (store/known.h), or NULL
