@@ -3,6 +3,7 @@
 // forget: drop what the ledger holds of an account that no store shows any more.
 #include "base/log.h"
 #include "command/command.h"
+#include "keepalive/forget.h"
 
 int command_forget(const struct invocation *invocation)
 {

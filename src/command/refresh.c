@@ -17,7 +17,7 @@ int session_run(const struct invocation *invocation, struct session *session)
 		r = cycle_run(&session->config, &session->policy, &session->ledger,
 			      &session->selection, session->wait_s, &cycle);
 	status = session_finish(invocation, session, &cycle, r, dry_run);
-	cycle_let_signals_go(&cycle);
+	signals_let_go(&cycle.signals);
 	cycle_free(&cycle);
 	return status;
 }

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// Busy is nobody's fault, and passes: somebody else refreshes, and this run need not. But who holds a lock for ever
-// keeps a login from being refreshed until it has expired, and nobody would hear of it, since the units count "busy" as
-// a success. So here, where an outcome is busy for good, one rule for all that can be waited for: held for longer than
-// any refresh takes, or too little time left to try again, it is a failure that says who, since when, and what to do.
+// See busy.h.
+#include "keepalive/busy.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
 #include "account/judge.h"
-#include "keepalive/run.h"
 
 #define BUSY_LONG_S 180 // OpenClaw waits 142 s for a refresh lock, our own runs hold one for 100 s
 
@@ -225,13 +223,13 @@ static char *describe_remedy(const struct holder *h)
 	return xstrdup("see what is running: oauth-keepalive status");
 }
 
-static void say_holder(struct cycle *cycle, const struct account *a, const struct holder *h,
+static void say_holder(struct observation *o, const struct account *a, const struct holder *h,
 		       int64_t now_ms)
 {
 	_cleanup_free_ char *who = describe_holder(h, now_ms);
 	bool expired = a->verdict.schedule.expires_ms && a->verdict.schedule.expires_ms <= now_ms;
 
-	problem_add(&cycle->now.problems, expired ? SEVERITY_ERROR : SEVERITY_WARNING,
+	problem_add(&o->problems, expired ? SEVERITY_ERROR : SEVERITY_WARNING,
 		    h->path ? "lock_held" : "in_flight", h->path, a->record.profile,
 		    xasprintf("%s; nothing is refreshed meanwhile", who), describe_remedy(h))
 		->needs_person = expired;
@@ -263,12 +261,12 @@ static bool is_failure(const struct account *a, const struct holder *h, const st
 	return h->found && (held_s > BUSY_LONG_S || (presses && held_s >= config->deadline_s));
 }
 
-void judge_busy(struct cycle *cycle, const struct config *config, const struct policy *policy,
-		const struct ledger *ledger)
+void judge_busy(struct results *results, struct observation *o, const struct config *config,
+		const struct policy *policy, const struct ledger *ledger)
 {
-	for (size_t i = 0; i < cycle->n_results; i++) {
-		struct result *result = &cycle->results[i];
-		const struct account *a = observation_account(&cycle->now, result->key);
+	for (size_t i = 0; i < results->n; i++) {
+		struct result *result = &results->list[i];
+		const struct account *a = observation_account(o, result->key);
 		bool busy = result->outcome == OUTCOME_BUSY;
 		bool planned =
 			result->outcome == OUTCOME_PLANNED && a && a->verdict.send; // a preview
@@ -276,7 +274,7 @@ void judge_busy(struct cycle *cycle, const struct config *config, const struct p
 			     string_equal(result->error_code, "in_flight");
 		struct holder h = {0};
 		if (a && (busy || planned || stuck))
-			h = find_holder(&cycle->now, ledger, a, result, policy);
+			h = find_holder(o, ledger, a, result, policy);
 		else if (a && result->copies_pending)
 			find_store_lock(a, &h);
 		else
@@ -285,7 +283,7 @@ void judge_busy(struct cycle *cycle, const struct config *config, const struct p
 		if (busy && fails)
 			fail_busy(a, result, &h, policy->now_ms);
 		if (fails || (stuck && h.ours))
-			say_holder(cycle, a, &h, policy->now_ms);
+			say_holder(o, a, &h, policy->now_ms);
 		free(h.path);
 	}
 }

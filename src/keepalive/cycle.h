@@ -26,55 +26,25 @@
 //	- a signal is looked for before each token that is sent: after it nothing new is begun.
 // A look itself costs what there is to see, once: whatever is looked up is looked up by hash (base/index.h).
 //
-// The stores of one round are written in the order main, then all others, and a few are held at a time: see commit.c.
+// The stores of one round are written in the order main, then all others, and a few are held at a time: see mirror.h.
+//
+// Where it stands, from the top; what stands below calls nobody above:
+//	cycle                    the loop, the window, what is said at the end
+//	claim, commit            a round each: one look for all grants that are at that stage
+//	exchange, locks          what a claim needs: the courier's part, the locks of a grant
+//	persist, mirror          what a commit does: the ledger, the stores
+//	run, grant, result       the state: of the run, of one refresh token, of one account
 #ifndef KEEPALIVE_CYCLE_H
 #define KEEPALIVE_CYCLE_H
 
-#include <signal.h>
-
-#include "account/account.h"
-
-#define HOLD_LIMIT_S 100 // OpenClaw waits 142 s for a refresh lock; up to 2026.5.2 reclaims it after 180 s
-
-// A login that is kept in the ledger because it was overwritten, or is live no more: `restore` takes its id.
-struct displacement {
-	char id[FINGERPRINT_SHOWN + 1];
-	char *store; // where it stood; NULL: it was live
-	bool chosen; // a person decided
-};
-
-// What became of one account in this run.
-struct result {
-	char key[33];
-	enum decision decision;
-	char *reason;
-	enum outcome outcome;
-	char error_code[64]; // "" none
-	char *error_message;
-	int error_status;    // HTTP, 0 none
-	int64_t retry_at_ms; // 0 unknown
-	char **written;      // paths of the stores written
-	size_t n_written;
-	bool copies_pending; // some copy is left to write
-	char *write_error;   // … the last reason why one could not be; NULL
-	bool unfenced;       // one of OpenClaw's fences was replaced by a working login
-	struct displacement *displaced;
-	size_t n_displaced;
-};
+#include "keepalive/result.h"
+#include "keepalive/signals.h"
 
 struct cycle {
 	struct observation now; // the last look
-	struct result *results; // of the accounts selected
-	size_t n_results;
-	struct index by_key; // of the results
+	struct results results;
 	const char *unmatched; // -ESRCH: the pattern that no account matches; nothing was done
-	int interrupted; // the signal that cut the run short, 0
-	struct {
-		unsigned looks, claims;
-		int64_t oldest_lock_ms; // of OpenClaw's refresh locks, when it was let go
-	} cost;
-	bool signals_held; // since the first claim, until cycle_let_signals_go
-	sigset_t signals_before;
+	struct signals signals; // held since the first claim; once it is reported what was done: signals_let_go
 };
 
 // Look only. 0, what observe says, or -ESRCH: a pattern matches no account.
@@ -83,12 +53,6 @@ int cycle_preview(const struct config *config, const struct policy *policy, cons
 // The whole. `wait_s`: how long to wait for a lock. Returns what observe says; everything else is in the results.
 int cycle_run(const struct config *config, const struct policy *policy, struct ledger *ledger,
 	      const struct selection *selection, int64_t wait_s, struct cycle *ret);
-// Once it is reported what was done: die of the signal that came meanwhile, if one did.
-void cycle_let_signals_go(struct cycle *cycle);
-// Drop what the ledger holds of the accounts selected, but for marks. One that a store shows is refused, without --force.
-int cycle_forget(const struct config *config, const struct policy *policy, struct ledger *ledger,
-		 const struct selection *selection, struct cycle *ret);
 void cycle_free(struct cycle *cycle);
-const struct result *cycle_result(const struct cycle *cycle, const char *key);
 
 #endif

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Exchange: the receipt, the request to the courier, and what it reports (steps 4 to 6).
+// See exchange.h.
+#include "keepalive/exchange.h"
+
 #include <sys/mman.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +12,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "courier/answer.h"
-#include "keepalive/run.h"
 
 #define CLIENT_SECRET_MAX 4096
 #define DISCOVERY_GRACE_S 5
@@ -79,23 +80,23 @@ void exchange_begin(struct run *run, struct grant *g, const struct observation *
 	r = read_client_secret(a->provider, &client_secret);
 	if (r < 0)
 		return grant_conclude(
-			run, g, OUTCOME_FAILED, "client_secret_file",
+			&run->grants, g, OUTCOME_FAILED, "client_secret_file",
 			xasprintf("%s: %s", a->provider->client_secret_file, strerror(-r)));
 	r = open_receipt(run, g, a);
 	if (r == -EEXIST)
 		return grant_conclude(
-			run, g, OUTCOME_BUSY, "in_flight",
+			&run->grants, g, OUTCOME_BUSY, "in_flight",
 			xstrdup("another run has claimed its refresh token just now"));
 	if (r < 0)
 		return grant_conclude(
-			run, g, OUTCOME_FAILED, "ledger_not_writable",
+			&run->grants, g, OUTCOME_FAILED, "ledger_not_writable",
 			xasprintf("the receipt cannot be written, so nothing was sent: %s",
 				  strerror(-r)));
 	r = hand_over(run, g, a, &client_secret);
 	if (r < 0) {
 		if (!a->verdict.resend)
 			receipt_remove(run->ledger, g->token);
-		return grant_conclude(run, g, OUTCOME_FAILED, "courier",
+		return grant_conclude(&run->grants, g, OUTCOME_FAILED, "courier",
 				      xasprintf("nothing was sent: %s", strerror(-r)));
 	}
 	g->exchanged = g->guards = true;
@@ -110,10 +111,10 @@ static int64_t write_soon(const struct run *run)
 	int64_t patience_ms = run->round_ms < TOGETHER_FIRST_MS	 ? TOGETHER_FIRST_MS
 			      : run->round_ms > TOGETHER_LAST_MS ? TOGETHER_LAST_MS
 								 : run->round_ms;
+	const struct grant *g;
 
-	for (size_t i = 0; i < run->n_grants; i++)
-		if (run->grants[i].stage == GRANT_EXCHANGING)
-			return clock_boot_ms() + patience_ms;
+	for_each_grant(g, &run->grants) if (g->stage == GRANT_EXCHANGING) return clock_boot_ms() +
+		patience_ms;
 	return 0;
 }
 
@@ -166,7 +167,7 @@ static void finish_exchange(struct run *run, struct grant *g, const char *code, 
 	g->try_at_ms = write_soon(run);
 }
 
-int discovery_begin(struct run *run, struct grant *g, const struct provider *provider)
+int exchange_discover(struct run *run, struct grant *g, const struct provider *provider)
 {
 	struct http_request http = {0};
 	struct courier_request request = {
@@ -215,7 +216,7 @@ static void discovered(struct run *run, struct grant *g, const struct courier_me
 
 	cleanup_close(&g->discovery_fd);
 	if (r == -EPERM)
-		return grant_conclude(run, g, OUTCOME_HELD, "discovery",
+		return grant_conclude(&run->grants, g, OUTCOME_HELD, "discovery",
 				      xstrdup("the discovered token endpoint is not in the "
 					      "provider's domain: not used"));
 	if (r < 0)
@@ -228,9 +229,9 @@ static void discovered(struct run *run, struct grant *g, const struct courier_me
 
 static struct grant *grant_by_id(struct run *run, uint32_t id)
 {
-	for (size_t i = 0; i < run->n_grants; i++)
-		if (run->grants[i].id == id)
-			return &run->grants[i];
+	struct grant *g;
+
+	for_each_grant(g, &run->grants) if (g->id == id) return g;
 	return NULL;
 }
 
@@ -254,19 +255,20 @@ static void leave_to_courier(struct run *run, struct grant *g, const char *why)
 	receipt_free(&receipt);
 	g->guards = true;
 	if (unsent)
-		grant_conclude(run, g, OUTCOME_FAILED, "in_flight",
+		grant_conclude(&run->grants, g, OUTCOME_FAILED, "in_flight",
 			       xasprintf("%s (process %d); nothing was sent so far", why, pid));
 	else
-		grant_conclude(run, g, OUTCOME_HELD, "unknown_outcome",
+		grant_conclude(&run->grants, g, OUTCOME_HELD, "unknown_outcome",
 			       xasprintf("%s (process %d)", why, pid));
 }
 
 static void courier_is_gone(struct run *run)
 {
 	bool ended = courier_lost(&run->courier);
+	struct grant *g;
 
-	for (size_t i = 0; i < run->n_grants; i++) {
-		struct grant *g = &run->grants[i];
+	for_each_grant(g, &run->grants)
+	{
 		if (g->stage == GRANT_EXCHANGING && !ended && !has_answer(g)) {
 			leave_to_courier(run, g, "the courier talks no more");
 			continue;
@@ -277,7 +279,7 @@ static void courier_is_gone(struct run *run)
 		if (g->stage == GRANT_EXCHANGING)
 			finish_exchange(run, g, "courier", "the courier ended unexpectedly");
 		else if (g->stage == GRANT_DISCOVERING)
-			grant_conclude(run, g, OUTCOME_FAILED, "courier",
+			grant_conclude(&run->grants, g, OUTCOME_FAILED, "courier",
 				       xstrdup("the courier ended unexpectedly"));
 	}
 }
@@ -308,14 +310,16 @@ void exchange_events(struct run *run)
 // A courier that is stopped or stuck.
 void exchange_timeouts(struct run *run)
 {
-	for (size_t i = 0; i < run->n_grants; i++) {
-		struct grant *g = &run->grants[i];
+	struct grant *g;
+
+	for_each_grant(g, &run->grants)
+	{
 		if (clock_boot_ms() < g->hold_until_ms)
 			continue;
 		if (g->stage == GRANT_EXCHANGING)
 			leave_to_courier(run, g, "the courier does not answer");
 		else if (g->stage == GRANT_DISCOVERING)
-			grant_conclude(run, g, OUTCOME_FAILED, "courier",
+			grant_conclude(&run->grants, g, OUTCOME_FAILED, "courier",
 				       xstrdup("nothing was sent: the courier does not answer"));
 	}
 }

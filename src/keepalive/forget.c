@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// Forgetting an account: its record, its tokens, what was displaced of it. Marks stay: they hold no secret, and guard. A
-// person asks for it; only of what a person logged out of long ago the record goes by itself.
+// See forget.h.
+#include "keepalive/forget.h"
+
 #include <errno.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "account/judge.h"
-#include "keepalive/run.h"
-
-#define ENDED_RECORD_KEEP_S                                                                        \
-	(180 * DAY_S) // its tokens went long before (decide.c), marks stay as long
 
 // Any copy that holds a login, or may.
 static const struct store *shown_in(const struct account *a)
@@ -147,8 +144,8 @@ int cycle_forget(const struct config *config, const struct policy *policy, struc
 
 	if (r < 0 || policy->barred || ret->now.barred)
 		return r;
-	for (size_t i = 0; i < ret->n_results; i++) {
-		struct result *result = &ret->results[i];
+	for (size_t i = 0; i < ret->results.n; i++) {
+		struct result *result = &ret->results.list[i];
 		const struct account *a = observation_account(&ret->now, result->key);
 		if (a && a->recorded)
 			forget(config, policy, ledger, result);
@@ -157,63 +154,4 @@ int cycle_forget(const struct config *config, const struct policy *policy, struc
 				 xstrdup("the ledger has no record of it"));
 	}
 	return 0;
-}
-
-// ---- what a person logged out of, half a year ago
-
-// OpenClaw's main store is there, and every store could be read.
-static bool all_is_seen(const struct observation *o)
-{
-	bool main = false;
-
-	for (size_t i = 0; i < o->stores.n; i++) {
-		const struct store *store = &o->stores.list[i];
-		if (store_is_unread(store))
-			return false;
-		main |= store->state == STORE_OK && !store->served &&
-			(store->role == ROLE_MAIN || store->role == ROLE_SHARED);
-	}
-	return main && !o->barred;
-}
-
-// Its tokens are gone, and no store shows it. (What vanished without a logout that was seen is no such account: that is
-// kept until a person says `forget`.)
-static bool is_long_gone(const struct observation *o, const struct account *a, int64_t now_ms)
-{
-	const struct account_record *r = &a->record;
-	return a->recorded && !r->unreadable && r->ended_ms && !a->verdict.clock_wrong &&
-	       !a->main_trouble && !a->n_members && !a->n_receipts && !a->n_elsewhere &&
-	       secret_empty(&r->live.refresh) && secret_empty(&r->live.access) &&
-	       now_ms - r->ended_ms > ENDED_RECORD_KEEP_S * SECOND_MS && all_is_seen(o);
-}
-
-static void forget_if_gone(const struct config *config, const struct policy *policy,
-			   struct ledger *ledger, char *key)
-{
-	_cleanup_close_ int lock = -1;
-	_cleanup_free_ char *message = NULL;
-	struct holdings holdings = {.keys = &key, .n_keys = 1};
-	struct observation o;
-
-	if (account_lock(ledger, key, &lock, &message) < 0 ||
-	    observe(config, policy, ledger, &holdings, &o) < 0)
-		return;
-	const struct account *a = observation_account(&o, key);
-	if (a && is_long_gone(&o, a, policy->now_ms) && account_record_remove(ledger, key) >= 0)
-		log_debug("forgotten: a login that ended long ago, and that no store holds");
-	observation_free(&o);
-}
-
-// One a run, since each takes a look of its own.
-void forget_one_ended(const struct config *config, const struct policy *policy,
-		      struct ledger *ledger, const struct observation *o)
-{
-	for (size_t i = 0; i < o->n_accounts; i++) {
-		const struct account *a = o->accounts[i];
-		char key[sizeof(a->record.key)];
-		if (!is_long_gone(o, a, policy->now_ms))
-			continue;
-		memcpy(key, a->record.key, sizeof(key));
-		return forget_if_gone(config, policy, ledger, key);
-	}
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // Grants: which accounts belong together, whose turn comes first, and how all that one holds is let go.
-#include <stdio.h>
+#include "keepalive/grant.h"
 
 #include "base/clock.h"
-#include "keepalive/run.h"
 
 static bool grant_has(const struct grant *g, const char *key)
 {
@@ -77,13 +76,13 @@ static int compare_urgency(const void *a, const void *b)
 	return x->id < y->id ? -1 : 1;
 }
 
-static struct grant *grant_add(struct run *run, const struct observation *o,
+static struct grant *grant_add(struct grants *grants, const struct observation *o,
 			       const struct account *first)
 {
-	struct grant *g = array_add(&run->grants, &run->n_grants);
+	struct grant *g = array_add(&grants->list, &grants->n);
 	const struct account *a;
 
-	g->id = (uint32_t)run->n_grants;
+	g->id = (uint32_t)grants->n;
 	g->discovery_fd = g->receipt_fd = -1;
 	g->urgency = INT64_MAX;
 	*array_add(&g->keys, &g->n_keys) = xstrdup(first->record.key);
@@ -94,42 +93,53 @@ static struct grant *grant_add(struct run *run, const struct observation *o,
 	return g;
 }
 
-static bool is_taken(const struct run *run, const struct index *grants_by_key, const char *key)
+static bool is_taken(const struct grants *grants, const struct index *by_key, const char *key)
 {
-	for_each_found (found, grants_by_key, hash_string(key))
-		if (grant_has(&run->grants[found->at], key))
+	for_each_found (found, by_key, hash_string(key))
+		if (grant_has(&grants->list[found->at], key))
 			return true;
 	return false;
 }
 
-void grants_collect(struct run *run, const struct observation *o)
+void grants_collect(struct grants *grants, const struct observation *o)
 {
 	_cleanup_index_ struct index by_key = {0};
 
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		const struct account *a = o->accounts[i];
-		if (is_taken(run, &by_key, a->record.key) || !run_result(run, a->record.key) ||
+		if (is_taken(grants, &by_key, a->record.key) ||
+		    !results_find(grants->results, a->record.key) ||
 		    (!account_has_work(a) && a->verdict.outcome != OUTCOME_BUSY))
 			continue;
-		const struct grant *g = grant_add(run, o, a);
+		const struct grant *g = grant_add(grants, o, a);
 		for (size_t k = 0; k < g->n_keys; k++)
-			index_add(&by_key, hash_string(g->keys[k]), run->n_grants - 1);
+			index_add(&by_key, hash_string(g->keys[k]), grants->n - 1);
 	}
-	if (run->n_grants > 1)
-		qsort(run->grants, run->n_grants, sizeof(*run->grants), compare_urgency);
+	if (grants->n > 1)
+		qsort(grants->list, grants->n, sizeof(*grants->list), compare_urgency);
 }
 
-static void note_lock_age(struct run *run, const struct grant *g)
+bool grant_is_written(const struct grant *g, const struct observation *o)
+{
+	const struct account *a;
+
+	for_each_account (a, g, o)
+		if (account_has_writes(a))
+			return false;
+	return true;
+}
+
+static void note_lock_age(struct grants *grants, const struct grant *g)
 {
 	int64_t age_ms = g->locked_ms ? clock_boot_ms() - g->locked_ms : 0;
 
-	if (age_ms > run->cycle->cost.oldest_lock_ms)
-		run->cycle->cost.oldest_lock_ms = age_ms;
+	if (age_ms > grants->oldest_lock_ms)
+		grants->oldest_lock_ms = age_ms;
 }
 
-void grant_release(struct run *run, struct grant *g)
+void grant_release(struct grants *grants, struct grant *g)
 {
-	note_lock_age(run, g);
+	note_lock_age(grants, g);
 	g->locked_ms = g->hold_until_ms = 0;
 	if (g->guards)
 		lock_set_leave(&g->locks);
@@ -145,23 +155,32 @@ void grant_release(struct run *run, struct grant *g)
 	qsort(g->keys, g->n_keys, sizeof(*g->keys), compare_keys);
 }
 
-void grant_conclude(struct run *run, struct grant *g, enum outcome outcome, const char *code,
+void grant_conclude(struct grants *grants, struct grant *g, enum outcome outcome, const char *code,
 		    char *message)
 {
 	for (size_t i = 0; i < g->n_keys; i++) {
-		struct result *result = run_result(run, g->keys[i]);
+		struct result *result = results_find(grants->results, g->keys[i]);
 		if (result)
 			result_conclude(result, outcome, code, 0, xstrdup(message));
 	}
 	free(message);
-	grant_release(run, g);
+	grant_release(grants, g);
 }
 
-void grants_free(struct run *run)
+void grant_give_up(struct grants *grants, struct grant *g, const char *code, int error,
+		   const char *what)
 {
-	for (size_t i = 0; i < run->n_grants; i++) {
-		struct grant *g = &run->grants[i];
-		grant_release(run, g);
+	grant_conclude(grants, g, OUTCOME_FAILED, code,
+		       xasprintf("%s: %s", what, strerror(-error)));
+}
+
+void grants_free(struct grants *grants)
+{
+	struct grant *g;
+
+	for_each_grant(g, grants)
+	{
+		grant_release(grants, g);
 		for (size_t k = 0; k < g->n_keys; k++)
 			free(g->keys[k]);
 		free(g->keys);
@@ -169,6 +188,6 @@ void grants_free(struct run *run)
 		free(g->endpoint);
 		free(g->said);
 	}
-	free(TAKE_PTR(run->grants));
-	run->n_grants = 0;
+	free(TAKE_PTR(grants->list));
+	grants->n = 0;
 }

@@ -10,7 +10,7 @@ static bool problem_counts(const struct report *report, const struct problem *pr
 	for (size_t i = 0; problem->profile && i < report->cycle->now.n_accounts; i++) {
 		const struct account *a = report->cycle->now.accounts[i];
 		if (string_equal(a->record.profile, problem->profile) &&
-		    cycle_result(report->cycle, a->record.key))
+		    results_find(&report->cycle->results, a->record.key))
 			return true;
 	}
 	return false;
@@ -21,8 +21,8 @@ int report_exit_status(const struct report *report)
 	const struct cycle *cycle = report->cycle;
 	bool person = false, failed = false, busy = false, due = false;
 
-	for (size_t i = 0; i < cycle->n_results; i++) {
-		const struct result *result = &cycle->results[i];
+	for (size_t i = 0; i < cycle->results.n; i++) {
+		const struct result *result = &cycle->results.list[i];
 		person |= result->outcome == OUTCOME_HELD || result->outcome == OUTCOME_NEEDS_LOGIN;
 		failed |= result->outcome == OUTCOME_FAILED || result->copies_pending;
 		busy |= result->outcome == OUTCOME_BUSY;

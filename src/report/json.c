@@ -146,15 +146,15 @@ static void put_summary(cJSON *document, const struct cycle *cycle)
 	cJSON *o = cJSON_AddObjectToObject(document, "summary");
 	int64_t written = 0;
 
-	json_put_integer(o, "accounts", (int64_t)cycle->n_results);
+	json_put_integer(o, "accounts", (int64_t)cycle->results.n);
 	for (size_t k = 0; k < ARRAY_SIZE(counted); k++) {
 		int64_t n = 0;
-		for (size_t i = 0; i < cycle->n_results; i++)
-			n += cycle->results[i].outcome == counted[k];
+		for (size_t i = 0; i < cycle->results.n; i++)
+			n += cycle->results.list[i].outcome == counted[k];
 		json_put_integer(o, outcome_name(counted[k]), n);
 	}
-	for (size_t i = 0; i < cycle->n_results; i++)
-		written += (int64_t)cycle->results[i].n_written;
+	for (size_t i = 0; i < cycle->results.n; i++)
+		written += (int64_t)cycle->results.list[i].n_written;
 	json_put_integer(o, "copies_written", written);
 }
 
@@ -171,7 +171,7 @@ void report_json(const struct report *report, FILE *out)
 	accounts = cJSON_AddArrayToObject(document, "accounts");
 	for (size_t i = 0; i < report->cycle->now.n_accounts; i++) {
 		const struct account *a = report->cycle->now.accounts[i];
-		const struct result *result = cycle_result(report->cycle, a->record.key);
+		const struct result *result = results_find(&report->cycle->results, a->record.key);
 		if (result)
 			put_account(accounts, report, a, result);
 	}

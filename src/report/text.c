@@ -288,7 +288,7 @@ static void print_summary(const struct report *report, FILE *out)
 	const struct cycle *cycle = report->cycle;
 	const char *separator = "";
 
-	if (!cycle->n_results) {
+	if (!cycle->results.n) {
 		if (cycle->now.stores.state_dir)
 			fprintf(out, "no OAuth account found under %s\n",
 				cycle->now.stores.state_dir);
@@ -298,11 +298,11 @@ static void print_summary(const struct report *report, FILE *out)
 				"no `stores` are configured\n");
 		return;
 	}
-	fprintf(out, "%zu account%s: ", cycle->n_results, cycle->n_results == 1 ? "" : "s");
+	fprintf(out, "%zu account%s: ", cycle->results.n, cycle->results.n == 1 ? "" : "s");
 	for (enum outcome o = OUTCOME_UNCHANGED; o <= OUTCOME_PLANNED; o++) {
 		size_t n = 0;
-		for (size_t i = 0; i < cycle->n_results; i++)
-			n += cycle->results[i].outcome == o;
+		for (size_t i = 0; i < cycle->results.n; i++)
+			n += cycle->results.list[i].outcome == o;
 		if (!n)
 			continue;
 		fprintf(out, "%s%zu %s", separator, n,
@@ -344,7 +344,7 @@ void report_text(const struct report *report, FILE *out)
 
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		const struct result *result =
-			cycle_result(report->cycle, o->accounts[i]->record.key);
+			results_find(&report->cycle->results, o->accounts[i]->record.key);
 		if (result && account_is_shown(report, o->accounts[i], result))
 			print_account(report, o->accounts[i], result, out);
 	}

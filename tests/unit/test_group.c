@@ -27,7 +27,7 @@
 #include <stdio.h>
 
 #include "account/account.h"
-#include "keepalive/run.h"
+#include "keepalive/grant.h"
 
 #include "base/clock.h"
 

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+//
+// What became of each account in one run: begun with what the first look decided, ended with what the last one shows.
+// Whoever knows something of an account says it here at once; so a result is right whenever the run ends.
+#ifndef KEEPALIVE_RESULT_H
+#define KEEPALIVE_RESULT_H
+
+#include "account/account.h"
+
+// A login that is kept in the ledger because it was overwritten, or is live no more: `restore` takes its id.
+struct displacement {
+	char id[FINGERPRINT_SHOWN + 1];
+	char *store; // where it stood; NULL: it was live
+	bool chosen; // a person decided
+};
+
+struct result {
+	char key[33];
+	enum decision decision;
+	char *reason;
+	enum outcome outcome;
+	char error_code[64]; // "" none
+	char *error_message;
+	int error_status;    // HTTP, 0 none
+	int64_t retry_at_ms; // 0 unknown
+	char **written;      // paths of the stores written
+	size_t n_written;
+	bool copies_pending; // some copy is left to write
+	char *write_error;   // … the last reason why one could not be; NULL
+	bool unfenced;       // one of OpenClaw's fences was replaced by a working login
+	struct displacement *displaced;
+	size_t n_displaced;
+};
+
+struct results {
+	struct result *list; // of the accounts selected
+	size_t n;
+	struct index by_key;
+};
+
+// What a look decided about the accounts selected.
+void results_begin(struct results *results, const struct observation *o, const struct policy *policy,
+		   const struct selection *selection);
+void results_free(struct results *results);
+struct result *results_find(const struct results *results, const char *key); // NULL if not selected
+// The last look is the judge: one in between may have been blind, and have found nothing left to do. NULL: there is none,
+// and nobody can say more than what was done.
+void results_finish(struct results *results, const struct observation *last);
+
+// These take NULL for an account that is not selected, but for the first.
+void result_conclude(struct result *result, enum outcome outcome, const char *code, int status, char *message);
+// The account's code, reason, retry time.
+void result_explain(struct result *result, const struct account *a);
+// A look before anything is sent: the decision as it is now.
+void result_decide(struct result *result, const struct account *a);
+// A look after that. `exchanged`: its token went to the provider in this run; `said`: what the courier said of an exchange
+// without an answer, or NULL. Later looks find less and less to do; the first word stays.
+void result_judge(struct result *result, const struct account *a, bool exchanged, const char *said);
+// What the account displaces, or in a preview would; the same is noted once.
+void result_note_displaced(struct result *result, const struct account *a);
+void result_note_written(struct result *result, const struct account *a, const struct store *store);
+void result_note_write_error(struct result *result, const struct store *store, int error);
+// Something is left to be written. The code stands where there is none yet.
+void result_note_pending(struct result *result, const char *code);
+
+#endif

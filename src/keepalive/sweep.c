@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+//
+// See sweep.h.
+#include "keepalive/sweep.h"
+
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define ENDED_RECORD_KEEP_S                                                                        \
+	(180 * DAY_S) // its tokens went long before (decide.c), marks stay as long
+
+// OpenClaw's main store is there, and every store could be read.
+static bool all_is_seen(const struct observation *o)
+{
+	bool main = false;
+
+	for (size_t i = 0; i < o->stores.n; i++) {
+		const struct store *store = &o->stores.list[i];
+		if (store_is_unread(store))
+			return false;
+		main |= store->state == STORE_OK && !store->served &&
+			(store->role == ROLE_MAIN || store->role == ROLE_SHARED);
+	}
+	return main && !o->barred;
+}
+
+// Its tokens are gone, and no store shows it. (What vanished without a logout that was seen is no such account: that is
+// kept until a person says `forget`.)
+static bool is_long_gone(const struct observation *o, const struct account *a, int64_t now_ms)
+{
+	const struct account_record *r = &a->record;
+	return a->recorded && !r->unreadable && r->ended_ms && !a->verdict.clock_wrong &&
+	       !a->main_trouble && !a->n_members && !a->n_receipts && !a->n_elsewhere &&
+	       secret_empty(&r->live.refresh) && secret_empty(&r->live.access) &&
+	       now_ms - r->ended_ms > ENDED_RECORD_KEEP_S * SECOND_MS && all_is_seen(o);
+}
+
+static void forget_if_gone(const struct config *config, const struct policy *policy,
+			   struct ledger *ledger, char *key)
+{
+	_cleanup_close_ int lock = -1;
+	_cleanup_free_ char *message = NULL;
+	struct holdings holdings = {.keys = &key, .n_keys = 1};
+	struct observation o;
+
+	if (account_lock(ledger, key, &lock, &message) < 0 ||
+	    observe(config, policy, ledger, &holdings, &o) < 0)
+		return;
+	const struct account *a = observation_account(&o, key);
+	if (a && is_long_gone(&o, a, policy->now_ms) && account_record_remove(ledger, key) >= 0)
+		log_debug("forgotten: a login that ended long ago, and that no store holds");
+	observation_free(&o);
+}
+
+// One a run, since each takes a look of its own.
+static void forget_one_ended(const struct config *config, const struct policy *policy,
+			     struct ledger *ledger, const struct observation *o)
+{
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		const struct account *a = o->accounts[i];
+		char key[sizeof(a->record.key)];
+		if (!is_long_gone(o, a, policy->now_ms))
+			continue;
+		memcpy(key, a->record.key, sizeof(key));
+		return forget_if_gone(config, policy, ledger, key);
+	}
+}
+
+void sweep(const struct config *config, const struct policy *policy, struct ledger *ledger,
+	   const struct observation *o)
+{
+	// Not by a clock that what the ledger knew before this run does not bear out.
+	if (!ledger->exists || !o->clock_supported)
+		return;
+	displaced_sweep(ledger, policy->now_ms);
+	receipts_sweep(ledger, policy->now_ms);
+	forget_one_ended(config, policy, ledger, o);
+}
