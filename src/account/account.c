@@ -1,57 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// Accounts: names of states, and memory.
+// Accounts: what can be told of one without judging it.
 #include "account/account.h"
-
-static const char *const decision_names[] = {
-	[DECISION_NONE] = "none",     [DECISION_REFRESH] = "refresh", [DECISION_ADOPT] = "adopt",
-	[DECISION_MIRROR] = "mirror", [DECISION_RECOVER] = "recover", [DECISION_HOLD] = "hold",
-	[DECISION_LOGIN] = "login",   [DECISION_SKIP] = "skip",
-};
-
-static const char *const outcome_names[] = {
-	[OUTCOME_UNCHANGED] = "unchanged",
-	[OUTCOME_REFRESHED] = "refreshed",
-	[OUTCOME_ADOPTED] = "adopted",
-	[OUTCOME_MIRRORED] = "mirrored",
-	[OUTCOME_RECOVERED] = "recovered",
-	[OUTCOME_FAILED] = "failed",
-	[OUTCOME_BUSY] = "busy",
-	[OUTCOME_HELD] = "held",
-	[OUTCOME_NEEDS_LOGIN] = "needs_login",
-	[OUTCOME_SKIPPED] = "skipped",
-	[OUTCOME_PLANNED] = "planned",
-};
-
-static const char *const copy_state_names[] = {
-	[COPY_CURRENT] = "current",	[COPY_SUPERSEDED] = "superseded",
-	[COPY_NEWER] = "newer",		[COPY_DIVERGED] = "diverged",
-	[COPY_UNPROVEN] = "unproven",	[COPY_FOREIGN] = "foreign",
-	[COPY_WITHHELD] = "withheld",	[COPY_PENDING] = "pending",
-	[COPY_STATE_FENCED] = "fenced", [COPY_ENDED] = "ended",
-	[COPY_RETIRED] = "retired",	[COPY_STATE_UNREADABLE] = "unreadable",
-	[COPY_STATE_STATIC] = "static",
-};
-
-const char *decision_name(enum decision decision)
-{
-	return decision_names[decision];
-}
-
-const char *outcome_name(enum outcome outcome)
-{
-	return outcome_names[outcome];
-}
-
-const char *copy_state_name(enum copy_state state)
-{
-	return copy_state_names[state];
-}
 
 bool account_has_writes(const struct account *account)
 {
 	for (size_t i = 0; i < account->n_members; i++)
-		if (account->members[i].write)
+		if (account->verdict.copies[i].write)
 			return true;
 	return false;
 }
@@ -69,7 +24,8 @@ bool accounts_connected(const struct account *a, const struct account *b)
 {
 	return share_receipt(a, b) ||
 	       (provider_same_family(a->provider, b->provider) &&
-		fingerprint_equal(a->record.live.fingerprint, b->record.live.fingerprint)) ||
+		fingerprint_equal(a->verdict.record.live.fingerprint,
+				  b->verdict.record.live.fingerprint)) ||
 	       (a->renamed_from[0] && string_equal(a->renamed_from, b->record.key)) ||
 	       (b->renamed_from[0] && string_equal(b->renamed_from, a->record.key));
 }
@@ -100,15 +56,65 @@ bool account_holds(const struct account *a, struct fingerprint token)
 	for (size_t i = 0; i < a->n_members; i++)
 		if (fingerprint_equal(a->members[i].copy->credential.fingerprint, token))
 			return true;
-	return account_knows(a, token);
+	return record_knows(&a->record, token);
+}
+
+static bool is_live_login(const struct account_record *r, const struct credential *c)
+{
+	return fingerprint_equal(c->fingerprint, r->live.fingerprint) &&
+	       secret_equal(&c->access, &r->live.access) &&
+	       secret_equal(&c->id_token, &r->live.id_token);
+}
+
+enum identity_match record_match(const struct account_record *r, const struct credential *c)
+{
+	enum identity_match match = identity_compare(&r->identity, &c->identity);
+	struct identity store = {0}, tokens = {0};
+
+	if (match != IDENTITY_DIFFERENT || !is_live_login(r, c))
+		return match;
+	identity_copy(&store, &c->identity);
+	identity_complete_from_tokens(&tokens, &c->id_token, &c->access);
+	if (string_equal(store.user_id, tokens.user_id))
+		free(TAKE_PTR(store.user_id));
+	if (string_equal(store.email, tokens.email))
+		free(TAKE_PTR(store.email));
+	match = identity_compare(&r->identity, &store);
+	identity_free(&store);
+	identity_free(&tokens);
+	return match;
+}
+
+bool account_logged_out(const struct account *a)
+{
+	return !a->main || a->main->copy->kind == COPY_BLANK;
+}
+
+const struct receipt *account_elsewhere(const struct account *a, struct fingerprint token)
+{
+	for (size_t i = 0; i < a->n_elsewhere; i++)
+		if (fingerprint_equal(a->elsewhere[i]->token, token))
+			return a->elsewhere[i];
+	return NULL;
+}
+
+bool account_others_at_work(const struct account *a, struct fingerprint live)
+{
+	if (account_elsewhere(a, live))
+		return true;
+	for (size_t i = 0; i < a->n_receipts; i++)
+		if (a->receipts[i]->held &&
+		    !(a->claimed && a->receipts[i]->state == RECEIPT_ANSWERED))
+			return true;
+	return false;
 }
 
 bool account_has_work(const struct account *account)
 {
-	return account->verdict.send || account->verdict.record_changed ||
-	       account->renamed_from[0] || account->verdict.n_take_back ||
-	       account->verdict.n_settle || account->verdict.n_drop || account->verdict.n_close ||
-	       account_has_writes(account);
+	const struct verdict *v = &account->verdict;
+
+	return v->send || v->record_changed || account->renamed_from[0] || v->n_take_back ||
+	       v->n_settle || v->n_drop || v->n_close || account_has_writes(account);
 }
 
 void account_free(struct account *account)
@@ -119,15 +125,6 @@ void account_free(struct account *account)
 	free(account->skip);
 	credential_free(&account->behind_fence);
 	account_record_free(&account->record);
-	free(account->verdict.reason);
-	for (size_t i = 0; i < account->verdict.n_displaced; i++) {
-		credential_free(&account->verdict.displaced[i].credential);
-		free(account->verdict.displaced[i].store);
-	}
-	free(account->verdict.displaced);
-	free(account->verdict.take_back);
-	free(account->verdict.settle);
-	free(account->verdict.drop);
-	free(account->verdict.close);
+	verdict_free(&account->verdict);
 	*account = (struct account){0};
 }

@@ -11,7 +11,7 @@
 
 #define SCRAP_BYTES 12 // no provider's token is as short
 
-static struct member *named_member(const struct account *a, const struct policy *policy)
+static const struct member *named_member(const struct account *a, const struct policy *policy)
 {
 	for (size_t i = 0; i < a->n_members; i++)
 		if (store_is_named(a->members[i].store, policy->choice.store))
@@ -20,25 +20,28 @@ static struct member *named_member(const struct account *a, const struct policy 
 }
 
 // A copy that goes its own way, by a login that is not the account's.
-static bool goes_its_own_way(const struct account *a, const struct member *m)
+static bool goes_its_own_way(const struct judgement *j, const struct member *m)
 {
-	return m != a->main && m->copy->kind == COPY_OAUTH &&
-	       (m->state == COPY_UNPROVEN || member_is_fresh(a, m));
+	return m != j->account->main && m->copy->kind == COPY_OAUTH &&
+	       (m->state == COPY_UNPROVEN || member_is_fresh(j, m));
 }
 
-static bool any_to_follow(const struct account *a)
+static bool any_to_follow(const struct judgement *j)
 {
+	const struct account *a = j->account;
+
 	for (size_t i = 0; i < a->n_members; i++)
-		if (goes_its_own_way(a, &a->members[i]))
+		if (goes_its_own_way(j, &a->members[i]))
 			return true;
 	return false;
 }
 
-bool account_is_chosen(const struct account *a, const struct policy *policy)
+bool account_is_chosen(const struct account *a, const struct account_record *record,
+		       const struct policy *policy)
 {
 	const struct choice *choice = &policy->choice;
 
-	if (choice->accounts && !selection_matches(choice->accounts, a))
+	if (choice->accounts && !selection_matches(choice->accounts, a, record))
 		return false;
 	switch (choice->kind) {
 	case CHOICE_NONE:
@@ -46,17 +49,26 @@ bool account_is_chosen(const struct account *a, const struct policy *policy)
 	case CHOICE_RESTORE:
 		return a->restores;
 	case CHOICE_ADOPT:
-		return named_member(a, policy) != NULL;
 	case CHOICE_FOLLOW:
-		return choice->store ? named_member(a, policy) != NULL : any_to_follow(a);
+		return !choice->store || named_member(a, policy);
 	}
 	return false;
 }
 
+bool is_chosen(const struct judgement *j)
+{
+	const struct choice *choice = &j->policy->choice;
+
+	return account_is_chosen(j->account, &j->verdict->record, j->policy) &&
+	       (choice->kind != CHOICE_FOLLOW || choice->store || any_to_follow(j));
+}
+
 // ---- why not
 
-static const char *wrong_copy(const struct account *a, const struct member *m)
+static const char *wrong_copy(const struct judgement *j, const struct member *m)
 {
+	const struct account_record *r = &j->verdict->record;
+
 	if (m->state == COPY_RETIRED)
 		return "SQLite took the place of that store: OpenClaw reads it no more";
 	if (m->copy->kind == COPY_BLANK)
@@ -66,8 +78,7 @@ static const char *wrong_copy(const struct account *a, const struct member *m)
 	if (m->copy->kind != COPY_OAUTH)
 		return "what stands there is no OAuth login that can be read";
 	if (m->state == COPY_FOREIGN ||
-	    identity_compare(&a->record.identity, &m->copy->credential.identity) ==
-		    IDENTITY_DIFFERENT)
+	    identity_compare(&r->identity, &m->copy->credential.identity) == IDENTITY_DIFFERENT)
 		return "the login there belongs to another identity";
 	return NULL;
 }
@@ -79,32 +90,34 @@ static bool is_scrap(const struct secret *token)
 
 // Guides show a wrong spelling beside the right one; what stands there then is often a scrap. And where lists and marks
 // were lost, age alone says that it may have been spent.
-static const char *what_looks_wrong(const struct account *a, const struct member *m,
-				    const struct credential *c, const struct policy *policy)
+static const char *what_looks_wrong(const struct judgement *j, const struct member *m,
+				    const struct credential *c)
 {
 	if (is_scrap(&c->refresh) || is_scrap(&c->access))
 		return "its tokens are too short to be any";
-	if (m && !m->kept && is_not_later_than_previous(a, c, policy))
+	if (m && !m->kept && is_not_later_than_previous(j, c))
 		return "it is older than the token before the live one, and may have been spent";
 	return NULL;
 }
 
-static char *likely_mistake(const struct account *a, const struct member *m,
-			    const struct credential *c, const struct policy *policy)
+static char *likely_mistake(const struct judgement *j, const struct member *m,
+			    const struct credential *c)
 {
-	const char *wrong = what_looks_wrong(a, m, c, policy);
-	_cleanup_free_ char *left = wrong ? expiry_describe(a, policy) : NULL;
+	const struct account_record *r = &j->verdict->record;
+	const char *wrong = what_looks_wrong(j, m, c);
+	_cleanup_free_ char *left = wrong ? expiry_describe(j) : NULL;
 
 	return wrong ? xasprintf("%s, and would displace the live login %.*s, which %s; --force "
 				 "takes it all the same",
-				 wrong, FINGERPRINT_SHOWN, a->record.live.fingerprint.hex, left)
+				 wrong, FINGERPRINT_SHOWN, r->live.fingerprint.hex, left)
 		     : NULL;
 }
 
-static char *spent_token(const struct account *a, const struct member *m,
+static char *spent_token(const struct judgement *j, const struct member *m,
 			 const struct credential *c)
 {
-	bool known = account_knows(a, c->fingerprint) || (m && m->settled);
+	const struct account *a = j->account;
+	bool known = record_knows(&j->verdict->record, c->fingerprint) || (m && m->settled);
 	bool sent = m ? m->sent : a->restored_sent, kept = m ? m->kept : true;
 
 	for (size_t i = 0; i < a->n_receipts; i++) {
@@ -121,8 +134,10 @@ static char *spent_token(const struct account *a, const struct member *m,
 	return NULL;
 }
 
-static const char *wrong_account(const struct account *a)
+static const char *wrong_account(const struct judgement *j)
 {
+	const struct account *a = j->account;
+
 	if (a->main_trouble)
 		return a->main_trouble;
 	return account_logged_out(a)
@@ -130,108 +145,120 @@ static const char *wrong_account(const struct account *a)
 		       : NULL;
 }
 
-static char *why_not(const struct account *a, const struct member *m, const struct credential *c,
-		     const struct policy *policy)
+static char *why_not(const struct judgement *j, const struct member *m, const struct credential *c)
 {
-	bool live = fingerprint_equal(c->fingerprint, a->record.live.fingerprint);
-	const char *no = m ? wrong_copy(a, m) : NULL;
+	const struct account_record *r = &j->verdict->record;
+	bool live = fingerprint_equal(c->fingerprint, r->live.fingerprint);
+	const char *no = m ? wrong_copy(j, m) : NULL;
 
 	if (!no)
-		no = wrong_account(a);
-	if (!no && live && a->record.dead_code[0])
+		no = wrong_account(j);
+	if (!no && live && r->dead_code[0])
 		no = "its refresh token is dead";
-	if (!no && live && a->live_settled)
+	if (!no && live && j->live_settled)
 		no = "its refresh token was spent before";
 	if (!no && secret_empty(&c->refresh))
 		no = "it holds no refresh token";
 	if (no || live)
 		return xstrdup(no);
-	char *spent = spent_token(a, m, c);
-	return spent || policy->force ? spent : likely_mistake(a, m, c, policy);
+	char *spent = spent_token(j, m, c);
+	return spent || j->policy->force ? spent : likely_mistake(j, m, c);
 }
 
 // ---- it is done
 
-static void bring_back(struct account *a, const struct credential *c)
+static void bring_back(struct judgement *j, const struct credential *c)
 {
-	record_take_back(&a->record, c->fingerprint,
-			 fence_digest(a->record.profile, a->record.provider, &c->refresh));
-	fingerprint_list_add(&a->verdict.take_back, &a->verdict.n_take_back, c->fingerprint);
+	struct verdict *v = j->verdict;
+	struct account_record *r = &j->verdict->record;
+
+	record_take_back(r, c->fingerprint, fence_digest(r->profile, r->provider, &c->refresh));
+	fingerprint_list_add(&v->take_back, &v->n_take_back, c->fingerprint);
 }
 
-static void make_live(struct account *a, struct member *m, const struct credential *c,
-		      const struct policy *policy)
+static void make_live(struct judgement *j, const struct member *m, const struct credential *c)
 {
-	if (account_knows(a, c->fingerprint) || !m || m->settled)
-		bring_back(a, c);
+	if (record_knows(&j->verdict->record, c->fingerprint) || !m || m->settled)
+		bring_back(j, c);
 	if (m) {
-		m->fixed = m->settled = false;
-		m->adopted = true;
+		on_copy(j, m)->fixed = false;
+		on_copy(j, m)->adopted = true;
 	}
-	adopt_credential(a, c, policy);
+	adopt_credential(j, c);
 }
 
 // ---- what stands there gives way
 
-static const char *why_not_follow(const struct account *a, const struct member *m)
+static const char *why_not_follow(const struct judgement *j, const struct member *m)
 {
-	const char *no = wrong_copy(a, m);
+	const struct account *a = j->account;
+	const struct account_record *r = &j->verdict->record;
+	const char *no = wrong_copy(j, m);
 
 	if (no)
 		return no;
 	if (m == a->main)
-		return a->record.own_login
-			       ? "it is a login of its own, of another identity than main's"
-			       : "it is the main copy, which the others follow";
-	if (wrong_account(a))
-		return wrong_account(a);
-	if (a->record.ended_ms || a->record.dead_code[0] || a->live_settled)
+		return r->own_login ? "it is a login of its own, of another identity than main's"
+				    : "it is the main copy, which the others follow";
+	if (wrong_account(j))
+		return wrong_account(j);
+	if (r->ended_ms || r->dead_code[0] || j->live_settled)
 		return "the live login, which it would follow, is no good";
 	return NULL;
 }
 
-static char *follow(struct account *a, const struct policy *policy)
+static char *follow(struct judgement *j)
 {
+	const struct account *a = j->account;
+	struct verdict *v = j->verdict;
+
 	for (size_t i = 0; i < a->n_members; i++) {
-		struct member *m = &a->members[i];
-		const char *store = policy->choice.store;
-		bool named = store ? store_is_named(m->store, store) : goes_its_own_way(a, m);
-		const char *no = named ? why_not_follow(a, m) : NULL;
+		const struct member *m = &a->members[i];
+		const char *store = j->policy->choice.store;
+		bool named = store ? store_is_named(m->store, store) : goes_its_own_way(j, m);
+		const char *no = named ? why_not_follow(j, m) : NULL;
 		if (no && store)
 			return xstrdup(no);
 		if (!named || no)
 			continue;
-		m->fixed = false;
-		m->follows = a->verdict.obeyed = true;
+		on_copy(j, m)->fixed = false;
+		on_copy(j, m)->follows = v->obeyed = true;
 	}
 	return NULL;
 }
 
-char *choose(struct account *a, const struct policy *policy)
+char *choose(struct judgement *j)
 {
-	if (policy->choice.kind == CHOICE_FOLLOW)
-		return follow(a, policy);
-	struct member *m = policy->choice.kind == CHOICE_ADOPT ? named_member(a, policy) : NULL;
-	const struct credential *c = m ? &m->copy->credential : &policy->choice.kept->credential;
-	char *no = why_not(a, m, c, policy);
+	const struct account *a = j->account;
+	struct verdict *v = j->verdict;
+	struct account_record *r = &j->verdict->record;
+
+	if (j->policy->choice.kind == CHOICE_FOLLOW)
+		return follow(j);
+	const struct member *m =
+		j->policy->choice.kind == CHOICE_ADOPT ? named_member(a, j->policy) : NULL;
+	const struct credential *c = m ? &m->copy->credential : &j->policy->choice.kept->credential;
+	char *no = why_not(j, m, c);
 
 	if (no)
 		return no;
-	a->verdict.pinned = a->verdict.obeyed = true;
-	if (!fingerprint_equal(c->fingerprint, a->record.live.fingerprint)) {
-		make_live(a, m, c, policy);
-	} else if (a->record.ended_ms) { // a person says that it is none
-		a->record.ended_ms = 0;
-		a->verdict.record_changed = true;
+	v->obeyed = true;
+	if (!fingerprint_equal(c->fingerprint, r->live.fingerprint)) {
+		make_live(j, m, c);
+	} else if (r->ended_ms) { // a person says that it is none
+		r->ended_ms = 0;
+		v->record_changed = true;
 	}
 	return NULL;
 }
 
-void displace_others(struct account *a, const struct policy *policy)
+void displace_others(struct judgement *j)
 {
+	const struct account *a = j->account;
+
 	for (size_t i = 0; i < a->n_members; i++) {
-		struct member *m = &a->members[i];
-		if ((m->follows || a->verdict.pinned) && member_is_unknown(a, m))
-			displace_member(a, m, policy->choice.why);
+		const struct member *m = &a->members[i];
+		if ((on_copy(j, m)->follows || live_is_chosen(j)) && member_is_unknown(j, m))
+			displace_member(j, m, j->policy->choice.why);
 	}
 }

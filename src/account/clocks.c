@@ -18,9 +18,10 @@ static void shift_if(int64_t *time_ms, bool wrong, int64_t by_ms)
 }
 
 // By so much the clock was ahead when all of this was written.
-static void set_record_right(struct account *a, int64_t by_ms, const struct policy *policy)
+static void set_record_right(struct judgement *j, int64_t by_ms)
 {
-	struct account_record *r = &a->record;
+	struct verdict *v = j->verdict;
+	struct account_record *r = &j->verdict->record;
 	struct issue_time *const issues[] = {&r->anchor, &r->anchor_before, &r->previous};
 	int64_t *const stamps[] = {&r->first_seen_ms, &r->ended_ms, &r->live.at_ms};
 
@@ -28,43 +29,44 @@ static void set_record_right(struct account *a, int64_t by_ms, const struct poli
 	for (size_t i = 0; i < ARRAY_SIZE(issues); i++) // none can outlive what came after it
 		shift_if(&issues[i]->expires_ms, issues[i]->expires_ms > r->live.expires_ms, by_ms);
 	for (size_t i = 0; i < ARRAY_SIZE(stamps); i++)
-		shift_if(stamps[i], *stamps[i] > policy->now_ms, by_ms);
+		shift_if(stamps[i], *stamps[i] > j->policy->now_ms, by_ms);
 	r->refreshed_ms -= by_ms;
-	a->verdict.record_changed = true;
+	v->record_changed = true;
 }
 
 // It was never refreshed by us, or by a server that does not say the time; but the token itself says when it lives.
-static bool token_fits_now(const struct account *a, const struct policy *policy)
+static bool token_fits_now(const struct judgement *j)
 {
-	const struct generation *live = &a->record.live;
+	const struct account_record *r = &j->verdict->record;
+	const struct generation *live = &r->live;
 	struct jwt jwt = {0};
 
-	if (a->record.witness_ms || jwt_read(&live->access, &jwt) < 0)
+	if (r->witness_ms || jwt_read(&live->access, &jwt) < 0)
 		return false;
-	bool fits = jwt.issued_ms && jwt.issued_ms <= policy->now_ms + SERVER_TOLERANCE_MS &&
-		    jwt.expires_ms > policy->now_ms;
+	bool fits = jwt.issued_ms && jwt.issued_ms <= j->policy->now_ms + SERVER_TOLERANCE_MS &&
+		    jwt.expires_ms > j->policy->now_ms;
 	jwt_free(&jwt);
 	return fits;
 }
 
-void judge_clock(struct account *a, const struct policy *policy)
+void judge_clock(struct judgement *j)
 {
-	struct account_record *r = &a->record;
-	int64_t ahead_ms = record_clock_ahead(r), now = policy->now_ms + TOLERANCE_MS;
+	struct verdict *v = j->verdict;
+	struct account_record *r = &j->verdict->record;
+	int64_t ahead_ms = record_clock_ahead(r), now = j->policy->now_ms + TOLERANCE_MS;
 
-	a->verdict.clock_wrong = now < clock_build_ms();
-	a->verdict.clock_ahead_ms = 0;
+	v->clock_wrong = now < clock_build_ms();
+	v->clock_ahead_ms = 0;
 	if (now >= r->updated_ms + ahead_ms) // it has not been put back since
-		a->verdict.clock_ahead_ms = ahead_ms;
-	else if (ahead_ms > 0 && policy->now_ms + SERVER_TOLERANCE_MS >= r->updated_ms)
-		set_record_right(a, ahead_ms, policy);
-	else if (!token_fits_now(a, policy))
-		a->verdict.clock_wrong = true;
+		v->clock_ahead_ms = ahead_ms;
+	else if (ahead_ms > 0 && j->policy->now_ms + SERVER_TOLERANCE_MS >= r->updated_ms)
+		set_record_right(j, ahead_ms);
+	else if (!token_fits_now(j))
+		v->clock_wrong = true;
 	// Nobody ever waits that long.
-	if (!a->verdict.clock_wrong &&
-	    r->not_before_ms > policy->now_ms + BACK_OFF_MAX_S * SECOND_MS) {
+	if (!v->clock_wrong && r->not_before_ms > j->policy->now_ms + BACK_OFF_MAX_S * SECOND_MS) {
 		r->not_before_ms = 0;
-		a->verdict.record_changed = true;
+		v->record_changed = true;
 	}
 }
 

@@ -15,30 +15,35 @@
 #define STORE_PART   16 // of a claim: which store; the rest: what stood there
 
 // What cannot be true is known better by the token itself, or by nobody: then it is not handed on.
-void correct_live_expiry(struct account *a, const struct policy *policy)
+void correct_live_expiry(struct judgement *j)
 {
-	struct generation *live = &a->record.live;
+	struct verdict *v = j->verdict;
+	struct account_record *r = &j->verdict->record;
+	struct generation *live = &r->live;
 
-	if (!live->expires_ms || a->verdict.schedule.expires_ms <= policy->now_ms ||
-	    a->verdict.schedule.expires_ms == live->expires_ms)
+	if (!live->expires_ms || v->schedule.expires_ms <= j->policy->now_ms ||
+	    v->schedule.expires_ms == live->expires_ms)
 		return;
-	live->expires_ms = a->verdict.schedule.expires_ms;
-	a->verdict.record_changed = true;
+	live->expires_ms = v->schedule.expires_ms;
+	v->record_changed = true;
 }
 
-bool expiry_is_live(const struct account *a, const struct copy *copy, const struct policy *policy)
+bool expiry_is_live(const struct judgement *j, const struct copy *copy)
 {
-	int64_t live_ms = a->record.live.expires_ms;
+	const struct account *a = j->account;
+	const struct account_record *r = &j->verdict->record;
+	int64_t live_ms = r->live.expires_ms;
 
-	return !live_ms || !expiry_is_plausible(a, live_ms, policy) ||
+	return !live_ms || !expiry_is_plausible(j, live_ms) ||
 	       (!copy->expires_odd && store_expires_agree(a->provider, copy->credential.expires_ms,
-							  live_ms, policy->now_ms));
+							  live_ms, j->policy->now_ms));
 }
 
-static struct sighting sighting_of(const struct account *a, const struct member *m)
+static struct sighting sighting_of(const struct judgement *j, const struct member *m)
 {
+	const struct account_record *r = &j->verdict->record;
 	_cleanup_free_ char *what =
-		xasprintf("%lld %lld %s", (long long)a->record.live.expires_ms,
+		xasprintf("%lld %lld %s", (long long)r->live.expires_ms,
 			  (long long)m->copy->credential.expires_ms, m->copy->expires_start);
 	struct fingerprint store = fingerprint_of_bytes(m->store->path, strlen(m->store->path)),
 			   stood = fingerprint_of_bytes(what, strlen(what));
@@ -57,56 +62,62 @@ static struct sighting *add_sighting(struct account_record *r)
 }
 
 // May it be put right?
-static bool open_sighting(struct account *a, const struct sighting *now,
-			  const struct policy *policy)
+static bool open_sighting(struct judgement *j, const struct sighting *now)
 {
+	struct verdict *v = j->verdict;
+	struct account_record *r = &j->verdict->record;
 	struct sighting *s = NULL;
 
-	for (size_t i = 0; i < a->record.n_expiries; i++)
-		if (string_equal(a->record.expiries[i].claim, now->claim))
-			s = &a->record.expiries[i];
+	for (size_t i = 0; i < r->n_expiries; i++)
+		if (string_equal(r->expiries[i].claim, now->claim))
+			s = &r->expiries[i];
 	if (s && s->seen_ms == 0)
 		return true;
-	if (s && policy->now_ms >= s->seen_ms &&
-	    policy->now_ms - s->seen_ms < LEFT_ALONE_S * SECOND_MS)
+	if (s && j->policy->now_ms >= s->seen_ms &&
+	    j->policy->now_ms - s->seen_ms < LEFT_ALONE_S * SECOND_MS)
 		return false;
 	if (!s)
-		s = add_sighting(&a->record);
+		s = add_sighting(r);
 	*s = *now;
-	a->verdict.record_changed = true;
+	v->record_changed = true;
 	return true;
 }
 
-static void close_sightings(struct account *a, const struct sighting *now,
-			    const struct policy *policy)
+static void close_sightings(struct judgement *j, const struct sighting *now)
 {
-	for (size_t i = 0; i < a->record.n_expiries; i++) {
-		struct sighting *s = &a->record.expiries[i];
+	struct verdict *v = j->verdict;
+	struct account_record *r = &j->verdict->record;
+
+	for (size_t i = 0; i < r->n_expiries; i++) {
+		struct sighting *s = &r->expiries[i];
 		if (s->seen_ms || memcmp(s->claim, now->claim, STORE_PART) != 0)
 			continue;
-		s->seen_ms = policy->now_ms;
-		a->verdict.record_changed = true;
+		s->seen_ms = j->policy->now_ms;
+		v->record_changed = true;
 	}
 }
 
-void expiries_sight(struct account *a, const struct policy *policy)
+void expiries_sight(struct judgement *j)
 {
-	const struct generation *live = &a->record.live;
+	const struct account *a = j->account;
+	struct account_record *r = &j->verdict->record;
+	const struct generation *live = &r->live;
 
 	for (size_t i = 0; i < a->n_members; i++) {
-		struct member *m = &a->members[i];
+		const struct member *m = &a->members[i];
+		struct copy_verdict *v = on_copy(j, m);
 		const struct credential *c = &m->copy->credential;
-		if (!member_is_login(m) || !fingerprint_equal(c->fingerprint, live->fingerprint) ||
-		    !secret_equal(&c->access, &live->access) ||
-		    (!m->write && !a->record.n_expiries))
+		if (!member_is_login(j, m) ||
+		    !fingerprint_equal(c->fingerprint, live->fingerprint) ||
+		    !secret_equal(&c->access, &live->access) || (!v->write && !r->n_expiries))
 			continue;
-		struct sighting now = sighting_of(a, m);
-		if (!m->write) {
-			close_sightings(a, &now, policy);
-		} else if (!open_sighting(a, &now, policy)) {
-			m->write = false;
-			m->expiry_left = true;
-			m->state = COPY_CURRENT;
+		struct sighting now = sighting_of(j, m);
+		if (!v->write) {
+			close_sightings(j, &now);
+		} else if (!open_sighting(j, &now)) {
+			v->write = false;
+			v->expiry_left = true;
+			v->state = COPY_CURRENT;
 		}
 	}
 }

@@ -8,7 +8,7 @@
 //	4. unknown tokens: later than the newest adopted one -> adopt; provably older -> superseded; else diverged
 //	5. dead, unknown outcome, due, back-off
 //
-// Everything that changes here changes in memory; claim.c makes it durable before anything else happens.
+// What is concluded is made durable (claim.c) before anything else happens.
 #include <stdio.h>
 
 #include "account/judge.h"
@@ -18,55 +18,53 @@
 #define ENDED_KEEP_S	(7 * DAY_S)
 #define COURIER_STUCK_S 120 // longer than any courier holds (HOLD_LIMIT_S)
 
-static void conclude(struct account *a, enum decision decision, enum outcome outcome, char *reason)
-{
-	a->verdict.decision = decision;
-	a->verdict.outcome = outcome;
-	free(a->verdict.reason);
-	a->verdict.reason = reason;
-}
-
-// Not a good end: a code for programs, a reason for people.
-static void object(struct account *a, enum decision decision, enum outcome outcome,
-		   const char *code, char *reason)
-{
-	conclude(a, decision, outcome, reason);
-	a->verdict.code = code;
-}
-
 // ---- the copies
 
-static void judge_members(struct account *a, const struct policy *policy)
+static enum copy_state state_of(const struct judgement *j, const struct member *m)
 {
+	const struct account_record *r = &j->verdict->record;
+	const struct credential *c = &m->copy->credential;
+
+	if (m->copy->kind == COPY_BLANK)
+		return COPY_ENDED;
+	if (m->copy->kind == COPY_FENCED)
+		return COPY_STATE_FENCED;
+	if (fingerprint_equal(c->fingerprint, r->live.fingerprint)) {
+		if (!secret_equal(&c->access, &r->live.access) || !expiry_is_live(j, m->copy))
+			return COPY_SUPERSEDED;
+		return on_copy(j, m)->adopted ? COPY_NEWER : COPY_CURRENT;
+	}
+	return m->settled || record_knows(r, c->fingerprint) ? COPY_SUPERSEDED : COPY_DIVERGED;
+}
+
+static void judge_members(struct judgement *j)
+{
+	const struct account *a = j->account;
+
 	for (size_t i = 0; i < a->n_members; i++) {
-		struct member *m = &a->members[i];
-		const struct credential *c = &m->copy->credential;
-		m->write = false;
-		if (m->fixed)
+		const struct member *m = &a->members[i];
+		struct copy_verdict *v = on_copy(j, m);
+		if (v->fixed)
 			continue;
-		if (m->copy->kind == COPY_BLANK)
-			m->state = COPY_ENDED;
-		else if (m->copy->kind == COPY_FENCED)
-			m->state = COPY_STATE_FENCED;
-		else if (fingerprint_equal(c->fingerprint, a->record.live.fingerprint))
-			m->state = !secret_equal(&c->access, &a->record.live.access) ||
-						   !expiry_is_live(a, m->copy, policy)
-					   ? COPY_SUPERSEDED
-				   : m->adopted ? COPY_NEWER
-						: COPY_CURRENT;
-		else if (m->settled || account_knows(a, c->fingerprint))
-			m->state = COPY_SUPERSEDED;
-		else
-			m->state = COPY_DIVERGED;
-		m->write = (m->state == COPY_SUPERSEDED || fence_is_repaired(a, m, policy)) &&
-			   account_match(a, c) != IDENTITY_DIFFERENT;
+		v->state = state_of(j, m);
+		v->write = (v->state == COPY_SUPERSEDED || fence_is_repaired(j, m)) &&
+			   record_match(&j->verdict->record, &m->copy->credential) !=
+				   IDENTITY_DIFFERENT;
 	}
 }
 
-static void write_nothing(struct account *a)
+static bool writes_any(const struct judgement *j)
 {
-	for (size_t i = 0; i < a->n_members; i++)
-		a->members[i].write = false;
+	for (size_t i = 0; i < j->account->n_members; i++)
+		if (j->verdict->copies[i].write)
+			return true;
+	return false;
+}
+
+static void write_nothing(struct judgement *j)
+{
+	for (size_t i = 0; i < j->account->n_members; i++)
+		j->verdict->copies[i].write = false;
 }
 
 // ---- the last step: is there anything to send?
@@ -77,9 +75,9 @@ int64_t last_resort_s(const struct config *config)
 }
 
 // Nothing sends the token again: neither time, nor --force, nor a fence. While the access token lives a person has time.
-static void decide_unread_answer(struct account *a, const struct receipt *unknown, bool last)
+static void decide_unread_answer(struct judgement *j, const struct receipt *unknown, bool last)
 {
-	object(a, last ? DECISION_LOGIN : DECISION_HOLD, last ? OUTCOME_NEEDS_LOGIN : OUTCOME_HELD,
+	object(j, last ? DECISION_LOGIN : DECISION_HOLD, last ? OUTCOME_NEEDS_LOGIN : OUTCOME_HELD,
 	       last ? "answer_unreadable" : "unknown_outcome",
 	       xasprintf("the provider granted the last refresh (HTTP %d), but no tokens can be "
 			 "read in its answer, which the ledger keeps (receipts/%.12s…): it is not "
@@ -87,33 +85,35 @@ static void decide_unread_answer(struct account *a, const struct receipt *unknow
 			 unknown->answer.status, unknown->token.hex));
 }
 
-static void decide_unknown_outcome(struct account *a, const struct receipt *unknown,
-				   const struct config *config, const struct policy *policy)
+static void decide_unknown_outcome(struct judgement *j, const struct receipt *unknown)
 {
-	int64_t left_s = (a->verdict.schedule.expires_ms - policy->now_ms) /
+	const struct account *a = j->account;
+	struct verdict *v = j->verdict;
+	int64_t left_s = (v->schedule.expires_ms - j->policy->now_ms) /
 			 SECOND_MS; // --at hastens nothing that is a last resort
-	bool window = a->provider->reuse_window_s &&
-		      policy->now_ms - unknown->sent_ms < a->provider->reuse_window_s * SECOND_MS;
+	bool window =
+		a->provider->reuse_window_s &&
+		j->policy->now_ms - unknown->sent_ms < a->provider->reuse_window_s * SECOND_MS;
 
 	if (unknown->sends >= 2) {
-		object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "sent_twice",
+		object(j, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "sent_twice",
 		       xstrdup("the refresh token was sent twice and no usable answer came"));
 		return;
 	}
-	bool now = a->verdict.schedule.expires_ms && left_s < last_resort_s(config);
+	bool now = v->schedule.expires_ms && left_s < last_resort_s(j->config);
 	if (receipt_holds_success(unknown)) {
-		decide_unread_answer(a, unknown, now || fences_name_live(a));
+		decide_unread_answer(j, unknown, now || fences_name_live(j));
 		return;
 	}
-	if (!policy->offline && (policy->force || (!a->verdict.clock_wrong && (window || now)))) {
-		a->verdict.send = a->verdict.resend = true;
-		conclude(a, DECISION_REFRESH, OUTCOME_PLANNED,
+	if (!j->policy->offline && (j->policy->force || (!v->clock_wrong && (window || now)))) {
+		v->send = v->resend = true;
+		conclude(j, DECISION_REFRESH, OUTCOME_PLANNED,
 			 xstrdup("the answer to the last refresh was lost; sending once more as "
 				 "the last resort"));
 		return;
 	}
-	_cleanup_free_ char *last = duration_format(last_resort_s(config));
-	object(a, DECISION_HOLD, OUTCOME_HELD, "unknown_outcome",
+	_cleanup_free_ char *last = duration_format(last_resort_s(j->config));
+	object(j, DECISION_HOLD, OUTCOME_HELD, "unknown_outcome",
 	       xasprintf("the answer to the last refresh was lost; sent once more when less than "
 			 "%s is left",
 			 last));
@@ -121,417 +121,488 @@ static void decide_unknown_outcome(struct account *a, const struct receipt *unkn
 
 // OpenClaw's own refresh of the live token failed, so its outcome is unknown; but as it has thrown the token away, the
 // login is lost unless ours still works: the last resort, at once.
-static void decide_fenced(struct account *a, const struct receipt *unknown,
-			  const struct config *config, const struct policy *policy)
+static void decide_fenced(struct judgement *j, const struct receipt *unknown)
 {
+	struct verdict *v = j->verdict;
+	struct account_record *r = &j->verdict->record;
+
 	if (unknown && (unknown->sends >= 2 || receipt_holds_success(unknown))) {
-		decide_unknown_outcome(a, unknown, config, policy);
-	} else if (!config->fence_recover) {
-		object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "fenced",
+		decide_unknown_outcome(j, unknown);
+	} else if (!j->config->fence_recover) {
+		object(j, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "fenced",
 		       xstrdup("OpenClaw fenced it off after a failed refresh (`fence` is "
 			       "\"report\")"));
-	} else if (policy->offline) {
-		object(a, DECISION_HOLD, OUTCOME_HELD, "fenced",
+	} else if (j->policy->offline) {
+		object(j, DECISION_HOLD, OUTCOME_HELD, "fenced",
 		       xstrdup("OpenClaw fenced it off after a failed refresh; `refresh` would "
 			       "send the ledger's token"));
-	} else if (a->record.rejections >= REJECTIONS_MAX && !policy->force) {
-		object(a, DECISION_HOLD, OUTCOME_HELD, a->record.error_code,
+	} else if (r->rejections >= REJECTIONS_MAX && !j->policy->force) {
+		object(j, DECISION_HOLD, OUTCOME_HELD, r->error_code,
 		       xasprintf("OpenClaw fenced it off, and the ledger's token was refused %d "
 				 "times (%s): log in again, or try with --force",
-				 a->record.rejections, a->record.error_code));
-	} else if (a->record.not_before_ms > policy->now_ms && !policy->force) {
-		object(a, DECISION_NONE, OUTCOME_FAILED, a->record.error_code,
+				 r->rejections, r->error_code));
+	} else if (r->not_before_ms > j->policy->now_ms && !j->policy->force) {
+		object(j, DECISION_NONE, OUTCOME_FAILED, r->error_code,
 		       xstrdup("OpenClaw fenced it off; the last attempt to recover it failed and "
 			       "will be repeated"));
 	} else {
-		a->verdict.send = true;
-		a->verdict.resend = unknown != NULL;
-		conclude(a, DECISION_REFRESH, OUTCOME_PLANNED,
+		v->send = true;
+		v->resend = unknown != NULL;
+		conclude(j, DECISION_REFRESH, OUTCOME_PLANNED,
 			 xstrdup("OpenClaw fenced it off after a failed refresh; sending the "
 				 "ledger's token as the last resort"));
 	}
-	if (!a->verdict.send || unknown) // nobody else gets a token that may be spent
-		write_nothing(a);
+	if (!v->send || unknown) // nobody else gets a token that may be spent
+		write_nothing(j);
 }
 
-static bool any_diverged(const struct account *a)
+static bool any_diverged(const struct judgement *j)
 {
-	for (size_t i = 0; i < a->n_members; i++)
-		if (a->members[i].state == COPY_DIVERGED)
+	for (size_t i = 0; i < j->account->n_members; i++)
+		if (j->verdict->copies[i].state == COPY_DIVERGED)
 			return true;
 	return false;
 }
 
 // A login without an expiry is due to every runtime. Not where another copy may hold its successor, which cannot be told
 // without one; and an answer may bring one: if it does not, there is none to be had.
-static bool is_due(const struct account *a, const struct policy *policy)
+static bool is_due(const struct judgement *j)
 {
-	if (!a->verdict.schedule.expires_ms)
-		return !a->record.live.answered && !any_diverged(a);
-	return a->verdict.schedule.expires_ms - policy->at_ms <=
-	       a->verdict.schedule.margin_s * SECOND_MS;
+	const struct verdict *v = j->verdict;
+	const struct account_record *r = &j->verdict->record;
+
+	if (!v->schedule.expires_ms)
+		return !r->live.answered && !any_diverged(j);
+	return v->schedule.expires_ms - j->policy->at_ms <= v->schedule.margin_s * SECOND_MS;
 }
 
-static void decide_due(struct account *a, const struct policy *policy)
+static void decide_due(struct judgement *j)
 {
-	char *time = expiry_describe(a, policy);
-	bool due = is_due(a, policy) && !a->verdict.clock_wrong;
+	struct verdict *v = j->verdict;
+	struct account_record *r = &j->verdict->record;
+	char *time = expiry_describe(j);
+	bool due = is_due(j) && !v->clock_wrong;
 
-	if (!due && !policy->force) {
-		enum outcome idle = a->verdict.clock_wrong ? OUTCOME_FAILED : OUTCOME_UNCHANGED;
-		conclude(a, a->verdict.decision,
-			 a->verdict.decision == DECISION_NONE ? idle : OUTCOME_PLANNED, time);
-		a->verdict.code = a->verdict.clock_wrong ? "clock" : NULL;
-	} else if (policy->offline) {
-		conclude(a, a->verdict.decision,
-			 a->verdict.decision == DECISION_NONE ? OUTCOME_UNCHANGED : OUTCOME_PLANNED,
+	if (!due && !j->policy->force) {
+		enum outcome idle = v->clock_wrong ? OUTCOME_FAILED : OUTCOME_UNCHANGED;
+		conclude(j, v->decision, v->decision == DECISION_NONE ? idle : OUTCOME_PLANNED,
 			 time);
-	} else if (!policy->force && a->record.rejections >= REJECTIONS_MAX) {
-		object(a, DECISION_HOLD, OUTCOME_HELD, a->record.error_code,
+		if (v->clock_wrong)
+			snprintf(v->code, sizeof(v->code), "clock");
+	} else if (j->policy->offline) {
+		conclude(j, v->decision,
+			 v->decision == DECISION_NONE ? OUTCOME_UNCHANGED : OUTCOME_PLANNED, time);
+	} else if (!j->policy->force && r->rejections >= REJECTIONS_MAX) {
+		object(j, DECISION_HOLD, OUTCOME_HELD, r->error_code,
 		       xasprintf("%s; refused %d times (%s): log in again, or try with --force",
-				 time, a->record.rejections, a->record.error_code));
+				 time, r->rejections, r->error_code));
 		free(time);
-	} else if (!policy->force && a->record.not_before_ms > policy->now_ms) {
-		_cleanup_free_ char *until = time_format(a->record.not_before_ms);
-		object(a, a->verdict.decision, OUTCOME_FAILED, a->record.error_code,
+	} else if (!j->policy->force && r->not_before_ms > j->policy->now_ms) {
+		_cleanup_free_ char *until = time_format(r->not_before_ms);
+		object(j, v->decision, OUTCOME_FAILED, r->error_code,
 		       xasprintf("%s; last attempt failed (%s), next one after %s", time,
-				 a->record.error_code, until));
+				 r->error_code, until));
 		free(time);
 	} else {
-		a->verdict.send = true;
-		conclude(a, DECISION_REFRESH, OUTCOME_PLANNED, time);
+		v->send = true;
+		conclude(j, DECISION_REFRESH, OUTCOME_PLANNED, time);
 	}
 }
 
 // What stands in the way of sending, now that it is known what is live. True if that is the decision.
-static bool cannot_send(struct account *a)
+static bool cannot_send(struct judgement *j)
 {
-	if (a->main->state == COPY_DIVERGED) {
-		object(a, DECISION_HOLD, OUTCOME_HELD, "diverged",
+	const struct account *a = j->account;
+	struct account_record *r = &j->verdict->record;
+
+	if (on_copy(j, a->main)->state == COPY_DIVERGED) {
+		object(j, DECISION_HOLD, OUTCOME_HELD, "diverged",
 		       xstrdup("its main store holds a login that is neither newer nor older than "
 			       "the live one"));
 		// Who holds a spent token gets the live one all the same, if that is good.
-		if (a->record.dead_code[0] || a->live_settled || fences_name_live(a))
-			write_nothing(a);
+		if (r->dead_code[0] || j->live_settled || fences_name_live(j))
+			write_nothing(j);
 		return true;
 	}
-	if (member_is_fence(a->main) && !account_knows_fence(a, &a->main->copy->fence))
-		object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "fenced",
+	if (member_is_fence(a->main) && !record_knows_fence(r, a->main->copy->fence.digest))
+		object(j, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "fenced",
 		       xstrdup("OpenClaw fenced off a login that the ledger never had"));
-	else if (a->record.dead_code[0])
-		object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, a->record.dead_code,
-		       xasprintf("the refresh token is dead (%s)", a->record.dead_code));
-	else if (a->live_settled)
-		object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "spent",
+	else if (r->dead_code[0])
+		object(j, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, r->dead_code,
+		       xasprintf("the refresh token is dead (%s)", r->dead_code));
+	else if (j->live_settled)
+		object(j, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "spent",
 		       xstrdup("its refresh token was spent before"));
 	else
 		return false;
-	write_nothing(a);
+	write_nothing(j);
 	return true;
 }
 
 // The live generation stands: mirror it, send it, or wait.
-static void decide_live(struct account *a, const struct receipt *unknown,
-			const struct config *config, const struct policy *policy)
+static void decide_live(struct judgement *j)
 {
-	const char *obstacle =
-		provider_obstacle(a->provider, member_is_login(a->main) || member_is_fence(a->main)
-						       ? &a->main->copy->credential
-						       : NULL);
+	const struct account *a = j->account;
+	struct verdict *v = j->verdict;
+	struct account_record *r = &j->verdict->record;
+	const struct receipt *unknown = j->recovered.unknown;
+	const char *obstacle = provider_obstacle(
+		a->provider, member_is_login(j, a->main) || member_is_fence(a->main)
+				     ? &a->main->copy->credential
+				     : NULL);
 
-	if (unknown && !fingerprint_equal(unknown->token, a->record.live.fingerprint))
+	if (unknown && !fingerprint_equal(unknown->token, r->live.fingerprint))
 		unknown = NULL;
 	// One step at a time: what is still to be delivered goes first, the fence is the next run's.
-	if (fences_name_live(a) && !obstacle && a->verdict.decision != DECISION_RECOVER)
-		return decide_fenced(a, unknown, config, policy);
+	if (fences_name_live(j) && !obstacle && v->decision != DECISION_RECOVER)
+		return decide_fenced(j, unknown);
 	if (unknown)
-		return decide_unknown_outcome(a, unknown, config, policy);
-	if (a->verdict.decision == DECISION_NONE && account_has_writes(a))
-		a->verdict.decision = DECISION_MIRROR;
-	if (obstacle && a->verdict.decision == DECISION_NONE) {
-		a->unserved = true;
-		conclude(a, DECISION_SKIP, OUTCOME_SKIPPED, xstrdup(obstacle));
-	} else if (a->verdict.decision == DECISION_RECOVER ||
+		return decide_unknown_outcome(j, unknown);
+	if (v->decision == DECISION_NONE && writes_any(j))
+		v->decision = DECISION_MIRROR;
+	if (obstacle && v->decision == DECISION_NONE) {
+		v->unserved = true;
+		conclude(j, DECISION_SKIP, OUTCOME_SKIPPED, xstrdup(obstacle));
+	} else if (v->decision == DECISION_RECOVER ||
 		   obstacle) // one step at a time: the next run looks whether it is due
-		conclude(a, a->verdict.decision, OUTCOME_PLANNED, expiry_describe(a, policy));
+		conclude(j, v->decision, OUTCOME_PLANNED, expiry_describe(j));
 	else
-		decide_due(a, policy);
+		decide_due(j);
 }
 
 // ---- the first steps, and those that end it early
 
-static void begin_record(struct account *a, const struct config *config,
-			 const struct policy *policy)
+static void begin_record(struct judgement *j)
 {
-	struct account_record *r = &a->record;
+	const struct account *a = j->account;
+	struct verdict *v = j->verdict;
+	struct account_record *r = &j->verdict->record;
 	const struct credential *c =
 		member_is_fence(a->main) ? &a->behind_fence : &a->main->copy->credential;
 
-	generation_of_credential(&r->live, c, policy->now_ms);
+	generation_of_credential(&r->live, c, j->policy->now_ms);
 	identity_complete(&r->identity, &a->main->copy->credential.identity);
 	identity_complete(&r->identity, &c->identity);
 	r->number = 1;
-	r->first_seen_ms = policy->now_ms;
-	reckon_expiry(a, config, policy); // the lifetime says which expiry is plausible
-	r->anchor = issue_of_copy(a, c, policy);
-	a->verdict.record_changed = true;
+	r->first_seen_ms = j->policy->now_ms;
+	judge_times(j); // the lifetime says which expiry is plausible
+	r->anchor = issue_of_copy(j, c);
+	v->record_changed = true;
 }
 
 // Once every copy has the tokens that call the person by another name, it is the account's.
-static void take_new_name(struct account *a)
+static void take_new_name(struct judgement *j)
 {
+	const struct account *a = j->account;
+	struct account_record *r = &j->verdict->record;
 	const struct credential *c = a->main ? &a->main->copy->credential : NULL;
 
-	if (!c || !member_is_login(a->main) || !c->identity.user_id ||
-	    string_equal(c->identity.user_id, a->record.identity.user_id) ||
-	    account_match(a, c) == IDENTITY_DIFFERENT)
+	if (!c || !member_is_login(j, a->main) || !c->identity.user_id ||
+	    string_equal(c->identity.user_id, r->identity.user_id) ||
+	    record_match(r, c) == IDENTITY_DIFFERENT)
 		return;
 	for (size_t i = 0; i < a->n_members; i++)
-		if (!a->members[i].fixed &&
+		if (!j->verdict->copies[i].fixed &&
 		    !fingerprint_equal(a->members[i].copy->credential.fingerprint,
-				       a->record.live.fingerprint))
+				       r->live.fingerprint))
 			return;
-	free(a->record.identity.user_id);
-	a->record.identity.user_id = xstrdup(c->identity.user_id);
+	free(r->identity.user_id);
+	r->identity.user_id = xstrdup(c->identity.user_id);
 }
 
-static void note_main_and_identity(struct account *a)
+static void note_main_and_identity(struct judgement *j)
 {
-	struct account_record *r = &a->record;
+	const struct account *a = j->account;
+	struct verdict *v = j->verdict;
+	struct account_record *r = &j->verdict->record;
 	struct identity before = {0};
 
 	if (a->main && !string_equal(r->main_store, a->main->store->path)) {
 		free(r->main_store);
 		r->main_store = xstrdup(a->main->store->path);
-		a->verdict.record_changed = true;
+		v->record_changed = true;
 	}
 	identity_copy(&before, &r->identity);
-	take_new_name(a);
+	take_new_name(j);
 	for (size_t i = 0; i < a->n_members; i++) {
 		const struct member *m = &a->members[i];
-		if (member_is_login(m) && account_knows(a, m->copy->credential.fingerprint) &&
+		if (member_is_login(j, m) && record_knows(r, m->copy->credential.fingerprint) &&
 		    identity_compare(&r->identity, &m->copy->credential.identity) !=
 			    IDENTITY_DIFFERENT)
 			identity_complete(&r->identity, &m->copy->credential.identity);
 	}
-	a->verdict.record_changed |= !identity_equal(&before, &r->identity);
+	v->record_changed |= !identity_equal(&before, &r->identity);
 	identity_free(&before);
 }
 
-static bool remains_ended(const struct account *a)
+static bool remains_ended(const struct judgement *j)
 {
-	return account_logged_out(a) || (a->record.ended_ms && !member_is_fresh(a, a->main));
+	const struct account *a = j->account;
+	const struct account_record *r = &j->verdict->record;
+
+	return account_logged_out(a) || (r->ended_ms && !member_is_fresh(j, a->main));
 }
 
-static bool account_holds_live(const struct account *a)
+static bool account_holds_live(const struct judgement *j)
 {
+	const struct account *a = j->account;
+	const struct account_record *r = &j->verdict->record;
+
 	for (size_t i = 0; i < a->n_members; i++)
 		if (fingerprint_equal(a->members[i].copy->credential.fingerprint,
-				      a->record.live.fingerprint))
+				      r->live.fingerprint))
 			return true;
 	return false;
 }
 
-static void end_account(struct account *a, const struct policy *policy)
+static void end_account(struct judgement *j)
 {
-	struct account_record *r = &a->record;
-	bool recovering = a->verdict.decision == DECISION_RECOVER;
+	const struct account *a = j->account;
+	struct verdict *v = j->verdict;
+	struct account_record *r = &j->verdict->record;
+	bool recovering = v->decision == DECISION_RECOVER;
 
 	if (!r->ended_ms) {
-		r->ended_ms = policy->now_ms;
-		a->verdict.record_changed = true;
+		r->ended_ms = j->policy->now_ms;
+		v->record_changed = true;
 	}
-	if (!recovering && !policy->clock_unsupported &&
-	    policy->now_ms - r->ended_ms > ENDED_KEEP_S * SECOND_MS &&
+	if (!recovering && !j->policy->clock_unsupported &&
+	    j->policy->now_ms - r->ended_ms > ENDED_KEEP_S * SECOND_MS &&
 	    !secret_empty(&r->live.refresh)) {
-		if (account_holds_live(a))
-			account_displace_live(a, "logged out of its main store long ago");
+		if (account_holds_live(j))
+			displace_live_of(j, r, "logged out of its main store long ago");
 		record_supersede_live(r);
 		generation_free(&r->live);
-		a->verdict.record_changed = true;
+		v->record_changed = true;
 	}
-	judge_members(a, policy);
+	judge_members(j);
 	// Nothing is resurrected. Only a rotation under way is still delivered to whoever held the spent token.
 	for (size_t i = 0; i < a->n_members; i++)
 		if (!recovering || r->dead_code[0] || &a->members[i] == a->main)
-			a->members[i].write = false;
+			v->copies[i].write = false;
 	if (a->n_members)
-		object(a, recovering ? DECISION_RECOVER : DECISION_LOGIN, OUTCOME_NEEDS_LOGIN,
+		object(j, recovering ? DECISION_RECOVER : DECISION_LOGIN, OUTCOME_NEEDS_LOGIN,
 		       "logged_out", xstrdup("logged out of its main store"));
 	else
-		conclude(a, DECISION_SKIP, OUTCOME_SKIPPED,
+		conclude(j, DECISION_SKIP, OUTCOME_SKIPPED,
 			 xstrdup("logged out; no store holds it any more"));
 }
 
 // (One that has not sent yet is only waited for: busy.c.)
-static bool courier_is_stuck(const struct account *a, const struct policy *policy)
+static bool courier_is_stuck(const struct judgement *j)
 {
+	const struct account *a = j->account;
+
 	for (size_t i = 0; i < a->n_receipts; i++)
 		if (a->receipts[i]->held && a->receipts[i]->state == RECEIPT_SENDING &&
-		    policy->now_ms - a->receipts[i]->sent_ms > COURIER_STUCK_S * SECOND_MS)
+		    j->policy->now_ms - a->receipts[i]->sent_ms > COURIER_STUCK_S * SECOND_MS)
 			return true;
 	return false;
 }
 
 // Of a login that the ledger never had, nothing but what stands in main can be live, or what a fence there stands for.
-static bool hands_off_unknown(struct account *a, const struct policy *policy)
+static bool hands_off_unknown(struct judgement *j)
 {
+	const struct account *a = j->account;
+
 	if (member_is_fence(a->main) && !fingerprint_empty(a->behind_fence.fingerprint))
 		return false;
-	fences_sight(a, policy);
-	if (fences_any_young(a, policy))
-		object(a, DECISION_NONE, OUTCOME_BUSY, "in_flight",
+	fences_sight(j);
+	if (refresh_in_flight(j))
+		object(j, DECISION_NONE, OUTCOME_BUSY, "in_flight",
 		       xstrdup("OpenClaw has its refresh in flight"));
 	else if (member_is_fence(a->main))
-		object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "fenced",
+		object(j, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "fenced",
 		       xstrdup("OpenClaw fenced it off before we ever saw its tokens"));
-	else if (!member_is_login(a->main))
-		object(a, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "logged_out",
+	else if (!member_is_login(j, a->main))
+		object(j, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "logged_out",
 		       xstrdup("its main store is logged out"));
 	else
 		return false;
 	return true;
 }
 
-static void object_to_main(struct account *a)
+static void object_to_main(struct judgement *j)
 {
+	const struct account *a = j->account;
+
 	if (a->main_busy)
-		object(a, DECISION_NONE, OUTCOME_BUSY, "store_busy", xstrdup(a->main_trouble));
+		object(j, DECISION_NONE, OUTCOME_BUSY, "store_busy", xstrdup(a->main_trouble));
 	else
-		object(a, DECISION_HOLD, OUTCOME_HELD, "main_store", xstrdup(a->main_trouble));
+		object(j, DECISION_HOLD, OUTCOME_HELD, "main_store", xstrdup(a->main_trouble));
 }
 
 // What keeps hands off before anything is looked at. True if that is the decision.
-static bool hands_off(struct account *a, const struct policy *policy)
+static bool hands_off(struct judgement *j)
 {
+	const struct account *a = j->account;
+	struct account_record *r = &j->verdict->record;
 	const char *code = NULL, *reason = NULL;
 
-	if (a->record.unreadable)
+	if (r->unreadable)
 		code = "ledger_unreadable", reason = "its record in the ledger cannot be read";
 	else if (a->skip)
-		conclude(a, DECISION_SKIP, OUTCOME_SKIPPED, xstrdup(a->skip));
-	else if (policy->barred)
-		code = "barred", reason = policy->barred;
+		conclude(j, DECISION_SKIP, OUTCOME_SKIPPED, xstrdup(a->skip));
+	else if (j->policy->barred)
+		code = "barred", reason = j->policy->barred;
 	else if (a->shared_token)
 		code = "shared_token", reason = "the same token stands under two providers";
 	else if (a->identity_conflict)
 		code = "identity_conflict", reason = "the same token stands under two identities";
-	else if (a->record.number) // its tokens are known
+	else if (r->number) // its tokens are known
 		return false;
 	else if (a->main_trouble)
-		object_to_main(a);
+		object_to_main(j);
 	else
-		return hands_off_unknown(a, policy);
+		return hands_off_unknown(j);
 	if (code)
-		object(a, DECISION_HOLD, OUTCOME_HELD, code, xstrdup(reason));
+		object(j, DECISION_HOLD, OUTCOME_HELD, code, xstrdup(reason));
 	return true;
 }
 
 // ---- what a person decided
 
-static void refuse(struct account *a, char *reason)
+static void refuse(struct judgement *j, char *reason)
 {
-	write_nothing(a);
-	a->verdict.record_changed = false;
-	object(a, DECISION_HOLD, OUTCOME_HELD, "adopt_refused", reason);
+	struct verdict *v = j->verdict;
+
+	write_nothing(j);
+	v->record_changed = false;
+	object(j, DECISION_HOLD, OUTCOME_HELD, "adopt_refused", reason);
 }
 
 // False: refused, which is the decision. What somebody has under way goes first.
-static bool obey(struct account *a, const struct policy *policy)
+static bool obey(struct judgement *j)
 {
-	if (!account_is_chosen(a, policy) || account_others_at_work(a) ||
-	    fences_any_young(a, policy))
+	if (!is_chosen(j) || others_at_work(j) || refresh_in_flight(j))
 		return true;
-	char *no = choose(a, policy);
+	char *no = choose(j);
 	if (no)
-		refuse(a, no);
+		refuse(j, no);
 	return !no;
 }
 
 // Before receipts: a person may have logged in.
-static void adopt_first(struct account *a, const struct policy *policy)
+static void adopt_first(struct judgement *j)
 {
-	adopt_sibling(a, policy);
-	adopt_behind_fence(a, policy);
-	adopt_newer_than_live(a, policy);
-	adopt_after_end(a, policy);
+	adopt_sibling(j);
+	adopt_behind_fence(j);
+	adopt_newer_than_live(j);
+	adopt_after_end(j);
 }
 
 // ---- all of them
 
-static void leave_alone(struct account *a, const struct policy *policy, enum decision decision,
-			enum outcome outcome, const char *code, const char *reason)
+static void leave_alone(struct judgement *j, enum decision decision, enum outcome outcome,
+			const char *code, const char *reason)
 {
-	judge_members(a, policy);
-	write_nothing(a);
-	object(a, decision, outcome, code, xstrdup(reason));
+	judge_members(j);
+	write_nothing(j);
+	object(j, decision, outcome, code, xstrdup(reason));
 }
 
-static void wait_for_others(struct account *a, const struct policy *policy)
+static void wait_for_others(struct judgement *j)
 {
-	if (courier_is_stuck(a, policy))
-		leave_alone(a, policy, DECISION_HOLD, OUTCOME_HELD, "unknown_outcome",
+	if (courier_is_stuck(j))
+		leave_alone(j, DECISION_HOLD, OUTCOME_HELD, "unknown_outcome",
 			    "a courier of an earlier run hangs with its refresh in flight");
 	else
-		leave_alone(a, policy, DECISION_NONE, OUTCOME_BUSY, "in_flight",
+		leave_alone(j, DECISION_NONE, OUTCOME_BUSY, "in_flight",
 			    "another run has its refresh in flight");
 }
 
-void decide(struct account *a, const struct config *config, const struct policy *policy)
+static void judge(struct judgement *j)
 {
-	const struct receipt *unknown;
+	const struct account *a = j->account;
+	struct verdict *v = j->verdict;
+	struct account_record *r = &j->verdict->record;
 
-	a->verdict.decision = DECISION_NONE;
-	a->verdict.code = NULL;
-	if (hands_off(a, policy)) {
-		if (a->verdict.outcome == OUTCOME_SKIPPED && account_is_chosen(a, policy))
-			refuse(a, xstrdup(a->verdict.reason));
+	if (hands_off(j)) {
+		if (v->outcome == OUTCOME_SKIPPED && is_chosen(j))
+			refuse(j, xstrdup(v->reason));
 		return;
 	}
-	judge_clock(a, policy);
-	if (!a->record.number) // no token of it was ever seen
-		begin_record(a, config, policy);
-	reckon_expiry(a, config, policy);
-	if (!obey(a, policy))
+	judge_clock(j);
+	if (!r->number) // no token of it was ever seen
+		begin_record(j);
+	judge_times(j);
+	if (!obey(j))
 		return;
-	if (!a->verdict.pinned)
-		adopt_first(a, policy);
-	if (account_others_at_work(a))
-		return wait_for_others(a, policy);
-	fences_sight(a, policy);
-	unknown = recover_receipts(a, policy);
-	if (a->verdict.stranger_answer && a->n_members)
-		return object(a, DECISION_HOLD, OUTCOME_HELD, "identity_mismatch",
+	if (!live_is_chosen(j))
+		adopt_first(j);
+	if (others_at_work(j))
+		return wait_for_others(j);
+	fences_sight(j);
+	recover_receipts(j);
+	if (j->recovered.stranger && a->n_members)
+		return object(j, DECISION_HOLD, OUTCOME_HELD, "identity_mismatch",
 			      xstrdup("the provider answered for another identity; the answer is "
 				      "kept in its receipt"));
-	if (a->verdict.unreadable_receipt)
-		return leave_alone(a, policy, DECISION_HOLD, OUTCOME_HELD, "ledger_unreadable",
+	if (j->recovered.unreadable)
+		return leave_alone(j, DECISION_HOLD, OUTCOME_HELD, "ledger_unreadable",
 				   "the receipt of its refresh token cannot be read, and may hold "
 				   "an answer");
 	if (a->main_trouble) {
-		judge_members(a, policy);
-		if (a->record.ended_ms || a->record.dead_code[0])
-			write_nothing(a);
-		return object_to_main(a);
+		judge_members(j);
+		if (r->ended_ms || r->dead_code[0])
+			write_nothing(j);
+		return object_to_main(j);
 	}
-	if (fences_any_young(a, policy))
-		return leave_alone(a, policy, DECISION_NONE, OUTCOME_BUSY, "in_flight",
+	if (refresh_in_flight(j))
+		return leave_alone(j, DECISION_NONE, OUTCOME_BUSY, "in_flight",
 				   "OpenClaw has its refresh in flight");
-	if (remains_ended(a))
-		return end_account(a, policy);
-	displace_others(a, policy);
-	if (!a->verdict.pinned) {
-		adopt_newer_access(a, policy);
-		adopt_unknown(a, policy);
+	if (remains_ended(j))
+		return end_account(j);
+	displace_others(j);
+	if (!live_is_chosen(j)) {
+		adopt_newer_access(j);
+		adopt_unknown(j);
 	}
-	if (a->record.ended_ms) // what stood in main was no new login
-		return end_account(a, policy);
-	note_main_and_identity(a);
-	reckon_expiry(a, config, policy);
-	correct_live_expiry(a, policy);
-	judge_members(a, policy);
-	if (cannot_send(a))
+	if (r->ended_ms) // what stood in main was no new login
+		return end_account(j);
+	note_main_and_identity(j);
+	judge_times(j);
+	correct_live_expiry(j);
+	judge_members(j);
+	if (cannot_send(j))
 		return;
-	expiries_sight(a, policy);
-	decide_live(a, unknown, config, policy);
+	expiries_sight(j);
+	decide_live(j);
+}
+
+// As it was seen: until something is concluded, it stays so.
+static void begin(struct judgement *j)
+{
+	const struct account *a = j->account;
+	struct verdict *v = j->verdict;
+
+	account_record_copy(&v->record, &a->record);
+	v->record_changed = a->completed || a->renamed_from[0];
+	v->unserved = a->unserved;
+	v->copies = xcalloc(a->n_members + 1, sizeof(*v->copies));
+	for (size_t i = 0; i < a->n_members; i++)
+		v->copies[i] = (struct copy_verdict){
+			.state = a->members[i].state,
+			.fixed = a->members[i].fixed,
+		};
+	if (a->ousted)
+		displace_live_of(j, a->ousted, "another person logged in to main");
+	j->live_settled = a->live_settled;
+}
+
+struct verdict decide(const struct account *account, const struct sibling *sibling,
+		      const struct config *config, const struct policy *policy)
+{
+	struct verdict verdict = {0};
+	struct judgement j = {
+		.account = account,
+		.sibling = sibling,
+		.config = config,
+		.policy = policy,
+		.verdict = &verdict,
+	};
+
+	begin(&j);
+	judge(&j);
+	return verdict;
 }

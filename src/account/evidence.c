@@ -21,7 +21,7 @@ static bool is_behind(const struct grouping *g, const struct account *a, const s
 static void look_behind_fence(const struct grouping *g, struct account *a)
 {
 	if (!a->main || a->main->copy->kind != COPY_FENCED ||
-	    (a->recorded && account_knows_fence(a, &a->main->copy->fence)))
+	    (a->recorded && record_knows_fence(&a->record, a->main->copy->fence.digest)))
 		return;
 	for (size_t i = 0; i < g->o->records.n; i++) {
 		const struct account_record *r = &g->o->records.list[i];
@@ -106,7 +106,7 @@ static bool is_of_another(const struct grouping *g, const struct account *a,
 {
 	for (size_t i = 0; i < knowers->n; i++) {
 		const struct account *other = g->o->accounts[knowers->accounts[i]];
-		if (other != a && account_knows(other, token) &&
+		if (other != a && record_knows(&other->record, token) &&
 		    (other->record.split || string_equal(other->renamed_from, a->record.key)))
 			return true;
 	}
@@ -149,7 +149,7 @@ static void find_receipts(struct grouping *g)
 static bool is_settled(const struct grouping *g, const struct account *a, struct fingerprint token)
 {
 	return receipt_is_settled(g->ledger, token) ||
-	       (!account_knows(a, token) && spent_is_noted(g->ledger, token));
+	       (!record_knows(&a->record, token) && spent_is_noted(g->ledger, token));
 }
 
 static void look_up_marks(struct grouping *g, struct account *a)

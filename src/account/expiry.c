@@ -24,25 +24,27 @@ int issue_compare(struct issue_time a, struct issue_time b)
 	return x > y ? 1 : -1;
 }
 
-static bool lives_longer(const struct account *a, int64_t lifetime_s, int64_t expires_ms,
-			 const struct policy *policy)
+static bool outlives(int64_t lifetime_s, int64_t expires_ms, const struct policy *policy)
 {
-	return !a->verdict.clock_wrong && lifetime_s &&
-	       expires_ms - policy->now_ms > (lifetime_s + IMPLAUSIBLE_S) * SECOND_MS;
+	return lifetime_s && expires_ms - policy->now_ms > (lifetime_s + IMPLAUSIBLE_S) * SECOND_MS;
 }
 
-bool expiry_is_plausible(const struct account *a, int64_t expires_ms, const struct policy *policy)
+static bool lives_longer(const struct judgement *j, int64_t lifetime_s, int64_t expires_ms)
 {
-	return !lives_longer(a, a->verdict.schedule.lifetime_s, expires_ms, policy);
+	return !j->verdict->clock_wrong && outlives(lifetime_s, expires_ms, j->policy);
 }
 
-static struct issue_time issued(const struct account *a, int64_t issued_ms, int64_t expires_ms,
-				const struct policy *policy)
+bool expiry_is_plausible(const struct judgement *j, int64_t expires_ms)
+{
+	return !lives_longer(j, j->verdict->schedule.lifetime_s, expires_ms);
+}
+
+static struct issue_time issued(const struct judgement *j, int64_t issued_ms, int64_t expires_ms)
 {
 	// A login may live longer than the last answer did, if that was shorter than the provider's usual.
-	int64_t usual_s = a->provider->lifetime_s;
-	bool too_long = lives_longer(a, a->verdict.schedule.lifetime_s, expires_ms, policy) &&
-			(!usual_s || lives_longer(a, usual_s, expires_ms, policy));
+	int64_t usual_s = j->account->provider->lifetime_s;
+	bool too_long = !expiry_is_plausible(j, expires_ms) &&
+			(!usual_s || lives_longer(j, usual_s, expires_ms));
 
 	return (struct issue_time){
 		.issued_ms = issued_ms,
@@ -50,115 +52,124 @@ static struct issue_time issued(const struct account *a, int64_t issued_ms, int6
 	};
 }
 
-struct issue_time issue_of_copy(const struct account *a, const struct credential *c,
-				const struct policy *policy)
+struct issue_time issue_of_copy(const struct judgement *j, const struct credential *c)
 {
-	return issued(a, c->issued_ms, c->expires_ms, policy);
+	return issued(j, c->issued_ms, c->expires_ms);
 }
 
-struct issue_time issue_of_live(const struct account *a, const struct policy *policy)
+struct issue_time issue_of_live(const struct judgement *j)
 {
-	return issued(a, a->record.live.issued_ms, a->record.live.expires_ms, policy);
+	const struct account_record *r = &j->verdict->record;
+
+	return issued(j, r->live.issued_ms, r->live.expires_ms);
 }
 
 enum age { AGE_UNKNOWN, AGE_LATER, AGE_NOT_LATER };
 
 // Without a time of issue of its own it is ordered by its expiry, by which a login that lives shorter than the one before
 // looks older. But what still lives was not forgotten: no token lives through as many refreshes as we remember.
-static enum age age_against_previous(const struct account *a, const struct credential *c,
-				     const struct policy *policy)
+static enum age age_against_previous(const struct judgement *j, const struct credential *c)
 {
-	const struct issue_time *p = &a->record.previous;
-	struct issue_time previous = issued(a, p->issued_ms, p->expires_ms, policy);
-	struct issue_time own = issue_of_copy(a, c, policy);
+	const struct verdict *v = j->verdict;
+	const struct account_record *r = &j->verdict->record;
+	const struct issue_time *p = &r->previous;
+	struct issue_time previous = issued(j, p->issued_ms, p->expires_ms);
+	struct issue_time own = issue_of_copy(j, c);
 
 	if (!p->issued_ms && !p->expires_ms)
 		return AGE_LATER; // there was nothing
 	if (own.issued_ms && previous.issued_ms)
 		return own.issued_ms > previous.issued_ms ? AGE_LATER : AGE_NOT_LATER;
-	if (own.expires_ms > policy->now_ms && !a->verdict.clock_wrong)
+	if (own.expires_ms > j->policy->now_ms && !v->clock_wrong)
 		return AGE_LATER;
 	if (!own.expires_ms || !previous.expires_ms)
 		return AGE_UNKNOWN;
 	return own.expires_ms > previous.expires_ms ? AGE_LATER : AGE_NOT_LATER;
 }
 
-bool is_later_than_previous(const struct account *a, const struct credential *c,
-			    const struct policy *policy)
+bool is_later_than_previous(const struct judgement *j, const struct credential *c)
 {
-	return age_against_previous(a, c, policy) == AGE_LATER;
+	return age_against_previous(j, c) == AGE_LATER;
 }
 
-bool is_not_later_than_previous(const struct account *a, const struct credential *c,
-				const struct policy *policy)
+bool is_not_later_than_previous(const struct judgement *j, const struct credential *c)
 {
-	return age_against_previous(a, c, policy) == AGE_NOT_LATER;
+	return age_against_previous(j, c) == AGE_NOT_LATER;
 }
 
 // ---- margin and expiry
 
 // Needs the lifetime.
-static void reckon_margin(struct account *a, const struct config *config)
+static void reckon_margin(struct schedule *s, const struct provider *provider,
+			  const struct config *config)
 {
 	int64_t ours_s = config->timer_period_s + config->timer_jitter_s + MINUTE_S;
 	int64_t floor_s = RUNTIME_MARGIN_S + ours_s, doctor_s = DOCTOR_MARGIN_S + ours_s;
-	int64_t most_s = a->verdict.schedule.lifetime_s * 4 / 5;
+	int64_t most_s = s->lifetime_s * 4 / 5;
 	struct margin margin = config->margin;
 
-	if (a->provider->margin.seconds || a->provider->margin.percent)
-		margin = a->provider->margin;
-	a->verdict.schedule.margin_s =
-		margin.seconds	 ? margin.seconds
-		: margin.percent ? a->verdict.schedule.lifetime_s * margin.percent / 100
-				 : a->verdict.schedule.lifetime_s / 3;
-	if (a->verdict.schedule.margin_s < floor_s)
-		a->verdict.schedule.margin_s = floor_s;
-	a->verdict.schedule.timer_too_slow = a->verdict.schedule.lifetime_s && floor_s > most_s;
-	a->verdict.schedule.margin_too_long = a->verdict.schedule.lifetime_s &&
-					      !a->verdict.schedule.timer_too_slow &&
-					      a->verdict.schedule.margin_s > most_s;
-	a->verdict.schedule.margin_short =
-		a->verdict.schedule.margin_s < doctor_s && doctor_s <= most_s;
+	if (provider->margin.seconds || provider->margin.percent)
+		margin = provider->margin;
+	s->margin_s = margin.seconds   ? margin.seconds
+		      : margin.percent ? s->lifetime_s * margin.percent / 100
+				       : s->lifetime_s / 3;
+	if (s->margin_s < floor_s)
+		s->margin_s = floor_s;
+	s->timer_too_slow = s->lifetime_s && floor_s > most_s;
+	s->margin_too_long = s->lifetime_s && !s->timer_too_slow && s->margin_s > most_s;
+	s->margin_short = s->margin_s < doctor_s && doctor_s <= most_s;
 	// A configured margin is taken as it is, but not one that would refresh at every run.
-	if (a->verdict.schedule.lifetime_s &&
-	    (a->verdict.schedule.timer_too_slow ||
-	     a->verdict.schedule.margin_s + ours_s >= a->verdict.schedule.lifetime_s))
-		a->verdict.schedule.margin_s = most_s;
+	if (s->lifetime_s && (s->timer_too_slow || s->margin_s + ours_s >= s->lifetime_s))
+		s->margin_s = most_s;
 }
 
-void reckon_expiry(struct account *a, const struct config *config, const struct policy *policy)
+static int64_t reckon_lifetime(const struct account_record *r, const struct jwt *jwt,
+			       const struct provider *provider)
 {
-	const struct generation *live = &a->record.live;
-	struct jwt jwt = {0};
-	bool has_jwt = jwt_read(&live->access, &jwt) == 0;
-
-	a->verdict.schedule.lifetime_s = a->record.lifetime_s;
-	if (!a->verdict.schedule.lifetime_s && has_jwt && jwt.issued_ms &&
-	    jwt.expires_ms > jwt.issued_ms)
-		a->verdict.schedule.lifetime_s = (jwt.expires_ms - jwt.issued_ms) / SECOND_MS;
-	if (!a->verdict.schedule.lifetime_s)
-		a->verdict.schedule.lifetime_s = a->provider->lifetime_s;
-	a->verdict.schedule.expires_ms = live->expires_ms;
-	if (secret_empty(&live->access) &&
-	    !secret_empty(&live->refresh)) // there is nothing that could live
-		a->verdict.schedule.expires_ms = policy->now_ms;
-	else if (a->verdict.schedule.expires_ms &&
-		 !expiry_is_plausible(a, a->verdict.schedule.expires_ms, policy))
-		a->verdict.schedule.expires_ms =
-			has_jwt && jwt.expires_ms && expiry_is_plausible(a, jwt.expires_ms, policy)
-				? jwt.expires_ms
-				: policy->now_ms;
-	jwt_free(&jwt);
-	reckon_margin(a, config);
+	if (r->lifetime_s)
+		return r->lifetime_s;
+	if (jwt->issued_ms && jwt->expires_ms > jwt->issued_ms)
+		return (jwt->expires_ms - jwt->issued_ms) / SECOND_MS;
+	return provider->lifetime_s;
 }
 
-char *expiry_describe(const struct account *a, const struct policy *policy)
+struct schedule reckon_schedule(const struct account_record *r, const struct provider *provider,
+				bool clock_wrong, const struct config *config,
+				const struct policy *policy)
 {
-	if (!a->verdict.schedule.expires_ms)
+	const struct generation *live = &r->live;
+	struct schedule s = {.expires_ms = live->expires_ms};
+	_cleanup_(jwt_free) struct jwt jwt = {0};
+
+	jwt_read(&live->access, &jwt);
+	s.lifetime_s = reckon_lifetime(r, &jwt, provider);
+	if (secret_empty(&live->access) && !secret_empty(&live->refresh)) {
+		s.expires_ms = policy->now_ms; // there is nothing that could live
+	} else if (!clock_wrong && outlives(s.lifetime_s, s.expires_ms, policy)) {
+		bool jwt_fits = jwt.expires_ms && !outlives(s.lifetime_s, jwt.expires_ms, policy);
+		s.expires_ms = jwt_fits ? jwt.expires_ms : policy->now_ms;
+	}
+	reckon_margin(&s, provider, config);
+	return s;
+}
+
+void judge_times(struct judgement *j)
+{
+	struct verdict *v = j->verdict;
+
+	v->schedule = reckon_schedule(&v->record, j->account->provider, v->clock_wrong, j->config,
+				      j->policy);
+}
+
+char *expiry_describe(const struct judgement *j)
+{
+	const struct verdict *v = j->verdict;
+
+	if (!v->schedule.expires_ms)
 		return xstrdup("expiry unknown");
-	int64_t left_s = (a->verdict.schedule.expires_ms - policy->at_ms) / SECOND_MS;
+	int64_t left_s = (v->schedule.expires_ms - j->policy->at_ms) / SECOND_MS;
 	_cleanup_free_ char *left = duration_format(left_s < 0 ? -left_s : left_s);
-	_cleanup_free_ char *margin = duration_format(a->verdict.schedule.margin_s);
+	_cleanup_free_ char *margin = duration_format(v->schedule.margin_s);
 	return left_s < 0 ? xasprintf("expired %s ago, margin %s", left, margin)
 			  : xasprintf("expires in %s, margin %s", left, margin);
 }

@@ -19,7 +19,7 @@ static void place_retired(struct grouping *g, struct account *a, struct seat *se
 	const struct credential *c = &seat->copy->credential;
 	struct account *own = NULL;
 
-	if (seat->copy->kind == COPY_OAUTH && !account_knows(a, c->fingerprint) &&
+	if (seat->copy->kind == COPY_OAUTH && !record_knows(&a->record, c->fingerprint) &&
 	    identity_compare(&a->record.identity, &c->identity) == IDENTITY_DIFFERENT) {
 		own = own_login_find(g, seat->copy, BY_TOKEN);
 		if (!own)
@@ -36,7 +36,7 @@ static bool serves_token(const struct account *a, struct fingerprint token)
 		if (!a->members[i].fixed &&
 		    fingerprint_equal(a->members[i].copy->credential.fingerprint, token))
 			return true;
-	return account_knows(a, token);
+	return record_knows(&a->record, token);
 }
 
 // The runtime holds the retired store's token in a database that we cannot write. Whoever shares it must not spend it.
@@ -78,7 +78,7 @@ static void judge_left_over(struct grouping *g, struct account *a)
 // has looked.
 static void place_known(struct account *a, struct seat *seat)
 {
-	if (account_match(a, &seat->copy->credential) != IDENTITY_DIFFERENT) {
+	if (record_match(&a->record, &seat->copy->credential) != IDENTITY_DIFFERENT) {
 		grouping_add_member(a, seat);
 		return;
 	}
@@ -119,11 +119,11 @@ static void complete_from_known(struct account *a, struct seat **seats, size_t n
 	for (size_t i = 0; i < n; i++) {
 		const struct credential *c = &seats[i]->copy->credential;
 		if (seats[i]->store->state == STORE_OK &&
-		    (main_holds(a, c->fingerprint) || account_knows(a, c->fingerprint)) &&
+		    (main_holds(a, c->fingerprint) || record_knows(&a->record, c->fingerprint)) &&
 		    identity_compare(&a->record.identity, &c->identity) != IDENTITY_DIFFERENT)
 			identity_complete(&a->record.identity, &c->identity);
 	}
-	a->verdict.record_changed |= a->recorded && !identity_equal(&before, &a->record.identity);
+	a->completed |= a->recorded && !identity_equal(&before, &a->record.identity);
 	identity_free(&before);
 }
 
@@ -132,7 +132,7 @@ static void place(struct grouping *g, struct account *a, struct seat *seat)
 {
 	const struct credential *c = &seat->copy->credential;
 	bool agent = seat->store->role != ROLE_EXTERNAL;
-	enum identity_match match = account_match(a, c);
+	enum identity_match match = record_match(&a->record, c);
 	struct account *own = NULL;
 
 	if (a->record.unreadable || seat->copy->kind == COPY_BLANK) {
@@ -144,7 +144,7 @@ static void place(struct grouping *g, struct account *a, struct seat *seat)
 		grouping_add_member(own ? own : a, seat);
 		return;
 	}
-	if (main_holds(a, c->fingerprint) || account_knows(a, c->fingerprint)) {
+	if (main_holds(a, c->fingerprint) || record_knows(&a->record, c->fingerprint)) {
 		place_known(a, seat);
 		return;
 	}
@@ -181,13 +181,13 @@ static void group_profile(struct grouping *g, struct seat **seats, size_t n)
 	if (main && record && !record->unreadable && main->copy->kind == COPY_OAUTH &&
 	    identity_compare(&record->identity, &main->copy->credential.identity) ==
 		    IDENTITY_DIFFERENT &&
-	    !account_knows(a, main->copy->credential.fingerprint))
+	    !record_knows(&a->record, main->copy->credential.fingerprint))
 		own_login_split(g, a);
 	if (main) {
 		grouping_add_member(a, main);
 		a->main = &a->members[0];
 		a->identity_conflict =
-			account_match(a, &main->copy->credential) == IDENTITY_DIFFERENT;
+			record_match(&a->record, &main->copy->credential) == IDENTITY_DIFFERENT;
 		if (!a->recorded && main->copy->kind == COPY_OAUTH)
 			identity_complete(&a->record.identity, &main->copy->credential.identity);
 	}

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The steps of `decide`, a file each, and what is said of them; nobody else's business but observe.c's. Pure like it:
-// everything that changes here changes in memory.
+// The steps of `decide`, a file each: what they are given, and what is said of them. Nobody else's business but observe.c's.
 #ifndef ACCOUNT_JUDGE_H
 #define ACCOUNT_JUDGE_H
 
@@ -11,9 +10,33 @@
 #define BACK_OFF_MAX_S	 (6 * HOUR_S)
 #define REJECTIONS_MAX	 3		// so often a token may be refused before a person should look
 
-static inline bool member_is_login(const struct member *m)
+// What the receipts said.
+struct recovered {
+	const struct receipt *unknown; // that of the live token, if its outcome is unknown
+	bool stranger;   // an answer came for somebody else; its receipt keeps it
+	bool proven;     // an answer to the live token has left it live, and good
+	bool unreadable; // that of the live token cannot be read
+};
+
+// One account on the table. What was seen is read, what is concluded is written into the verdict, and nothing else changes.
+struct judgement {
+	const struct account *account;
+	const struct sibling *sibling; // NULL
+	const struct config *config;
+	const struct policy *policy;
+	struct verdict *verdict;
+	struct recovered recovered;
+	bool live_settled; // of the token that is live by now
+};
+
+static inline struct copy_verdict *on_copy(const struct judgement *j, const struct member *m)
 {
-	return m && !m->fixed && m->copy->kind == COPY_OAUTH;
+	return &j->verdict->copies[m - j->account->members];
+}
+
+static inline bool member_is_login(const struct judgement *j, const struct member *m)
+{
+	return m && !on_copy(j, m)->fixed && m->copy->kind == COPY_OAUTH;
 }
 
 static inline bool member_is_fence(const struct member *m)
@@ -21,92 +44,121 @@ static inline bool member_is_fence(const struct member *m)
 	return m && !m->fixed && m->copy->kind == COPY_FENCED;
 }
 
+// A person chose what is live.
+static inline bool chose_live(const struct verdict *v, const struct policy *policy)
+{
+	return v->obeyed && policy->choice.kind != CHOICE_FOLLOW;
+}
+
+static inline bool live_is_chosen(const struct judgement *j)
+{
+	return chose_live(j->verdict, j->policy);
+}
+
+static inline bool others_at_work(const struct judgement *j)
+{
+	return account_others_at_work(j->account, j->verdict->record.live.fingerprint);
+}
+
+static inline bool refresh_in_flight(const struct judgement *j) // of OpenClaw's
+{
+	return account_has_young_fence(j->account, &j->verdict->record, j->policy);
+}
+
+// ---- verdict.c
+
+void conclude(struct judgement *j, enum decision decision, enum outcome outcome, char *reason);
+// Not a good end: a code for programs, a reason for people.
+void object(struct judgement *j, enum decision decision, enum outcome outcome, const char *code, char *reason);
+// To be kept in displaced/. `store` NULL: it was live. `why` must live as long as the verdict.
+void displace(struct judgement *j, const struct credential *credential, const char *store, const char *why);
+void displace_live_of(struct judgement *j, const struct account_record *record, const char *why);
+
 // ---- expiry.c
 
+void judge_times(struct judgement *j); // of the token that is live by now
 // When it was issued, for issue_compare; an expiry too far ahead to be true counts as unknown.
-struct issue_time issue_of_copy(const struct account *a, const struct credential *c, const struct policy *policy);
-struct issue_time issue_of_live(const struct account *a, const struct policy *policy);
+struct issue_time issue_of_copy(const struct judgement *j, const struct credential *c);
+struct issue_time issue_of_live(const struct judgement *j);
 // What was live before is forgotten by lists and marks in the end. By its age alone, what is not later than that is not
 // adopted (`_later`); what is provably not, not even where any login will do (`_not_later`).
-bool is_later_than_previous(const struct account *a, const struct credential *c, const struct policy *policy);
-bool is_not_later_than_previous(const struct account *a, const struct credential *c, const struct policy *policy);
+bool is_later_than_previous(const struct judgement *j, const struct credential *c);
+bool is_not_later_than_previous(const struct judgement *j, const struct credential *c);
 // False: it is further ahead than any token of this login lives.
-bool expiry_is_plausible(const struct account *a, int64_t expires_ms, const struct policy *policy);
+bool expiry_is_plausible(const struct judgement *j, int64_t expires_ms);
 // "expires in 3h, margin 2h". Free it.
-char *expiry_describe(const struct account *a, const struct policy *policy);
+char *expiry_describe(const struct judgement *j);
 
 // ---- copy_expiry.c
 
 // The live generation's, where its token's own word is the better one.
-void correct_live_expiry(struct account *a, const struct policy *policy);
+void correct_live_expiry(struct judgement *j);
 // Is the expiry beside the live tokens theirs?
-bool expiry_is_live(const struct account *a, const struct copy *copy, const struct policy *policy);
+bool expiry_is_live(const struct judgement *j, const struct copy *copy);
 // Of the copies that are to be written for their expiry alone, leave those whose runtime has put its own back.
-void expiries_sight(struct account *a, const struct policy *policy);
-
-// ---- decide.c
-
-// With less than this left, there may be no other chance: OpenClaw's own margin, a timer's period, a request.
-int64_t last_resort_s(const struct config *config);
+void expiries_sight(struct judgement *j);
 
 // ---- clocks.c
 
 // What contradicts our clock: clock_wrong bars what is decided by time, clock_ahead_ms is only said. A record that was
 // stamped by a clock since put right is put right, too.
-void judge_clock(struct account *a, const struct policy *policy);
+void judge_clock(struct judgement *j);
 
 // ---- fences.c
 
-// Is there one whose maker may still be at work? Until it is 10 minutes old by our own first sighting, which
-// fences_sight records.
-bool fences_any_young(const struct account *a, const struct policy *policy);
-void fences_sight(struct account *a, const struct policy *policy);
+// Until a fence is 10 minutes old by our own first sighting, which this records, its maker may still be at work.
+void fences_sight(struct judgement *j);
 // The live token stands fenced off: its outcome is unknown, and without us the login is lost.
-bool fences_name_live(const struct account *a);
+bool fences_name_live(const struct judgement *j);
 // It stands for a token that has been replaced: a superseded copy.
-bool fence_is_repaired(const struct account *a, const struct member *m, const struct policy *policy);
+bool fence_is_repaired(const struct judgement *j, const struct member *m);
 
 // ---- adopt.c
 
 // A login with a token that nobody knows; and one that may be adopted, as nobody said that it shall follow.
-bool member_is_unknown(const struct account *a, const struct member *m);
-bool member_is_fresh(const struct account *a, const struct member *m);
-bool account_logged_out(const struct account *a);
-// An exchange of another run, or an orphan's of an earlier one, is under way.
-bool account_others_at_work(const struct account *a);
+bool member_is_unknown(const struct judgement *j, const struct member *m);
+bool member_is_fresh(const struct judgement *j, const struct member *m);
 // The live token is live no more, and a fence that names it is no more than a superseded copy.
 void record_supersede_live(struct account_record *r);
 // Failures and back-off are over.
 void record_forgive(struct account_record *r);
 
 // This credential becomes the live generation; what was live is displaced and superseded.
-void adopt_credential(struct account *a, const struct credential *c, const struct policy *policy);
+void adopt_credential(struct judgement *j, const struct credential *c);
 // The login that stands there is kept, and superseded: to be written over.
-void displace_member(struct account *a, const struct member *m, const char *why);
+void displace_member(struct judgement *j, const struct member *m, const char *why);
 // Another name of this login went past our live token.
-void adopt_sibling(struct account *a, const struct policy *policy);
-void adopt_newer_than_live(struct account *a, const struct policy *policy);
-void adopt_behind_fence(struct account *a, const struct policy *policy);
-void adopt_after_end(struct account *a, const struct policy *policy);
-void adopt_newer_access(struct account *a, const struct policy *policy);
+void adopt_sibling(struct judgement *j);
+void adopt_newer_than_live(struct judgement *j);
+void adopt_behind_fence(struct judgement *j);
+void adopt_after_end(struct judgement *j);
+void adopt_newer_access(struct judgement *j);
 // Tokens that nobody knows: adopted, superseded or diverged.
-void adopt_unknown(struct account *a, const struct policy *policy);
+void adopt_unknown(struct judgement *j);
 
 // ---- choose.c
 
-// It becomes or stays the live one, and is pinned: NULL. Or the reason why it cannot; nothing is changed then. Free it.
-char *choose(struct account *a, const struct policy *policy);
+// Is it this account's login that the person decided about?
+bool is_chosen(const struct judgement *j);
+// It becomes or stays the live one, whatever else stands there: NULL. Or the reason why it cannot; nothing is changed then.
+// Free it.
+char *choose(struct judgement *j);
 // Once receipts have said what they know: what the other copies hold, or those that shall follow, and that still nobody
 // knows gives way.
-void displace_others(struct account *a, const struct policy *policy);
+void displace_others(struct judgement *j);
 
 // ---- recover.c
 
-// Take what the receipts say. Returns the one of unknown outcome that concerns the live token, if any.
-const struct receipt *recover_receipts(struct account *a, const struct policy *policy);
+// Take what the receipts say; the rest of it to j->recovered.
+void recover_receipts(struct judgement *j);
 // The provider said yes, and with something: a token may be in it that nobody can read. Whatever it is, the one that was
 // sent is spent, and a second send would end the login.
 bool receipt_holds_success(const struct receipt *receipt);
+
+// ---- siblings.c
+
+// Every account, and who follows another one once more.
+void decide_all(struct observation *observation, const struct config *config, const struct policy *policy);
 
 // ---- problems.c
 

@@ -129,7 +129,7 @@ static bool may_stand_in_main(const struct grouping *g, const struct account *a)
 
 	for (size_t i = 0; hidden && i < a->n_members; i++)
 		if (!a->members[i].fixed &&
-		    !account_knows(a, a->members[i].copy->credential.fingerprint))
+		    !record_knows(&a->record, a->members[i].copy->credential.fingerprint))
 			return true;
 	return false;
 }

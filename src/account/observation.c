@@ -11,6 +11,11 @@ struct account *observation_add(struct observation *o)
 	return a;
 }
 
+bool record_is_of_here(const struct observation *o, const struct account_record *r)
+{
+	return r->unreadable || string_equal(r->state_dir, o->stores.state_dir);
+}
+
 void observation_index(struct observation *o)
 {
 	index_free(&o->by_key);
@@ -31,8 +36,8 @@ void observation_tie(struct observation *o)
 	index_free(&o->ties);
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		const struct account *a = o->accounts[i];
-		if (!fingerprint_empty(a->record.live.fingerprint))
-			index_add(&o->ties, hash_token(a->record.live.fingerprint), i);
+		if (!fingerprint_empty(a->verdict.record.live.fingerprint))
+			index_add(&o->ties, hash_token(a->verdict.record.live.fingerprint), i);
 		for (size_t k = 0; k < a->n_receipts; k++)
 			index_add(&o->ties, hash_token(a->receipts[k]->token), i);
 		index_add(&o->ties, hash_string(a->record.key), i);
@@ -57,8 +62,8 @@ struct account **observation_connected(const struct observation *o, const struct
 	struct account **list = NULL;
 
 	*ret_n = 0;
-	if (!fingerprint_empty(a->record.live.fingerprint))
-		add_connected(o, a, hash_token(a->record.live.fingerprint), &list, ret_n);
+	if (!fingerprint_empty(a->verdict.record.live.fingerprint))
+		add_connected(o, a, hash_token(a->verdict.record.live.fingerprint), &list, ret_n);
 	for (size_t i = 0; i < a->n_receipts; i++)
 		add_connected(o, a, hash_token(a->receipts[i]->token), &list, ret_n);
 	add_connected(o, a, hash_string(a->record.key), &list, ret_n);
@@ -67,7 +72,7 @@ struct account **observation_connected(const struct observation *o, const struct
 	return list;
 }
 
-void observation_free_accounts(struct observation *o)
+static void free_accounts(struct observation *o)
 {
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		account_free(o->accounts[i]);
@@ -81,10 +86,7 @@ void observation_free_accounts(struct observation *o)
 
 void observation_free(struct observation *observation)
 {
-	observation_free_accounts(observation);
-	for (size_t i = 0; i < observation->n_followers; i++)
-		generation_free(&observation->followers[i].ahead);
-	free(observation->followers);
+	free_accounts(observation);
 	stores_free(&observation->stores);
 	account_records_free(&observation->records);
 	receipts_free(&observation->receipts);

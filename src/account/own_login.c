@@ -12,7 +12,6 @@ static void make_own(struct account *old, const struct account *base)
 
 	grouping_take_record(old, &base->record);
 	old->provider = base->provider;
-	old->verdict.record_changed = true;
 	memcpy(old->renamed_from, r->key, sizeof(r->key));
 	account_key(r->key, r->state_dir, r->provider, r->profile, &r->identity);
 	r->own_login = r->split = true;
@@ -45,7 +44,7 @@ void own_login_split(struct grouping *g, struct account *a)
 	own = grouping_find_record(g, key);
 	if (own && !own->ended_ms)
 		// The same person has an own login already, which goes on with its own tokens.
-		account_displace_live(a, "another person logged in to main");
+		a->ousted = grouping_find_record(g, a->record.key);
 	else
 		make_own(grouping_add_account(g, "", ""), a);
 	begin_anew(a);
@@ -58,12 +57,9 @@ static bool record_matches(const struct account_record *r, const struct copy *co
 
 	switch (by) {
 	case BY_TOKEN:
-		return fingerprint_equal(r->live.fingerprint, c->fingerprint) ||
-		       record_superseded(r, c->fingerprint);
+		return record_knows(r, c->fingerprint);
 	case BY_FENCE:
-		return record_knows_fence(r, copy->fence.digest) ||
-		       fingerprint_equal(copy->fence.digest,
-					 fence_digest(r->profile, r->provider, &r->live.refresh));
+		return record_knows_fence(r, copy->fence.digest);
 	case BY_IDENTITY:
 		return identity_compare(&r->identity, &c->identity) == IDENTITY_SAME;
 	}
@@ -147,7 +143,8 @@ static bool is_orphaned(const struct grouping *g, const struct account *a)
 			hash_strings(a->record.provider, a->record.profile)) {
 		const struct credential *c = &g->seats[found->at].copy->credential;
 		if (string_equal(c->provider, a->record.provider) &&
-		    string_equal(c->profile, a->record.profile) && account_knows(a, c->fingerprint))
+		    string_equal(c->profile, a->record.profile) &&
+		    record_knows(&a->record, c->fingerprint))
 			return false;
 	}
 	return true;

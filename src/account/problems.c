@@ -37,15 +37,15 @@ static void say_margins(struct observation *o, const struct account *a)
 
 static void say_ends(struct observation *o, const struct account *a, const struct policy *policy)
 {
-	int64_t ends_ms = a->record.grant_expires_ms;
+	int64_t ends_ms = a->verdict.record.grant_expires_ms;
 
-	if (expiry_is_unknown(&a->verdict.schedule) && a->record.live.answered && !a->skip &&
-	    !a->record.ended_ms)
+	if (expiry_is_unknown(&a->verdict.schedule) && a->verdict.record.live.answered &&
+	    !a->skip && !a->verdict.record.ended_ms)
 		warn(o, a, "expiry_unknown",
 		     "nobody says when the access token expires, the provider's answer neither; it "
 		     "is not refreshed by itself",
 		     "set `lifetime` for its provider, or run `oauth-keepalive refresh --force`");
-	if (ends_ms && !a->skip && !a->record.dead_code[0] &&
+	if (ends_ms && !a->skip && !a->verdict.record.dead_code[0] &&
 	    ends_ms - policy->now_ms < GRANT_WARNING_S * SECOND_MS) {
 		_cleanup_free_ char *when = time_format(ends_ms);
 		_cleanup_free_ char *message = xasprintf(
@@ -60,7 +60,7 @@ static void say_clock(struct observation *o, const struct account *a, const stru
 {
 	int64_t ahead_s = a->verdict.clock_ahead_ms / SECOND_MS;
 	_cleanup_free_ char *now = time_format(policy->now_ms);
-	_cleanup_free_ char *known = time_format(a->record.updated_ms);
+	_cleanup_free_ char *known = time_format(a->verdict.record.updated_ms);
 	_cleanup_free_ char *by = duration_format(ahead_s < 0 ? -ahead_s : ahead_s);
 	char *message, *fix;
 
@@ -92,7 +92,7 @@ static void say_clock(struct observation *o, const struct account *a, const stru
 // nobody's problem.)
 static void say_unserved(struct observation *o, const struct account *a)
 {
-	if (!a->unserved || a->verdict.outcome != OUTCOME_SKIPPED || !a->n_members)
+	if (!a->verdict.unserved || a->verdict.outcome != OUTCOME_SKIPPED || !a->n_members)
 		return;
 	problem_add(&o->problems, SEVERITY_WARNING, "not_refreshed", NULL, a->record.profile,
 		    xasprintf("nothing refreshes this login: %s", a->verdict.reason),
@@ -101,9 +101,9 @@ static void say_unserved(struct observation *o, const struct account *a)
 
 static void say_split(struct observation *o, const struct account *a)
 {
-	if (!a->record.split || !a->n_members)
+	if (!a->verdict.record.split || !a->n_members)
 		return;
-	_cleanup_free_ char *who = string_printable(identity_name(&a->record.identity), 64);
+	_cleanup_free_ char *who = string_printable(identity_name(&a->verdict.record.identity), 64);
 	problem_add(&o->problems, SEVERITY_WARNING, "identity_split", a->members[0].store->path,
 		    a->record.profile,
 		    xasprintf("main holds another identity now; the copies that still belong to "
@@ -139,9 +139,9 @@ static void say_conflict(struct observation *o, const struct account *a, const s
 	const char *login = a->provider ? a->provider->login_command : NULL, *account, *entry;
 
 	if (!a->identity_conflict || m->copy->kind != COPY_OAUTH ||
-	    account_match(a, &m->copy->credential) != IDENTITY_DIFFERENT)
+	    record_match(&a->verdict.record, &m->copy->credential) != IDENTITY_DIFFERENT)
 		return;
-	disagreement(&a->record.identity, &m->copy->credential.identity, &account, &entry);
+	disagreement(&a->verdict.record.identity, &m->copy->credential.identity, &account, &entry);
 	_cleanup_free_ char *x = string_printable(account, 64), *y = string_printable(entry, 64);
 	problem_add(&o->problems, SEVERITY_ERROR, "identity_conflict", m->store->path,
 		    a->record.profile,
@@ -156,9 +156,9 @@ static void say_conflict(struct observation *o, const struct account *a, const s
 // Not while it is repaired, recovered or tried again.
 static bool fence_needs_person(const struct account *a, const struct member *m)
 {
-	if (m->write || a->verdict.outcome == OUTCOME_BUSY)
+	if (verdict_of(a, m)->write || a->verdict.outcome == OUTCOME_BUSY)
 		return false;
-	return !account_knows_fence(a, &m->copy->fence) ||
+	return !record_knows_fence(&a->verdict.record, m->copy->fence.digest) ||
 	       a->verdict.outcome == OUTCOME_NEEDS_LOGIN || a->verdict.outcome == OUTCOME_HELD;
 }
 
@@ -187,8 +187,8 @@ static void say_ended_again(struct observation *o, const struct account *a)
 {
 	const struct member *m = a->main;
 
-	if (!a->record.ended_ms || a->skip || !member_is_login(m) ||
-	    !fingerprint_equal(m->copy->credential.fingerprint, a->record.live.fingerprint))
+	if (!a->verdict.record.ended_ms || a->skip || !m || m->copy->kind != COPY_OAUTH ||
+	    !fingerprint_equal(m->copy->credential.fingerprint, a->verdict.record.live.fingerprint))
 		return;
 	problem_add(&o->problems, SEVERITY_WARNING, "login_ended", m->store->path,
 		    a->record.profile,
@@ -199,13 +199,14 @@ static void say_ended_again(struct observation *o, const struct account *a)
 
 static void say_copy(struct observation *o, const struct account *a, const struct member *m)
 {
+	const struct copy_verdict *v = verdict_of(a, m);
 	const char *login = a->provider ? a->provider->login_command : NULL;
 	enum severity severity = SEVERITY_ERROR;
 	_cleanup_free_ char *entry = NULL;
 	const char *code, *what;
 	char *fix = NULL;
 
-	if (m->state == COPY_UNPROVEN) {
+	if (v->state == COPY_UNPROVEN) {
 		severity = SEVERITY_WARNING;
 		code = "copy_unproven";
 		what = "it cannot be proven that this copy belongs to the account: it is neither "
@@ -213,27 +214,28 @@ static void say_copy(struct observation *o, const struct account *a, const struc
 		fix = !account_logged_out(a) ? decide_command(a, m)
 		      : login		     ? xstrdup(login)
 					     : xstrdup("log in again in the main store");
-	} else if (m->state == COPY_FOREIGN) {
+	} else if (v->state == COPY_FOREIGN) {
 		severity = SEVERITY_WARNING;
 		code = "copy_foreign";
 		what = "this copy belongs to another identity: left alone";
-	} else if (m->state == COPY_STATE_FENCED && fence_needs_person(a, m)) {
+	} else if (v->state == COPY_STATE_FENCED && fence_needs_person(a, m)) {
 		code = "copy_fenced";
 		what = "OpenClaw gave this login up after a failed refresh";
 		fix = xstrdup(login ? login : "log in again");
-	} else if (m->state == COPY_DIVERGED && !m->fixed && a->verdict.outcome != OUTCOME_BUSY) {
+	} else if (v->state == COPY_DIVERGED && !v->fixed && a->verdict.outcome != OUTCOME_BUSY) {
 		// (while it is busy, not judged yet; fixed, say_conflict says it)
 		code = "copy_diverged";
 		what = "this copy's login is neither provably newer nor older than the live one: "
 		       "neither written nor sent";
-		fix = a->record.ended_ms ? xstrdup(login ? login : "log in again in the main store")
-					 : decide_command(a, m);
-	} else if (m->expiry_left) {
+		fix = a->verdict.record.ended_ms
+			      ? xstrdup(login ? login : "log in again in the main store")
+			      : decide_command(a, m);
+	} else if (v->expiry_left) {
 		severity = SEVERITY_INFO;
 		code = "expiry_fight";
 		what = "its expiry is wrong again since it was put right: whoever writes it is "
 		       "left alone for an hour";
-	} else if (m->state == COPY_STATE_UNREADABLE) {
+	} else if (v->state == COPY_STATE_UNREADABLE) {
 		code = "credential_unreadable";
 		entry = xasprintf("bad entry: %s", m->copy->reason ? m->copy->reason : "?");
 		what = entry;
@@ -252,7 +254,7 @@ static void say_obstacle(struct observation *o, const struct account *a, const s
 	const struct store *store = m->store;
 	bool vital = member_is_vital(a, m);
 
-	if (m->fixed || !store->obstacle)
+	if (verdict_of(a, m)->fixed || !store->obstacle)
 		return;
 	_cleanup_free_ char *shown = string_printable(store->target, 1024);
 	problem_add(&o->problems, vital ? SEVERITY_ERROR : SEVERITY_WARNING, "store_not_writable",

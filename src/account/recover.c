@@ -7,9 +7,11 @@
 
 #include "base/clock.h"
 
-static bool is_live(const struct account *a, const struct receipt *receipt)
+static bool is_live(const struct judgement *j, const struct receipt *receipt)
 {
-	return fingerprint_equal(receipt->token, a->record.live.fingerprint);
+	const struct account_record *r = &j->verdict->record;
+
+	return fingerprint_equal(receipt->token, r->live.fingerprint);
 }
 
 // The server's time when it answered: as it says, or as a token says that was made for this answer.
@@ -28,10 +30,12 @@ static int64_t witness_of(const struct receipt *receipt, const struct answer *an
 }
 
 // The answer's tokens become the live generation, if the token they were given for still is.
-static void take_tokens(struct account *a, const struct receipt *receipt,
+static void take_tokens(struct judgement *j, const struct receipt *receipt,
 			const struct answer *answer)
 {
-	struct account_record *r = &a->record;
+	const struct account *a = j->account;
+	struct verdict *v = j->verdict;
+	struct account_record *r = &j->verdict->record;
 	struct generation *live = &r->live;
 	bool rotated =
 		!secret_empty(&answer->refresh) && !secret_equal(&answer->refresh, &live->refresh);
@@ -64,19 +68,21 @@ static void take_tokens(struct account *a, const struct receipt *receipt,
 	identity_complete(&r->identity, &answer->identity);
 	r->refreshed_ms = receipt->received_ms;
 	r->witness_ms = witness_of(receipt, answer, live);
-	a->live_settled = false;
+	j->live_settled = false;
 	r->dead_code[0] = '\0';
 	record_forgive(r);
-	a->verdict.record_changed = true;
+	v->record_changed = true;
 }
 
 // An answer to a token that is live no more: known already, or kept for whoever misses it.
-static void keep_answer(struct account *a, const struct receipt *receipt,
+static void keep_answer(struct judgement *j, const struct receipt *receipt,
 			const struct answer *answer)
 {
+	const struct account *a = j->account;
+	struct account_record *r = &j->verdict->record;
 	struct credential c = {
-		.provider = a->record.provider,
-		.profile = a->record.profile,
+		.provider = r->provider,
+		.profile = r->profile,
 		.access = answer->access,
 		.refresh = answer->refresh,
 		.id_token = answer->id_token,
@@ -85,21 +91,22 @@ static void keep_answer(struct account *a, const struct receipt *receipt,
 		.identity = answer->identity,
 	};
 
-	if (!secret_empty(&answer->refresh) && !account_knows(a, c.fingerprint))
-		account_displace(a, &c, NULL,
-				 "the answer came when another login had taken its place");
+	if (!secret_empty(&answer->refresh) && !record_knows(r, c.fingerprint))
+		displace(j, &c, NULL, "the answer came when another login had taken its place");
 }
 
 // An outcome that leaves the token unspent: it may be sent again, later. A second send has no such way back.
-static void not_spent(struct account *a, const struct receipt *receipt, const struct answer *answer,
-		      const struct policy *policy)
+static void not_spent(struct judgement *j, const struct receipt *receipt,
+		      const struct answer *answer)
 {
-	fingerprint_list_add(&a->verdict.drop, &a->verdict.n_drop, receipt->token);
+	struct verdict *v = j->verdict;
+	struct account_record *r = &j->verdict->record;
+
+	fingerprint_list_add(&v->drop, &v->n_drop, receipt->token);
 	if (answer->kind == ANSWER_REJECTED)
-		a->record.rejections++;
-	record_failure(&a->record, answer->code, answer->status, answer->retry_after_s,
-		       policy->now_ms);
-	a->verdict.record_changed = true;
+		r->rejections++;
+	record_failure(r, answer->code, answer->status, answer->retry_after_s, j->policy->now_ms);
+	v->record_changed = true;
 }
 
 // Like is compared with like: an id token may call the same person by another name than the access token does, and what a
@@ -121,90 +128,93 @@ static bool is_strangers(const struct account_record *r, const struct answer *an
 	return !same && identity_compare(&r->identity, &answer->identity) == IDENTITY_DIFFERENT;
 }
 
-static void recover_tokens(struct account *a, const struct receipt *receipt,
+static void recover_tokens(struct judgement *j, const struct receipt *receipt,
 			   const struct answer *answer)
 {
-	if (!is_live(a, receipt)) {
-		keep_answer(a, receipt, answer);
-	} else if (is_strangers(&a->record, answer)) {
-		a->verdict.stranger_answer = true; // the receipt keeps what came
+	struct verdict *v = j->verdict;
+	struct account_record *r = &j->verdict->record;
+
+	if (!is_live(j, receipt)) {
+		keep_answer(j, receipt, answer);
+	} else if (is_strangers(r, answer)) {
+		j->recovered.stranger = true; // the receipt keeps what came
 		return;
 	} else {
-		take_tokens(a, receipt, answer);
+		take_tokens(j, receipt, answer);
 	}
-	a->verdict.decision = DECISION_RECOVER;
+	v->decision = DECISION_RECOVER;
 	// An answer without a new refresh token proves the old one reusable.
-	a->verdict.live_proven |= is_live(a, receipt);
-	if (is_live(a, receipt))
-		fingerprint_list_add(&a->verdict.drop, &a->verdict.n_drop, receipt->token);
+	j->recovered.proven |= is_live(j, receipt);
+	if (is_live(j, receipt))
+		fingerprint_list_add(&v->drop, &v->n_drop, receipt->token);
 	else
-		fingerprint_list_add(&a->verdict.close, &a->verdict.n_close, receipt->token);
+		fingerprint_list_add(&v->close, &v->n_close, receipt->token);
 }
 
 // What an answered receipt says. Returns false if it says nothing that can be relied on: unknown outcome.
-static bool recover_answer(struct account *a, const struct receipt *receipt,
-			   const struct policy *policy)
+static bool recover_answer(struct judgement *j, const struct receipt *receipt)
 {
+	const struct account *a = j->account;
+	struct verdict *v = j->verdict;
+	struct account_record *r = &j->verdict->record;
 	_cleanup_(answer_free) struct answer answer = {0};
-	bool live = is_live(a, receipt);
+	bool live = is_live(j, receipt);
 	bool once = receipt->sends <= 1 || !a->provider->rotates;
 
 	provider_read_answer(a->provider, &receipt->answer, receipt->received_ms, &answer);
 	switch (answer.kind) {
 	case ANSWER_TOKENS:
-		recover_tokens(a, receipt, &answer);
+		recover_tokens(j, receipt, &answer);
 		return true;
 	case ANSWER_DEAD:
-		if (live && !a->record.dead_code[0]) {
-			snprintf(a->record.dead_code, sizeof(a->record.dead_code), "%s",
-				 answer.code);
-			a->record.error_status = answer.status;
-			a->verdict.record_changed = true;
+		if (live && !r->dead_code[0]) {
+			snprintf(r->dead_code, sizeof(r->dead_code), "%s", answer.code);
+			r->error_status = answer.status;
+			v->record_changed = true;
 		}
-		fingerprint_list_add(&a->verdict.close, &a->verdict.n_close, receipt->token);
+		fingerprint_list_add(&v->close, &v->n_close, receipt->token);
 		return true;
 	case ANSWER_REJECTED:
 	case ANSWER_NOT_SPENT:
 		if (!live)
-			fingerprint_list_add(&a->verdict.close, &a->verdict.n_close,
+			fingerprint_list_add(&v->close, &v->n_close,
 					     receipt->token); // of no interest any more
 		else if (once)
-			not_spent(a, receipt, &answer, policy);
+			not_spent(j, receipt, &answer);
 		return once;
 	case ANSWER_UNKNOWN:
 		if (!a->provider->rotates)
-			not_spent(a, receipt, &answer, policy);
+			not_spent(j, receipt, &answer);
 		return !a->provider->rotates;
 	}
 	return false;
 }
 
-// Returns the receipt of unknown outcome that concerns the live token, if any.
-const struct receipt *recover_receipts(struct account *a, const struct policy *policy)
+void recover_receipts(struct judgement *j)
 {
-	const struct receipt *unknown = NULL;
+	const struct account *a = j->account;
+	struct verdict *v = j->verdict;
 
-	a->verdict.receipts_judged = true;
+	v->receipts_judged = true;
 	for (size_t i = 0; i < a->n_receipts; i++) {
 		const struct receipt *r = a->receipts[i];
 		if (r->trouble) {
-			a->verdict.unreadable_receipt |= is_live(a, r);
+			j->recovered.unreadable |= is_live(j, r);
 			continue;
 		}
 		if (r->sends == 0 && r->state == RECEIPT_CLAIMED) {
-			fingerprint_list_add(&a->verdict.drop, &a->verdict.n_drop, r->token);
+			fingerprint_list_add(&v->drop, &v->n_drop, r->token);
 			continue;
 		}
-		if (r->state == RECEIPT_ANSWERED && recover_answer(a, r, policy))
+		if (r->state == RECEIPT_ANSWERED && recover_answer(j, r))
 			continue;
-		if (!is_live(a, r))
-			fingerprint_list_add(&a->verdict.close, &a->verdict.n_close, r->token);
+		if (!is_live(j, r))
+			fingerprint_list_add(&v->close, &v->n_close, r->token);
 		else if (a->provider->rotates)
-			unknown = r;
+			j->recovered.unknown = r;
 		else
-			fingerprint_list_add(&a->verdict.drop, &a->verdict.n_drop, r->token);
+			fingerprint_list_add(&v->drop, &v->n_drop, r->token);
 	}
-	return unknown;
 }
 
 bool receipt_holds_success(const struct receipt *receipt)

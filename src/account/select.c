@@ -16,9 +16,8 @@ static bool has_agent(const struct account *a, const char *agent)
 	return false;
 }
 
-static bool is_named(const struct account *a, const char *name)
+static bool is_named(const struct account *a, const struct account_record *r, const char *name)
 {
-	const struct account_record *r = &a->record;
 	const char *email = r->identity.email;
 	_cleanup_free_ char *full = xasprintf("%s/%s", r->provider, r->profile);
 	_cleanup_free_ char *whose = email ? xasprintf("%s@%s", full, email) : NULL;
@@ -29,10 +28,11 @@ static bool is_named(const struct account *a, const char *name)
 	       (strlen(name) >= KEY_DIGITS_LEAST && string_starts(r->key, name));
 }
 
-bool selection_matches(const struct selection *selection, const struct account *account)
+bool selection_matches(const struct selection *selection, const struct account *account,
+		       const struct account_record *record)
 {
 	for (size_t i = 0; i < selection->n; i++)
-		if (is_named(account, selection->patterns[i]))
+		if (is_named(account, record, selection->patterns[i]))
 			return true;
 	return selection->n == 0;
 }

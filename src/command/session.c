@@ -118,7 +118,7 @@ static int no_account_matches(const struct cycle *cycle)
 
 	log_error("no account matches %s%s", name, cycle->now.n_accounts ? "; there are:" : "");
 	for (size_t i = 0; i < cycle->now.n_accounts; i++) {
-		const struct account_record *r = &cycle->now.accounts[i]->record;
+		const struct account_record *r = &cycle->now.accounts[i]->verdict.record;
 		_cleanup_free_ char *profile = string_printable(r->profile, 120);
 		_cleanup_free_ char *who = string_printable(identity_label(&r->identity), 80);
 		log_error("  %s%s%s", profile, *who ? "  " : "", who);

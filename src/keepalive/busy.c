@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
-#include "account/judge.h"
 
 #define BUSY_LONG_S 180 // OpenClaw waits 142 s for a refresh lock, our own runs hold one for 100 s
 
@@ -61,7 +60,7 @@ static const char *state_dir_of(const struct observation *o, const struct receip
 static void find_run(const struct observation *o, const struct ledger *ledger,
 		     const struct account *a, struct holder *ret)
 {
-	const struct receipt *r = account_elsewhere(a, a->record.live.fingerprint);
+	const struct receipt *r = account_elsewhere(a, a->verdict.record.live.fingerprint);
 	struct process_id keeper = {0};
 	int64_t since_ms = 0;
 
@@ -130,16 +129,16 @@ static void find_store_lock(const struct account *a, struct holder *ret)
 
 static void find_fence(const struct account *a, const struct policy *policy, struct holder *ret)
 {
-	if (ret->found || !fences_any_young(a, policy))
+	if (ret->found || !account_has_young_fence(a, &a->verdict.record, policy))
 		return;
 	*ret = (struct holder){
 		.found = true,
 		.what = "a refresh of OpenClaw's in flight",
 		.since_ms = policy->now_ms,
 	};
-	for (size_t i = 0; i < a->record.n_sightings; i++)
-		if (a->record.sightings[i].seen_ms < ret->since_ms)
-			ret->since_ms = a->record.sightings[i].seen_ms;
+	for (size_t i = 0; i < a->verdict.record.n_sightings; i++)
+		if (a->verdict.record.sightings[i].seen_ms < ret->since_ms)
+			ret->since_ms = a->verdict.record.sightings[i].seen_ms;
 }
 
 static void find_database(const struct account *a, const struct result *result, struct holder *ret)
@@ -153,7 +152,7 @@ static void find_database(const struct account *a, const struct result *result, 
 		.found = true,
 		.database = true,
 		.what = "its main database locked",
-		.path = xstrdup(unwritable ? a->main->store->path : a->record.main_store),
+		.path = xstrdup(unwritable ? a->main->store->path : a->verdict.record.main_store),
 	};
 }
 
@@ -255,7 +254,7 @@ static bool is_failure(const struct account *a, const struct holder *h, const st
 {
 	int64_t held_s = h->since_ms ? (now_ms - h->since_ms) / SECOND_MS : config->deadline_s;
 	bool presses = a->verdict.schedule.expires_ms && !a->verdict.clock_wrong &&
-		       !a->record.ended_ms &&
+		       !a->verdict.record.ended_ms &&
 		       a->verdict.schedule.expires_ms - now_ms < last_resort_s(config) * SECOND_MS;
 
 	return h->found && (held_s > BUSY_LONG_S || (presses && held_s >= config->deadline_s));

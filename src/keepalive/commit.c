@@ -40,7 +40,7 @@ static struct job *list_jobs(struct run *run, const struct observation *o)
 			for (size_t k = 0; k < a->n_members; k++) {
 				const struct member *m = &a->members[k];
 				struct job *job = &jobs[m->store - o->stores.list];
-				if (m->write)
+				if (verdict_of(a, m)->write)
 					*array_add(&job->changes, &job->n) =
 						(struct change){.account = a, .whose = g};
 			}
@@ -104,7 +104,7 @@ static bool guards_main(const struct grant *g, const struct observation *o)
 
 	if (g->guards && !g->hopeless)
 		for_each_account (a, g, o)
-			if (a->main && a->main->write)
+			if (a->main && verdict_of(a, a->main)->write)
 				return true;
 	return false;
 }
@@ -143,7 +143,7 @@ static bool look_is_blind(const struct grant *g, const struct observation *o, bo
 	if (!g->exchanged)
 		return false;
 	for_each_account (a, g, o)
-		if (account_knows(a, g->token) && (a->main_trouble || a->skip))
+		if (record_knows(&a->verdict.record, g->token) && (a->main_trouble || a->skip))
 			return true;
 	return !g->judged && !request_is_judged(g, o);
 }
@@ -154,7 +154,7 @@ static void note_refused(struct result *result, const struct grant *g, const str
 	if (!result)
 		return;
 	result_conclude(result, OUTCOME_FAILED, g->refusal, 0, xstrdup(g->said));
-	result->retry_at_ms = a->record.not_before_ms;
+	result->retry_at_ms = a->verdict.record.not_before_ms;
 }
 
 static void note_outcome(struct run *run, const struct grant *g, const struct account *a)
@@ -164,7 +164,8 @@ static void note_outcome(struct run *run, const struct grant *g, const struct ac
 	if (g->refusal[0])
 		return note_refused(result, g, a);
 	// Not for an account that is in the grant because the ledger makes room for it.
-	result_judge(result, a, g->exchanged && account_knows(a, g->token), g->said);
+	result_judge(result, a, g->exchanged && record_knows(&a->verdict.record, g->token),
+		     g->said);
 }
 
 static void note_pending(struct run *run, const struct grant *g, const struct observation *o)

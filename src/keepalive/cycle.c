@@ -29,7 +29,8 @@ static int check_patterns(struct cycle *cycle, const struct selection *selection
 		struct selection one = {&selection->patterns[i], 1};
 		bool matched = false;
 		for (size_t k = 0; k < cycle->now.n_accounts; k++)
-			matched |= selection_matches(&one, cycle->now.accounts[k]);
+			matched |= selection_matches(&one, cycle->now.accounts[k],
+						     &cycle->now.accounts[k]->verdict.record);
 		if (matched)
 			continue;
 		cycle->unmatched = selection->patterns[i];
@@ -71,7 +72,8 @@ static bool refuse_unless_chosen(struct cycle *cycle, const struct policy *polic
 	if (!choice->kind || cycle->now.barred || policy->barred)
 		return false;
 	for (size_t i = 0; i < cycle->now.n_accounts; i++)
-		if (account_is_chosen(cycle->now.accounts[i], policy))
+		if (account_is_chosen(cycle->now.accounts[i],
+				      &cycle->now.accounts[i]->verdict.record, policy))
 			return false;
 	if (choice->kind == CHOICE_FOLLOW && !choice->store)
 		return false; // all follow already

@@ -38,7 +38,7 @@ static int open_receipt(struct run *run, struct grant *g, const struct account *
 {
 	int r;
 
-	g->token = a->record.live.fingerprint;
+	g->token = a->verdict.record.live.fingerprint;
 	if (!a->verdict.resend)
 		return receipt_claim(run->ledger, g->token, g->keys, g->n_keys,
 				     run->courier.process, &g->receipt_fd);
@@ -65,7 +65,7 @@ static int hand_over(struct run *run, struct grant *g, const struct account *a,
 
 	provider_build_request(p, g->endpoint ? g->endpoint : p->token_url, client_id,
 			       secret_empty(client_secret) ? NULL : client_secret,
-			       &a->record.live.refresh, &http);
+			       &a->verdict.record.live.refresh, &http);
 	r = lock_set_still_ours(&g->locks) ? courier_send(&run->courier, &request) : -ESTALE;
 	http_request_free(&http);
 	return r;

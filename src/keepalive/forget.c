@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "account/judge.h"
 
 // Any copy that holds a login, or may.
 static const struct store *shown_in(const struct account *a)
@@ -93,7 +92,7 @@ static void forget_locked(struct ledger *ledger, const struct observation *o,
 	char *no = why_not(o, a, config, policy);
 	int n;
 
-	if (account_others_at_work(a)) {
+	if (account_others_at_work(a, a->verdict.record.live.fingerprint)) {
 		free(no);
 		return conclude(result, OUTCOME_BUSY, "in_flight",
 				xstrdup("another run has its refresh in flight"));

@@ -64,7 +64,7 @@ struct account *grant_sender(const struct grant *g, const struct observation *o)
 // An answer that waits to be saved goes first: what guards it ends with its courier's patience.
 static int64_t urgency_of(const struct account *a)
 {
-	return a->verdict.decision == DECISION_RECOVER ? 0 : a->record.live.expires_ms;
+	return a->verdict.decision == DECISION_RECOVER ? 0 : a->verdict.record.live.expires_ms;
 }
 
 static int compare_urgency(const void *a, const void *b)

@@ -122,7 +122,7 @@ static void add_locks_elsewhere(struct grant *g, const struct observation *o,
 		_cleanup_free_ char *message = NULL, *fix = NULL;
 		if (!r->unreadable && !r->ended_ms &&
 		    !string_equal(r->state_dir, o->stores.state_dir) &&
-		    fingerprint_equal(r->live.fingerprint, a->record.live.fingerprint) &&
+		    fingerprint_equal(r->live.fingerprint, a->verdict.record.live.fingerprint) &&
 		    lock_directory_check(r->state_dir, false, &message, &fix) == 0)
 			lock_set_add_refresh(&g->locks, r->state_dir, r->provider, r->profile);
 	}

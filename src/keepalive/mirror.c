@@ -71,7 +71,7 @@ static bool may_overwrite(struct fingerprint standing, void *arg)
 {
 	const struct swap *swap = arg;
 
-	return account_knows(swap->account, standing) ||
+	return record_knows(&swap->account->verdict.record, standing) ||
 	       receipt_is_settled(swap->m->ledger, standing) ||
 	       spent_is_noted(swap->m->ledger, standing);
 }
@@ -80,13 +80,13 @@ static bool may_replace_fence(const struct fence *standing, void *arg)
 {
 	const struct swap *swap = arg;
 
-	return account_knows_fence(swap->account, standing) &&
-	       !fence_is_young(swap->account, standing, swap->m->policy);
+	return record_knows_fence(&swap->account->verdict.record, standing->digest) &&
+	       !fence_is_young(&swap->account->verdict.record, standing, swap->m->policy);
 }
 
 static struct store_change change_of(struct swap *swap)
 {
-	const struct account_record *record = &swap->account->record;
+	const struct account_record *record = &swap->account->verdict.record;
 
 	return (struct store_change){
 		.profile = record->profile,

@@ -10,7 +10,7 @@ static void spare_copies(struct account *a, struct fingerprint token)
 {
 	for (size_t i = 0; i < a->n_members; i++)
 		if (fingerprint_equal(a->members[i].copy->credential.fingerprint, token))
-			a->members[i].write = false;
+			a->verdict.copies[i].write = false;
 }
 
 static int keep_displaced(struct run *run, struct account *a)
@@ -46,7 +46,7 @@ static int account_persist(struct run *run, struct account *a)
 	for (size_t i = 0; r >= 0 && i < a->verdict.n_take_back; i++)
 		r = mark_take_back(run->ledger, a->verdict.take_back[i]);
 	if (r >= 0 && a->verdict.record_changed)
-		r = account_record_save(run->ledger, &a->record, now);
+		r = account_record_save(run->ledger, &a->verdict.record, now);
 	for (size_t i = 0; r >= 0 && i < a->verdict.n_settle; i++)
 		if (!receipt_cannot_be_read(a, a->verdict.settle[i]))
 			r = receipt_settle(run->ledger, a->verdict.settle[i]);
@@ -61,7 +61,7 @@ static int account_persist(struct run *run, struct account *a)
 // and who follows another name's generation after that one's.
 static int turn_of(const struct account *a)
 {
-	return a->renamed_from[0] ? 0 : a->sibling ? 2 : 1;
+	return a->renamed_from[0] ? 0 : a->verdict.follows ? 2 : 1;
 }
 
 // Nothing was sent: back off.
@@ -70,7 +70,7 @@ static void note_refusal(struct run *run, struct grant *g, const struct observat
 	struct account *a;
 
 	for_each_account (a, g, o) {
-		record_failure(&a->record, g->refusal, 0, -1, run->policy.now_ms);
+		record_failure(&a->verdict.record, g->refusal, 0, -1, run->policy.now_ms);
 		a->verdict.record_changed = true;
 	}
 }
@@ -99,8 +99,8 @@ static bool is_live_elsewhere(const struct observation *o, struct fingerprint to
 {
 	for_each_found (found, &o->ties, hash_token(token)) {
 		const struct account *a = o->accounts[found->at];
-		if (a != but && !a->skip && !a->record.dead_code[0] &&
-		    fingerprint_equal(a->record.live.fingerprint, token))
+		if (a != but && !a->skip && !a->verdict.record.dead_code[0] &&
+		    fingerprint_equal(a->verdict.record.live.fingerprint, token))
 			return true;
 	}
 	return false;

@@ -17,12 +17,14 @@ void result_conclude(struct result *result, enum outcome outcome, const char *co
 
 void result_explain(struct result *result, const struct account *a)
 {
-	bool provider_said = string_equal(a->verdict.code, a->record.error_code) ||
-			     string_equal(a->verdict.code, a->record.dead_code);
+	bool provider_said = string_equal(a->verdict.code, a->verdict.record.error_code) ||
+			     string_equal(a->verdict.code, a->verdict.record.dead_code);
 
 	result_conclude(result, result->outcome, a->verdict.code,
-			provider_said ? a->record.error_status : 0, xstrdup(a->verdict.reason));
-	result->retry_at_ms = result->outcome == OUTCOME_FAILED ? a->record.not_before_ms : 0;
+			provider_said ? a->verdict.record.error_status : 0,
+			xstrdup(a->verdict.reason));
+	result->retry_at_ms =
+		result->outcome == OUTCOME_FAILED ? a->verdict.record.not_before_ms : 0;
 }
 
 static void set_reason(struct result *result, const struct account *a)
@@ -38,7 +40,7 @@ void result_decide(struct result *result, const struct account *a)
 	result->decision = a->verdict.decision;
 	set_reason(result, a);
 	result_conclude(result, a->verdict.outcome, NULL, 0, NULL);
-	if (a->verdict.code)
+	if (a->verdict.code[0])
 		result_explain(result, a);
 }
 
@@ -87,12 +89,13 @@ void result_judge(struct result *result, const struct account *a, bool exchanged
 	set_reason(result, a);
 	if (a->verdict.decision != DECISION_NONE)
 		result->decision = a->verdict.decision;
-	if (a->verdict.code)
+	if (a->verdict.code[0])
 		result_explain(result, a);
 	else // --force would send again at once; what the record says stands
 		result_conclude(result, result->outcome,
-				a->record.error_code[0] ? a->record.error_code : "unknown_outcome",
-				a->record.error_status, xstrdup(a->verdict.reason));
+				a->verdict.record.error_code[0] ? a->verdict.record.error_code
+								: "unknown_outcome",
+				a->verdict.record.error_status, xstrdup(a->verdict.reason));
 	if (said && result->outcome == OUTCOME_HELD) {
 		free(result->error_message);
 		result->error_message = xasprintf("%s (%s)", a->verdict.reason, said);
@@ -166,7 +169,7 @@ void results_begin(struct results *results, const struct observation *o,
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		const struct account *a = o->accounts[i];
 		struct result *result;
-		if (!selection_matches(selection, a) ||
+		if (!selection_matches(selection, a, &a->verdict.record) ||
 		    (policy->choice.kind == CHOICE_RESTORE && !a->restores))
 			continue;
 		index_add(&results->by_key, hash_string(a->record.key), results->n);

@@ -30,7 +30,8 @@ static bool all_is_seen(const struct observation *o)
 // kept until a person says `forget`.)
 static bool is_long_gone(const struct observation *o, const struct account *a, int64_t now_ms)
 {
-	const struct account_record *r = &a->record;
+	const struct account_record *r = &a->verdict.record;
+
 	return a->recorded && !r->unreadable && r->ended_ms && !a->verdict.clock_wrong &&
 	       !a->main_trouble && !a->n_members && !a->n_receipts && !a->n_elsewhere &&
 	       secret_empty(&r->live.refresh) && secret_empty(&r->live.access) &&

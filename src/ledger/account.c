@@ -167,14 +167,31 @@ bool record_superseded(const struct account_record *record, struct fingerprint t
 	return fingerprint_listed(record->superseded, record->n_superseded, token);
 }
 
-bool record_knows_fence(const struct account_record *record, struct fingerprint digest)
+bool record_superseded_fence(const struct account_record *record, struct fingerprint digest)
 {
 	return fingerprint_listed(record->fences, record->n_fences, digest);
 }
 
+bool record_knows(const struct account_record *record, struct fingerprint token)
+{
+	return fingerprint_equal(token, record->live.fingerprint) ||
+	       record_superseded(record, token);
+}
+
+bool record_live_is_fenced(const struct account_record *record, struct fingerprint digest)
+{
+	return fingerprint_equal(
+		digest, fence_digest(record->profile, record->provider, &record->live.refresh));
+}
+
+bool record_knows_fence(const struct account_record *record, struct fingerprint digest)
+{
+	return record_live_is_fenced(record, digest) || record_superseded_fence(record, digest);
+}
+
 void record_supersede_fence(struct account_record *record, struct fingerprint digest)
 {
-	if (fingerprint_empty(digest) || record_knows_fence(record, digest))
+	if (fingerprint_empty(digest) || record_superseded_fence(record, digest))
 		return;
 	tokens_trim(record->fences, &record->n_fences, RECORD_SUPERSEDED_MAX - 1);
 	*array_add(&record->fences, &record->n_fences) = digest;

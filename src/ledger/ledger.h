@@ -122,7 +122,10 @@ int64_t record_clock_ahead(const struct account_record *record);
 // It may be the live one again: not superseded, nor diverged, and `fence` no superseded copy.
 void record_take_back(struct account_record *record, struct fingerprint token, struct fingerprint fence);
 void record_supersede(struct account_record *record, struct fingerprint token);
-// A fence that names a token this account has superseded.
+bool record_superseded_fence(const struct account_record *record, struct fingerprint digest); // it names such a token
+// Does the account hold this token as live or superseded? The compare in every compare-and-swap.
+bool record_knows(const struct account_record *record, struct fingerprint token);
+bool record_live_is_fenced(const struct account_record *record, struct fingerprint digest); // it names the live token
 bool record_knows_fence(const struct account_record *record, struct fingerprint digest);
 void record_supersede_fence(struct account_record *record, struct fingerprint digest);
 

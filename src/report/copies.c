@@ -15,20 +15,23 @@ bool report_copy_written(const struct result *result, const struct member *membe
 bool report_copy_planned(const struct report *report, const struct account *account,
 			 const struct result *result, const struct member *member)
 {
-	if (!report->dry_run || !result || member->fixed || member->store->obstacle ||
+	const struct copy_verdict *v = verdict_of(account, member);
+
+	if (!report->dry_run || !result || v->fixed || member->store->obstacle ||
 	    (member->copy->kind != COPY_OAUTH && member->copy->kind != COPY_FENCED))
 		return false;
-	return member->write || (account->verdict.send && member->state != COPY_DIVERGED);
+	return v->write || (account->verdict.send && v->state != COPY_DIVERGED);
 }
 
 enum copy_state report_copy_state(const struct report *report, const struct account *account,
 				  const struct result *result, const struct member *member)
 {
-	(void)account;
+	const struct copy_verdict *v = verdict_of(account, member);
+
 	// A copy that is still behind after a run that writes is left to write.
-	if (!report->dry_run && result && result->copies_pending && member->write)
+	if (!report->dry_run && result && result->copies_pending && v->write)
 		return COPY_PENDING;
-	return member->state;
+	return v->state;
 }
 
 struct process_id report_lock_holder(const struct report *report, const struct account *account)

@@ -81,7 +81,7 @@ static void put_displaced(cJSON *object, const struct result *result)
 static void put_account(cJSON *accounts, const struct report *report, const struct account *a,
 			const struct result *result)
 {
-	const struct generation *live = &a->record.live;
+	const struct generation *live = &a->verdict.record.live;
 	bool live_known = !fingerprint_empty(live->fingerprint);
 	struct process_id holder = report_lock_holder(report, a);
 	cJSON *o = cJSON_CreateObject(), *copies;
@@ -89,7 +89,7 @@ static void put_account(cJSON *accounts, const struct report *report, const stru
 	cJSON_AddItemToArray(accounts, o);
 	put_printable(o, "provider", a->record.provider);
 	put_printable(o, "profile", a->record.profile);
-	put_identity(o, &a->record.identity);
+	put_identity(o, &a->verdict.record.identity);
 	json_put_text(o, "decision", decision_name(result->decision));
 	put_printable(o, "reason", result->reason);
 	json_put_text(o, "outcome", outcome_name(result->outcome));
@@ -102,10 +102,10 @@ static void put_account(cJSON *accounts, const struct report *report, const stru
 	_cleanup_free_ char *generation =
 		live_known ? xstrndup(live->fingerprint.hex, FINGERPRINT_SHOWN) : NULL;
 	json_put_text(o, "generation", generation);
-	put_seconds(o, "number", a->record.number, live_known);
-	put_time(o, "refreshed_at", a->record.refreshed_ms);
-	put_time(o, "login_seen_at", a->record.first_seen_ms);
-	put_time(o, "grant_expires_at", a->record.grant_expires_ms);
+	put_seconds(o, "number", a->verdict.record.number, live_known);
+	put_time(o, "refreshed_at", a->verdict.record.refreshed_ms);
+	put_time(o, "login_seen_at", a->verdict.record.first_seen_ms);
+	put_time(o, "grant_expires_at", a->verdict.record.grant_expires_ms);
 	put_seconds(o, "lock_holder", holder.pid, holder.pid > 0);
 	put_error(o, result);
 	put_displaced(o, result);

@@ -128,7 +128,7 @@ static bool copy_is_shown(const struct report *report, const struct account *a,
 
 static void print_details(const struct report *report, const struct account *a, FILE *out)
 {
-	const struct account_record *r = &a->record;
+	const struct account_record *r = &a->verdict.record;
 	struct process_id holder = report_lock_holder(report, a);
 	_cleanup_free_ char *expires = time_format(a->verdict.schedule.expires_ms),
 			    *refreshed = NULL;
@@ -136,7 +136,7 @@ static void print_details(const struct report *report, const struct account *a, 
 	size_t current = 0;
 
 	for (size_t i = 0; i < a->n_members; i++)
-		current += a->members[i].state == COPY_CURRENT;
+		current += a->verdict.copies[i].state == COPY_CURRENT;
 	if (r->refreshed_ms)
 		refreshed = duration_format((report->now_ms - r->refreshed_ms) / SECOND_MS);
 	if (*who)
@@ -169,7 +169,8 @@ static bool has_namesake(const struct report *report, const struct account *a)
 static char *told_apart(const struct report *report, const struct account *a)
 {
 	const char *agent = a->n_members == 1 ? a->members[0].store->agent : NULL;
-	_cleanup_free_ char *who = string_printable(identity_label(&a->record.identity), 60);
+	_cleanup_free_ char *who =
+		string_printable(identity_label(&a->verdict.record.identity), 60);
 	_cleanup_free_ char *where = agent ? string_printable(agent, 60) : NULL;
 
 	if (!has_namesake(report, a) || (!*who && !where))

@@ -68,7 +68,8 @@ struct world {
 	bool bare[COPIES]; // of a suffix
 	struct receipt receipts[RECEIPTS_MAX];
 	size_t n_receipts;
-	struct generation sibling;
+	struct sibling sibling;
+	bool has_sibling;
 	struct keepsake kept;
 };
 
@@ -423,7 +424,7 @@ static void give_value(struct world *w, const char *name, const char *value)
 	else if (string_equal(name, "receipt"))
 		give_receipt(w, value);
 	else if (string_equal(name, "sibling"))
-		give_generation(&w->sibling, value), w->account.sibling = &w->sibling;
+		give_generation(&w->sibling.ahead, value), w->has_sibling = true;
 	else if (string_equal(name, "at"))
 		w->policy.at_ms = NOW + parse_span(value);
 	else if (string_equal(name, "adopt"))
@@ -500,11 +501,26 @@ static void world_build(struct world *w, const char *given)
 	account_record_copy(&w->before, &w->account.record);
 }
 
+static void decide_world(struct world *w)
+{
+	verdict_free(&w->account.verdict);
+	w->account.verdict =
+		decide(&w->account, w->has_sibling ? &w->sibling : NULL, &w->config, &w->policy);
+}
+
+// What was concluded is what the ledger says from now on.
+static void world_save(struct world *w)
+{
+	account_record_copy(&w->account.record, &w->account.verdict.record);
+	w->account.recorded |= w->account.verdict.record_changed;
+	account_record_copy(&w->before, &w->account.record);
+}
+
 static void world_free(struct world *w)
 {
 	account_free(&w->account);
 	account_record_free(&w->before);
-	generation_free(&w->sibling);
+	generation_free(&w->sibling.ahead);
 	free((char *)w->policy.choice.store);
 	credential_free(&w->kept.credential);
 	for (size_t i = 0; i < COPIES; i++) {
@@ -580,7 +596,7 @@ static char *describe(const struct world *w)
 	fprintf(out, "%s/%s", decision_name(a->verdict.decision), outcome_name(a->verdict.outcome));
 	if (a->verdict.send)
 		fprintf(out, a->verdict.resend ? " resend" : " send");
-	say_record(out, &a->record, &w->before);
+	say_record(out, &a->verdict.record, &w->before);
 	for (size_t i = 0; i < a->verdict.n_displaced; i++)
 		fprintf(out, "%s%d%s%s", i ? "," : " displaced=",
 			number_of(a->verdict.displaced[i].credential.fingerprint),
@@ -591,7 +607,7 @@ static char *describe(const struct world *w)
 	say_added(out, " drop=", a->verdict.drop, a->verdict.n_drop, 0);
 	say_added(out, " close=", a->verdict.close, a->verdict.n_close, 0);
 	for (size_t i = 0; i < a->n_members; i++) {
-		if (!a->members[i].write)
+		if (!a->verdict.copies[i].write)
 			continue;
 		fprintf(out, "%s%s", separator, a->members[i].store->path);
 		separator = ",";
@@ -630,11 +646,22 @@ static const struct receipt *receipt_of(const struct account *a, struct fingerpr
 	return NULL;
 }
 
+// A mark is there for the token that is live by now.
+static bool is_spent(const struct world *w)
+{
+	const struct account *a = &w->account;
+	struct fingerprint seen = w->before.number ? w->before.live.fingerprint
+				  : a->main	   ? a->main->copy->credential.fingerprint
+						   : (struct fingerprint){0};
+
+	return a->live_settled && fingerprint_equal(seen, a->verdict.record.live.fingerprint);
+}
+
 // No token is spent twice.
 static const char *broken_by_sending(const struct world *w)
 {
 	const struct account *a = &w->account;
-	struct fingerprint live = a->record.live.fingerprint;
+	struct fingerprint live = a->verdict.record.live.fingerprint;
 	const struct receipt *r = receipt_of(a, live);
 	bool gone = r && listed(a->verdict.drop, a->verdict.n_drop, live);
 
@@ -644,9 +671,10 @@ static const char *broken_by_sending(const struct world *w)
 		return NULL;
 	if (w->policy.offline || w->policy.barred || a->skip)
 		return "sent where nothing may be sent";
-	if (secret_empty(&a->record.live.refresh) || record_superseded(&a->record, live) ||
-	    a->record.dead_code[0] || (a->live_settled && !a->verdict.resend) ||
-	    listed(a->verdict.settle, a->verdict.n_settle, live) || a->record.ended_ms)
+	if (secret_empty(&a->verdict.record.live.refresh) ||
+	    record_superseded(&a->verdict.record, live) || a->verdict.record.dead_code[0] ||
+	    (is_spent(w) && !a->verdict.resend) ||
+	    listed(a->verdict.settle, a->verdict.n_settle, live) || a->verdict.record.ended_ms)
 		return "sends a token that is superseded, dead, spent or logged out";
 	if (r && r->held && !(a->claimed && r->state == RECEIPT_ANSWERED))
 		return "sends what another process has in flight";
@@ -663,7 +691,7 @@ static const char *broken_by_unfencing(const struct world *w, const struct fence
 	bool sighted =
 		before->n_sightings && string_equal(fence->claim, before->sightings[0].claim);
 
-	if (!account_knows_fence(&w->account, fence))
+	if (!record_knows_fence(&w->account.verdict.record, fence->digest))
 		return "replaces a fence that names a token nobody knows";
 	if (!fence->failed &&
 	    (!sighted || NOW - before->sightings[0].seen_ms < 10 * MINUTE_S * SECOND_MS))
@@ -679,9 +707,9 @@ static const char *broken_by_writing(const struct world *w)
 	for (size_t i = 0; i < a->n_members; i++) {
 		const struct member *m = &a->members[i];
 		struct fingerprint token = m->copy->credential.fingerprint;
-		if (!m->write)
+		if (!verdict_of(a, m)->write)
 			continue;
-		if (m->fixed || m->copy->kind == COPY_BLANK)
+		if (verdict_of(a, m)->fixed || m->copy->kind == COPY_BLANK)
 			return "writes a copy that is not ours, or no login";
 		if (m->copy->kind == COPY_FENCED) {
 			const char *broken = broken_by_unfencing(w, &m->copy->fence);
@@ -689,22 +717,23 @@ static const char *broken_by_writing(const struct world *w)
 				return broken;
 			continue;
 		}
-		if (!account_knows(a, token) && !m->settled)
+		if (!record_knows(&a->verdict.record, token) && !m->settled)
 			return "overwrites a token that nobody knows";
 		if (listed(w->before.diverged, w->before.n_diverged, token) &&
-		    !account_knows(a, token) && !m->settled)
+		    !record_knows(&a->verdict.record, token) && !m->settled)
 			return "overwrites a diverged token";
 		if (!m->settled && !record_superseded(&w->before, token) &&
 		    !listed(a->verdict.close, a->verdict.n_close, token) &&
 		    !fingerprint_equal(token, w->before.live.fingerprint) &&
-		    !fingerprint_equal(token, a->record.live.fingerprint) &&
+		    !fingerprint_equal(token, a->verdict.record.live.fingerprint) &&
 		    !is_displaced(a, token))
 			return "overwrites a token it did not keep";
-		if (secret_empty(&a->record.live.refresh))
+		if (secret_empty(&a->verdict.record.live.refresh))
 			return "writes nothing into a copy";
-		if (m == a->main && a->record.ended_ms)
+		if (m == a->main && a->verdict.record.ended_ms)
 			return "resurrects a login in main";
-		if (a->record.dead_code[0] && !a->record.ended_ms && !a->main_trouble)
+		if (a->verdict.record.dead_code[0] && !a->verdict.record.ended_ms &&
+		    !a->main_trouble)
 			return "spreads a dead token";
 	}
 	return NULL;
@@ -714,12 +743,13 @@ static const char *broken_by_writing(const struct world *w)
 static const char *broken_by_forgetting(const struct world *w)
 {
 	const struct account *a = &w->account;
-	struct fingerprint live = a->record.live.fingerprint, old = w->before.live.fingerprint;
+	struct fingerprint live = a->verdict.record.live.fingerprint,
+			   old = w->before.live.fingerprint;
 
-	if (record_superseded(&a->record, live))
+	if (record_superseded(&a->verdict.record, live))
 		return "live is superseded";
 	if (!fingerprint_empty(old) && !fingerprint_equal(live, old) &&
-	    !record_superseded(&a->record, old))
+	    !record_superseded(&a->verdict.record, old))
 		return "the old live token is forgotten";
 	for (size_t i = 0; i < a->n_receipts; i++) {
 		const struct receipt *r = a->receipts[i];
@@ -733,7 +763,8 @@ static const char *broken_by_forgetting(const struct world *w)
 			continue;
 		provider_read_answer(a->provider, &r->answer, r->received_ms, &answer);
 		struct fingerprint answered = fingerprint_of(&answer.refresh);
-		bool lost = !fingerprint_empty(answered) && !account_knows(a, answered) &&
+		bool lost = !fingerprint_empty(answered) &&
+			    !record_knows(&a->verdict.record, answered) &&
 			    !is_displaced(a, answered);
 		answer_free(&answer);
 		if (lost)
@@ -746,11 +777,11 @@ static const char *broken_by_forgetting(const struct world *w)
 static const char *broken_by_disobeying(const struct world *w)
 {
 	const struct account *a = &w->account;
-	struct fingerprint live = a->record.live.fingerprint, chosen = {0};
+	struct fingerprint live = a->verdict.record.live.fingerprint, chosen = {0};
 
 	if (string_equal(a->verdict.code, "adopt_refused"))
 		return account_has_work(a) ? "refused, and does something" : NULL;
-	if (!a->verdict.pinned)
+	if (!a->verdict.obeyed || w->policy.choice.kind == CHOICE_FOLLOW)
 		return NULL;
 	chosen = w->kept.credential.fingerprint;
 	for (size_t i = 0; w->policy.choice.kind == CHOICE_ADOPT && i < a->n_members; i++)
@@ -761,8 +792,8 @@ static const char *broken_by_disobeying(const struct world *w)
 		return "another login is live than the one that was chosen";
 	for (size_t i = 0; i < a->n_members; i++) {
 		const struct member *m = &a->members[i];
-		if (!m->fixed && m->copy->kind == COPY_OAUTH && !m->settled &&
-		    !account_knows(a, m->copy->credential.fingerprint))
+		if (!verdict_of(a, m)->fixed && m->copy->kind == COPY_OAUTH && !m->settled &&
+		    !record_knows(&a->verdict.record, m->copy->credential.fingerprint))
 			return "another copy is left as it was";
 	}
 	return NULL;
@@ -775,7 +806,7 @@ static const char *broken_by_not_saving(const struct world *w)
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
 
-	say_record(out, &w->account.record, &w->before);
+	say_record(out, &w->account.verdict.record, &w->before);
 	fclose(out);
 	free(text);
 	bool refused =
@@ -1490,7 +1521,7 @@ static void say_states(const struct account *a, char *text, size_t size)
 	for (size_t i = 0; i < a->n_members; i++) {
 		size_t n = strlen(text);
 		snprintf(text + n, size - n, "%s%s", i ? " " : "",
-			 copy_state_name(a->members[i].state));
+			 copy_state_name(a->verdict.copies[i].state));
 	}
 }
 
@@ -1501,7 +1532,7 @@ static bool scene_holds(const struct scene *scene)
 	bool same;
 
 	world_build(&w, scene->given);
-	decide(&w.account, &w.config, &w.policy);
+	decide_world(&w);
 	_cleanup_free_ char *decided = describe(&w);
 	const char *what = broken(&w);
 	say_states(&w.account, states, sizeof(states));
@@ -1576,16 +1607,17 @@ static void test_expiry_fight(void **state)
 		copy->expires_odd = *steps[i].stands != '=';
 		snprintf(copy->expires_start, sizeof(copy->expires_start), "%s", steps[i].stands);
 		w.policy.now_ms = w.policy.at_ms += steps[i].after_s * SECOND_MS;
-		decide(&w.account, &w.config, &w.policy);
-		if (w.account.members[1].write != steps[i].written || w.account.verdict.send)
+		decide_world(&w);
+		if (w.account.verdict.copies[1].write != steps[i].written || w.account.verdict.send)
 			fail_msg("step %zu", i);
-		w.account.verdict.record_changed = false;
+		world_save(&w);
 	}
 	w.copies[1].expires_odd = true;
 	for (int i = 0; i < 3; i++, w.policy.now_ms++) {
 		w.account.record.live.expires_ms += MINUTE_S;
-		decide(&w.account, &w.config, &w.policy);
-		assert_true(w.account.members[1].write);
+		decide_world(&w);
+		assert_true(w.account.verdict.copies[1].write);
+		world_save(&w);
 	}
 	world_free(&w);
 }
@@ -1620,10 +1652,9 @@ static void test_codes(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct world w;
 		world_build(&w, cases[i].given);
-		decide(&w.account, &w.config, &w.policy);
-		if (!string_equal(w.account.verdict.code, cases[i].code))
-			fail_msg("%s: %s", cases[i].given,
-				 w.account.verdict.code ? w.account.verdict.code : "none");
+		decide_world(&w);
+		if (!string_equal(w.account.verdict.code, cases[i].code ? cases[i].code : ""))
+			fail_msg("%s: %s", cases[i].given, w.account.verdict.code);
 		world_free(&w);
 	}
 }
@@ -1746,14 +1777,14 @@ static void test_many_diverged(void **state)
 	w.account.record.diverged[0] = fingerprint_of_number(9);
 	for (int i = 1; i < RECORD_DIVERGED_MAX; i++) // as if they stood in other copies
 		w.account.record.diverged[i] = w.account.record.live.fingerprint;
-	decide(&w.account, &w.config, &w.policy);
+	decide_world(&w);
 	assert_true(w.account.verdict.record_changed); // what no copy shows has made room
-	assert_int_equal(w.account.record.n_diverged, RECORD_DIVERGED_MAX);
+	assert_int_equal(w.account.verdict.record.n_diverged, RECORD_DIVERGED_MAX);
+	world_save(&w);
 	w.account.record.diverged[RECORD_DIVERGED_MAX - 1] = w.account.record.live.fingerprint;
-	w.account.verdict.record_changed = false;
-	decide(&w.account, &w.config, &w.policy);
+	decide_world(&w);
 	assert_false(w.account.verdict.record_changed);
-	assert_int_equal(w.account.members[1].state, COPY_DIVERGED);
+	assert_int_equal(w.account.verdict.copies[1].state, COPY_DIVERGED);
 	world_free(&w);
 }
 
@@ -1810,12 +1841,11 @@ static void test_margin(void **state)
 		w.config.margin = cases[i].config;
 		w.config.timer_jitter_s = cases[i].jitter_s;
 		w.account.record.lifetime_s = cases[i].answered_s;
-		reckon_expiry(&w.account, &w.config, &w.policy);
-		_cleanup_free_ char *margin = duration_format(w.account.verdict.schedule.margin_s);
-		if (!string_equal(margin, cases[i].margin) ||
-		    w.account.verdict.schedule.timer_too_slow != cases[i].slow ||
-		    w.account.verdict.schedule.margin_too_long != cases[i].too_long ||
-		    w.account.verdict.schedule.margin_short != cases[i].short_)
+		struct schedule s = reckon_schedule(&w.account.record, &w.provider, false,
+						    &w.config, &w.policy);
+		_cleanup_free_ char *margin = duration_format(s.margin_s);
+		if (!string_equal(margin, cases[i].margin) || s.timer_too_slow != cases[i].slow ||
+		    s.margin_too_long != cases[i].too_long || s.margin_short != cases[i].short_)
 			fail_msg("case %zu: margin %s", i, margin);
 		world_free(&w);
 	}
@@ -1852,13 +1882,14 @@ static void test_expiry(void **state)
 		if (cases[i].issued)
 			make_jwt(&a->record.live.access, NOW + parse_span(cases[i].issued),
 				 NOW + parse_span(cases[i].expires));
-		reckon_expiry(a, &w.config, &w.policy);
+		struct schedule s =
+			reckon_schedule(&a->record, &w.provider, false, &w.config, &w.policy);
 		int64_t expected = *cases[i].reckoned ? NOW + parse_span(cases[i].reckoned) : 0;
-		if (a->verdict.schedule.expires_ms != expected ||
-		    a->verdict.schedule.lifetime_s * SECOND_MS != parse_span(cases[i].lifetime))
+		if (s.expires_ms != expected ||
+		    s.lifetime_s * SECOND_MS != parse_span(cases[i].lifetime))
 			fail_msg("case %zu: left %lld s, lifetime %lld s", i,
-				 (long long)(a->verdict.schedule.expires_ms - NOW) / SECOND_MS,
-				 (long long)a->verdict.schedule.lifetime_s);
+				 (long long)(s.expires_ms - NOW) / SECOND_MS,
+				 (long long)s.lifetime_s);
 		world_free(&w);
 	}
 }
@@ -1881,13 +1912,13 @@ static void test_expiry_is_corrected(void **state)
 			make_jwt(&live->access, NOW - parse_span("1h"), right_ms);
 		for (int i = 0; i < 2; i++)
 			secret_copy(&w.copies[i].credential.access, &live->access);
-		decide(a, &w.config, &w.policy);
+		decide_world(&w);
 		assert_int_equal(a->verdict.send, !jwt);
 		assert_int_equal(a->verdict.record_changed, jwt);
-		assert_int_equal(live->expires_ms, jwt ? right_ms : wrong_ms);
-		assert_int_equal(a->members[0].write, jwt);
+		assert_int_equal(a->verdict.record.live.expires_ms, jwt ? right_ms : wrong_ms);
+		assert_int_equal(a->verdict.copies[0].write, jwt);
 		assert_int_equal(a->verdict.decision, jwt ? DECISION_MIRROR : DECISION_REFRESH);
-		assert_false(a->members[1].write);
+		assert_false(a->verdict.copies[1].write);
 		world_free(&w);
 	}
 }
@@ -1904,7 +1935,7 @@ static void test_order_by_jwt(void **state)
 	account_record_copy(&w.before, &w.account.record);
 	w.copies[1].credential.issued_ms =
 		NOW - 2 * HOUR_S * SECOND_MS; // expires later, was issued earlier
-	decide(&w.account, &w.config, &w.policy);
+	decide_world(&w);
 	_cleanup_free_ char *decided = describe(&w);
 	assert_string_equal(decided, "mirror/planned sup+2 displaced=2@agent write=agent");
 	world_free(&w);
@@ -1920,7 +1951,7 @@ static void test_clock_before_build(void **state)
 		w.policy.now_ms = w.policy.at_ms =
 			clock_build_ms() - (behind ? 61 : 59) * SECOND_MS;
 		w.account.record.live.expires_ms = w.policy.now_ms + HOUR_S * SECOND_MS;
-		decide(&w.account, &w.config, &w.policy);
+		decide_world(&w);
 		assert_int_equal(w.account.verdict.clock_wrong, behind);
 		assert_int_equal(w.account.verdict.send, !behind);
 		world_free(&w);
@@ -1931,7 +1962,7 @@ static void test_clock_before_build(void **state)
 static void test_recovered_record(void **state)
 {
 	struct world w;
-	const struct account_record *r = &w.account.record;
+	const struct account_record *r = &w.account.verdict.record;
 
 	(void)state;
 	world_build(&w, "live=2 main:2 receipt=2:answered=3");
@@ -1941,7 +1972,7 @@ static void test_recovered_record(void **state)
 		"\"expires_in\":7200,"
 		"\"refresh_token_expires_in\":86400,\"id_token\":\"FAKE-ID-3\","
 		"\"account\":{\"uuid\":\"user-alice\",\"email_address\":\"alice@example.org\"}}");
-	decide(&w.account, &w.config, &w.policy);
+	decide_world(&w);
 	assert_string_equal(r->live.access.text, "FAKE-ACCESS-3");
 	assert_string_equal(r->live.refresh.text, "FAKE-REFRESH-3");
 	assert_string_equal(r->live.id_token.text, "FAKE-ID-3");
@@ -1967,14 +1998,14 @@ static void test_recovered_record_is_alive(void **state)
 	_cleanup_free_ char *body = xasprintf(
 		"{\"access_token\":\"%s\",\"refresh_token\":\"FAKE-REFRESH-3\"}", token.text);
 	secret_set_string(&w.receipts[0].answer.body, body);
-	decide(&w.account, &w.config, &w.policy);
+	decide_world(&w);
 	assert_int_equal(w.account.verdict.decision, DECISION_RECOVER);
 	assert_int_equal(w.account.verdict.outcome, OUTCOME_PLANNED);
-	assert_string_equal(w.account.record.dead_code, "");
-	assert_false(w.account.live_settled);
-	assert_true(w.account.record.live.issued_ms == NOW - MINUTE_S * SECOND_MS);
-	assert_true(w.account.record.live.expires_ms == NOW + HOUR_S * SECOND_MS);
-	assert_true(w.account.record.live.at_ms == w.receipts[0].received_ms);
+	assert_string_equal(w.account.verdict.record.dead_code, "");
+	assert_false(is_spent(&w));
+	assert_true(w.account.verdict.record.live.issued_ms == NOW - MINUTE_S * SECOND_MS);
+	assert_true(w.account.verdict.record.live.expires_ms == NOW + HOUR_S * SECOND_MS);
+	assert_true(w.account.verdict.record.live.at_ms == w.receipts[0].received_ms);
 	world_free(&w);
 }
 
@@ -1982,7 +2013,7 @@ static void test_recovered_record_is_alive(void **state)
 static void test_adopted_record(void **state)
 {
 	struct world w;
-	const struct account_record *r = &w.account.record;
+	const struct account_record *r = &w.account.verdict.record;
 
 	(void)state;
 	for (int was_dead = 0; was_dead < 2; was_dead++) {
@@ -1990,7 +2021,7 @@ static void test_adopted_record(void **state)
 		strcpy(w.account.record.error_code, "http_429");
 		w.account.record.error_status = 429;
 		w.copies[0].credential.identity.user_id = xstrdup("user-alice");
-		decide(&w.account, &w.config, &w.policy);
+		decide_world(&w);
 		assert_string_equal(r->live.refresh.text, "FAKE-REFRESH-5");
 		assert_string_equal(r->live.access.text, "FAKE-ACCESS-5");
 		assert_false(r->live.answered);
@@ -2011,42 +2042,42 @@ static void test_what_else_is_recorded(void **state)
 
 	(void)state;
 	world_build(&w, "live=2 main:2 agent:2");
-	decide(&w.account, &w.config, &w.policy);
+	decide_world(&w);
 	assert_false(w.account.verdict.record_changed);
 	world_free(&w);
 
 	world_build(&w, "live=2 main:2 agent:2");
 	w.copies[1].credential.identity.user_id = xstrdup("user-alice");
-	decide(&w.account, &w.config, &w.policy);
+	decide_world(&w);
 	assert_true(w.account.verdict.record_changed);
-	assert_string_equal(w.account.record.identity.user_id, "user-alice");
+	assert_string_equal(w.account.verdict.record.identity.user_id, "user-alice");
 	world_free(&w);
 
 	world_build(&w,
 		    "live=2 main:2 agent:9~"); // not from a copy of which nobody knows whose it is
 	w.copies[1].credential.identity.user_id = xstrdup("user-bob");
-	decide(&w.account, &w.config, &w.policy);
+	decide_world(&w);
 	assert_false(w.account.verdict.record_changed);
-	assert_null(w.account.record.identity.user_id);
+	assert_null(w.account.verdict.record.identity.user_id);
 	world_free(&w);
 
 	world_build(&w, "live=2 main:2");
 	free(w.account.record.main_store);
 	w.account.record.main_store = xstrdup("elsewhere");
-	decide(&w.account, &w.config, &w.policy);
+	decide_world(&w);
 	assert_true(w.account.verdict.record_changed);
-	assert_string_equal(w.account.record.main_store, "main");
+	assert_string_equal(w.account.verdict.record.main_store, "main");
 	world_free(&w);
 }
 
 static void test_first_record(void **state)
 {
 	struct world w;
-	const struct account_record *r = &w.account.record;
+	const struct account_record *r = &w.account.verdict.record;
 
 	(void)state;
 	world_build(&w, "main:1");
-	decide(&w.account, &w.config, &w.policy);
+	decide_world(&w);
 	assert_string_equal(r->live.refresh.text, "FAKE-REFRESH-1");
 	assert_string_equal(r->live.access.text, "FAKE-ACCESS-1");
 	assert_false(r->live.answered);
@@ -2063,7 +2094,7 @@ static void test_displaced_is_whole(void **state)
 
 	(void)state;
 	world_build(&w, "live=2 main:5 receipt=2:answered=3");
-	decide(&w.account, &w.config, &w.policy);
+	decide_world(&w);
 	assert_int_equal(w.account.verdict.n_displaced, 2);
 	for (size_t i = 0; i < 2; i++) {
 		const struct credential *c = &w.account.verdict.displaced[i].credential;
@@ -2195,12 +2226,12 @@ static char *random_world(void)
 
 static void write_copies(struct world *w)
 {
-	const struct generation *live = &w->account.record.live;
+	const struct generation *live = &w->account.verdict.record.live;
 
 	for (size_t i = 0; i < w->account.n_members; i++) {
 		struct copy *copy = &w->copies[w->account.members[i].store - w->stores];
 		struct credential *c = &copy->credential;
-		if (!w->account.members[i].write)
+		if (!w->account.verdict.copies[i].write)
 			continue;
 		copy->kind = COPY_OAUTH;
 		secret_copy(&c->access, &live->access);
@@ -2217,19 +2248,23 @@ static bool is_marked(const struct account *a, struct fingerprint token)
 	       listed(a->verdict.close, a->verdict.n_close, token);
 }
 
-static void close_receipts(struct account *a)
+static void close_receipts(struct world *w)
 {
+	struct account *a = &w->account;
+	const struct verdict *v = &a->verdict;
 	size_t n = 0;
 
-	for (size_t i = 0; i < a->n_members; i++)
-		a->members[i].settled &= !listed(a->verdict.take_back, a->verdict.n_take_back,
-						 a->members[i].copy->credential.fingerprint);
-	for (size_t i = 0; i < a->n_members; i++)
-		a->members[i].settled |= is_marked(a, a->members[i].copy->credential.fingerprint);
-	a->live_settled |= is_marked(a, a->record.live.fingerprint);
+	for (size_t i = 0; i < a->n_members; i++) {
+		struct member *m = &a->members[i];
+		struct fingerprint token = m->copy->credential.fingerprint;
+		m->settled = (m->settled && !listed(v->take_back, v->n_take_back, token)) ||
+			     is_marked(a, token);
+	}
+	a->live_settled = (is_spent(w) && v->decision != DECISION_RECOVER) ||
+			  is_marked(a, v->record.live.fingerprint);
 	for (size_t i = 0; i < a->n_receipts; i++)
 		if (!is_marked(a, a->receipts[i]->token) &&
-		    !listed(a->verdict.drop, a->verdict.n_drop, a->receipts[i]->token))
+		    !listed(v->drop, v->n_drop, a->receipts[i]->token))
 			a->receipts[n++] = a->receipts[i];
 	a->n_receipts = n;
 }
@@ -2239,24 +2274,11 @@ static void world_go_on(struct world *w)
 {
 	struct account *a = &w->account;
 
-	write_copies(w);
-	close_receipts(a);
-	for (size_t i = 0; i < a->verdict.n_displaced; i++) {
-		credential_free(&a->verdict.displaced[i].credential);
-		free(a->verdict.displaced[i].store);
-	}
-	free(TAKE_PTR(a->verdict.displaced)), free(TAKE_PTR(a->verdict.settle)),
-		free(TAKE_PTR(a->verdict.drop)), free(TAKE_PTR(a->verdict.close)),
-		free(TAKE_PTR(a->verdict.take_back));
-	a->verdict.n_displaced = a->verdict.n_settle = a->verdict.n_drop = a->verdict.n_close =
-		a->verdict.n_take_back = 0;
-	a->verdict.pinned = false;
-	a->recorded |= a->verdict.record_changed;
-	a->verdict.record_changed = a->verdict.send = a->verdict.resend =
-		a->verdict.stranger_answer = a->verdict.clock_wrong = false;
 	for (size_t i = 0; i < a->n_members; i++)
-		a->members[i].adopted = a->members[i].write = a->members[i].follows = false;
-	account_record_copy(&w->before, &a->record);
+		a->members[i].fixed = a->verdict.copies[i].fixed;
+	write_copies(w);
+	close_receipts(w);
+	world_save(w);
 }
 
 // The promises hold in every world, and three looks after nothing is left to write or to record (a
@@ -2273,7 +2295,7 @@ static void test_random_worlds(void **state)
 		_cleanup_free_ char *given = random_world();
 		world_build(&w, given);
 		for (int look = 0; look < 4; look++) {
-			decide(&w.account, &w.config, &w.policy);
+			decide_world(&w);
 			seen[w.account.verdict.decision]++;
 			_cleanup_free_ char *decided = describe(&w);
 			const char *what = broken(&w);

@@ -229,7 +229,7 @@ static void group(struct observation *o)
 static void decide_each(struct observation *o)
 {
 	for (size_t i = 0; i < o->n_accounts; i++)
-		decide(o->accounts[i], &config, &policy);
+		o->accounts[i]->verdict = decide(o->accounts[i], NULL, &config, &policy);
 	observation_tie(o);
 }
 
@@ -494,8 +494,7 @@ static void test_split_keeps_the_record(void **state)
 
 	assert_string_equal(old->record.key, own_key);
 	assert_string_equal(old->renamed_from, base_key);
-	assert_true(old->recorded && old->record.own_login && old->record.split &&
-		    old->verdict.record_changed);
+	assert_true(old->recorded && old->record.own_login && old->record.split);
 	assert_true(fingerprint_equal(old->record.live.fingerprint, fingerprint_of_number(3)));
 	assert_string_equal(old->record.live.refresh.text, "FAKE-REFRESH-3");
 	assert_true(record_superseded(&old->record, fingerprint_of_number(1)));
@@ -508,7 +507,7 @@ static void test_split_keeps_the_record(void **state)
 
 	decide_each(&o);
 	assert_true(old->verdict.record_changed); // it is saved even if there is nothing else to do
-	assert_string_equal(base->record.live.refresh.text, "FAKE-REFRESH-5");
+	assert_string_equal(base->verdict.record.live.refresh.text, "FAKE-REFRESH-5");
 	assert_false(base->verdict.send || old->verdict.send || account_has_writes(base) ||
 		     account_has_writes(old));
 
@@ -559,7 +558,7 @@ static bool any_send_or_write(const char *given)
 	look(&o, given);
 	group(&o);
 	for (size_t i = 0; i < o.n_accounts; i++) {
-		decide(o.accounts[i], &config, &forced);
+		o.accounts[i]->verdict = decide(o.accounts[i], NULL, &config, &forced);
 		any |= o.accounts[i]->verdict.send || account_has_writes(o.accounts[i]);
 	}
 	observation_free(&o);
@@ -721,7 +720,7 @@ static void save(struct account_records *records, const struct account *a)
 			to = &records->list[i];
 	if (!to)
 		to = array_add(&records->list, &records->n);
-	account_record_copy(to, &a->record);
+	account_record_copy(to, &a->verdict.record);
 }
 
 // What is decided becomes what the ledger says; a record that moves goes first.
@@ -740,18 +739,19 @@ static void expect_gate(const struct observation *o, unsigned world)
 		for (size_t k = 0; k < a->n_members; k++) {
 			const struct member *m = &a->members[k];
 			const struct identity *theirs = &m->copy->credential.identity;
-			if (!m->write)
+			if (!verdict_of(a, m)->write)
 				continue;
-			if (m->fixed)
+			if (verdict_of(a, m)->fixed)
 				fail_msg("world %u: a copy that is not ours is written", world);
-			if (identity_compare(&a->record.identity, theirs) == IDENTITY_DIFFERENT)
+			if (identity_compare(&a->verdict.record.identity, theirs) ==
+			    IDENTITY_DIFFERENT)
 				fail_msg("world %u: %s is written with a credential of somebody "
 					 "else",
 					 world, m->store->path);
 		}
 		if (a->verdict.send && a->main && a->main->copy->kind == COPY_OAUTH &&
-		    identity_compare(&a->record.identity, &a->main->copy->credential.identity) ==
-			    IDENTITY_DIFFERENT)
+		    identity_compare(&a->verdict.record.identity,
+				     &a->main->copy->credential.identity) == IDENTITY_DIFFERENT)
 			fail_msg("world %u: a token of somebody else is sent", world);
 	}
 }
@@ -937,7 +937,7 @@ static void test_more_workspace_login_keeps_its_record(void **state)
 	decide_each(&o);
 	assert_int_equal(o.n_accounts, 2);
 	assert_true(o.accounts[1]->recorded);
-	assert_true(account_knows(o.accounts[1], fingerprint_of_number(4)));
+	assert_true(record_knows(&o.accounts[1]->verdict.record, fingerprint_of_number(4)));
 	observation_free(&o);
 }
 
