@@ -28,6 +28,7 @@ static const struct command commands[] = {
 	 OPTION_WAIT | OPTION_DRY_RUN, command_restore},
 	{"forget", "drop what the ledger holds of an account that no store shows any more",
 	 OPTION_FORCE, command_forget},
+	{"log", "show what happened, newest last", OPTION_SINCE | OPTION_NUMBER, command_log},
 	{"own", "take over a ledger that came from another machine", 0, command_own},
 };
 
@@ -43,6 +44,8 @@ enum {
 	LONG_WATCH,
 	LONG_ADOPT,
 	LONG_FOLLOW,
+	LONG_SINCE,
+	LONG_NUMBER,
 };
 
 static const struct option options[] = {
@@ -62,6 +65,8 @@ static const struct option options[] = {
 	{"watch", no_argument, NULL, LONG_WATCH},
 	{"adopt", required_argument, NULL, LONG_ADOPT},
 	{"follow", required_argument, NULL, LONG_FOLLOW},
+	{"since", required_argument, NULL, LONG_SINCE},
+	{"number", required_argument, NULL, LONG_NUMBER},
 	{0},
 };
 
@@ -97,7 +102,8 @@ static int show_help(void)
 	       "           looks like a mistake), --wait, --dry-run\n"
 	       "           --follow STORE (the copy there gives way to the live one; all)\n"
 	       "  restore: [ID] (as the list shows it), --wait, --dry-run\n"
-	       "  forget:  --force (although a store shows it)\n\n"
+	       "  forget:  --force (although a store shows it)\n"
+	       "  log:     -n N (the last N), --since WHEN (2h, 02:30, 2030-11-20)\n\n"
 	       "ACCOUNT is a profile id, provider/profile-id, or a shell pattern; an e-mail\n"
 	       "address; the name of an agent or a provider; none is all.\n"
 	       "Exit status: 0 done, 1 failed but will be tried again, 2 usage or configuration,\n"
@@ -140,6 +146,19 @@ static int foreign_option(const struct invocation *i)
 	return STATUS_USAGE;
 }
 
+// Options of some verbs that have a value, and where it goes.
+static const struct {
+	int option;
+	size_t offset;
+} valued[] = {
+	{LONG_AT, offsetof(struct invocation, at)},
+	{LONG_WAIT, offsetof(struct invocation, wait)},
+	{LONG_ADOPT, offsetof(struct invocation, adopt)},
+	{LONG_FOLLOW, offsetof(struct invocation, follow)},
+	{LONG_SINCE, offsetof(struct invocation, since)},
+	{LONG_NUMBER, offsetof(struct invocation, number)},
+};
+
 static bool take_option(struct invocation *i, int option, bool *ret_help, bool *ret_version)
 {
 	switch (option) {
@@ -171,14 +190,9 @@ static bool take_option(struct invocation *i, int option, bool *ret_help, bool *
 		if (option < LONG_OPTION)
 			return false;
 		i->given |= 1u << (option - LONG_OPTION);
-		if (option == LONG_AT)
-			i->at = optarg;
-		else if (option == LONG_WAIT)
-			i->wait = optarg;
-		else if (option == LONG_ADOPT)
-			i->adopt = optarg;
-		else if (option == LONG_FOLLOW)
-			i->follow = optarg;
+		for (size_t k = 0; k < ARRAY_SIZE(valued); k++)
+			if (option == valued[k].option)
+				*(const char **)((char *)i + valued[k].offset) = optarg;
 	}
 	return true;
 }
@@ -215,7 +229,9 @@ int main(int argc, char **argv)
 	set_process_up();
 	log_setup("oauth-keepalive", LOG_LEVEL_INFO);
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":c:jvqhV", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":c:n:jvqhV", options, NULL)) != -1) {
+		if (option == 'n')
+			option = LONG_NUMBER;
 		if (option == ':')
 			return usage_error("an option lacks its value", argv[optind - 1]);
 		if (option == '?' && optopt && string_starts(argv[optind - 1], "--"))

@@ -101,6 +101,8 @@ void adopt_credential(struct judgement *j, const struct credential *c)
 static void adopt_member(struct judgement *j, const struct member *m)
 {
 	adopt_credential(j, &m->copy->credential);
+	free(j->verdict->record.adopted_from);
+	j->verdict->record.adopted_from = xstrdup(m->store->path);
 	on_copy(j, m)->adopted = true;
 }
 

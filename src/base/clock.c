@@ -282,6 +282,18 @@ char *time_format_ms(int64_t ms)
 	return format_time(ms, true);
 }
 
+char *time_format_local(int64_t ms)
+{
+	time_t t = (time_t)divide_floor(ms, SECOND_MS);
+	char text[64];
+	struct tm tm;
+
+	if (!ms || !localtime_r(&t, &tm) ||
+	    !strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %z", &tm))
+		return xstrdup("never");
+	return xstrdup(text);
+}
+
 // The day is tried three times: today's may be over, and a summer-time jump may move tomorrow's
 // before now.
 static int next_local_time(int hour, int minute, int64_t now_ms, int64_t *ret_ms)
@@ -330,6 +342,43 @@ int time_parse_when(const char *text, int64_t now_ms, int64_t *ret_ms)
 			return r;
 	}
 	if (ms <= now_ms)
+		return -ERANGE;
+	*ret_ms = ms;
+	return 0;
+}
+
+static int local_midnight(const char *text, int64_t *ret_ms)
+{
+	struct tm tm = {.tm_isdst = -1};
+	const char *end = strptime(text, "%Y-%m-%d", &tm);
+	time_t t;
+
+	if (!end || *end)
+		return -EINVAL;
+	tm.tm_isdst = -1;
+	t = mktime(&tm);
+	if (t == (time_t)-1)
+		return -ERANGE;
+	*ret_ms = t * SECOND_MS;
+	return 0;
+}
+
+int time_parse_since(const char *text, int64_t now_ms, int64_t *ret_ms)
+{
+	int hour, minute, r = 0;
+	int64_t seconds, ms;
+	const char *p = text;
+
+	if (duration_parse(text, &seconds) == 0)
+		ms = now_ms - seconds * SECOND_MS;
+	else if (take_number(&p, 2, 0, 23, &hour) && take_char(&p, ":") &&
+		 take_number(&p, 2, 0, 59, &minute) && !*p)
+		r = next_local_time(hour, minute, now_ms - DAY_S * SECOND_MS, &ms);
+	else if (time_parse(text, &ms) < 0)
+		r = local_midnight(text, &ms);
+	if (r < 0)
+		return r;
+	if (ms > now_ms)
 		return -ERANGE;
 	*ret_ms = ms;
 	return 0;

@@ -30,5 +30,8 @@ char *time_format_ms(int64_t ms); // "2026-11-20T22:00:00.123Z", as JavaScript's
 // A later moment as a person gives it: "+2h", "02:30" (the next such local time), RFC 3339. -ERANGE if it is
 // not later than now.
 int time_parse_when(const char *text, int64_t now_ms, int64_t *ret_ms);
+// An earlier one: "2h" (ago), "02:30" (the last such local time), "2026-11-20" (its local midnight), RFC 3339.
+int time_parse_since(const char *text, int64_t now_ms, int64_t *ret_ms);
+char *time_format_local(int64_t ms); // "2026-11-20 23:00:00 +0100", for people; "never" for 0
 
 #endif

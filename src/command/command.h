@@ -17,6 +17,8 @@ enum {
 	OPTION_WATCH = 1 << 5,
 	OPTION_ADOPT = 1 << 6,
 	OPTION_FOLLOW = 1 << 7,
+	OPTION_SINCE = 1 << 8,
+	OPTION_NUMBER = 1 << 9,
 };
 
 struct invocation;
@@ -31,7 +33,7 @@ struct invocation {
 	const struct command *command;
 	const char *config, *state_dir, *ledger_dir;
 	bool json, verbose, quiet;
-	const char *at, *wait, *adopt, *follow;
+	const char *at, *wait, *adopt, *follow, *since, *number;
 	unsigned given; // of OPTION_…
 	char **accounts;
 	size_t n_accounts;
@@ -43,6 +45,7 @@ int command_status(const struct invocation *invocation);
 int command_sync(const struct invocation *invocation);
 int command_restore(const struct invocation *invocation);
 int command_forget(const struct invocation *invocation);
+int command_log(const struct invocation *invocation);
 int command_own(const struct invocation *invocation);
 
 // What every verb opens first.
@@ -56,10 +59,16 @@ struct session {
 	struct problems problems; // … and what to do about it
 	char *store;  // --adopt, as a real path where it is one
 	char *why;
+	struct last_run last_runs[RUN_BY_N];
 	struct keepsakes kept; // restore: what may be brought back
 	bool lists_kept;       // … and only that is reported
+	const struct events *events; // log: what happened, and only that is reported
 	bool no_accounts;      // the verb is about none
 };
+// "OPTION VALUE: expected …", and STATUS_USAGE.
+int session_usage_error(const char *option, const char *value, const char *expected);
+// What is wrong with the ledger, for a verb that does not look at the stores.
+void session_bar(const struct session *session, struct problems *problems);
 // 0, or the exit status after the error was said.
 int session_open(const struct invocation *invocation, struct session *ret);
 void session_close(struct session *session);
@@ -68,7 +77,6 @@ void session_close(struct session *session);
 // Run the cycle as the session's policy says, or only look with --dry-run; report it; end as a signal asked.
 int session_run(const struct invocation *invocation, struct session *session);
 // Report the cycle and return the exit status. -r of a failed cycle is said, too.
-int session_finish(const struct invocation *invocation, const struct session *session, struct cycle *cycle, int r,
-		   bool dry_run);
+int session_finish(const struct invocation *invocation, struct session *session, struct cycle *cycle, int r, bool dry_run);
 
 #endif

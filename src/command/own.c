@@ -3,6 +3,7 @@
 // own: this machine takes over a ledger that came from another one.
 #include <errno.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "command/command.h"
 
@@ -40,6 +41,23 @@ static int take_over(struct session *session, struct problems *problems)
 	return 0;
 }
 
+// In the ledger that is ours now.
+static void remember(const char *directory)
+{
+	_cleanup_(ledger_free) struct ledger ledger = {0};
+	_cleanup_(event_free) struct event event = {
+		.at_ms = clock_wall_ms(),
+		.by = xstrdup(run_by_name(run_by_whom())),
+		.command = xstrdup("own"),
+		.what = xstrdup("owned"),
+		.store = xstrdup(directory),
+	};
+	_cleanup_free_ char *message = NULL, *fix = NULL;
+
+	if (ledger_open(directory, &ledger, &message, &fix) == 0)
+		history_append(&ledger, &event);
+}
+
 int command_own(const struct invocation *invocation)
 {
 	_cleanup_session_ struct session session = {0};
@@ -54,6 +72,7 @@ int command_own(const struct invocation *invocation)
 	if (status == 0)
 		status = take_over(&session, &nothing.now.problems);
 	if (status == 0) {
+		remember(session.ledger.directory);
 		session.no_accounts = true;
 		status = session_finish(invocation, &session, &nothing, 0, false);
 	}

@@ -67,14 +67,10 @@ static int bring_back(const struct invocation *invocation, struct session *sessi
 
 static int list(const struct invocation *invocation, struct session *session)
 {
-	const struct problem *bar = session->policy.bar;
 	struct cycle nothing = {0};
 	int r = displaced_read(&session->ledger, &session->kept, &nothing.now.problems), status;
 
-	if (bar)
-		problem_add(&nothing.now.problems, bar->severity, bar->code, bar->store, NULL,
-			    xstrdup(bar->message), xstrdup(bar->fix))
-			->needs_person = true;
+	session_bar(session, &nothing.now.problems);
 	session->lists_kept = true;
 	status = session_finish(invocation, session, &nothing, r, true);
 	cycle_free(&nothing);

@@ -11,7 +11,7 @@
 
 #define WAIT_DEFAULT_S 10
 
-static int usage_error(const char *option, const char *value, const char *expected)
+int session_usage_error(const char *option, const char *value, const char *expected)
 {
 	_cleanup_free_ char *safe = string_printable(value, 80);
 
@@ -66,11 +66,11 @@ static int read_policy(const struct invocation *i, struct session *s)
 	policy->force = i->given & OPTION_FORCE;
 	policy->barred = s->barred;
 	if (i->at && time_parse_when(i->at, policy->now_ms, &policy->at_ms) < 0)
-		return usage_error("--at", i->at,
-				   "a moment to come, like +2h, 02:30 or 2030-11-20T22:00:00Z");
+		return session_usage_error(
+			"--at", i->at, "a moment to come, like +2h, 02:30 or 2030-11-20T22:00:00Z");
 	s->wait_s = WAIT_DEFAULT_S;
 	if (i->wait && duration_parse(i->wait, &s->wait_s) < 0)
-		return usage_error("--wait", i->wait, "a duration like 10s, 2m or 0");
+		return session_usage_error("--wait", i->wait, "a duration like 10s, 2m or 0");
 	discover_set_patience(s->wait_s ? LOOK_PATIENCE_MS : 0);
 	return 0;
 }
@@ -138,10 +138,20 @@ static void look_for_courier(struct problems *problems)
 			->needs_person = true;
 }
 
-int session_finish(const struct invocation *invocation, const struct session *session,
-		   struct cycle *cycle, int r, bool dry_run)
+void session_bar(const struct session *session, struct problems *problems)
 {
-	struct report report = {
+	const struct problem *bar = session->policy.bar;
+
+	if (bar)
+		problem_add(problems, bar->severity, bar->code, bar->store, NULL,
+			    xstrdup(bar->message), xstrdup(bar->fix))
+			->needs_person = true;
+}
+
+static struct report report_of(const struct invocation *invocation, const struct session *session,
+			       const struct cycle *cycle, bool dry_run)
+{
+	return (struct report){
 		.command = invocation->command->name,
 		.dry_run = dry_run,
 		.check = invocation->given & OPTION_CHECK,
@@ -149,10 +159,39 @@ int session_finish(const struct invocation *invocation, const struct session *se
 		.quiet = invocation->quiet,
 		.selected = session->selection.n > 0,
 		.kept = session->lists_kept ? &session->kept : NULL,
+		.events = session->events,
 		.no_accounts = session->no_accounts,
+		.by = run_by_whom(),
+		.decided = session->policy.choice.why,
 		.now_ms = clock_wall_ms(),
 		.cycle = cycle,
+		.last_runs = session->last_runs,
+		.ledger = &session->ledger,
+		.config = &session->config,
 	};
+}
+
+// A timer that ran once and does no longer: nothing else would tell.
+static void warn_of_silence(const struct report *report, struct problems *problems)
+{
+	enum run_by by;
+	const struct last_run *run = report_last_timer(report, &by);
+	_cleanup_free_ char *ago = NULL;
+
+	if (!run || !report_timer_is_late(report, run))
+		return;
+	ago = duration_format((report->now_ms - run->at_ms) / SECOND_MS);
+	problem_add(problems, SEVERITY_WARNING, "timer_silent", NULL, NULL,
+		    xasprintf("the timer ran last %s ago: nothing is kept alive meanwhile", ago),
+		    xstrdup(by == BY_CRON ? "see whether cron runs, and has its line"
+					  : "systemctl list-timers 'oauth-keepalive*' (for a "
+					    "user's own: systemctl --user …)"));
+}
+
+int session_finish(const struct invocation *invocation, struct session *session,
+		   struct cycle *cycle, int r, bool dry_run)
+{
+	struct report report = report_of(invocation, session, cycle, dry_run);
 	int status;
 
 	if (r == -ENOENT || r == -ENOTDIR || r == -ENAMETOOLONG || r == -ELOOP || r == -EACCES) {
@@ -172,13 +211,19 @@ int session_finish(const struct invocation *invocation, const struct session *se
 		return STATUS_FAILED;
 	}
 	look_for_courier(&cycle->now.problems);
+	if (dry_run || invocation->json) // of a run they are not said in text
+		for (enum run_by by = 0; by < RUN_BY_N; by++)
+			last_run_read(&session->ledger, by, &session->last_runs[by]);
+	if (string_equal(report.command, "status"))
+		warn_of_silence(&report, &cycle->now.problems);
 	status = report_exit_status(&report);
+	report_remember(&report);
 	if (invocation->json) {
 		report_json(&report, stdout);
 	} else {
 		report_text(&report, stdout);
 		fflush(stdout);
-		report_problems(&report, stderr);
+		report_problems(&report, dry_run ? stdout : stderr); // they are the answer there
 	}
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		log_error("standard output: %s", strerror(errno));

@@ -16,6 +16,7 @@
 #define TIMER_JITTER_S	    (1 * MINUTE_S)
 #define CONNECT_TIMEOUT_S   10
 #define DEADLINE_MOST_S	    60 // refresh locks are held for 100 s at most (architecture: MUST)
+#define HOOK_TIMEOUT_S	    30
 #define SYSTEM_FILE	    "/etc/oauth-keepalive/oauth-keepalive.conf"
 #define FILE_BELOW_XDG_HOME "oauth-keepalive/oauth-keepalive.conf"
 
@@ -154,6 +155,18 @@ static const struct rule http_rules[] = {
 	{"proxy", read_proxy, IN_CONFIG(proxy)},
 };
 
+static const char *const hook_names[] = {
+	[HOOK_REFRESHED] = "refreshed",
+	[HOOK_NEEDS_LOGIN] = "needs_login",
+	[HOOK_FAILED] = "failed",
+	[HOOK_RECOVERED] = "recovered",
+};
+
+const char *hook_event_name(enum hook_event event)
+{
+	return hook_names[event];
+}
+
 static const struct rule root_rules[] = {
 	{"state_dir", read_path, IN_CONFIG(state_dir)},
 	{"ledger_dir", read_path, IN_CONFIG(ledger_dir)},
@@ -181,6 +194,7 @@ static void set_defaults(struct config *config)
 	config->timer_jitter_s = TIMER_JITTER_S;
 	config->fence_recover = true;
 	config->deadline_s = DEADLINE_MOST_S;
+	config->hooks.timeout_s = HOOK_TIMEOUT_S;
 	for (size_t i = 0; i < n; i++)
 		*array_add(&config->providers, &config->n_providers) = presets[i];
 }
@@ -292,6 +306,9 @@ void config_free(struct config *config)
 	free(config->ledger_dir);
 	free(config->ca_file);
 	free(config->proxy);
+	free(config->metrics_file);
+	for (enum hook_event e = 0; e < HOOK_EVENTS; e++)
+		free(config->hooks.commands[e]);
 	*config = (struct config){0};
 }
 

@@ -22,6 +22,14 @@ struct config_store {
 	enum store_role role; // agent, external or main
 };
 
+// What is run when something happened: command lines for /bin/sh -c.
+enum hook_event { HOOK_REFRESHED, HOOK_NEEDS_LOGIN, HOOK_FAILED, HOOK_RECOVERED, HOOK_EVENTS };
+const char *hook_event_name(enum hook_event event); // "refreshed"
+struct hooks {
+	char *commands[HOOK_EVENTS]; // NULL: none
+	int64_t timeout_s, stagger_s;
+};
+
 struct config {
 	char *file;	  // what was read, NULL for none
 	char *state_dir;  // expanded; NULL: as OpenClaw resolves it
@@ -35,6 +43,8 @@ struct config {
 	size_t n_providers;
 	struct config_store *stores;
 	size_t n_stores;
+	struct hooks hooks;
+	char *metrics_file; // for node_exporter's textfile collector; NULL: none
 	char **exclude; // shell patterns over profile id and provider/profile-id
 	size_t n_exclude;
 	char **owned; // strings the providers point to

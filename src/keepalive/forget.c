@@ -101,12 +101,12 @@ static void forget_locked(struct ledger *ledger, const struct observation *o,
 		return conclude(result, OUTCOME_HELD, "forget_refused", no);
 	n = drop(ledger, a);
 	if (n < 0)
-		conclude(result, OUTCOME_FAILED, "ledger_not_writable",
-			 xasprintf("the ledger cannot be written: %s", strerror(-n)));
-	else
-		conclude(result, OUTCOME_SKIPPED, NULL,
-			 xasprintf("forgotten: its record and tokens, and %d displaced login%s", n,
-				   n == 1 ? "" : "s"));
+		return conclude(result, OUTCOME_FAILED, "ledger_not_writable",
+				xasprintf("the ledger cannot be written: %s", strerror(-n)));
+	result->forgotten = true;
+	conclude(result, OUTCOME_SKIPPED, NULL,
+		 xasprintf("forgotten: its record and tokens, and %d displaced login%s", n,
+			   n == 1 ? "" : "s"));
 }
 
 static void forget(const struct config *config, const struct policy *policy, struct ledger *ledger,

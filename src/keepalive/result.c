@@ -163,6 +163,13 @@ struct result *results_find(const struct results *results, const char *key)
 	return NULL;
 }
 
+// Of an account that the ledger does not know yet, the token that is sent first.
+static struct fingerprint live_before(const struct account *a)
+{
+	return a->recorded || !a->verdict.send ? a->record.live.fingerprint
+					       : a->verdict.record.live.fingerprint;
+}
+
 void results_begin(struct results *results, const struct observation *o,
 		   const struct policy *policy, const struct selection *selection)
 {
@@ -176,6 +183,7 @@ void results_begin(struct results *results, const struct observation *o,
 		result = array_add(&results->list, &results->n);
 		memcpy(result->key, a->record.key, sizeof(result->key));
 		result_decide(result, a);
+		result->before = live_before(a);
 	}
 }
 

@@ -16,6 +16,7 @@ struct displacement {
 
 struct result {
 	char key[33];
+	struct fingerprint before; // the live token before this run; empty: none
 	enum decision decision;
 	char *reason;
 	enum outcome outcome;
@@ -27,6 +28,7 @@ struct result {
 	size_t n_written;
 	bool copies_pending; // some copy is left to write
 	char *write_error;   // … the last reason why one could not be; NULL
+	bool forgotten;      // cycle_forget: what the ledger had of it is gone
 	bool unfenced;       // one of OpenClaw's fences was replaced by a working login
 	struct displacement *displaced;
 	size_t n_displaced;

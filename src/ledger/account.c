@@ -63,6 +63,7 @@ void account_record_free(struct account_record *record)
 	free(record->expiries);
 	free(record->diverged);
 	free(record->main_store);
+	free(record->adopted_from);
 	*record = (struct account_record){0};
 }
 
@@ -102,6 +103,7 @@ void account_record_copy(struct account_record *to, const struct account_record 
 	copy.provider = xstrdup(from->provider);
 	copy.profile = xstrdup(from->profile);
 	copy.main_store = xstrdup(from->main_store);
+	copy.adopted_from = xstrdup(from->adopted_from);
 	copy.identity = (struct identity){0};
 	identity_copy(&copy.identity, &from->identity);
 	copy.live = (struct generation){0};
@@ -329,6 +331,7 @@ static cJSON *record_to_json(struct account_record *record)
 	json_put_integer(json, "error_status", record->error_status);
 	json_put_text(json, "dead_code", record->dead_code);
 	json_put_text(json, "main_store", record->main_store);
+	json_put_text(json, "adopted_from", record->adopted_from);
 	tokens_write(json, "superseded", record->superseded, record->n_superseded);
 	tokens_write(json, "fences", record->fences, record->n_fences);
 	sightings_write(json, "sightings", record->sightings, record->n_sightings);
@@ -366,6 +369,8 @@ static bool record_of_json(const cJSON *json, struct account_record *ret)
 	ret->error_status = (int)read_integer(json, "error_status", 0, INT_MAX, &ok);
 	code_read(json, "dead_code", ret->dead_code, &ok);
 	ret->main_store = record_text(json, "main_store", true, &ok);
+	if (json_get(json, "adopted_from")) // not in 0.1.0
+		ret->adopted_from = record_text(json, "adopted_from", true, &ok);
 	tokens_read(json, "superseded", &ret->superseded, &ret->n_superseded, &ok);
 	tokens_read(json, "fences", &ret->fences, &ret->n_fences, &ok);
 	sightings_read(json_get(json, "sightings"), &ret->sightings, &ret->n_sightings, &ok);

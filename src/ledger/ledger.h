@@ -10,6 +10,7 @@
 //	settled/…                   ledger/mark.h
 //	spent                       every token that was settled, eight bytes of each: no list and no mark lasts as long
 //	displaced/<time>-<key>-….json  a credential that was about to be overwritten or stop being live; 30 days
+//	log/                        ledger/history.h, ledger/conditions.h
 //
 // and <state dir>/locks/oauth-keepalive, which names the ledger by uuid: another ledger at work there is an error,
 // not a second truth. Directories 0700, files 0600, every write atomic and durable.
@@ -109,6 +110,7 @@ struct account_record {
 	char dead_code[64];         // the live token is dead; ""
 	int64_t ended_ms;           // a person logged out; 0
 	char *main_store;           // path of the store that was main
+	char *adopted_from;         // … of that which the live login was adopted from, unless it was answered to us; NULL
 	int64_t updated_ms;         // by our clock, put right by what the server said of it
 };
 void account_record_free(struct account_record *record);

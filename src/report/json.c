@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The JSON document, schema_version 1 (docs/schema.json). Unknown is null, never left out.
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "json/json.h"
 #include "report/report.h"
@@ -87,6 +89,7 @@ static void put_account(cJSON *accounts, const struct report *report, const stru
 	cJSON *o = cJSON_CreateObject(), *copies;
 
 	cJSON_AddItemToArray(accounts, o);
+	json_put_text(o, "id", a->record.key[0] ? a->record.key : NULL);
 	put_printable(o, "provider", a->record.provider);
 	put_printable(o, "profile", a->record.profile);
 	put_identity(o, &a->verdict.record.identity);
@@ -103,7 +106,13 @@ static void put_account(cJSON *accounts, const struct report *report, const stru
 		live_known ? xstrndup(live->fingerprint.hex, FINGERPRINT_SHOWN) : NULL;
 	json_put_text(o, "generation", generation);
 	put_seconds(o, "number", a->verdict.record.number, live_known);
+	put_time(o, "due_at", report_due_ms(a));
+	put_time(o, "next_try_at", report_next_try_ms(a));
 	put_time(o, "refreshed_at", a->verdict.record.refreshed_ms);
+	put_time(o, "last_proven_at", report_proven_ms(a));
+	put_printable(o, "adopted_from",
+		      a->verdict.record.live.answered ? NULL : a->verdict.record.adopted_from);
+	put_printable(o, "login_command", a->provider ? a->provider->login_command : NULL);
 	put_time(o, "login_seen_at", a->verdict.record.first_seen_ms);
 	put_time(o, "grant_expires_at", a->verdict.record.grant_expires_ms);
 	put_seconds(o, "lock_holder", holder.pid, holder.pid > 0);
@@ -158,6 +167,42 @@ static void put_summary(cJSON *document, const struct cycle *cycle)
 	json_put_integer(o, "copies_written", written);
 }
 
+static void put_last_run(cJSON *document, const struct report *report)
+{
+	enum run_by by;
+	const struct last_run *run = report_last_run(report, &by);
+	cJSON *o;
+
+	if (!run) {
+		cJSON_AddNullToObject(document, "last_run");
+		return;
+	}
+	o = cJSON_AddObjectToObject(document, "last_run");
+	put_time(o, "time", run->at_ms);
+	json_put_text(o, "by", run_by_name(by));
+	json_put_integer(o, "exit_code", run->exit_code);
+}
+
+// Which program looked at what, for whoever collects the documents of many machines.
+static void put_where(cJSON *document, const struct report *report)
+{
+	const char *state_dir = report->cycle->now.stores.state_dir;
+	char host[65] = "";
+	cJSON *dirs;
+
+	gethostname(host, sizeof(host) - 1);
+	json_put_text(document, "version", VERSION);
+	put_printable(document, "host", host);
+	dirs = cJSON_AddArrayToObject(document, "state_dirs");
+	if (state_dir) {
+		_cleanup_free_ char *safe = string_printable(state_dir, 4096);
+		cJSON_AddItemToArray(dirs, cJSON_CreateString(safe));
+	}
+	put_printable(document, "ledger_dir", report->ledger->directory);
+	put_printable(document, "config", report->config->file);
+	put_last_run(document, report);
+}
+
 void report_json(const struct report *report, FILE *out)
 {
 	_cleanup_json_ cJSON *document = cJSON_CreateObject();
@@ -168,6 +213,7 @@ void report_json(const struct report *report, FILE *out)
 	json_put_text(document, "command", report->command);
 	cJSON_AddBoolToObject(document, "dry_run", report->dry_run);
 	put_time(document, "time", report->now_ms);
+	put_where(document, report);
 	accounts = cJSON_AddArrayToObject(document, "accounts");
 	for (size_t i = 0; i < report->cycle->now.n_accounts; i++) {
 		const struct account *a = report->cycle->now.accounts[i];
@@ -177,6 +223,8 @@ void report_json(const struct report *report, FILE *out)
 	}
 	if (report->kept)
 		report_kept_json(report, document);
+	if (report->events)
+		report_events_json(report, document);
 	put_problems(document, &report->cycle->now.problems);
 	put_summary(document, report->cycle);
 	json_put_integer(document, "exit_code", report_exit_status(report));

@@ -9,6 +9,7 @@
 
 #include "json/json.h"
 #include "keepalive/cycle.h"
+#include "ledger/history.h"
 
 // Exit statuses: done, failed but tried again, usage or configuration, a person is needed, busy, work is due.
 enum {
@@ -29,6 +30,12 @@ struct report {
 	int64_t now_ms;
 	bool no_accounts; // the command is about none
 	const struct keepsakes *kept; // restore: what is kept, and nothing else
+	enum run_by by;
+	const char *decided; // what a person decided, for whoever asks later; NULL
+	const struct events *events; // log: what happened, and nothing else
+	const struct last_run *last_runs; // RUN_BY_N of them: before this run
+	const struct ledger *ledger;
+	const struct config *config;
 	const struct cycle *cycle;
 };
 
@@ -38,7 +45,25 @@ void report_json(const struct report *report, FILE *out);
 // What is kept: a line each; an array of the document.
 void report_kept_text(const struct report *report, FILE *out);
 void report_kept_json(const struct report *report, cJSON *document);
+// What the ledger remembers of a run that may write: events, what is wrong, how often, and that it was.
+void report_remember(const struct report *report);
+// log: a line each; an array of the document.
+void report_events_text(const struct report *report, FILE *out);
+void report_events_json(const struct report *report, cJSON *document);
 void report_problems(const struct report *report, FILE *out);
+
+// When it will be refreshed by itself: when its margin begins, and when the back-off is over, if that is later. 0: not.
+int64_t report_due_ms(const struct account *account);
+int64_t report_next_try_ms(const struct account *account);
+// The last time a provider answered with the login as it is now. 0: not yet.
+int64_t report_proven_ms(const struct account *account);
+// The last run of all, and by a timer or the like; NULL: there was none.
+const struct last_run *report_last_run(const struct report *report, enum run_by *ret_by);
+const struct last_run *report_last_timer(const struct report *report, enum run_by *ret_by);
+// By the period and jitter that are configured, it should have run since, and twice.
+bool report_timer_is_late(const struct report *report, const struct last_run *run);
+// status: what it comes to, in one sentence that is true.
+void report_health(const struct report *report, FILE *out);
 
 // Which copies this command has written, or would: shared by text and JSON.
 bool report_copy_written(const struct result *result, const struct member *member);

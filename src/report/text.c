@@ -1,25 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
 // Text for people: a line per account that can be read at a glance, what is wrong after it, a closing summary.
-// Colour only on a terminal, and not with NO_COLOR (no-color.org).
-#include <unistd.h>
-
 #include "base/clock.h"
 #include "base/log.h"
+#include "report/paint.h"
 #include "report/report.h"
-
-enum colour { PLAIN, GREEN, YELLOW, RED, DIM };
-
-static const char *paint(FILE *out, enum colour colour)
-{
-	static const char *const codes[] = {"\033[0m", "\033[32m", "\033[33m", "\033[31m",
-					    "\033[2m"};
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-
-	if (!isatty(fileno(out)) || (no_color && *no_color) || string_equal(term, "dumb"))
-		return "";
-	return codes[colour];
-}
 
 static enum colour outcome_colour(enum outcome outcome)
 {
@@ -59,6 +44,34 @@ static const char *verb(const struct report *report, const struct result *result
 	return outcome_name(result->outcome);
 }
 
+// "~/…" for what is under the home directory: paths are the longest thing on the screen.
+static char *shown_path(const char *path)
+{
+	const char *home = getenv("HOME");
+	size_t n = home ? strlen(home) : 0;
+	_cleanup_free_ char *safe = string_printable(path, 512);
+
+	if (n > 1 && strncmp(safe, home, n) == 0 && safe[n] == '/')
+		return xasprintf("~%s", safe + n);
+	return TAKE_PTR(safe);
+}
+
+// "; 9f3a1c0b77de -> b9134fe39e9e", and where it was found: the journal is what people have of last week.
+static char *generation_change(const struct account *a, const struct result *result)
+{
+	const struct fingerprint *before = &result->before,
+				 *live = &a->verdict.record.live.fingerprint;
+	_cleanup_free_ char *from = NULL;
+
+	if (fingerprint_empty(*live) || fingerprint_equal(*before, *live))
+		return xstrdup("");
+	if (result->outcome == OUTCOME_ADOPTED && a->verdict.record.adopted_from)
+		from = shown_path(a->verdict.record.adopted_from);
+	return xasprintf("; %.*s%s%.*s%s%s", FINGERPRINT_SHOWN, before->hex,
+			 fingerprint_empty(*before) ? "" : " -> ", FINGERPRINT_SHOWN, live->hex,
+			 from ? " from " : "", from ? from : "");
+}
+
 // What stands behind the verb: the time left after a success, else why.
 static char *remark(const struct report *report, const struct account *a,
 		    const struct result *result)
@@ -73,11 +86,13 @@ static char *remark(const struct report *report, const struct account *a,
 		_cleanup_free_ char *left = duration_format(left_s < 0 ? 0 : left_s), *why = NULL;
 		if (result->copies_pending && result->error_message)
 			why = string_printable(result->error_message, 300);
-		return xasprintf("%s%s%s%zu of %zu copies written%s%s%s",
+		_cleanup_free_ char *change = generation_change(a, result);
+		return xasprintf("%s%s%s%zu of %zu copies written%s%s%s%s",
 				 a->verdict.schedule.expires_ms ? "expires in " : "",
 				 a->verdict.schedule.expires_ms ? left : "",
 				 a->verdict.schedule.expires_ms ? "; " : "", result->n_written,
-				 a->n_members, why ? " (" : "", why ? why : "", why ? ")" : "");
+				 a->n_members, why ? " (" : "", why ? why : "", why ? ")" : "",
+				 change);
 	}
 	case OUTCOME_FAILED:
 	case OUTCOME_BUSY:
@@ -92,18 +107,6 @@ static char *remark(const struct report *report, const struct account *a,
 	return string_printable(result->reason ? result->reason : "", 300);
 }
 
-// "~/…" for what is under the home directory: paths are the longest thing on the screen.
-static char *shown_path(const char *path)
-{
-	const char *home = getenv("HOME");
-	size_t n = home ? strlen(home) : 0;
-	_cleanup_free_ char *safe = string_printable(path, 512);
-
-	if (n > 1 && strncmp(safe, home, n) == 0 && safe[n] == '/')
-		return xasprintf("~%s", safe + n);
-	return TAKE_PTR(safe);
-}
-
 static void print_copy(const struct report *report, const struct account *a,
 		       const struct result *result, const struct member *m, FILE *out)
 {
@@ -114,6 +117,11 @@ static void print_copy(const struct report *report, const struct account *a,
 
 	fprintf(out, "    %-5s %-8s %-10s %s\n", what, store_role_name(m->store->role),
 		copy_state_name(report_copy_state(report, a, result, m)), path);
+	for (size_t i = 0; i < m->store->n_names && report->verbose; i++) {
+		_cleanup_free_ char *name = shown_path(m->store->names[i]);
+		if (!string_equal(m->store->names[i], m->store->path))
+			fprintf(out, "%31s%s is a link to it\n", "", name);
+	}
 }
 
 // In a preview every copy that would be written; in status what is not as it should be; with -v all.
@@ -123,31 +131,79 @@ static bool copy_is_shown(const struct report *report, const struct account *a,
 	enum copy_state state = report_copy_state(report, a, result, m);
 
 	return report->verbose || report_copy_planned(report, a, result, m) ||
-	       (state != COPY_CURRENT && state != COPY_STATE_STATIC);
+	       (state != COPY_CURRENT &&
+		(state != COPY_STATE_STATIC || string_equal(report->command, "status")));
 }
 
-static void print_details(const struct report *report, const struct account *a, FILE *out)
+static void print_times(const struct report *report, const struct account *a, FILE *out)
 {
-	const struct account_record *r = &a->verdict.record;
-	struct process_id holder = report_lock_holder(report, a);
-	_cleanup_free_ char *expires = time_format(a->verdict.schedule.expires_ms),
-			    *refreshed = NULL;
-	_cleanup_free_ char *who = string_printable(identity_name(&r->identity), 60);
-	size_t current = 0;
+	int64_t expires_ms = a->verdict.schedule.expires_ms, next_ms = report_next_try_ms(a);
+	_cleanup_free_ char *expires = time_format_local(expires_ms);
+	_cleanup_free_ char *due = time_format_local(next_ms);
+	_cleanup_free_ char *left = duration_format((next_ms - report->now_ms) / SECOND_MS);
+
+	fprintf(out, "    expires     %s\n", expires_ms ? expires : "unknown");
+	if (!next_ms)
+		return;
+	fprintf(out, "    due         ");
+	if (next_ms > report->now_ms)
+		fprintf(out, "%s, in %s%s\n", due, left,
+			next_ms > report_due_ms(a) ? " (waiting after a failure)" : "");
+	else
+		fprintf(out, "now\n");
+}
+
+// Who made the live generation: we, or whoever wrote the store that it was found in.
+static void print_generation(const struct report *report, const struct account *a, FILE *out)
+{
+	const struct generation *live = &a->verdict.record.live;
+	_cleanup_free_ char *ago = duration_format((report->now_ms - live->at_ms) / SECOND_MS);
+	_cleanup_free_ char *from =
+		a->verdict.record.adopted_from ? shown_path(a->verdict.record.adopted_from) : NULL;
+
+	if (fingerprint_empty(live->fingerprint))
+		return;
+	fprintf(out, "    generation  %.*s, number %lld, ", FINGERPRINT_SHOWN,
+		live->fingerprint.hex, (long long)a->verdict.record.number);
+	if (!a->recorded)
+		fprintf(out, "not refreshed by us yet\n");
+	else if (live->answered)
+		fprintf(out, "refreshed by us %s ago\n", ago);
+	else
+		fprintf(out, "adopted %s ago%s%s\n", ago, from ? " from " : "", from ? from : "");
+}
+
+// "9 of 12 current; 1 ended, 2 static"
+static void print_copies(const struct report *report, const struct account *a,
+			 const struct result *result, FILE *out)
+{
+	size_t counts[COPY_STATE_STATIC + 1] = {0};
+	const char *separator = "; ";
 
 	for (size_t i = 0; i < a->n_members; i++)
-		current += a->verdict.copies[i].state == COPY_CURRENT;
-	if (r->refreshed_ms)
-		refreshed = duration_format((report->now_ms - r->refreshed_ms) / SECOND_MS);
+		counts[report_copy_state(report, a, result, &a->members[i])]++;
+	fprintf(out, "    copies      %zu of %zu current", counts[COPY_CURRENT], a->n_members);
+	for (enum copy_state state = COPY_CURRENT + 1; state <= COPY_STATE_STATIC; state++) {
+		if (!counts[state])
+			continue;
+		fprintf(out, "%s%zu %s", separator, counts[state], copy_state_name(state));
+		separator = ", ";
+	}
+	fputc('\n', out);
+}
+
+static void print_details(const struct report *report, const struct account *a,
+			  const struct result *result, FILE *out)
+{
+	struct process_id holder = report_lock_holder(report, a);
+	_cleanup_free_ char *who =
+		string_printable(identity_label(&a->verdict.record.identity), 60);
+
 	if (*who)
 		fprintf(out, "    identity    %s\n", who);
-	fprintf(out, "    expires     %s\n", expires ? expires : "unknown");
-	if (!fingerprint_empty(r->live.fingerprint))
-		fprintf(out, "    generation  %.*s, number %lld%s%s%s\n", FINGERPRINT_SHOWN,
-			r->live.fingerprint.hex, (long long)r->number,
-			refreshed ? ", refreshed " : ", not refreshed by us yet",
-			refreshed ? refreshed : "", refreshed ? " ago" : "");
-	fprintf(out, "    copies      %zu of %zu current\n", current, a->n_members);
+	print_times(report, a, out);
+	print_generation(report, a, out);
+	print_copies(report, a, result, out);
 	if (holder.pid)
 		fprintf(out, "    lock        held by process %d\n", (int)holder.pid);
 }
@@ -238,7 +294,7 @@ static void print_account(const struct report *report, const struct account *a,
 		paint(out, colour), verb(report, result), paint(out, PLAIN), said, who ? " (" : "",
 		who ? who : "", who ? ")" : "");
 	if (status && result->outcome != OUTCOME_SKIPPED)
-		print_details(report, a, out);
+		print_details(report, a, result, out);
 	print_undo(report, result, out);
 	if (a->provider && a->provider->login_command) {
 		if (result->outcome == OUTCOME_NEEDS_LOGIN)
@@ -284,6 +340,17 @@ void report_problems(const struct report *report, FILE *out)
 	}
 }
 
+static void print_errors(const struct report *report, FILE *out)
+{
+	const struct problems *problems = &report->cycle->now.problems;
+	size_t n = 0;
+
+	for (size_t i = 0; i < problems->n; i++)
+		n += problems->list[i].severity == SEVERITY_ERROR;
+	if (n)
+		fprintf(out, "; %zu error%s", n, n == 1 ? "" : "s");
+}
+
 static void print_summary(const struct report *report, FILE *out)
 {
 	const struct cycle *cycle = report->cycle;
@@ -313,6 +380,7 @@ static void print_summary(const struct report *report, FILE *out)
 						   : outcome_name(o));
 		separator = ", ";
 	}
+	print_errors(report, out);
 	fputc('\n', out);
 }
 
@@ -343,6 +411,8 @@ void report_text(const struct report *report, FILE *out)
 {
 	const struct observation *o = &report->cycle->now;
 
+	if (string_equal(report->command, "status") && report->cycle->results.n)
+		report_health(report, out);
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		const struct result *result =
 			results_find(&report->cycle->results, o->accounts[i]->record.key);
@@ -351,6 +421,8 @@ void report_text(const struct report *report, FILE *out)
 	}
 	if (report->kept)
 		report_kept_text(report, out);
+	else if (report->events)
+		report_events_text(report, out);
 	else if (!report->quiet && !report->no_accounts)
 		print_summary(report, out);
 }

@@ -452,6 +452,7 @@ static struct account_record full_record(void)
 		.dead_code = "invalid_grant",
 		.ended_ms = 26,
 		.main_store = xstrdup("/home/x/.openclaw/agents/main/agent/auth-profiles.json"),
+		.adopted_from = xstrdup("/home/x/.openclaw/agents/coder/agent/auth-profiles.json"),
 	};
 
 	account_key(r.key, r.state_dir, r.provider, r.profile, &r.identity);
@@ -492,6 +493,7 @@ static void assert_same_record(const struct account_record *a, const struct acco
 		offsetof(struct account_record, identity.user_id),
 		offsetof(struct account_record, identity.email),
 		offsetof(struct account_record, main_store),
+		offsetof(struct account_record, adopted_from),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
@@ -736,7 +738,7 @@ static void member_is_needed(const struct secret *text, int i, int k, const char
 static bool is_newer_than_0_1(const char *member)
 {
 	return string_equal(member, "expiries") || string_equal(member, "previous") ||
-	       string_equal(member, "witness_ms");
+	       string_equal(member, "witness_ms") || string_equal(member, "adopted_from");
 }
 
 static void test_record_of_0_1(void **state)
