@@ -168,6 +168,7 @@ struct observation {
 	struct receipts receipts;
 	struct account **accounts;
 	size_t n_accounts;
+	unsigned n_verdicts; // spoken: one an account, and another for each that follows a sibling
 	struct index by_key; // of the accounts
 	struct index ties;   // … by what connects them: live token, receipts, key, the key that it moves from
 	struct problems problems;

@@ -128,6 +128,14 @@ static void add_receipts_elsewhere(const struct observation *o, struct account *
 			*array_add(&a->elsewhere, &a->n_elsewhere) = &o->receipts.list[i];
 }
 
+static void judge(struct observation *o, struct account *a, const struct sibling *sibling,
+		  const struct config *config, const struct policy *policy)
+{
+	verdict_free(&a->verdict);
+	a->verdict = decide(a, sibling, config, policy);
+	o->n_verdicts++;
+}
+
 // Those once more, knowing where to. True if there are any.
 static bool decide_followers(struct observation *o, const struct config *config,
 			     const struct policy *policy)
@@ -139,8 +147,7 @@ static bool decide_followers(struct observation *o, const struct config *config,
 		struct account *a = followers[i].account;
 		struct sibling *sibling = &followers[i].sibling;
 		add_receipts_elsewhere(o, a, sibling->ahead.fingerprint);
-		verdict_free(&a->verdict);
-		a->verdict = decide(a, sibling, config, policy);
+		judge(o, a, sibling, config, policy);
 		generation_free(&sibling->ahead);
 	}
 	return n > 0;
@@ -278,7 +285,7 @@ static void keep_unsavable(struct observation *o, const struct policy *policy)
 void decide_all(struct observation *o, const struct config *config, const struct policy *policy)
 {
 	for (size_t i = 0; i < o->n_accounts; i++)
-		o->accounts[i]->verdict = decide(o->accounts[i], NULL, config, policy);
+		judge(o, o->accounts[i], NULL, config, policy);
 	observation_tie(o);
 	if (decide_followers(o, config, policy))
 		observation_tie(o);

@@ -816,6 +816,68 @@ static const char *broken_by_not_saving(const struct world *w)
 	return w->account.verdict.reason || w->account.record.unreadable ? NULL : "no reason";
 }
 
+// ---- what was seen stays as it was
+
+_Static_assert(_Generic(&decide, struct verdict (*)(const struct account *, const struct sibling *,
+						    const struct config *, const struct policy *)
+			: true, default
+			: false),
+	       "decide is given nothing that it may change");
+
+static bool same_tokens(const struct fingerprint *a, size_t n_a, const struct fingerprint *b,
+			size_t n_b)
+{
+	return n_a == n_b && (!n_a || memcmp(a, b, n_a * sizeof(*a)) == 0);
+}
+
+static bool same_sightings(const struct sighting *a, size_t n_a, const struct sighting *b,
+			   size_t n_b)
+{
+	return n_a == n_b && (!n_a || memcmp(a, b, n_a * sizeof(*a)) == 0);
+}
+
+static bool same_record(const struct account_record *a, const struct account_record *b)
+{
+	const struct issue_time *const issues[][2] = {
+		{&a->anchor, &b->anchor},
+		{&a->anchor_before, &b->anchor_before},
+		{&a->previous, &b->previous},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(issues); i++)
+		if (memcmp(issues[i][0], issues[i][1], sizeof(*issues[i][0])) != 0)
+			return false;
+	return same_tokens(a->superseded, a->n_superseded, b->superseded, b->n_superseded) &&
+	       same_tokens(a->fences, a->n_fences, b->fences, b->n_fences) &&
+	       same_tokens(a->diverged, a->n_diverged, b->diverged, b->n_diverged) &&
+	       same_sightings(a->sightings, a->n_sightings, b->sightings, b->n_sightings) &&
+	       same_sightings(a->expiries, a->n_expiries, b->expiries, b->n_expiries) &&
+	       secret_equal(&a->live.refresh, &b->live.refresh) &&
+	       secret_equal(&a->live.access, &b->live.access) &&
+	       secret_equal(&a->live.id_token, &b->live.id_token) &&
+	       a->live.expires_ms == b->live.expires_ms && a->live.at_ms == b->live.at_ms &&
+	       identity_equal(&a->identity, &b->identity) && a->number == b->number &&
+	       string_equal(a->main_store, b->main_store) && a->ended_ms == b->ended_ms &&
+	       string_equal(a->dead_code, b->dead_code) && a->failures == b->failures &&
+	       a->rejections == b->rejections && a->not_before_ms == b->not_before_ms;
+}
+
+// Whether the verdict on a world changes what it was concluded from. The account as such, with every pointer in it, its
+// members, and the record with all that it points to.
+static bool decide_meddles(struct world *w)
+{
+	struct account before = w->account;
+	size_t size = w->account.n_members * sizeof(*before.members);
+	_cleanup_free_ struct member *members = xcalloc(1, size + 1);
+
+	if (size)
+		memcpy(members, before.members, size);
+	decide_world(w);
+	return memcmp(&before, &w->account, offsetof(struct account, verdict)) != 0 ||
+	       (size && memcmp(members, w->account.members, size) != 0) ||
+	       !same_record(&w->before, &w->account.record);
+}
+
 static const char *broken(const struct world *w)
 {
 	const char *(*const promises[])(const struct world *) = {
@@ -1532,9 +1594,9 @@ static bool scene_holds(const struct scene *scene)
 	bool same;
 
 	world_build(&w, scene->given);
-	decide_world(&w);
+	bool meddles = decide_meddles(&w);
 	_cleanup_free_ char *decided = describe(&w);
-	const char *what = broken(&w);
+	const char *what = meddles ? "what was seen has changed" : broken(&w);
 	say_states(&w.account, states, sizeof(states));
 	same = string_equal(decided, scene->decided);
 	if (!same)
@@ -2295,10 +2357,10 @@ static void test_random_worlds(void **state)
 		_cleanup_free_ char *given = random_world();
 		world_build(&w, given);
 		for (int look = 0; look < 4; look++) {
-			decide_world(&w);
+			bool meddles = decide_meddles(&w);
 			seen[w.account.verdict.decision]++;
 			_cleanup_free_ char *decided = describe(&w);
-			const char *what = broken(&w);
+			const char *what = meddles ? "what was seen has changed" : broken(&w);
 			if (what)
 				fail_msg("look %d of %s\ndecided %s\nbreaks: %s", look, given,
 					 decided, what);

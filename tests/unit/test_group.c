@@ -26,7 +26,7 @@
 #include <sodium.h>
 #include <stdio.h>
 
-#include "account/account.h"
+#include "account/judge.h"
 #include "keepalive/grant.h"
 
 #include "base/clock.h"
@@ -520,6 +520,40 @@ static void test_split_keeps_the_record(void **state)
 	observation_free(&o);
 }
 
+// Each account is judged once, and who goes on with a sibling's generation once more.
+static void expect_verdicts(const char *given, unsigned accounts, unsigned followers)
+{
+	struct observation o;
+	unsigned follow = 0;
+
+	look(&o, given);
+	group(&o);
+	decide_all(&o, &config, &policy);
+	for (size_t i = 0; i < o.n_accounts; i++)
+		follow += o.accounts[i]->verdict.follows;
+	if (o.n_accounts != accounts || follow != followers || o.n_verdicts != accounts + followers)
+		fail_msg("%s: %zu accounts, %u follow, %u verdicts", given, o.n_accounts, follow,
+			 o.n_verdicts);
+	observation_free(&o);
+}
+
+static void test_each_is_judged_once(void **state)
+{
+	(void)state;
+	expect_verdicts("rec=3/alice@main main=3/alice a=3/alice", 1, 0);
+	expect_verdicts("rec=3/alice@main main=3/alice a=5/bob", 2, 0);
+	// openai's name went past the token that openai-codex' still has; xai's has nothing to do with it.
+	expect_verdicts("rec=codex:3/alice@main rec=openai:4,3/alice@main "
+			"main=codex:3/alice+openai:4/alice+xai:1/bob",
+			3, 1);
+	expect_verdicts("rec=codex:3/alice@main rec=openai:3/alice@main "
+			"main=codex:3/alice+openai:4/alice",
+			2, 1);
+	expect_verdicts("rec=codex:4,3/alice@main rec=openai:4,3/alice@main "
+			"main=codex:4/alice+openai:4/alice",
+			2, 0);
+}
+
 static size_t grant_size(const char *given)
 {
 	struct observation o;
@@ -975,6 +1009,7 @@ int main(void)
 		cmocka_unit_test(test_mains),
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_split_keeps_the_record),
+		cmocka_unit_test(test_each_is_judged_once),
 		cmocka_unit_test(test_grants),
 		cmocka_unit_test(test_hands_off),
 		cmocka_unit_test(test_receipts_find_their_accounts),
