@@ -40,6 +40,18 @@ struct problem *problem_add(struct problems *problems, enum severity severity, c
 	return p;
 }
 
+void problems_take(struct problems *to, struct problems *from)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		const struct problem *p = &from->list[i];
+		struct problem *taken = problem_add(to, p->severity, p->code, p->store, p->profile,
+						    xstrdup(p->message), xstrdup(p->fix));
+		taken->needs_person |= p->needs_person;
+		taken->passes |= p->passes;
+	}
+	problems_free(from);
+}
+
 void problems_forget(struct problems *problems, size_t keep)
 {
 	while (problems->n > keep) {

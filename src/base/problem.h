@@ -29,6 +29,7 @@ struct problems {
 // returned pointer lives until the next call.
 struct problem *problem_add(struct problems *problems, enum severity severity, const char *code,
 			    const char *store, const char *profile, char *message, char *fix);
+void problems_take(struct problems *to, struct problems *from); // and leaves none behind
 void problems_forget(struct problems *problems, size_t keep); // all but the first `keep`
 void problems_free(struct problems *problems);
 

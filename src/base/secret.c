@@ -175,40 +175,50 @@ bool fingerprint_empty(struct fingerprint f)
 	return f.hex[0] == '\0';
 }
 
-int secret_read(int fd, size_t max, struct secret *ret)
+// At most `room` bytes; 0 at the end.
+static ssize_t read_some(int fd, struct secret *s, size_t room)
+{
+	ssize_t n;
+
+	do
+		n = pread(fd, s->text + s->len, room, (off_t)s->len);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+int secret_read_sized(int fd, off_t size, size_t max, struct secret *ret)
 {
 	_cleanup_secret_ struct secret s = {0};
-	struct stat st;
+	size_t expected = size > 0 ? (size_t)size : 0;
 
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (st.st_size > 0 && (uintmax_t)st.st_size > max)
+	if (expected > max)
 		return -EFBIG;
-	secret_reserve(&s, st.st_size > 0 ? (size_t)st.st_size + 1 : 0);
-	// The size was true a moment ago; what counts is the end of the file.
+	secret_reserve(&s, expected + 1);
 	for (;;) {
 		size_t room = s.capacity - s.len - 1;
-		ssize_t n;
-
-		if (room == 0) {
-			secret_reserve(&s, s.len + 1);
-			continue;
-		}
-		n = pread(fd, s.text + s.len, room, (off_t)s.len);
-		if (n < 0 && errno == EINTR)
-			continue;
+		ssize_t n = read_some(fd, &s, room);
 		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
+			return (int)n;
 		s.len += (size_t)n;
 		if (s.len > max)
 			return -EFBIG;
+		// The end: nothing more, or less than was asked for and just what was to be expected.
+		if (n == 0 || ((size_t)n < room && s.len == expected))
+			break;
+		if (s.capacity - s.len == 1)
+			secret_reserve(&s, 2 * s.len);
 	}
 	s.text[s.len] = '\0';
 	secret_free(ret);
 	*ret = secret_take(&s);
 	return 0;
+}
+
+int secret_read(int fd, size_t max, struct secret *ret)
+{
+	struct stat st;
+
+	return fstat(fd, &st) < 0 ? -errno : secret_read_sized(fd, st.st_size, max, ret);
 }
 
 // A descriptor 0 to 2 that is closed would be given to the next file opened, and a message to

@@ -46,6 +46,8 @@ void fingerprint_list_remove(struct fingerprint *list, size_t *n, struct fingerp
 
 // Read the file behind `fd` from its start, at most `max` bytes (-EFBIG beyond).
 int secret_read(int fd, size_t max, struct secret *ret);
+// … which has, or had a moment ago, that size.
+int secret_read_sized(int fd, off_t size, size_t max, struct secret *ret);
 
 // For what is no struct secret and held one all the same. NULL is fine.
 void wipe_and_free(void *p, size_t size);

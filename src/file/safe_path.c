@@ -102,6 +102,14 @@ static int check_real(const char *path, struct verdict *ret)
 	return string_equal(real, path) ? 0 : refuse_link(path, real, ret);
 }
 
+static int judge_object(const char *path, const struct stat *st, enum owners owners, uid_t self,
+			struct verdict *ret)
+{
+	if (st->st_uid != self && !(owners == OURS_OR_ROOTS && uid_is_root(st->st_uid)))
+		return refuse_owner(path, st, owners, ret);
+	return others_may_write(path, st) ? refuse_writable(path, st, ret) : 0;
+}
+
 static int check_object(const char *path, mode_t type, enum owners owners, struct verdict *ret)
 {
 	struct stat st;
@@ -109,14 +117,19 @@ static int check_object(const char *path, mode_t type, enum owners owners, struc
 		return -errno;
 	if ((st.st_mode & S_IFMT) != type)
 		return refuse_type(path, &st, type == S_IFDIR ? "directory" : "regular file", ret);
-	if (st.st_uid != geteuid() && !(owners == OURS_OR_ROOTS && uid_is_root(st.st_uid)))
-		return refuse_owner(path, &st, owners, ret);
-	if (others_may_write(path, &st))
-		return refuse_writable(path, &st, ret);
-	return 0;
+	return judge_object(path, &st, owners, geteuid(), ret);
 }
 
 // In a sticky directory (/tmp) others can add names, but neither rename nor remove what is ours.
+static int judge_ancestor(const char *path, const struct stat *st, uid_t self, struct verdict *ret)
+{
+	if (!uid_is_root(st->st_uid) && st->st_uid != self)
+		return refuse_ancestor_owner(path, st, ret);
+	return !(st->st_mode & S_ISVTX) && others_may_write(path, st)
+		       ? refuse_writable(path, st, ret)
+		       : 0;
+}
+
 static int check_ancestor(const char *path, struct verdict *ret)
 {
 	struct stat st;
@@ -124,11 +137,7 @@ static int check_ancestor(const char *path, struct verdict *ret)
 		return -errno;
 	if (!S_ISDIR(st.st_mode))
 		return -ENOTDIR; // it changed since it was resolved
-	if (!uid_is_root(st.st_uid) && st.st_uid != geteuid())
-		return refuse_ancestor_owner(path, &st, ret);
-	if (!(st.st_mode & S_ISVTX) && others_may_write(path, &st))
-		return refuse_writable(path, &st, ret);
-	return 0;
+	return judge_ancestor(path, &st, geteuid(), ret);
 }
 
 static int check_ancestors(const char *path, struct verdict *ret)
@@ -243,6 +252,18 @@ static int check_path(const char *path, mode_t type, char **ret_message, char **
 	if (r == 0)
 		r = check_ancestors(path, &verdict);
 	return give(r, &verdict, ret_message, ret_fix);
+}
+
+bool path_ancestor_is_safe(const char *path, const struct stat *st, uid_t self)
+{
+	_cleanup_(verdict_free) struct verdict unsaid = {0};
+	return judge_ancestor(path, st, self, &unsaid) == 0;
+}
+
+bool path_file_is_safe(const char *path, const struct stat *st, uid_t self)
+{
+	_cleanup_(verdict_free) struct verdict unsaid = {0};
+	return S_ISREG(st->st_mode) && judge_object(path, st, OURS, self, &unsaid) == 0;
 }
 
 int path_check_file(const char *real_path, char **ret_message, char **ret_fix)

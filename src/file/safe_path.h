@@ -7,6 +7,8 @@
 #ifndef FILE_SAFE_PATH_H
 #define FILE_SAFE_PATH_H
 
+#include <sys/stat.h>
+
 #include "base/util.h"
 
 // 0, or -EPERM with a message for people ("… is writable by group or others (mode 0666)") and a remedy
@@ -16,5 +18,9 @@ int path_check_directory(const char *real_path, char **ret_message, char **ret_f
 // The same for a file that is only read and decides where tokens go (the configuration, certificates), by whatever
 // path: it may be root's, and so may the links on the way to it.
 int path_check_trusted(const char *path, char **ret_message, char **ret_fix);
+// The parts of path_check_file, for who has looked already, and knows who we are (file/places.h): a directory above the
+// file, and the file.
+bool path_ancestor_is_safe(const char *path, const struct stat *st, uid_t self);
+bool path_file_is_safe(const char *path, const struct stat *st, uid_t self);
 
 #endif

@@ -11,6 +11,7 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -289,25 +290,28 @@ static void add_name(struct store *store, const char *name)
 	qsort(store->names, store->n_names, sizeof(*store->names), compare_names);
 }
 
-// OpenClaw locks a name as it stands in the resolved directory; the last component is not resolved
-// (facts 3).
-static char *lexical_name(const char *path, const char *target)
-{
-	if (string_equal(path, target)) // no link on the way
-		return xstrdup(target);
-	_cleanup_free_ char *directory = path_dirname(path);
-	_cleanup_free_ char *real = path_real(directory);
-
-	return real ? path_join(real, path_basename(path)) : NULL;
-}
-
 static struct store *find_target(const struct stores *stores, const char *target)
 {
-	for (size_t i = 0; i < stores->n; i++) {
-		if (string_equal(stores->list[i].target, target))
-			return &stores->list[i];
-	}
+	for_each_found (found, &stores->by_target, hash_string(target))
+		if (string_equal(stores->list[found->at].target, target))
+			return &stores->list[found->at];
 	return NULL;
+}
+
+static struct store *new_store(struct stores *stores, enum format_id format, enum store_role role,
+			       const char *agent, const char *path, char *target)
+{
+	struct store *store;
+
+	index_add(&stores->by_target, hash_string(target), stores->n);
+	store = array_add(&stores->list, &stores->n);
+	store->format = format;
+	store->role = role;
+	store->agent = xstrdup(agent);
+	store->path = xstrdup(path);
+	store->target = target;
+	store->known = stores->known;
+	return store;
 }
 
 static bool is_link(const char *path)
@@ -315,6 +319,14 @@ static bool is_link(const char *path)
 	struct stat st;
 
 	return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
+static void say_missing(const struct candidate *candidate, struct problems *problems)
+{
+	if (candidate->configured)
+		complain(problems, SEVERITY_WARNING, "store_missing", candidate->path,
+			 xstrdup(", a configured store, does not exist"),
+			 "correct its path in `stores` of oauth-keepalive.conf, or take it out");
 }
 
 static void say_unresolved(const struct candidate *candidate, int error, struct problems *problems)
@@ -327,37 +339,21 @@ static void say_unresolved(const struct candidate *candidate, int error, struct 
 		complain(problems, SEVERITY_ERROR, "store_unreadable", candidate->path,
 			 xasprintf(": %s", strerror(error)),
 			 "let the user of this program reach it");
-	else if (candidate->configured)
-		complain(problems, SEVERITY_WARNING, "store_missing", candidate->path,
-			 xstrdup(", a configured store, does not exist"),
-			 "correct its path in `stores` of oauth-keepalive.conf, or take it out");
+	else
+		say_missing(candidate, problems);
 }
 
-static void add_store(struct stores *stores, const struct candidate *candidate,
-		      struct problems *problems)
+// Its target is what `name` stands for, which is a name in a real directory.
+static struct store *take_store(struct stores *stores, const struct candidate *candidate,
+				const char *name, const char *target)
 {
-	_cleanup_free_ char *target = path_real(candidate->path), *name = NULL;
-	struct store *store;
+	struct store *store = find_target(stores, target);
 
-	if (!target) {
-		say_unresolved(candidate, errno, problems);
-		return;
-	}
-	name = lexical_name(candidate->path, target);
-	if (!name) { // a store is not written under fewer locks than it has names
-		say_unresolved(candidate, errno, problems);
-		return;
-	}
-	store = find_target(stores, target);
 	if (!store) {
-		store = array_add(&stores->list, &stores->n);
-		store->format = candidate->format;
-		store->role = candidate->role;
-		store->agent = xstrdup(candidate->agent);
-		store->path = xstrdup(candidate->path);
+		store = new_store(stores, candidate->format, candidate->role, candidate->agent,
+				  candidate->path, xstrdup(target));
 		// Whoever uses the target under its own name has the lock of that name.
 		add_name(store, target);
-		store->target = TAKE_PTR(target);
 	}
 	if (candidate->role < store->role) {
 		store->role = candidate->role;
@@ -365,6 +361,44 @@ static void add_store(struct stores *stores, const struct candidate *candidate,
 		store->agent = xstrdup(candidate->agent);
 	}
 	add_name(store, name);
+	return store;
+}
+
+// Only a plain file is read as we come by. What it is to be trusted with is seen when it is read.
+static int open_plain(const char *name)
+{
+	_cleanup_close_ int fd =
+		open(name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	return fd < 0 ? -errno : TAKE_FD(fd);
+}
+
+// OpenClaw locks a name as it stands in the resolved directory; the last component is not resolved (facts 3). A store is
+// not written under fewer locks than it has names.
+static void add_store(struct stores *stores, const struct candidate *candidate,
+		      const struct config *config, struct problems *problems)
+{
+	_cleanup_free_ char *directory = path_dirname(candidate->path);
+	const struct place *place = place_find(&stores->known->places, directory);
+	_cleanup_free_ char *name =
+		place->real ? path_join(place->real, path_basename(candidate->path)) : NULL;
+	_cleanup_close_ int fd = name ? open_plain(name) : place->error;
+
+	if (fd == -ENOENT && name) {
+		say_missing(candidate, problems);
+	} else if (!name) {
+		say_unresolved(candidate, -place->error, problems);
+	} else if (fd >= 0) {
+		struct store *store = take_store(stores, candidate, name, name);
+		if (!store->was_read)
+			store_take(store, fd, place, config);
+	} else {
+		_cleanup_free_ char *target = path_real(name);
+		if (target)
+			take_store(stores, candidate, name, target);
+		else
+			say_unresolved(candidate, errno, problems);
+	}
 }
 
 // ---- databases
@@ -377,6 +411,7 @@ struct database {
 struct databases {
 	struct database *list;
 	size_t n;
+	struct index by_directory;
 	struct sqlite_survey state;
 	bool blind; // some directory could not be looked into
 };
@@ -386,6 +421,7 @@ static void databases_free(struct databases *databases)
 	for (size_t i = 0; i < databases->n; i++)
 		free(databases->list[i].directory);
 	free(databases->list);
+	index_free(&databases->by_directory);
 	sqlite_survey_free(&databases->state);
 }
 
@@ -394,7 +430,6 @@ static void add_database_store(struct stores *stores, const char *path, enum sto
 			       const char *agent)
 {
 	char *target = path_real(path);
-	struct store *store;
 
 	if (!target)
 		target = xstrdup(path);
@@ -402,12 +437,7 @@ static void add_database_store(struct stores *stores, const char *path, enum sto
 		free(target);
 		return;
 	}
-	store = array_add(&stores->list, &stores->n);
-	store->format = STORE_OPENCLAW_SQLITE;
-	store->role = role;
-	store->agent = xstrdup(agent);
-	store->path = xstrdup(path);
-	store->target = target;
+	new_store(stores, STORE_OPENCLAW_SQLITE, role, agent, path, target);
 }
 
 static bool is_store(enum sqlite_verdict verdict)
@@ -421,27 +451,36 @@ static bool proves_absence(int error)
 	return error == ENOENT || error == ENOTDIR || error == ELOOP || error == EACCES;
 }
 
+static const struct database *find_database(const struct databases *databases,
+					    const char *directory)
+{
+	for_each_found (found, &databases->by_directory, hash_string(directory))
+		if (string_equal(databases->list[found->at].directory, directory))
+			return &databases->list[found->at];
+	return NULL;
+}
+
 // An external store is the user's own affair, but it, too, is dead beside a database.
 static void add_agent_database(struct stores *stores, struct databases *databases,
 			       const char *lexical, enum store_role role, const char *agent)
 {
-	_cleanup_free_ char *directory = path_real(lexical);
-	_cleanup_free_ char *path = NULL;
+	const struct place *place = place_find(&stores->known->places, lexical);
 	struct database *database;
 
-	if (!directory) {
-		databases->blind |= !proves_absence(errno);
+	if (!place->real) {
+		databases->blind |= !proves_absence(-place->error);
 		return;
 	}
-	for (size_t i = 0; i < databases->n; i++)
-		if (string_equal(databases->list[i].directory, directory))
-			return;
+	if (find_database(databases, place->real))
+		return;
+	index_add(&databases->by_directory, hash_string(place->real), databases->n);
 	database = array_add(&databases->list, &databases->n);
-	database->verdict = openclaw_sqlite_agent(directory);
-	path = path_join(lexical, AGENT_DATABASE);
-	if (is_store(database->verdict) && role != ROLE_EXTERNAL)
+	database->directory = xstrdup(place->real);
+	database->verdict = openclaw_sqlite_agent(database->directory);
+	if (is_store(database->verdict) && role != ROLE_EXTERNAL) {
+		_cleanup_free_ char *path = path_join(lexical, AGENT_DATABASE);
 		add_database_store(stores, path, role, agent);
-	database->directory = TAKE_PTR(directory);
+	}
 }
 
 // From 2026.8.1 the main profiles are the shared row, where it says so; agents/main then is an agent like any other.
@@ -482,11 +521,10 @@ static enum sqlite_verdict verdict_beside(const struct databases *databases,
 
 	for (size_t n = 0; n < store->n_names; n++) {
 		_cleanup_free_ char *directory = path_dirname(store->names[n]);
+		const struct database *database = find_database(databases, directory);
 
-		for (size_t i = 0; i < databases->n; i++)
-			if (string_equal(databases->list[i].directory, directory) &&
-			    databases->list[i].verdict > verdict)
-				verdict = databases->list[i].verdict;
+		if (database && database->verdict > verdict)
+			verdict = database->verdict;
 	}
 	return verdict;
 }
@@ -544,18 +582,16 @@ static int discover_once(const struct config *config, struct stores *ret, struct
 		*ret = stores;
 		return 0;
 	}
+	stores.known = xcalloc(1, sizeof(*stores.known));
 	find_candidates(&stores, home, config, &candidates, problems);
 	add_databases(&stores, &candidates, &databases);
 	for (size_t i = 0; i < candidates.n; i++)
-		add_store(&stores, &candidates.list[i], problems);
+		add_store(&stores, &candidates.list[i], config, problems);
 	say_no_main(&stores, config, problems);
 	for (size_t i = 0; i < stores.n; i++)
 		retire_store(&stores.list[i], &databases, problems);
-	stores.known = xcalloc(1, sizeof(*stores.known));
-	for (size_t i = 0; i < stores.n; i++) {
-		stores.list[i].known = stores.known;
+	for (size_t i = 0; i < stores.n; i++)
 		store_read(&stores.list[i], config, problems);
-	}
 	*ret = stores;
 	return 0;
 }

@@ -13,6 +13,9 @@ struct store_format {
 	// All of them work on store->target, which the caller has found to be its real path and safe.
 	// Sets the store's `state` and copies; what is wrong is a problem, never an error.
 	void (*read)(struct store *store, const struct config *config, struct problems *problems);
+	// The same of a file that is open, and was looked at. NULL: it is not read like that.
+	void (*read_open)(struct store *store, int fd, const struct stat *st, const struct config *config,
+			  struct problems *problems);
 	// Will a write succeed? `ret` is a proof to be used for it, or ATOMIC_STAGE_NONE.
 	int (*stage)(const struct store *store, struct atomic_stage *ret);
 	int (*write)(const struct store *store, struct store_change *changes, size_t n, struct atomic_stage *stage);

@@ -13,6 +13,7 @@ const struct store_format *store_format(enum format_id id)
 			{
 				.name = "openclaw-json",
 				.read = openclaw_json_read,
+				.read_open = openclaw_json_read_open,
 				.stage = openclaw_json_stage,
 				.write = openclaw_json_write,
 				.locks = openclaw_json_locks,

@@ -77,5 +77,6 @@ void known_free(struct known *known)
 	index_free(&known->by_hash);
 	for (size_t i = 0; i < KNOWN_DOCUMENTS; i++)
 		document_free(&known->documents[i]);
+	places_free(&known->places);
 	*known = (struct known){0};
 }

@@ -8,6 +8,7 @@
 #define STORE_KNOWN_H
 
 #include "base/index.h"
+#include "file/places.h"
 #include "store/store.h"
 
 #define KNOWN_DOCUMENTS 4 // the last different ones
@@ -27,6 +28,7 @@ struct known {
 	struct index by_hash; // of the entries
 	struct known_document documents[KNOWN_DOCUMENTS];
 	size_t next; // the document that is forgotten first
+	struct places places; // directories
 };
 
 // All of these may be called with NULL: then nothing is known.

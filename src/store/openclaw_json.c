@@ -14,38 +14,50 @@
 // What a store may grow by: the three tokens of a credential, at the largest we take.
 #define GROWTH_MAX (3u * TOKEN_MAX)
 
-static int load_text(const char *target, struct secret *ret, struct stat *ret_st)
+static int open_text(const char *target, struct stat *ret_st)
 {
 	_cleanup_close_ int fd =
 		open(target, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
 
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, ret_st) < 0)
 		return -errno;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
-	*ret_st = st;
-	return secret_read(fd, STORE_TEXT_MAX, ret);
+	return S_ISREG(ret_st->st_mode) ? TAKE_FD(fd) : -EINVAL;
+}
+
+static int load_text(const char *target, struct secret *ret, struct stat *ret_st)
+{
+	_cleanup_close_ int fd = open_text(target, ret_st);
+
+	return fd < 0 ? fd : secret_read_sized(fd, ret_st->st_size, STORE_TEXT_MAX, ret);
+}
+
+void openclaw_json_read_open(struct store *store, int fd, const struct stat *st,
+			     const struct config *config, struct problems *problems)
+{
+	_cleanup_secret_ struct secret text = {};
+	int r = secret_read_sized(fd, st->st_size, STORE_TEXT_MAX, &text);
+
+	if (r < 0) {
+		openclaw_give_up(store, problems, r);
+		return;
+	}
+	store->mode = st->st_mode & 07777;
+	store->group = st->st_gid;
+	store->interrupted = swap_is_interrupted(store->target);
+	openclaw_profiles_read(store, &text, config, problems);
 }
 
 void openclaw_json_read(struct store *store, const struct config *config, struct problems *problems)
 {
-	_cleanup_secret_ struct secret text = {};
-	struct stat st = {};
-	int r = load_text(store->target, &text, &st);
+	struct stat st;
+	_cleanup_close_ int fd = open_text(store->target, &st);
 
-	if (r == -ENOENT) {
+	if (fd == -ENOENT)
 		store->state = STORE_MISSING;
-	} else if (r < 0) {
-		openclaw_give_up(store, problems, r);
-	} else {
-		store->mode = st.st_mode & 07777;
-		store->group = st.st_gid;
-		store->interrupted = swap_is_interrupted(store->target);
-		openclaw_profiles_read(store, &text, config, problems);
-	}
+	else if (fd < 0)
+		openclaw_give_up(store, problems, fd);
+	else
+		openclaw_json_read_open(store, fd, &st, config, problems);
 }
 
 int openclaw_json_stage(const struct store *store, struct atomic_stage *ret)

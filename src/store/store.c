@@ -15,39 +15,6 @@
 #include "store/format.h"
 #include "store/known.h"
 
-struct copy *copy_new(void)
-{
-	struct copy *copy = xcalloc(1, sizeof(*copy));
-
-	copy->refs = 1;
-	return copy;
-}
-
-struct copy *copy_ref(struct copy *copy)
-{
-	copy->refs++;
-	return copy;
-}
-
-void copy_unref(struct copy *copy)
-{
-	if (--copy->refs)
-		return;
-	credential_free(&copy->credential);
-	free(copy->spelt);
-	free(copy->reason);
-	free(copy);
-}
-
-void copies_free(struct copy ***list, size_t *n)
-{
-	for (size_t i = 0; i < *n; i++)
-		copy_unref((*list)[i]);
-	free(*list);
-	*list = NULL;
-	*n = 0;
-}
-
 void stores_free(struct stores *stores)
 {
 	for (size_t i = 0; i < stores->n; i++) {
@@ -57,11 +24,13 @@ void stores_free(struct stores *stores)
 		for (size_t k = 0; k < store->n_names; k++)
 			free(store->names[k]);
 		free(store->names);
+		problems_free(&store->unsaid);
 		free(store->agent);
 		free(store->path);
 		free(store->target);
 	}
 	free(stores->list);
+	index_free(&stores->by_target);
 	if (stores->known)
 		known_free(stores->known);
 	free(stores->known);
@@ -184,11 +153,44 @@ static void read_retired(struct store *store, const struct config *config)
 	store->state = STORE_RETIRED;
 }
 
+bool store_take(struct store *store, int fd, const struct place *directory,
+		const struct config *config)
+{
+	const struct store_format *format = store_format(store->format);
+	uint64_t attributes;
+	struct stat st;
+
+	if (!directory->safe || !format->read_open || file_look(fd, &st, &attributes) < 0 ||
+	    !path_file_is_safe(store->target, &st, store->known->places.self))
+		return false;
+	store->was_read = true;
+	format->read_open(store, fd, &st, config, &store->unsaid);
+	if (store->state == STORE_OK)
+		store->obstacle = place_obstacle(directory, attributes);
+	return true;
+}
+
+// It was not known then whether a database has taken its place.
+static void say_what_was_read(struct store *store, struct problems *problems)
+{
+	if (store->state == STORE_RETIRED) {
+		problems_free(&store->unsaid);
+		return;
+	}
+	problems_take(problems, &store->unsaid);
+	check_group(store, problems);
+}
+
 void store_read(struct store *store, const struct config *config, struct problems *problems)
 {
 	char *message = NULL, *fix = NULL;
 	int r;
 
+	if (store->was_read) {
+		store->was_read = false;
+		say_what_was_read(store, problems);
+		return;
+	}
 	copies_free(&store->copies, &store->n_copies);
 	if (store->state == STORE_RETIRED) {
 		read_retired(store, config);

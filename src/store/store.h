@@ -22,6 +22,7 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include "base/index.h"
 #include "base/problem.h"
 #include "config/config.h"
 #include "file/atomic_file.h"
@@ -77,6 +78,8 @@ struct store {
 	enum obstacle obstacle; // for STORE_OK: why it could not be written, as far as a look can tell
 	struct copy **copies; // for STORE_OK; what is left to see for STORE_RETIRED. Shared, and not to be changed
 	size_t n_copies;
+	bool was_read;       // in passing, as discovery came by (store_take)
+	struct problems unsaid; // … and what is wrong with it
 	struct known *known; // what other stores of this look hold (store/known.h), or NULL
 };
 
@@ -85,6 +88,7 @@ struct stores {
 	bool unlisted;   // its agents could not all be listed: there may be stores, main's among them, that are not here
 	bool fences;     // its OpenClaw is of 2026.9.4 or later: a refresh of its own that fails loses the login
 	struct known *known;
+	struct index by_target; // of the list
 	struct store *list; // the shared one and the agents' databases, then JSON: main first, then agents by name, then those of the configuration
 	size_t n;
 };
@@ -104,6 +108,11 @@ int discover_stores(const struct config *config, struct stores *ret, struct prob
 
 // Read one store again (its copies are replaced). Used by discover_stores and for a fresh look under a lock.
 void store_read(struct store *store, const struct config *config, struct problems *problems);
+
+// Read a store from its file, which discovery has open: a plain one in a directory of ours, as nearly all are. False: it is
+// none of ours to trust, or not to be read like that; store_read says what is wrong. What else is wrong is kept in `unsaid`.
+struct place;
+bool store_take(struct store *store, int fd, const struct place *directory, const struct config *config);
 
 // What one copy shall become. Unset fields are left as they are.
 struct store_change {

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -25,6 +26,7 @@
 static struct {
 	int entries;	      // so many are listed, then EIO; -1: all
 	const char *unopened; // what ends so cannot be opened: no descriptor is left
+	const char *unseen;   // … or looked at
 } fault = {.entries = -1};
 
 struct dirent *readdir(DIR *directory)
@@ -57,6 +59,15 @@ int open(const char *path, int flags, ...)
 		return -1;
 	}
 	return openat(AT_FDCWD, path, flags, mode);
+}
+
+int statx(int fd, const char *path, int flags, unsigned mask, struct statx *ret)
+{
+	if (fault.unseen && string_ends(path, fault.unseen)) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_statx, fd, path, flags, mask, ret);
 }
 
 #define EMPTY_STORE "{\"version\":1,\"profiles\":{}}\n"
@@ -796,11 +807,11 @@ static void test_blind(void **state)
 {
 	(void)state;
 	make_three_agents();
-	fault.unopened = "agents/a/agent";
+	fault.unseen = "agents/a/agent";
 	discover();
-	fault.unopened = NULL;
-	assert_int_equal(store_named("a/agent/auth-profiles.json")->state, STORE_RETIRED);
-	assert_false(store_named("a/agent/auth-profiles.json")->served);
+	fault.unseen = NULL;
+	assert_int_equal(store_named("main/agent/auth-profiles.json")->state, STORE_RETIRED);
+	assert_false(store_named("main/agent/auth-profiles.json")->served);
 	assert_states(STORE_OK, STORE_OK, STORE_OK);
 }
 

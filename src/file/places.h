@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+//
+// Directories, looked at once. A look asks for hundreds of files that have most of their directories in common: which
+// directory a path leads to, whether it is a safe one (safe_path.h), and whether a file in it could be replaced
+// (obstacle.h), is found out once for each and holds while the look lasts. Nothing is written by what is kept here: who
+// writes looks again.
+#ifndef FILE_PLACES_H
+#define FILE_PLACES_H
+
+#include <sys/stat.h>
+
+#include "base/index.h"
+#include "file/obstacle.h"
+
+struct place {
+	char *path;
+	char *real; // what realpath(3) makes of it; NULL: `error` says why (negative)
+	int error;
+	bool safe; // of it and of every directory above it can be said what safe_path.h asks of those above a file
+	bool read_only, untouchable, closed; // obstacles to every file in it: its mount, chattr(1), its mode
+	uint64_t mount;                      // 0: unknown
+};
+
+struct places { // zero to begin with
+	struct place *list;
+	size_t n;
+	struct index by_path;
+	uid_t self; // we, once there is a place
+};
+void places_free(struct places *places);
+
+// An absolute path. The place is valid until the next call.
+const struct place *place_find(struct places *places, const char *path);
+
+// A file that is open: what it is, and what would keep another from taking its place there.
+int file_look(int fd, struct stat *ret, uint64_t *ret_attributes);
+enum obstacle place_obstacle(const struct place *directory, uint64_t attributes_of_file);
+
+#endif
