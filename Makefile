@@ -36,8 +36,8 @@ KEEPER_PACKAGES  := libcjson libconfig libsodium sqlite3
 COURIER_PACKAGES := libcurl libcjson libsodium libseccomp
 
 # What a build on the command line gives stays, ours is added to it.
-override CFLAGS  += -std=gnu17 $(WARNINGS) $(HARDEN) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
-override LDFLAGS += -pie -Wl,-z,relro,-z,now,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE))
+override CFLAGS  += -std=gnu17 -pthread $(WARNINGS) $(HARDEN) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
+override LDFLAGS += -pie -pthread -Wl,-z,relro,-z,now,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
 
 # The courier is a program of its own: the only one that links libcurl.

@@ -21,6 +21,7 @@
 #include "file/atomic_file.h"
 #include "file/attributes.h"
 #include "file/swap.h"
+#include "file/sync.h"
 #include "file/temp_name.h"
 
 #define MODE_UNTIL_COMMIT  0600
@@ -113,6 +114,7 @@ static void drop_temp(struct atomic_stage *stage)
 	cleanup_close(&stage->fd);
 	cleanup_free(&stage->temp);
 	cleanup_close(&stage->directory);
+	stage->filled = false;
 	errno = saved;
 }
 
@@ -171,7 +173,7 @@ static int fill_temp(struct atomic_stage *stage, size_t size)
 		r = prove_attributes(stage, &target);
 	if (r == 0)
 		r = write_noise(stage->fd, size);
-	if (r == 0 && fsync(stage->fd) < 0)
+	if (r == 0 && size && fsync(stage->fd) < 0)
 		r = -errno;
 	return r;
 }
@@ -213,15 +215,15 @@ static int write_content(int fd, const char *text, size_t len)
 }
 
 // What the target's attributes are now counts.
-static int copy_attributes(const struct atomic_stage *stage, mode_t mode_if_new)
+static int copy_attributes(const struct atomic_stage *stage)
 {
 	struct statx target;
 	int r = look_at_target(stage, &target);
 	if (r == 0)
 		return attributes_copy(stage->target, &target, stage->fd);
-	if (r != -ENOENT || !mode_if_new)
+	if (r != -ENOENT || !stage->mode_if_new)
 		return r;
-	return fchmod(stage->fd, mode_if_new) < 0 ? -errno : 0;
+	return fchmod(stage->fd, stage->mode_if_new) < 0 ? -errno : 0;
 }
 
 void atomic_expect(struct atomic_stage *stage, const struct stat *expected, const char *text,
@@ -256,7 +258,7 @@ static int replace(const struct atomic_stage *stage)
 		       : 0;
 }
 
-static int replace_expected(const struct atomic_stage *stage, const char *text, size_t len)
+static int replace_expected(const struct atomic_stage *stage)
 {
 	const struct swap swap = {
 		.directory = stage->directory,
@@ -264,24 +266,24 @@ static int replace_expected(const struct atomic_stage *stage, const char *text, 
 		.temp = stage->temp,
 		.owner = stage->owner,
 		.old = stage->old,
-		.new = fingerprint_of_bytes(text, len),
+		.new = stage->new,
 	};
 
 	return swap_in(&swap, &stage->expected);
 }
 
 // close can report what an earlier write met (NFS, quota), so it comes before the rename.
-static int put_in_place(struct atomic_stage *stage, const char *text, size_t len)
+static int put_in_place(struct atomic_stage *stage)
 {
 	struct stat opened;
 
-	if (fsync(stage->fd) < 0 || fstat(stage->fd, &opened) < 0)
+	if (fstat(stage->fd, &opened) < 0)
 		return -errno;
 	int r = close(TAKE_FD(stage->fd)) < 0 ? -errno : 0;
 	if (!temp_is(stage, &opened))
 		return -ESTALE;
 	if (r == 0 && stage->expects && is_as_expected(stage))
-		return replace_expected(stage, text, len);
+		return replace_expected(stage);
 	if (r == 0)
 		r = stage->expects ? -ESTALE : replace(stage);
 	if (r < 0)
@@ -289,39 +291,80 @@ static int put_in_place(struct atomic_stage *stage, const char *text, size_t len
 	return r;
 }
 
-static int commit(struct atomic_stage *stage, const char *text, size_t len, mode_t mode_if_new)
+int atomic_fill(struct atomic_stage *stage, const char *text, size_t len)
 {
 	int r = 0;
 
 	if (!stage->target)
 		return -EINVAL;
 	if (stage->fd < 0) // an earlier call got too far to use its temp file again
-		r = fill_stage(stage, len);
+		r = fill_stage(stage, 0);
 	if (r == 0)
 		r = write_content(stage->fd, text, len);
 	if (r == 0)
-		r = copy_attributes(stage, mode_if_new);
+		r = copy_attributes(stage);
+	if (r == -ENOENT && stage->expects)
+		r = -ESTALE;
 	if (r < 0)
 		return r;
-	r = put_in_place(stage, text, len);
-	if (r == 0)
-		r = directory_sync(stage->directory);
-	drop_temp(stage);
-	return r;
+	if (stage->expects)
+		stage->new = fingerprint_of_bytes(text, len);
+	stage->filled = true;
+	return 0;
+}
+
+// One of the two descriptors of each that is still without error; -1 for the others.
+static void sync_each(struct atomic_stage *const *stages, size_t n, bool directories, int *errors)
+{
+	_cleanup_free_ int *fds = xcalloc(n, sizeof(*fds));
+
+	for (size_t i = 0; i < n; i++) {
+		bool wanted = stages[i] && stages[i]->filled && errors[i] == 0;
+		fds[i] = !wanted ? -1 : directories ? stages[i]->directory : stages[i]->fd;
+	}
+	sync_together(fds, n, errors);
+	for (size_t i = 0; directories && i < n; i++)
+		if (fds[i] >= 0 && errors[i] == -EINVAL)
+			errors[i] = 0; // not to be had here (directory_sync)
+}
+
+void atomic_place(struct atomic_stage *const *stages, size_t n, int *ret_errors)
+{
+	memset(ret_errors, 0, n * sizeof(*ret_errors));
+	sync_each(stages, n, false, ret_errors);
+	for (size_t i = 0; i < n; i++)
+		if (stages[i] && stages[i]->filled && ret_errors[i] == 0)
+			ret_errors[i] = put_in_place(stages[i]);
+	sync_each(stages, n, true, ret_errors);
+	for (size_t i = 0; i < n; i++)
+		if (stages[i] && stages[i]->filled)
+			drop_temp(stages[i]);
 }
 
 int atomic_commit(struct atomic_stage *stage, const char *text, size_t len)
 {
-	return commit(stage, text, len, MODE_OF_NEW_TARGET);
+	int r;
+
+	stage->mode_if_new = MODE_OF_NEW_TARGET;
+	r = atomic_fill(stage, text, len);
+	if (r == 0)
+		atomic_place(&stage, 1, &r);
+	return r;
 }
 
 int atomic_replace(const char *target, const char *text, size_t len, mode_t mode)
 {
 	_cleanup_stage_ struct atomic_stage stage = ATOMIC_STAGE_NONE;
-	int r = atomic_stage(target, len, &stage);
-	if (r < 0)
-		return r;
-	return commit(&stage, text, len, mode);
+	int r = atomic_stage(target, 0, &stage);
+
+	stage.mode_if_new = mode;
+	if (r == 0)
+		r = atomic_fill(&stage, text, len);
+	if (r == 0) {
+		struct atomic_stage *one = &stage;
+		atomic_place(&one, 1, &r);
+	}
+	return r;
 }
 
 // ---- sweeping

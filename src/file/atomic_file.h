@@ -8,6 +8,12 @@
 //	                                       into the target's place (file/swap.h), fsync of the directory
 //	atomic_abort(&stage)                   remove it; harmless after a commit
 //
+// Many files at once are new for little more than the price of one: what makes them durable waits for the disk, and the disk
+// serves many that wait together (file/sync.h).
+//
+//	atomic_fill(&stage, text, len)         the new content into it, not yet durable, nor in its place
+//	atomic_place(stages, n, errors)        all of them: fsync, into their targets' places, fsync of the directories
+//
 // The target is a real path (no symlink); links to it stay what they are. Temp files (file/temp_name.h) are created
 // O_EXCL|O_NOFOLLOW with mode 0600; atomic_sweep removes those whose process is gone.
 #ifndef FILE_ATOMIC_FILE_H
@@ -24,17 +30,22 @@ struct atomic_stage {
 	struct process_id owner; // of the temp file
 	bool expects;            // `expected` is what the new content was made from, and `old` its text
 	struct stat expected;
-	struct fingerprint old;
+	struct fingerprint old, new;
+	bool filled; // the new content is in the temp file
+	mode_t mode_if_new; // of a target that does not exist yet; 0: it must
 };
 #define ATOMIC_STAGE_NONE ((struct atomic_stage){ .directory = -1, .fd = -1 })
 
 // Also what would only show at the rename: -ELOOP for a link, -EBUSY for a file that is a mount point (a container's
 // bind mount), -EPERM for an immutable one or an append-only directory, -ENODATA if its owner, group, ACL or attributes
-// cannot be kept.
+// cannot be kept. Size 0 proves no room, and is not synced: for content that comes at once.
 int atomic_stage(const char *target, size_t size, struct atomic_stage *ret);
 // After an error the target still is what it was, or (only if the directory's fsync failed) already new: the
 // caller may call again with the same content. -ESTALE: the temp file was taken away (call again).
 int atomic_commit(struct atomic_stage *stage, const char *text, size_t len);
+int atomic_fill(struct atomic_stage *stage, const char *text, size_t len);
+// For each what atomic_commit says; NULL and what is not filled is left out (0).
+void atomic_place(struct atomic_stage *const *stages, size_t n, int *ret_errors);
 // The content was made from the file of this stat and text: commit only if exactly that still stands there, also at the
 // very instant of replacing it, else -ESTALE. For writers that take no lock (an OpenClaw login: facts,
 // openclaw-json-store.md 4).

@@ -23,7 +23,7 @@ static bool error_passes(int error)
 	       error == -EAGAIN;
 }
 
-// Which of the stores is behind, and for whom: a job for each.
+// Which of the stores is behind, and for whom: a job for each, in the order of the stores.
 static struct job *list_jobs(struct run *run, const struct observation *o)
 {
 	struct job *jobs = xcalloc(o->stores.n + 1, sizeof(*jobs));
@@ -36,34 +36,35 @@ static struct job *list_jobs(struct run *run, const struct observation *o)
 	{
 		if (!g->in_round || g->stage != GRANT_WRITING)
 			continue;
+		const struct change change = {
+			.whose = g,
+			.until_ms = g->locked_ms ? g->hold_until_ms - HOLD_RESERVE_MS : INT64_MAX,
+		};
 		for_each_account (a, g, o) {
 			for (size_t k = 0; k < a->n_members; k++) {
 				const struct member *m = &a->members[k];
 				struct job *job = &jobs[m->store - o->stores.list];
-				if (verdict_of(a, m)->write)
-					*array_add(&job->changes, &job->n) =
-						(struct change){.account = a, .whose = g};
+				if (!verdict_of(a, m)->write)
+					continue;
+				*array_add(&job->changes, &job->n) = change;
+				job->changes[job->n - 1].account = a;
 			}
 		}
 	}
 	return jobs;
 }
 
-// Who has held refresh locks for almost as long as they may be held waits for the next run.
-static void drop_overdue(struct job *job)
+static size_t drop_idle(struct job *jobs, size_t n)
 {
-	int64_t now = clock_boot_ms();
-	size_t n = 0;
+	size_t kept = 0;
 
-	for (size_t i = 0; i < job->n; i++) {
-		const struct grant *g = job->changes[i].whose;
-		if (!g->locked_ms || now < g->hold_until_ms - HOLD_RESERVE_MS)
-			job->changes[n++] = job->changes[i];
-	}
-	job->n = n;
+	for (size_t i = 0; i < n; i++)
+		if (jobs[i].n)
+			jobs[kept++] = jobs[i];
+	return kept;
 }
 
-static void note_job(struct run *run, const struct job *job, int error)
+static void note_job(struct run *run, const struct job *job)
 {
 	for (size_t i = 0; i < job->n; i++) {
 		const struct change *change = &job->changes[i];
@@ -71,28 +72,25 @@ static void note_job(struct run *run, const struct job *job, int error)
 		struct result *result = results_find(run->results, change->account->record.key);
 		if (change->written)
 			result_note_written(result, change->account, job->store);
-		if (error >= 0)
+		if (job->error >= 0)
 			continue;
-		result_note_write_error(result, job->store, error);
-		g->hopeless |= !error_passes(error);
+		result_note_write_error(result, job->store, job->error);
+		g->hopeless |= !error_passes(job->error);
 	}
 }
 
-// Every store that is behind, main first (the stores are in that order). A lock that is held is not waited for: what may pass
-// is tried again in the next round, when all others had their turn; other errors are final for this run.
+// Every store that is behind. A lock that is held is not waited for: what may pass is tried again in the next round, when all
+// others had their turn; other errors are final for this run.
 static void write_stores(struct run *run, const struct observation *o)
 {
-	struct job *jobs = list_jobs(run, o);
-	struct batch batch = {0};
+	_cleanup_free_ struct job *jobs = list_jobs(run, o);
+	size_t n = drop_idle(jobs, o->stores.n);
 
-	for (size_t s = 0; s < o->stores.n; s++) {
-		drop_overdue(&jobs[s]);
-		if (jobs[s].n)
-			note_job(run, &jobs[s], mirror_write(&run->mirror, &jobs[s], &batch));
-		free(jobs[s].changes);
+	mirror_write(&run->mirror, jobs, n);
+	for (size_t i = 0; i < n; i++) {
+		note_job(run, &jobs[i]);
+		free(jobs[i].changes);
 	}
-	mirror_settle(&batch);
-	free(jobs);
 }
 
 // ---- what a look says of a grant

@@ -291,12 +291,28 @@ static void rescued_free(struct run *run)
 	free(run->rescued);
 }
 
+// Finish what a run did that was killed while it replaced a store. True if there was any, and the look is out of date.
+static bool finish_interrupted(struct run *run, const struct observation *o)
+{
+	_cleanup_free_ struct job *jobs = xcalloc(o->stores.n + 1, sizeof(*jobs));
+	size_t n = 0;
+
+	for (size_t i = 0; !o->barred && i < o->stores.n; i++)
+		if (o->stores.list[i].interrupted && o->stores.list[i].state == STORE_OK)
+			jobs[n++].store = &o->stores.list[i];
+	mirror_write(&run->mirror, jobs, n);
+	for (size_t i = 0; i < n; i++)
+		if (jobs[i].error == 0)
+			return true;
+	return false;
+}
+
 // Look, and look again if a store had to be mended first.
 static int first_look(struct run *run, struct cycle *cycle, const struct selection *selection)
 {
 	int r = run_look(run, &cycle->now);
 
-	if (r >= 0 && mirror_finish_interrupted(&run->mirror, &cycle->now)) {
+	if (r >= 0 && finish_interrupted(run, &cycle->now)) {
 		observation_free(&cycle->now);
 		r = run_look(run, &cycle->now);
 	}

@@ -3,13 +3,15 @@
 // See mirror.h.
 #include "keepalive/mirror.h"
 
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "ledger/mark.h"
 
-#define STORES_AT_ONCE_MS   250 // how long they are held before the last of them is taken
+#define STORES_AT_ONCE	    64	// whose locks are held together, …
+#define STORES_AT_ONCE_MS   250 // … and how long before the last of them is taken
 #define READER_STAT_TIME_MS 20	// store.h, store_settle_mtime
 
 // ---- proofs
@@ -102,26 +104,6 @@ static struct store_change change_of(struct swap *swap)
 	};
 }
 
-static int write_under_lock(struct mirror *m, const struct job *job, bool *ret_written)
-{
-	struct staged *staged = find_staged(m, job->store->target);
-	_cleanup_free_ struct store_change *changes = xcalloc(job->n, sizeof(*changes));
-	_cleanup_free_ struct swap *swaps = xcalloc(job->n, sizeof(*swaps));
-	int r;
-
-	for (size_t i = 0; i < job->n; i++) {
-		swaps[i] = (struct swap){m, job->changes[i].account};
-		changes[i] = change_of(&swaps[i]);
-	}
-	if (!staged || !staged->stage.temp)
-		atomic_sweep(job->store->target);
-	r = store_write(job->store, changes, job->n,
-			staged && staged->stage.temp ? &staged->stage : NULL);
-	for (size_t i = 0; r >= 0 && i < job->n; i++)
-		*ret_written |= job->changes[i].written = changes[i].result == STORE_WRITTEN;
-	return r;
-}
-
 static int lock_store(struct mirror *m, const struct store *store, struct lock_set *set)
 {
 	store_add_locks(store, set);
@@ -131,67 +113,151 @@ static int lock_store(struct mirror *m, const struct store *store, struct lock_s
 	return lock_set_acquire(set, m->self, &m->self, 1);
 }
 
-// ---- several, with one wait
+// A store whose lock is held.
+struct held {
+	struct job *job;
+	struct lock_set locks;
+	struct atomic_stage own, *stage; // the proof, or its own
+};
 
-void mirror_settle(struct batch *batch)
+// Its new text, beside it; a database is written.
+static int fill(struct mirror *m, struct held *held)
 {
-	int64_t left_ms = batch->last_ms + READER_STAT_TIME_MS + 1 - clock_boot_ms();
+	struct staged *staged = find_staged(m, held->job->store->target);
+	struct job *job = held->job;
+	_cleanup_free_ struct store_change *changes = xcalloc(job->n, sizeof(*changes));
+	_cleanup_free_ struct swap *swaps = xcalloc(job->n, sizeof(*swaps));
+	int r;
 
-	if (!batch->n)
-		return;
-	if (left_ms > 0)
+	for (size_t i = 0; i < job->n; i++) {
+		swaps[i] = (struct swap){m, job->changes[i].account};
+		changes[i] = change_of(&swaps[i]);
+	}
+	held->stage = staged && staged->stage.temp ? &staged->stage : &held->own;
+	if (held->stage == &held->own)
+		atomic_sweep(job->store->target);
+	r = store_fill(job->store, changes, job->n, held->stage);
+	for (size_t i = 0; r >= 0 && i < job->n; i++)
+		job->changes[i].written = changes[i].result == STORE_WRITTEN;
+	return r;
+}
+
+// ---- batches
+
+struct batch {
+	struct held list[STORES_AT_ONCE];
+	size_t n;
+	int64_t first_ms, placed_ms; // when the first was locked, the last in its place
+};
+
+static void let_go(struct held *held)
+{
+	lock_set_free(&held->locks);
+	atomic_abort(&held->own);
+}
+
+static void note_error(struct mirror *m, struct job *job, int error, int64_t began_ms)
+{
+	log_debug("%s: %s", job->store->path, strerror(-error));
+	for (size_t i = 0; i < job->n; i++)
+		job->changes[i].written = false;
+	job->error = error;
+	m->patience_ms -= clock_boot_ms() - began_ms; // a database waits a little by itself
+}
+
+// Lock it, and make the new text. What changes no file is over with that.
+static void begin(struct mirror *m, struct job *job, struct batch *batch)
+{
+	struct held *held = &batch->list[batch->n];
+	int64_t began_ms = clock_boot_ms();
+	int r;
+
+	*held = (struct held){.job = job, .own = ATOMIC_STAGE_NONE};
+	r = lock_store(m, job->store, &held->locks);
+	if (r >= 0)
+		r = fill(m, held);
+	if (r < 0)
+		note_error(m, job, r, began_ms);
+	if (r < 0 || !held->stage->filled)
+		return let_go(held);
+	if (batch->n++ == 0)
+		batch->first_ms = began_ms;
+}
+
+// Each has a lock file open, its temp file and its directory, and those of the batch before their locks.
+static size_t stores_at_once(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 8 >= STORES_AT_ONCE)
+		return STORES_AT_ONCE;
+	return limit.rlim_cur >= 8 ? limit.rlim_cur / 8 : 1;
+}
+
+static bool is_full(const struct batch *batch, size_t at_once)
+{
+	return batch->n == at_once ||
+	       (batch->n && (batch->list[0].job->store->role == ROLE_MAIN ||
+			     clock_boot_ms() >= batch->first_ms + STORES_AT_ONCE_MS));
+}
+
+// All of them durable, and in their places.
+static void place(struct mirror *m, struct batch *batch)
+{
+	struct atomic_stage *stages[STORES_AT_ONCE];
+	int errors[STORES_AT_ONCE];
+	int64_t began_ms = clock_boot_ms();
+
+	for (size_t i = 0; i < batch->n; i++)
+		stages[i] = batch->list[i].stage;
+	atomic_place(stages, batch->n, errors);
+	for (size_t i = 0; i < batch->n; i++)
+		if (errors[i] < 0)
+			note_error(m, batch->list[i].job, errors[i], began_ms);
+	batch->placed_ms = clock_boot_ms();
+}
+
+// The second mtime, and let go.
+static void settle(struct batch *batch)
+{
+	int64_t left_ms = batch->placed_ms + READER_STAT_TIME_MS + 1 - clock_boot_ms();
+
+	if (batch->n && left_ms > 0)
 		nanosleep(&(struct timespec){.tv_nsec = left_ms * 1000000}, NULL);
 	for (size_t i = 0; i < batch->n; i++) {
-		store_settle_mtime(batch->list[i].store);
-		lock_set_free(&batch->list[i].locks);
+		if (batch->list[i].job->error == 0 && store_is_cached(batch->list[i].job->store))
+			store_settle_mtime(batch->list[i].job->store);
+		let_go(&batch->list[i]);
 	}
 	batch->n = 0;
 }
 
-static bool batch_is_full(const struct batch *batch)
+// Who has held refresh locks for almost as long as they may be held waits for the next run. False if nobody is left.
+static bool drop_overdue(struct job *job)
 {
-	const struct store *last = batch->n ? batch->list[batch->n - 1].store : NULL;
+	int64_t now = clock_boot_ms();
+	size_t n = 0, before = job->n;
 
-	return batch->n == STORES_AT_ONCE || (last && last->role == ROLE_MAIN) ||
-	       (last && clock_boot_ms() >= batch->first_ms + STORES_AT_ONCE_MS);
+	for (size_t i = 0; i < job->n; i++)
+		if (now < job->changes[i].until_ms)
+			job->changes[n++] = job->changes[i];
+	job->n = n;
+	return n || !before;
 }
 
-int mirror_write(struct mirror *m, const struct job *job, struct batch *batch)
+void mirror_write(struct mirror *m, struct job *jobs, size_t n)
 {
-	const struct store *store = job->store;
-	struct lock_set set = LOCK_SET_NONE;
-	int64_t locked_ms = clock_boot_ms();
-	bool written = false;
-	int r = lock_store(m, store, &set);
+	_cleanup_free_ struct batch *batches = xcalloc(2, sizeof(*batches));
+	const size_t at_once = stores_at_once();
+	size_t turn = 0;
 
-	if (r >= 0)
-		r = write_under_lock(m, job, &written);
-	if (r < 0) { // a database waits a little by itself
-		log_debug("%s: %s", store->path, strerror(-r));
-		m->patience_ms -= clock_boot_ms() - locked_ms;
+	for (size_t i = 0; i < n; turn = !turn) {
+		struct batch *batch = &batches[turn];
+		for (; i < n && !is_full(batch, at_once); i++)
+			if (drop_overdue(&jobs[i]))
+				begin(m, &jobs[i], batch);
+		place(m, batch);
+		settle(&batches[!turn]);
 	}
-	if (!written || !store_is_cached(store)) {
-		lock_set_free(&set);
-		return r;
-	}
-	if (!batch->n)
-		batch->first_ms = locked_ms;
-	batch->last_ms = clock_boot_ms();
-	batch->list[batch->n++] = (struct written){store, set};
-	if (batch_is_full(batch))
-		mirror_settle(batch);
-	return r;
-}
-
-bool mirror_finish_interrupted(struct mirror *m, const struct observation *o)
-{
-	struct batch batch = {0};
-	bool any = false;
-
-	for (size_t i = 0; !o->barred && i < o->stores.n; i++) {
-		const struct job nothing = {.store = &o->stores.list[i]};
-		if (nothing.store->interrupted && nothing.store->state == STORE_OK)
-			any |= mirror_write(m, &nothing, &batch) >= 0;
-	}
-	return any;
+	settle(&batches[!turn]);
 }

@@ -18,6 +18,7 @@ struct store_format {
 			  struct problems *problems);
 	// Will a write succeed? `ret` is a proof to be used for it, or ATOMIC_STAGE_NONE.
 	int (*stage)(const struct store *store, struct atomic_stage *ret);
+	// A file's new text is left in `stage` (atomic_fill), to be put in its place together with others; a database is written.
 	int (*write)(const struct store *store, struct store_change *changes, size_t n, struct atomic_stage *stage);
 	// The lock files that are held for a write. NULL: none, it has locks of its own.
 	void (*locks)(const struct store *store, struct lock_set *set);

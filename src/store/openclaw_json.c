@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // auth-profiles.json: a file with the document of openclaw_profiles.h. A write reads it again, has the document edited,
-// and replaces the file at once, or not at all if nothing changed. Before all that it finishes what a killed process left.
+// and leaves it in the stage to replace the file at once, or not at all if nothing changed. Before all that it finishes what a killed process left.
 #include "store/openclaw_json.h"
 
 #include <errno.h>
@@ -79,7 +79,6 @@ int openclaw_json_write(const struct store *store, struct store_change *changes,
 			struct atomic_stage *stage)
 {
 	_cleanup_secret_ struct secret text = {}, result = {};
-	_cleanup_stage_ struct atomic_stage own = ATOMIC_STAGE_NONE;
 	struct stat st;
 	int r = swap_recover(store->target);
 
@@ -90,12 +89,12 @@ int openclaw_json_write(const struct store *store, struct store_change *changes,
 	r = openclaw_profiles_edit(&text, changes, n, &result);
 	if (r < 0 || !result.text)
 		return r;
-	if (!stage) {
-		r = atomic_stage(store->target, result.len, &own);
-		stage = &own;
+	if (!stage->temp) {
+		atomic_abort(stage);
+		r = atomic_stage(store->target, 0, stage);
 	}
 	if (r < 0)
 		return r;
 	atomic_expect(stage, &st, text.text, text.len);
-	return atomic_commit(stage, result.text, result.len);
+	return atomic_fill(stage, result.text, result.len);
 }

@@ -239,12 +239,26 @@ int store_stage(const struct store *store, struct atomic_stage *ret)
 	return store_format(store->format)->stage(store, ret);
 }
 
-int store_write(const struct store *store, struct store_change *changes, size_t n,
-		struct atomic_stage *stage)
+int store_fill(const struct store *store, struct store_change *changes, size_t n,
+	       struct atomic_stage *stage)
 {
 	int r = check_writable(store);
 
 	return r < 0 ? r : store_format(store->format)->write(store, changes, n, stage);
+}
+
+int store_write(const struct store *store, struct store_change *changes, size_t n,
+		struct atomic_stage *stage)
+{
+	_cleanup_stage_ struct atomic_stage own = ATOMIC_STAGE_NONE;
+	int r;
+
+	if (!stage)
+		stage = &own;
+	r = store_fill(store, changes, n, stage);
+	if (r == 0)
+		atomic_place(&stage, 1, &r);
+	return r;
 }
 
 void store_settle_mtime(const struct store *store)

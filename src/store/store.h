@@ -5,7 +5,7 @@
 //	discover_stores(&where, &stores, &problems)    find them, check that they are safe, read them; no lock, no write
 //	stores.list[i].copies[k]                       what stands there
 //	store_stage(store, &stage)                     prove that a write will succeed (before a token is spent)
-//	store_write(store, changes, n, stage)          under the store's own locks, which the caller holds:
+//	store_fill, or store_write(store, changes, n, stage)   under the store's own locks, which the caller holds:
 //	                                               read again, compare and swap each change, splice, replace
 //
 // What a write may do: change the fields of the one credential, and nothing else. It follows symlinks to the
@@ -144,8 +144,11 @@ const char *store_error(int error);
 void store_add_locks(const struct store *store, struct lock_set *set);
 // Its readers go by its mtime (store_settle_mtime).
 bool store_is_cached(const struct store *store);
-// The caller holds its locks. `stage` may be NULL. -ESTALE if the target is no longer the file it
-// was when found (a link was turned), -EBADMSG if it cannot be read any more, or what writing says.
+// The caller holds its locks. -ESTALE if the target is no longer the file it was when found (a link was turned), -EBADMSG if
+// it cannot be read any more, or what writing says. `stage` is the proof, or ATOMIC_STAGE_NONE; what is left to be done, for
+// a file that changes, is atomic_place: then it is `filled`, and the results say what that will have done.
+int store_fill(const struct store *store, struct store_change *changes, size_t n, struct atomic_stage *stage);
+// Both, for one store. `stage` may be NULL.
 int store_write(const struct store *store, struct store_change *changes, size_t n, struct atomic_stage *stage);
 // At least 20 ms after the write and still under the locks: a second mtime, so that an OpenClaw process which read
 // the old text just before the rename does not keep it cached under the new time (facts 4, measured).

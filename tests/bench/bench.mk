@@ -6,7 +6,7 @@ BENCH_TOOLS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/benc
 
 $(BUILD)/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) -O2 -D_GNU_SOURCE -o $@ $<
+	$(Q)$(CC) -O2 -pthread -D_GNU_SOURCE -o $@ $<
 
 bench: all $(BENCH_TOOLS)
 	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive tests/bench/run $(ONLY)

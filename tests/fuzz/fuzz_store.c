@@ -111,6 +111,17 @@ static void read_again(struct store *store, const char *path)
 	problems_free(&problems);
 }
 
+static int write_change(const struct store *target, struct store_change *change)
+{
+	_cleanup_stage_ struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	struct atomic_stage *stages[] = {&stage};
+	int r = openclaw_json_write(target, change, 1, &stage);
+
+	if (r == 0)
+		atomic_place(stages, 1, &r);
+	return r;
+}
+
 static void refresh_copy(const char *path, const char *profile, const char *provider)
 {
 	_cleanup_secret_ struct secret access = {0}, refresh = {0}, id_token = {0};
@@ -129,7 +140,7 @@ static void refresh_copy(const char *path, const char *profile, const char *prov
 	secret_set_string(&access, "FAKE-ACCESS-fuzzed");
 	secret_set_string(&refresh, "FAKE-REFRESH-fuzzed");
 	secret_set_string(&id_token, "FAKE-ID-fuzzed");
-	int r = openclaw_json_write(&target, &change, 1, NULL);
+	int r = write_change(&target, &change);
 	after = fuzz_read(path);
 	if (r < 0 || change.result != STORE_WRITTEN) {
 		fuzz_check(r == 0);
@@ -137,7 +148,7 @@ static void refresh_copy(const char *path, const char *profile, const char *prov
 		return;
 	}
 	check_rest(&before, &after, profile);
-	fuzz_check(openclaw_json_write(&target, &change, 1, NULL) == 0);
+	fuzz_check(write_change(&target, &change) == 0);
 	fuzz_check(change.result == STORE_UNCHANGED);
 	again = fuzz_read(path);
 	fuzz_check(secret_equal(&after, &again));

@@ -1212,7 +1212,8 @@ static void test_link_is_not_followed(void **state)
 	assert_int_equal(symlink("real.json", link), 0);
 	free(stores.list->target);
 	stores.list->target = xstrdup(link);
-	assert_int_equal(openclaw_json_write(stores.list, &change, 1, NULL), -ELOOP);
+	_cleanup_stage_ struct atomic_stage stage = ATOMIC_STAGE_NONE;
+	assert_int_equal(openclaw_json_write(stores.list, &change, 1, &stage), -ELOOP);
 	assert_file(real, SOUND("A", "R"));
 	openclaw_json_read(stores.list, &config, &problems);
 	assert_int_equal(stores.list->state, STORE_UNREADABLE);
