@@ -64,10 +64,18 @@ wait_until under_way
 for ((round = 1; round <= ROUNDS; round++)); do
 	for _ in 1 2 3 4; do start_keeper refresh --force --wait 10m -j; done
 	wait_keepers
-	expect_eq "round $round" "$statuses" "0 0 0 0"
+	expect_eq "round $round" "${statuses//1/0}" "0 0 0 0"
+	# On a busy machine a writer may have the agent's database locked for as long as we are patient: the copy is left to
+	# the next run then, and nothing else.
+	for run in "$T/runs/"*.out; do
+		expect_eq "round $round" "$(jq -r '[.accounts[].error // empty | "\(.code): \(.message)"] | join(" ")' "$run" |
+			sed -E 's/^copies_pending: [^ ]*: it is locked by another process$//')" ""
+	done
 done
 touch "$T/end"
 for writer in "${WRITERS[@]}"; do wait "$writer" || fail "a writer ended with $?"; done
+keeper refresh
+expect_status 0
 
 expect_posts $((4 * ROUNDS))
 expect_generation alice shared a
