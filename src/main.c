@@ -18,9 +18,10 @@
 
 static const struct command commands[] = {
 	{"refresh", "refresh what is due, once, and write it to every copy",
-	 OPTION_FORCE | OPTION_AT | OPTION_WAIT | OPTION_DRY_RUN, command_refresh},
+	 OPTION_FORCE | OPTION_AT | OPTION_WAIT | OPTION_DRY_RUN | OPTION_LAST_TRY,
+	 command_refresh},
 	{"preview", "show what refresh would do; no lock, no write, no network",
-	 OPTION_AT | OPTION_CHECK | OPTION_FORCE, command_preview},
+	 OPTION_AT | OPTION_CHECK | OPTION_FORCE | OPTION_LAST_TRY, command_preview},
 	{"status", "show every account and its copies", OPTION_WATCH, command_status},
 	{"sync", "make every copy the live generation; never the network",
 	 OPTION_WAIT | OPTION_DRY_RUN | OPTION_ADOPT | OPTION_FORCE | OPTION_FOLLOW, command_sync},
@@ -46,6 +47,7 @@ enum {
 	LONG_FOLLOW,
 	LONG_SINCE,
 	LONG_NUMBER,
+	LONG_LAST_TRY,
 };
 
 static const struct option options[] = {
@@ -67,6 +69,7 @@ static const struct option options[] = {
 	{"follow", required_argument, NULL, LONG_FOLLOW},
 	{"since", required_argument, NULL, LONG_SINCE},
 	{"number", required_argument, NULL, LONG_NUMBER},
+	{"last-try", no_argument, NULL, LONG_LAST_TRY},
 	{0},
 };
 
@@ -95,8 +98,9 @@ static int show_help(void)
 	       "  -v, --verbose        more detail      -q, --quiet    problems and changes\n"
 	       "  -h, --help           this text        -V, --version  version\n\n"
 	       "  refresh: --force (although not due), --at WHEN (what would be due by then),\n"
-	       "           --wait DURATION (for locks, default 10s), --dry-run (as preview)\n"
-	       "  preview: --at WHEN, --check (exit status 5 if work is due), --force\n"
+	       "           --wait DURATION (for locks, default 10s), --dry-run (as preview),\n"
+	       "           --last-try (send a token once more that may be spent)\n"
+	       "  preview: --at WHEN, --check (exit status 5 if work is due), --force, --last-try\n"
 	       "  status:  --watch\n"
 	       "  sync:    --adopt STORE (the login there is the right one), --force (although it\n"
 	       "           looks like a mistake), --wait, --dry-run\n"

@@ -45,7 +45,8 @@ struct choice {
 struct policy {
 	int64_t now_ms; // wall clock
 	int64_t at_ms;  // judge as of then; now_ms unless --at
-	bool force;     // refresh although not due, ignore back-off, send a token of unknown outcome once more
+	bool force;     // refresh although not due, ignore back-off
+	bool last_try;  // send a token of unknown outcome once more, now
 	bool offline;   // never send
 	bool clock_unsupported; // observed: nothing is thrown away because it is old
 	const char *barred; // nothing may be spent or written at all, and why; NULL
@@ -157,6 +158,8 @@ struct schedule reckon_schedule(const struct account_record *record, const struc
 int issue_compare(struct issue_time a, struct issue_time b);
 // Do the ledger's newest entries, above all what servers said, bear the clock out?
 bool clock_is_supported(const struct account_records *records, int64_t now_ms);
+// ", as since …" of a failure that is not the first in a row, else "".
+char *failing_since(const struct account_record *record);
 // Note a failure that may pass: count it and back off.
 void record_failure(struct account_record *record, const char *code, int status, int64_t retry_after_s,
 		    int64_t now_ms);

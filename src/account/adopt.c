@@ -26,8 +26,9 @@ static bool is_diverged(const struct judgement *j, const struct member *m)
 void record_forgive(struct account_record *r)
 {
 	r->failures = r->rejections = r->error_status = 0;
-	r->not_before_ms = 0;
-	r->error_code[0] = '\0';
+	r->not_before_ms = r->failing_ms = 0;
+	r->error_code[0] = r->said[0] = '\0';
+	r->barred = false;
 }
 
 static int64_t later_of(int64_t a, int64_t b)

@@ -85,38 +85,55 @@ static void decide_unread_answer(struct judgement *j, const struct receipt *unkn
 			 unknown->answer.status, unknown->token.hex));
 }
 
+// The last try: within the provider's window, when the login is lost otherwise, or when a person says so. (--at hastens
+// nothing, and --force is for tokens that are certainly not spent.)
+static bool is_last_try(const struct judgement *j, const struct receipt *unknown, bool last)
+{
+	int64_t window_s = j->account->provider->reuse_window_s;
+	bool window = j->policy->now_ms - unknown->sent_ms < window_s * SECOND_MS;
+
+	return !j->policy->offline &&
+	       (j->policy->last_try || (!j->verdict->clock_wrong && (window || last)));
+}
+
+// Nothing is lost yet where the provider itself answered, if only that it has failed: a person need not come at once.
+static void wait_for_last_try(struct judgement *j, const char *what)
+{
+	struct verdict *v = j->verdict;
+	enum outcome outcome = verdict_may_pass(v) ? OUTCOME_FAILED : OUTCOME_HELD;
+	_cleanup_free_ char *at = NULL;
+
+	if (v->schedule.expires_ms)
+		v->retry_ms = v->schedule.expires_ms - last_resort_s(j->config) * SECOND_MS;
+	at = v->retry_ms ? time_format(v->retry_ms) : NULL;
+	object(j, DECISION_HOLD, outcome, "unknown_outcome",
+	       xasprintf("%s; sent once more %s%s, or now with --last-try%s", what,
+			 at ? "at " : "only if you say so", at ? at : "",
+			 j->policy->force ? " (not with --force: it may be the last try)" : ""));
+}
+
 static void decide_unknown_outcome(struct judgement *j, const struct receipt *unknown)
 {
-	const struct account *a = j->account;
 	struct verdict *v = j->verdict;
-	int64_t left_s = (v->schedule.expires_ms - j->policy->now_ms) /
-			 SECOND_MS; // --at hastens nothing that is a last resort
-	bool window =
-		a->provider->reuse_window_s &&
-		j->policy->now_ms - unknown->sent_ms < a->provider->reuse_window_s * SECOND_MS;
+	int64_t left_s = (v->schedule.expires_ms - j->policy->now_ms) / SECOND_MS;
+	bool last = v->schedule.expires_ms && left_s < last_resort_s(j->config);
+	_cleanup_free_ char *what = describe_unknown(j->account, unknown);
 
+	if (unknown->state == RECEIPT_ANSWERED)
+		v->status = unknown->answer.status;
 	if (unknown->sends >= 2) {
 		object(j, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "sent_twice",
-		       xstrdup("the refresh token was sent twice and no usable answer came"));
-		return;
-	}
-	bool now = v->schedule.expires_ms && left_s < last_resort_s(j->config);
-	if (receipt_holds_success(unknown)) {
-		decide_unread_answer(j, unknown, now || fences_name_live(j));
-		return;
-	}
-	if (!j->policy->offline && (j->policy->force || (!v->clock_wrong && (window || now)))) {
+		       xasprintf("the refresh token was sent twice, and no usable answer came: %s",
+				 what));
+	} else if (receipt_holds_success(unknown)) {
+		decide_unread_answer(j, unknown, last || fences_name_live(j));
+	} else if (is_last_try(j, unknown, last)) {
 		v->send = v->resend = true;
 		conclude(j, DECISION_REFRESH, OUTCOME_PLANNED,
-			 xstrdup("the answer to the last refresh was lost; sending once more as "
-				 "the last resort"));
-		return;
+			 xasprintf("%s; to be sent once more, the last try", what));
+	} else {
+		wait_for_last_try(j, what);
 	}
-	_cleanup_free_ char *last = duration_format(last_resort_s(j->config));
-	object(j, DECISION_HOLD, OUTCOME_HELD, "unknown_outcome",
-	       xasprintf("the answer to the last refresh was lost; sent once more when less than "
-			 "%s is left",
-			 last));
 }
 
 // OpenClaw's own refresh of the live token failed, so its outcome is unknown; but as it has thrown the token away, the
@@ -176,36 +193,64 @@ static bool is_due(const struct judgement *j)
 	return v->schedule.expires_ms - j->policy->at_ms <= v->schedule.margin_s * SECOND_MS;
 }
 
-static void decide_due(struct judgement *j)
+// A person has to change something at the provider's; the same token is tried again meanwhile, ever less often.
+static void wait_barred(struct judgement *j, const char *time)
+{
+	const struct account_record *r = &j->verdict->record;
+	_cleanup_free_ char *until = time_format(r->not_before_ms);
+
+	object(j, DECISION_HOLD, OUTCOME_HELD, r->error_code,
+	       xasprintf("%s; the provider bars this account (%s, HTTP %d%s%s): that is for a "
+			 "person to settle there; tried again after %s",
+			 time, r->error_code, r->error_status, r->said[0] ? ": " : "", r->said,
+			 until));
+}
+
+static void wait_backed_off(struct judgement *j, const char *time)
+{
+	const struct account_record *r = &j->verdict->record;
+	_cleanup_free_ char *until = time_format(r->not_before_ms);
+	_cleanup_free_ char *since = failing_since(r);
+
+	object(j, j->verdict->decision, OUTCOME_FAILED, r->error_code,
+	       xasprintf("%s; last attempt failed (%s%s%s)%s, next one after %s", time,
+			 r->error_code, r->said[0] ? ": " : "", r->said, since, until));
+}
+
+static void decide_not_due(struct judgement *j, char *time)
 {
 	struct verdict *v = j->verdict;
-	struct account_record *r = &j->verdict->record;
-	char *time = expiry_describe(j);
-	bool due = is_due(j) && !v->clock_wrong;
+	bool idle = v->decision == DECISION_NONE;
 
-	if (!due && !j->policy->force) {
-		enum outcome idle = v->clock_wrong ? OUTCOME_FAILED : OUTCOME_UNCHANGED;
-		conclude(j, v->decision, v->decision == DECISION_NONE ? idle : OUTCOME_PLANNED,
-			 time);
-		if (v->clock_wrong)
-			snprintf(v->code, sizeof(v->code), "clock");
-	} else if (j->policy->offline) {
-		conclude(j, v->decision,
-			 v->decision == DECISION_NONE ? OUTCOME_UNCHANGED : OUTCOME_PLANNED, time);
-	} else if (!j->policy->force && r->rejections >= REJECTIONS_MAX) {
+	if (idle && v->clock_wrong)
+		object(j, v->decision, OUTCOME_FAILED, "clock", time);
+	else
+		conclude(j, v->decision, idle ? OUTCOME_UNCHANGED : OUTCOME_PLANNED, time);
+}
+
+static void decide_due(struct judgement *j)
+{
+	const struct policy *policy = j->policy;
+	const struct account_record *r = &j->verdict->record;
+	_cleanup_free_ char *time = expiry_describe(j);
+	bool due = is_due(j) && !j->verdict->clock_wrong;
+	bool idle = j->verdict->decision == DECISION_NONE;
+
+	if (!due && !policy->force) {
+		decide_not_due(j, TAKE_PTR(time));
+	} else if (policy->offline) {
+		conclude(j, j->verdict->decision, idle ? OUTCOME_UNCHANGED : OUTCOME_PLANNED,
+			 TAKE_PTR(time));
+	} else if (!policy->force && r->rejections >= REJECTIONS_MAX) {
 		object(j, DECISION_HOLD, OUTCOME_HELD, r->error_code,
-		       xasprintf("%s; refused %d times (%s): log in again, or try with --force",
-				 time, r->rejections, r->error_code));
-		free(time);
-	} else if (!j->policy->force && r->not_before_ms > j->policy->now_ms) {
-		_cleanup_free_ char *until = time_format(r->not_before_ms);
-		object(j, v->decision, OUTCOME_FAILED, r->error_code,
-		       xasprintf("%s; last attempt failed (%s), next one after %s", time,
-				 r->error_code, until));
-		free(time);
+		       xasprintf("%s; refused %d times (%s%s%s): log in again, or try with --force",
+				 time, r->rejections, r->error_code, r->said[0] ? ": " : "",
+				 r->said));
+	} else if (!policy->force && r->not_before_ms > policy->now_ms) {
+		(r->barred ? wait_barred : wait_backed_off)(j, time);
 	} else {
-		v->send = true;
-		conclude(j, DECISION_REFRESH, OUTCOME_PLANNED, time);
+		j->verdict->send = true;
+		conclude(j, DECISION_REFRESH, OUTCOME_PLANNED, TAKE_PTR(time));
 	}
 }
 
@@ -229,7 +274,8 @@ static bool cannot_send(struct judgement *j)
 		       xstrdup("OpenClaw fenced off a login that the ledger never had"));
 	else if (r->dead_code[0])
 		object(j, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, r->dead_code,
-		       xasprintf("the refresh token is dead (%s)", r->dead_code));
+		       xasprintf("the refresh token is dead (%s%s%s)", r->dead_code,
+				 r->said[0] ? ": " : "", r->said));
 	else if (j->live_settled)
 		object(j, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "spent",
 		       xstrdup("its refresh token was spent before"));

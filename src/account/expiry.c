@@ -176,6 +176,14 @@ char *expiry_describe(const struct judgement *j)
 
 // ---- back-off
 
+char *failing_since(const struct account_record *record)
+{
+	_cleanup_free_ char *since =
+		record->failures > 1 && record->failing_ms ? time_format(record->failing_ms) : NULL;
+
+	return since ? xasprintf(", as since %s", since) : xstrdup("");
+}
+
 static int64_t doubled(int64_t first_s, int times, int64_t most_s)
 {
 	int64_t delay_s = first_s;
@@ -184,6 +192,9 @@ static int64_t doubled(int64_t first_s, int times, int64_t most_s)
 		delay_s *= 2;
 	return delay_s < most_s ? delay_s : most_s;
 }
+
+// The next run may find a way to where nothing came through; to wait longer than that spares nobody.
+#define UNREACHED_BACK_OFF_S (4 * MINUTE_S)
 
 // While the access token lives, never longer than a quarter of what is left of it. Afterwards nothing is gained by haste:
 // from the start again, and on.
@@ -198,14 +209,19 @@ void record_failure(struct account_record *record, const char *code, int status,
 		record->failures = 0;
 	if (retry_after_s >= 0)
 		delay_s = retry_after_s;
+	else if (!status)
+		delay_s = doubled(UNREACHED_BACK_OFF_S, 0,
+				  left_s > 0 ? left_s / 4 : UNREACHED_BACK_OFF_S);
 	else if (left_s <= 0)
 		delay_s = doubled(first_s, record->failures, EXPIRED_BACK_OFF_MAX_S);
 	else
-		delay_s = doubled(5 * MINUTE_S, record->failures, left_s / 4);
+		delay_s = doubled(first_s, record->failures, left_s / 4);
 	if (delay_s < MINUTE_S)
 		delay_s = MINUTE_S;
 	if (delay_s > BACK_OFF_MAX_S)
 		delay_s = BACK_OFF_MAX_S;
+	if (!record->failing_ms)
+		record->failing_ms = now_ms;
 	record->failures++;
 	record->not_before_ms = now_ms + delay_s * SECOND_MS;
 	record->error_status = status;

@@ -151,6 +151,8 @@ void displace_others(struct judgement *j);
 
 // Take what the receipts say; the rest of it to j->recovered.
 void recover_receipts(struct judgement *j);
+// What is known of a request whose outcome is not. Free it.
+char *describe_unknown(const struct account *account, const struct receipt *unknown);
 // The provider said yes, and with something: a token may be in it that nobody can read. Whatever it is, the one that was
 // sent is spent, and a second send would end the login.
 bool receipt_holds_success(const struct receipt *receipt);

@@ -95,6 +95,15 @@ static void keep_answer(struct judgement *j, const struct receipt *receipt,
 		displace(j, &c, NULL, "the answer came when another login had taken its place");
 }
 
+// What the provider said of it, for people; but not if it should quote one of the tokens.
+static void note_said(struct account_record *r, const char *said)
+{
+	bool shows = said_shows(said, &r->live.refresh) || said_shows(said, &r->live.access) ||
+		     said_shows(said, &r->live.id_token);
+
+	snprintf(r->said, sizeof(r->said), "%s", shows ? "" : said);
+}
+
 // An outcome that leaves the token unspent: it may be sent again, later. A second send has no such way back.
 static void not_spent(struct judgement *j, const struct receipt *receipt,
 		      const struct answer *answer)
@@ -105,6 +114,8 @@ static void not_spent(struct judgement *j, const struct receipt *receipt,
 	fingerprint_list_add(&v->drop, &v->n_drop, receipt->token);
 	if (answer->kind == ANSWER_REJECTED)
 		r->rejections++;
+	r->barred = answer->kind == ANSWER_BARRED;
+	note_said(r, answer->said);
 	record_failure(r, answer->code, answer->status, answer->retry_after_s, j->policy->now_ms);
 	v->record_changed = true;
 }
@@ -170,11 +181,13 @@ static bool recover_answer(struct judgement *j, const struct receipt *receipt)
 		if (live && !r->dead_code[0]) {
 			snprintf(r->dead_code, sizeof(r->dead_code), "%s", answer.code);
 			r->error_status = answer.status;
+			note_said(r, answer.said);
 			v->record_changed = true;
 		}
 		fingerprint_list_add(&v->close, &v->n_close, receipt->token);
 		return true;
 	case ANSWER_REJECTED:
+	case ANSWER_BARRED:
 	case ANSWER_NOT_SPENT:
 		if (!live)
 			fingerprint_list_add(&v->close, &v->n_close,
@@ -224,4 +237,21 @@ bool receipt_holds_success(const struct receipt *receipt)
 	return receipt->state == RECEIPT_ANSWERED && answer->status >= 200 &&
 	       answer->status <= 299 && answer->body.text &&
 	       answer->body.text[strspn(answer->body.text, " \t\r\n")];
+}
+
+char *describe_unknown(const struct account *account, const struct receipt *unknown)
+{
+	_cleanup_(answer_free) struct answer answer = {0};
+	bool answered = unknown->state == RECEIPT_ANSWERED;
+	_cleanup_free_ char *at = time_format(answered ? unknown->received_ms : unknown->sent_ms);
+
+	if (!answered)
+		return xasprintf("the last refresh was sent%s%s, and its answer was lost",
+				 at ? " at " : "", at ? at : "");
+	provider_read_answer(account->provider, &unknown->answer, unknown->received_ms, &answer);
+	bool coded = !string_starts(answer.code, "http_");
+	return xasprintf("the provider answered HTTP %d%s%s%s%s at %s; whether it spent the "
+			 "refresh token is unknown",
+			 answer.status, coded ? " (" : "", coded ? answer.code : "",
+			 coded ? ")" : "", unknown->answer.cut ? ", cut short," : "", at);
 }

@@ -181,7 +181,7 @@ static bool backs_off(const struct account *other, const struct account *a,
 {
 	const struct account_record *r = &other->verdict.record;
 
-	return !policy->force &&
+	return !policy->force && !(policy->last_try && a->verdict.resend) &&
 	       fingerprint_equal(r->live.fingerprint, a->verdict.record.live.fingerprint) &&
 	       r->error_code[0] &&
 	       (r->rejections >= REJECTIONS_MAX || r->not_before_ms > policy->now_ms);

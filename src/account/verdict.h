@@ -92,6 +92,8 @@ struct verdict {
 	char code[64];    // of an error, where the outcome is not a good one; ""
 	bool send;        // exchange the live refresh token
 	bool resend;      // … which was sent before, with unknown outcome
+	int status;       // … the HTTP status of what was answered then; 0: nothing
+	int64_t retry_ms; // … when it is sent once more; 0: not by itself
 	bool obeyed;      // what a person decided about it is done
 	bool follows;     // it goes on with the generation of a sibling
 	bool unserved;    // skipped though nobody asked for that: we lack what it takes
@@ -114,5 +116,11 @@ struct verdict {
 };
 
 void verdict_free(struct verdict *verdict);
+
+// A provider that failed, and said so, is no reason to call a person, as long as there is a last try.
+static inline bool verdict_may_pass(const struct verdict *verdict)
+{
+	return verdict->status >= 500 && verdict->status <= 599;
+}
 
 #endif

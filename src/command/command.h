@@ -19,6 +19,7 @@ enum {
 	OPTION_FOLLOW = 1 << 7,
 	OPTION_SINCE = 1 << 8,
 	OPTION_NUMBER = 1 << 9,
+	OPTION_LAST_TRY = 1 << 10,
 };
 
 struct invocation;

@@ -64,6 +64,7 @@ static int read_policy(const struct invocation *i, struct session *s)
 
 	policy->now_ms = policy->at_ms = clock_wall_ms();
 	policy->force = i->given & OPTION_FORCE;
+	policy->last_try = i->given & OPTION_LAST_TRY;
 	policy->barred = s->barred;
 	if (i->at && time_parse_when(i->at, policy->now_ms, &policy->at_ms) < 0)
 		return session_usage_error(

@@ -149,9 +149,11 @@ static bool look_is_blind(const struct grant *g, const struct observation *o, bo
 // Nothing was sent: that is what there is to say, whatever else was written.
 static void note_refused(struct result *result, const struct grant *g, const struct account *a)
 {
+	_cleanup_free_ char *since = failing_since(&a->verdict.record);
+
 	if (!result)
 		return;
-	result_conclude(result, OUTCOME_FAILED, g->refusal, 0, xstrdup(g->said));
+	result_conclude(result, OUTCOME_FAILED, g->refusal, 0, xasprintf("%s%s", g->said, since));
 	result->retry_at_ms = a->verdict.record.not_before_ms;
 }
 

@@ -21,10 +21,12 @@ void result_explain(struct result *result, const struct account *a)
 			     string_equal(a->verdict.code, a->verdict.record.dead_code);
 
 	result_conclude(result, result->outcome, a->verdict.code,
-			provider_said ? a->verdict.record.error_status : 0,
+			provider_said ? a->verdict.record.error_status : a->verdict.status,
 			xstrdup(a->verdict.reason));
-	result->retry_at_ms =
-		result->outcome == OUTCOME_FAILED ? a->verdict.record.not_before_ms : 0;
+	result->retry_at_ms = a->verdict.retry_ms ? a->verdict.retry_ms
+			      : result->outcome == OUTCOME_FAILED || a->verdict.record.barred
+				      ? a->verdict.record.not_before_ms
+				      : 0;
 }
 
 static void set_reason(struct result *result, const struct account *a)
@@ -61,9 +63,9 @@ static enum outcome outcome_of(const struct result *result, const struct account
 	if (a->verdict.decision == DECISION_RECOVER)
 		return exchanged ? OUTCOME_REFRESHED : OUTCOME_RECOVERED;
 	if (exchanged && a->verdict.send) // with --force, or at the last resort: not in this run
-		return result->outcome == OUTCOME_REFRESHED ? OUTCOME_REFRESHED
-		       : a->verdict.resend		    ? OUTCOME_HELD
-							    : OUTCOME_FAILED;
+		return result->outcome == OUTCOME_REFRESHED		     ? OUTCOME_REFRESHED
+		       : a->verdict.resend && !verdict_may_pass(&a->verdict) ? OUTCOME_HELD
+									     : OUTCOME_FAILED;
 	if (!is_good(a->verdict.outcome))
 		return a->verdict.outcome;
 	if (!undecided)
@@ -95,7 +97,9 @@ void result_judge(struct result *result, const struct account *a, bool exchanged
 		result_conclude(result, result->outcome,
 				a->verdict.record.error_code[0] ? a->verdict.record.error_code
 								: "unknown_outcome",
-				a->verdict.record.error_status, xstrdup(a->verdict.reason));
+				a->verdict.status ? a->verdict.status
+						  : a->verdict.record.error_status,
+				xstrdup(a->verdict.reason));
 	if (said && result->outcome == OUTCOME_HELD) {
 		free(result->error_message);
 		result->error_message = xasprintf("%s (%s)", a->verdict.reason, said);

@@ -296,14 +296,39 @@ static void sightings_read(const cJSON *json, struct sighting **ret, size_t *ret
 	}
 }
 
-static void code_read(const cJSON *object, const char *name, char ret[64], bool *ok)
+static void short_text_read(const cJSON *object, const char *name, char *ret, size_t size, bool *ok)
 {
 	const char *text = json_text(object, name);
 
-	if (text && strlen(text) < 64)
+	if (text && strlen(text) < size)
 		memcpy(ret, text, strlen(text) + 1);
 	else
 		*ok = false;
+}
+
+static void code_read(const cJSON *object, const char *name, char ret[64], bool *ok)
+{
+	short_text_read(object, name, ret, 64, ok);
+}
+
+static void failure_write(cJSON *object, const struct account_record *record)
+{
+	cJSON *json = cJSON_AddObjectToObject(object, "failure");
+
+	json_put_text(json, "said", record->said);
+	cJSON_AddBoolToObject(json, "barred", record->barred);
+	json_put_integer(json, "since_ms", record->failing_ms);
+}
+
+static void failure_read(const cJSON *object, struct account_record *ret, bool *ok)
+{
+	const cJSON *json = json_get(object, "failure");
+
+	if (!json) // not in 0.1.0
+		return;
+	short_text_read(json, "said", ret->said, sizeof(ret->said), ok);
+	ret->barred = read_flag(json, "barred", ok);
+	ret->failing_ms = read_integer(json, "since_ms", -EXACT_MAX, EXACT_MAX, ok);
 }
 
 static cJSON *record_to_json(struct account_record *record)
@@ -329,6 +354,7 @@ static cJSON *record_to_json(struct account_record *record)
 	json_put_integer(json, "rejections", record->rejections);
 	json_put_text(json, "error_code", record->error_code);
 	json_put_integer(json, "error_status", record->error_status);
+	failure_write(json, record);
 	json_put_text(json, "dead_code", record->dead_code);
 	json_put_text(json, "main_store", record->main_store);
 	json_put_text(json, "adopted_from", record->adopted_from);
@@ -367,6 +393,7 @@ static bool record_of_json(const cJSON *json, struct account_record *ret)
 	ret->rejections = (int)read_integer(json, "rejections", 0, INT_MAX, &ok);
 	code_read(json, "error_code", ret->error_code, &ok);
 	ret->error_status = (int)read_integer(json, "error_status", 0, INT_MAX, &ok);
+	failure_read(json, ret, &ok);
 	code_read(json, "dead_code", ret->dead_code, &ok);
 	ret->main_store = record_text(json, "main_store", true, &ok);
 	if (json_get(json, "adopted_from")) // not in 0.1.0

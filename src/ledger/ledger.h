@@ -106,6 +106,9 @@ struct account_record {
 	int failures;               // in a row
 	int rejections;             // in a row
 	char error_code[64];        // of the last failure; ""
+	char said[SAID_MAX];        // what the provider said of it, for people; ""
+	bool barred;                // … and it needs a person: the account may not
+	int64_t failing_ms;         // the first of those in a row; 0
 	int error_status;           // HTTP status, 0 none
 	char dead_code[64];         // the live token is dead; ""
 	int64_t ended_ms;           // a person logged out; 0

@@ -5,7 +5,7 @@
 // doubtful is UNKNOWN. And a received token is never given up for a fault elsewhere in the answer
 // (architecture: MUST; facts: providers.md 1 to 9, 14).
 //
-// Nothing of the body leaves but tokens, identity, durations and an error code that reads like one.
+// Nothing of the body leaves but tokens, identity, durations, an error code that reads like one, and what said.c lets pass.
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -15,7 +15,6 @@
 #include "provider/provider.h"
 
 #define LIFETIME_MAX_S	   (10 * 365 * DAY_S)
-#define CODE_PLACES	   3
 #define ASSUMED_LIFETIME_S HOUR_S // where nobody says: what most clients assume, too
 #define EXPIRED_IN_IN_MS   1e12	  // MiniMax's expired_in: above it milliseconds since the epoch,
 #define EXPIRED_IN_IN_S	   1e9	  // above it seconds since the epoch, else a duration
@@ -26,13 +25,41 @@ struct reading {
 	const cJSON *json; // NULL: the body is no JSON object
 };
 
-// Codes that mean that this refresh token will never work again (facts: providers.md 1, 3, 4, 7,
-// 8).
+// Codes that mean that this refresh token will never work again (facts: providers.md 1, 3, 4, 7, 8; field cases: F06).
 static const char *const dead_codes[] = {
-	"invalid_grant",	 "refresh_token_reused",
-	"refresh_token_expired", "refresh_token_invalidated",
-	"invalid_refresh_token", "token_expired",
+	"invalid_grant",
+	"refresh_token_reused",
+	"refresh_token_already_used",
+	"refresh_token_expired",
+	"refresh_token_invalidated",
+	"refresh_token_revoked",
+	"refresh_token_not_found",
+	"invalid_refresh_token",
+	"token_expired",
 	"token_invalidated",
+	"token_revoked",
+	"app_session_expired",
+	"app_session_terminated",
+	"session_expired",
+	"account_deactivated",
+	"account_deleted",
+};
+
+// Codes for what only a person can change, after which the same token works again.
+static const char *const barring_codes[] = {
+	"account_on_hold",	 "account_suspended",
+	"permission_error",	 "permission_denied",
+	"access_denied",	 "oauth_org_not_allowed",
+	"organization_disabled", "subscription_required",
+	"payment_required",	 "billing_error",
+	"interaction_required",	 "login_required",
+	"consent_required",	 "unsupported_country_region_territory",
+};
+
+// Codes that only ask for patience, whatever the status.
+static const char *const patience_codes[] = {
+	"slow_down",	      "temporarily_unavailable", "rate_limit_error", "rate_limit_exceeded",
+	"rate_limit_reached", "too_many_requests",	 "overloaded_error", "server_overloaded",
 };
 
 // The same, said in words only.
@@ -43,6 +70,10 @@ static const struct {
 } dead_words[] = {
 	{NULL, "already been used to generate a new access token", "refresh_token_reused"},
 	{NULL, "refresh token has already been used", "refresh_token_reused"},
+	{NULL, "refresh token not found or invalid", "invalid_grant"},
+	{NULL, "refresh token has been revoked", "invalid_grant"},
+	{NULL, "refresh token expired", "refresh_token_expired"},
+	{NULL, "token has been expired or revoked", "invalid_grant"},
 	{"kimi", "provided authorization grant is invalid", "invalid_grant"},
 	{"minimax-portal", "invalid_grant", "invalid_grant"},
 	{"minimax-portal", "refresh_token_reused", "refresh_token_reused"},
@@ -78,23 +109,43 @@ static bool reads_like_code(const char *text)
 	return upper != lower;
 }
 
-// The places where a code is found: `error`, `error.code`, `code`; NULL where there is none.
-static void find_codes(const cJSON *json, const char *ret_codes[CODE_PLACES])
+// The places where a code is found, those that say most first. (`type` of the whole is "error" at Anthropic's.)
+static const char *code_at(const cJSON *json, size_t place)
 {
-	ret_codes[0] = json_text(json, "error");
-	ret_codes[1] = json_text(json_get(json, "error"), "code");
-	ret_codes[2] = json_text(json, "code");
+	const cJSON *error = json_get(json, "error"), *detail = json_get(json, "detail");
+	const struct {
+		const cJSON *in;
+		const char *name;
+	} places[] = {
+		{json, "error"},
+		{error, "code"},
+		{error, "error"},
+		{error, "type"},
+		{error, "status"},
+		{json_get(error, "error"), "code"},
+		{json_get(error, "error"), "type"},
+		{json, "code"},
+		{json, "error_code"},
+		{detail, "error"},
+		{detail, "code"},
+		{detail, "type"},
+	};
+
+	return place < ARRAY_SIZE(places) ? json_text(places[place].in, places[place].name) : NULL;
 }
+#define CODE_PLACES 12
 
-static bool has_code(const cJSON *json, const char *code)
+// The first of these codes that stands in any place; NULL.
+static const char *find_code(const cJSON *json, const char *const *codes, size_t n)
 {
-	const char *codes[CODE_PLACES];
-
-	find_codes(json, codes);
-	for (size_t i = 0; i < CODE_PLACES; i++)
-		if (codes[i] && string_equal(codes[i], code))
-			return true;
-	return false;
+	for (size_t i = 0; i < n; i++) {
+		for (size_t place = 0; place < CODE_PLACES; place++) {
+			const char *code = code_at(json, place);
+			if (code && strcasecmp(code, codes[i]) == 0)
+				return codes[i];
+		}
+	}
+	return NULL;
 }
 
 static bool says(const cJSON *json, const char *words)
@@ -119,13 +170,11 @@ static void set_code(struct answer *answer, const char *code)
 
 static void choose_code(const struct reading *in, struct answer *ret)
 {
-	const char *codes[CODE_PLACES];
-
 	snprintf(ret->code, sizeof(ret->code), "http_%d", in->http->status);
-	find_codes(in->json, codes);
-	for (size_t i = 0; i < CODE_PLACES; i++) {
-		if (codes[i] && reads_like_code(codes[i])) {
-			set_code(ret, codes[i]);
+	for (size_t place = 0; place < CODE_PLACES; place++) {
+		const char *code = code_at(in->json, place);
+		if (code && reads_like_code(code)) {
+			set_code(ret, code);
 			return;
 		}
 	}
@@ -133,15 +182,14 @@ static void choose_code(const struct reading *in, struct answer *ret)
 
 static const char *find_dead_code(const struct reading *in)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(dead_codes); i++)
-		if (has_code(in->json, dead_codes[i]))
-			return dead_codes[i];
-	for (size_t i = 0; i < ARRAY_SIZE(dead_words); i++)
+	const char *code = find_code(in->json, dead_codes, ARRAY_SIZE(dead_codes));
+
+	for (size_t i = 0; i < ARRAY_SIZE(dead_words) && !code; i++)
 		if ((!dead_words[i].family ||
 		     string_equal(dead_words[i].family, in->provider->family)) &&
 		    says(in->json, dead_words[i].words))
-			return dead_words[i].code;
-	return NULL;
+			code = dead_words[i].code;
+	return code;
 }
 
 // Kimi says no more than 401 or 403 to a dead token; an edge's page with that status is not Kimi's
@@ -152,28 +200,43 @@ static bool kimi_rejects(const struct reading *in)
 	       (in->http->status == 401 || in->http->status == 403);
 }
 
-// The server refused, in so many words: the token is dead, or it is as it was.
+// The account may not, says the token endpoint itself, in JSON. (A page with such a status is an edge's.)
+static bool barred_by_status(const struct reading *in)
+{
+	int status = in->http->status;
+
+	return in->json && (status == 402 || status == 403 || status == 451);
+}
+
+// The server refused, in so many words: the token is dead, or it is as it was. (Anthropic puts an account on hold with the
+// code of a dead token, and lets it go again: providers.md 2.)
 static enum answer_kind read_refusal(const struct reading *in, struct answer *ret)
 {
 	const char *dead = find_dead_code(in);
+	const char *bar = find_code(in->json, barring_codes, ARRAY_SIZE(barring_codes));
 
-	// Anthropic holds an account and lets it go again: the token survives (providers.md 2).
-	if (has_code(in->json, "account_on_hold") || says(in->json, "account_on_hold")) {
-		set_code(ret, "account_on_hold");
-		return ANSWER_REJECTED;
-	}
-	if (dead)
-		set_code(ret, dead);
-	return dead || kimi_rejects(in) ? ANSWER_DEAD : ANSWER_REJECTED;
+	if (says(in->json, "account_on_hold"))
+		bar = "account_on_hold", dead = NULL;
+	said_in_answer(in->json, ret->said);
+	if (find_code(in->json, patience_codes, ARRAY_SIZE(patience_codes)))
+		return ANSWER_NOT_SPENT;
+	if (dead || bar)
+		set_code(ret, dead ? dead : bar);
+	if (dead || (!bar && kimi_rejects(in)))
+		return ANSWER_DEAD;
+	return bar || barred_by_status(in) ? ANSWER_BARRED : ANSWER_REJECTED;
 }
 
 static bool has_oauth_error(const struct reading *in)
 {
 	const cJSON *error = json_get(in->json, "error");
-	const char *code =
-		cJSON_IsObject(error) ? json_text(error, "code") : json_text(in->json, "error");
+	const char *codes[] = {json_text(in->json, "error"), json_text(error, "code"),
+			       json_text(error, "type")};
 
-	return code && reads_like_code(code);
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
+		if (codes[i] && reads_like_code(codes[i]))
+			return true;
+	return false;
 }
 
 // An error in a 2xx answer: `error` as a string or an object, and MiniMax's own ways.

@@ -94,10 +94,14 @@ enum answer_kind {
 	ANSWER_TOKENS,	 // a new access token
 	ANSWER_DEAD,	 // this refresh token is dead (reused, expired, revoked, invalid_grant …)
 	ANSWER_REJECTED, // refused for another reason: not spent; back off, after three a person
+	ANSWER_BARRED,	 // refused for what only a person can change (plan, payment, hold, country):
+			 // not spent; a person, at once
 	ANSWER_NOT_SPENT, // 429, 503 with Retry-After or an OAuth error body, a challenge page:
 			  // later
 	ANSWER_UNKNOWN,	  // every other 5xx, 408, cut or unreadable: it may have been spent
 };
+
+#define SAID_MAX 160
 
 struct answer {
 	enum answer_kind kind;
@@ -105,6 +109,7 @@ struct answer {
 	int64_t retry_after_s; // -1
 	char code[64]; // the OAuth error code if it reads like one (words of one case joined by _ -
 		       // . and no digits: no token looks so), else "http_<status>"; never free text
+	char said[SAID_MAX]; // what a refusal says for people (said.c); "" nothing
 	struct secret access, refresh, id_token; // refresh unset: the old one stays
 	int64_t lifetime_s; // expires_in, or MiniMax's expired_in brought to a duration; 0: not
 			    // said
@@ -112,6 +117,12 @@ struct answer {
 	struct identity identity; // from the answer's account object and the JWTs in it
 };
 void answer_free(struct answer *answer);
+// A server's words for people: only what looks like words and can be no token; "" if there are none. `json`: its answer.
+struct cJSON;
+void said_plainly(const char *text, char ret[SAID_MAX]);
+void said_in_answer(const struct cJSON *json, char ret[SAID_MAX]);
+// Does it show a part of this token after all?
+bool said_shows(const char *said, const struct secret *token);
 // `received_ms` is needed for absolute expiries only.
 void provider_read_answer(const struct provider *provider, const struct http_answer *http,
 			  int64_t received_ms, struct answer *ret);

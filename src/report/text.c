@@ -300,7 +300,8 @@ static void print_account(const struct report *report, const struct account *a,
 		if (result->outcome == OUTCOME_NEEDS_LOGIN)
 			fprintf(out, "%s    log in with: %s\n", priority,
 				a->provider->login_command);
-		else if (result->outcome == OUTCOME_HELD && login_helps(result->error_code))
+		else if (result->outcome == OUTCOME_HELD && !a->verdict.record.barred &&
+			 login_helps(result->error_code))
 			fprintf(out, "%s    or log in with: %s\n", priority,
 				a->provider->login_command);
 	}

@@ -63,7 +63,8 @@ RULES = {
     'rotation is the refresh token': 'decide: an answer is known already only if both its tokens are',
     'answer displaced': 'decide: an answer that cannot become live is kept',
     'unknown is not unsent': 'decide: only a receipt without a send is dropped',
-    'two sends at most': 'decide: one last resort, not more',
+    'two sends at most': 'decide: one last resort, not more, whoever asks for it',
+    'force is no last try': 'decide: who wants a refresh now does not want a token sent that may be spent',
     'dead is remembered': 'decide: a dead token is not sent again',
     'spent is settled': 'decide: the receipt of a token that is not live any more is closed',
     'order by adoption': 'decide: only what is older than the adopted logins is superseded',
@@ -98,7 +99,8 @@ RULES = {
 }
 OFF = set()
 ABSENT = -1
-EARLY, DUE, LATE = 'early', 'due', 'late'  # when a run happens; late: it is time for the last resort
+EARLY, DUE, LATE = 'early', 'due', 'late'  # when a run happens (due: by time, or by force); late: time for the last resort
+TOLD = 'told'  # a person says to send what may be spent (--last-try), and what is due as well
 FENCED = 'fenced'  # a run that sends as the last resort because OpenClaw has thrown its token away
 
 World = namedtuple('World', 'par tok acc server names receipts marks displaced keepers couriers openclaw wire login '
@@ -110,7 +112,7 @@ Receipt = namedtuple('Receipt', 'token state sends answer names courier')  # ans
 Keeper = namedtuple('Keeper', 'stage names when owner token todo then')  # todo: the durable writes that are left
 OpenClaw = namedtuple('OpenClaw', 'name store copy answer')
 Budget = namedtuple('Budget', 'keeper courier both lost connect not_spent busy login logout restore openclaw reclaim '
-                              'dns openclaw_killed due forget')
+                              'dns openclaw_killed due forget last_try')
 Ghost = namedtuple('Ghost', 'sent spent received peers excuse out')  # seen by the properties only
 
 
@@ -508,10 +510,10 @@ class Account:
         if unknown and unknown.token == self.live_token():
             if unknown.sends >= 2 and on('two sends at most'):
                 return self.conclude('login', self.judge_members())
-            self.send = self.when == LATE
+            self.send = self.when in (LATE, TOLD) or self.when == DUE and not on('force is no last try')
             self.waits_for_answer = not self.send
             return self.conclude('hold', self.judge_members())
-        self.send = self.when == DUE and not self.recovers
+        self.send = self.when in (DUE, TOLD) and not self.recovers
         return self.conclude('none', self.judge_members())
 
     def decide_fenced(self, unknown):
@@ -691,7 +693,7 @@ class Run:
     def start(self):
         """the look without a lock; account locks; the look under them; the courier"""
         w, at_once = self.w, set()
-        for when in (EARLY, DUE, LATE) if self.w.budget.due else (EARLY, LATE):
+        for when in self.occasions():
             accounts = look(w, self.i, when, self.opt)
             for names in grants(accounts):
                 mine = [accounts[n] for n in names]
@@ -720,6 +722,10 @@ class Run:
                 if not any(a.send or a.write or a.receipts for a in mine) and not on('nothing without the locks'):
                     self.k = self.k._replace(stage='GRANT_WRITING', todo=persist(w, names, accounts), then='round')
                 self.emit('start', label, x._replace(keepers=put(x.keepers, self.i, self.k)))
+
+    def occasions(self):
+        b = self.w.budget
+        return [EARLY] + [DUE] * bool(b.due) + [TOLD] * bool(b.last_try) + [LATE]
 
     def start_busy(self, names, accounts):
         """somebody is at work: what the look decided is saved, a sighting above all, with no lock but our own"""
@@ -773,7 +779,7 @@ class Run:
                 (send or answered is not None) and k.owner == 'k' or send and len(x.par) >= self.opt['generations']):
             return self.let_go(label + ', lets go')
         if send:
-            if k.when != LATE and any(a.send and a.fenced for a in mine):
+            if k.when not in (LATE, TOLD) and any(a.send and a.fenced for a in mine):
                 self.k = k._replace(when=FENCED)
             return self.go(label, todo=persist(x, k.names, accounts), then='receipt')
         if answered is not None:
@@ -785,7 +791,11 @@ class Run:
         w, k = self.w, self.k
         token = w.tok[next(w.names[n].record.live for n in k.names if w.names[n].record)]
         r = receipt_of(w, token)
-        if token in w.marks or r and (k.when not in (LATE, FENCED) or is_held(w, token, self.i)):
+        if token in w.marks or r and is_held(w, token, self.i):
+            return self.let_go('receipt_exists')
+        if r and k.when not in (LATE, TOLD, FENCED):
+            if not on('force is no last try'):
+                self.fail('P1', f'{self.who} sends {token} once more, though that was not asked for')
             return self.let_go('receipt_exists')
         if self.opt['rotates'] and shown_as_spent(w, token):
             self.fail('P1', f'{self.who} claims {token}, which is recorded as spent or dead')
@@ -793,7 +803,7 @@ class Run:
             self.fail('P1', f'{self.who} claims {token} again')
         if not r and on('receipt before send'):
             w = with_receipt(w, Receipt(token, 'CLAIMED', 0, None, k.names, self.i))
-        self.go(f'receipt for {token}{" (once more)" if r else ""}', pay(w, 'due') if k.when == DUE else w,
+        self.go(f'receipt for {token}{" (once more)" if r else ""}', pay(w, {DUE: 'due', TOLD: 'last_try'}[k.when]) if k.when in (DUE, TOLD) else w,
                 token=token, then='hand_over')
 
     def hand_over(self):
@@ -1241,6 +1251,8 @@ SCENARIOS = {
     'courier or both killed': dict(openclaw=1, due=2, courier=1, both=1),
     'answer lost, not connected': dict(due=1, lost=2, connect=1, both=1),
     'not spent, answer lost': dict(due=2, lost=1, not_spent=1, keeper=1),
+    'last try, answers lost': dict(openclaw=1, due=1, last_try=2, lost=2, keeper=1),
+    'last try, login': dict(due=1, last_try=2, lost=2, login=1),
     'store locked, keeper killed': dict(openclaw=1, due=1, keeper=1, busy=1),
     'stopped before sending': dict(openclaw=1, due=1, keeper=1, reclaim=1),
     'login': dict(openclaw=1, due=1, login=1),

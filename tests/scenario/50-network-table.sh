@@ -11,7 +11,8 @@
 #	ledger   which refresh token is live: old, new; the old one's receipt: none, sending (no answer is in it), answered,
 #	         settled; for how long it waits, or dead
 #	next     exit status, outcome, POSTs in all of a plain run after it
-#	forced   POSTs in all after `refresh --force`: an unspent token is sent again, a doubtful one once more, a dead one never
+#	forced   POSTs in all after `refresh --force`, which sends an unspent token again, and never a doubtful or dead one;
+#	         then after `refresh --last-try`, which sends a doubtful one once more
 html='"body": "<!DOCTYPE html><title>Just a moment...</title>"'
 ten_kb=FAKE-$(head -c 10240 /dev/zero | tr '\0' x)
 hundred_kb=FAKE-$(head -c 102400 /dev/zero | tr '\0' x)
@@ -19,35 +20,38 @@ jwt() { echo "e30.$(base64 -w0 <<<"$1" | tr '/+' '_-' | tr -d =).e30"; }
 mallory=$(jwt '{"sub":"mallory","email":"mallory@example.com"}')
 own=$(jwt '{"sub":"user-own","email":"own-identity@example.com"}')
 soon=$(date -u -d '+2 hours' '+%a, %d %b %Y %T GMT')
+unsent="same | old none wait-4m | 1 failed"
 unspent="same | old none wait-5m | 1 failed"
+barred="same | old none wait-5m | 3 held"
 waiting() { echo "same | old none wait-$1 | 1 failed"; }
 unknown="same | old answered - | 3 held"
+came="same | old answered - | 1 failed"
 lost="same | old sending - | 3 held"
 dead="same | old settled dead | 3 needs_login"
 good="new | new settled - | 0 unchanged"
 
 cat >"$T/table" <<END
 # ---- nothing was sent
-refused               | http://127.0.0.1:1/token             | 1 failed connect 0          | $unspent 0 | 0
-no-room-in-backlog    | @full@                               | 1 failed timeout 0          | $unspent 0 | 0
-tls-wrong-name        | @name@                               | 1 failed tls 0              | $unspent 0 | 0
-tls-expired           | @expired@                            | 1 failed tls 0              | $unspent 0 | 0
-tls-self-signed       | @selfsigned@                         | 1 failed tls 0              | $unspent 0 | 0
-tls-of-nobody-known   | @unknown@                            | 1 failed tls 0              | $unspent 0 | 0
-tls-never-answers     | @silent@                             | 1 failed timeout 0          | $unspent 0 | 0
-tls-spoken-to-http    | https://127.0.0.1:@port@/token           | 1 failed tls 0              | $unspent 0 | 0
+refused               | http://127.0.0.1:1/token             | 1 failed connect 0          | $unsent 0 | 0
+no-room-in-backlog    | @full@                               | 1 failed timeout 0          | $unsent 0 | 0
+tls-wrong-name        | @name@                               | 1 failed tls 0              | $unsent 0 | 0
+tls-expired           | @expired@                            | 1 failed tls 0              | $unsent 0 | 0
+tls-self-signed       | @selfsigned@                         | 1 failed tls 0              | $unsent 0 | 0
+tls-of-nobody-known   | @unknown@                            | 1 failed tls 0              | $unsent 0 | 0
+tls-never-answers     | @silent@                             | 1 failed timeout 0          | $unsent 0 | 0
+tls-spoken-to-http    | https://127.0.0.1:@port@/token           | 1 failed tls 0              | $unsent 0 | 0
 tls-as-it-should-be   | @right@                              | 0 refreshed - 1             | $good 1    | 2
 
 # ---- refused in a way that proves the token unspent
-429                   | {"status": 429}                      | 1 failed http_429 1         | $unspent 1 | 2
+429                   | {"status": 429}                      | 1 failed http_429 1         | $(waiting 15m) 1 | 2
 429-retry-after       | {"status": 429, "headers": {"Retry-After": "3600"}}  | 1 failed http_429 1 | $(waiting 60m) 1 | 2
 429-retry-at          | {"status": 429, "headers": {"Retry-After": "$soon"}} | 1 failed http_429 1 | $(waiting 120m) 1 | 2
 429-retry-never       | {"status": 429, "headers": {"Retry-After": "99999999999999999999"}} | 1 failed http_429 1 | $(waiting 360m) 1 | 2
 429-retry-now         | {"status": 429, "headers": {"Retry-After": "0"}}     | 1 failed http_429 1 | $(waiting 1m) 1 | 2
-429-retry-nonsense    | {"status": 429, "headers": {"Retry-After": "soon"}}  | 1 failed http_429 1 | $unspent 1 | 2
-429-oauth             | {"status": 429, "body": {"error": "slow_down"}}      | 1 failed slow_down 1 | $unspent 1 | 2
-429-html              | {"status": 429, $html}               | 1 failed http_429 1         | $unspent 1 | 2
-429-cut               | {"status": 429, "body": {"error": "slow_down"}, "cut": "in"} | 1 failed http_429 1 | $unspent 1 | 2
+429-retry-nonsense    | {"status": 429, "headers": {"Retry-After": "soon"}}  | 1 failed http_429 1 | $(waiting 15m) 1 | 2
+429-oauth             | {"status": 429, "body": {"error": "slow_down"}}      | 1 failed slow_down 1 | $(waiting 15m) 1 | 2
+429-html              | {"status": 429, $html}               | 1 failed http_429 1         | $(waiting 15m) 1 | 2
+429-cut               | {"status": 429, "body": {"error": "slow_down"}, "cut": "in"} | 1 failed http_429 1 | $(waiting 15m) 1 | 2
 503-retry-after       | {"status": 503, "headers": {"Retry-After": "60"}}    | 1 failed http_503 1 | $(waiting 1m) 1 | 2
 503-oauth             | {"status": 503, "body": {"error": "temporarily_unavailable"}} | 1 failed temporarily_unavailable 1 | $unspent 1 | 2
 403-challenge         | {"status": 403, "headers": {"cf-mitigated": "challenge"}, $html} | 1 failed http_403 1 | $unspent 1 | 2
@@ -64,16 +68,22 @@ invalid_client        | {"status": 401, "body": {"error": "invalid_client"}} | 1
 invalid_scope         | {"status": 400, "body": {"error": "invalid_scope"}}  | 1 failed invalid_scope 1  | $unspent 1 | 2
 unauthorized_client   | {"status": 400, "body": {"error": "unauthorized_client"}} | 1 failed unauthorized_client 1 | $unspent 1 | 2
 200-error             | {"body": {"error": "invalid_request"}} | 1 failed invalid_request 1 | $unspent 1 | 2
-account-on-hold       | {"status": 400, "body": {"error": "invalid_grant", "error_description": "account_on_hold"}} | 1 failed account_on_hold 1 | $unspent 1 | 2
+account-on-hold       | {"status": 400, "body": {"error": "invalid_grant", "error_description": "account_on_hold"}} | 3 held account_on_hold 1 | $barred 1 | 2
 
-# ---- spent perhaps: held, sent once more by force and never again
-500                   | {"status": 500}                      | 3 held unknown_outcome 1    | $unknown 1 | 2
-500-oauth             | {"status": 500, "body": {"error": "server_error"}} | 3 held unknown_outcome 1 | $unknown 1 | 2
-502                   | {"status": 502, $html}               | 3 held unknown_outcome 1    | $unknown 1 | 2
-503                   | {"status": 503, $html}               | 3 held unknown_outcome 1    | $unknown 1 | 2
-504                   | {"status": 504}                      | 3 held unknown_outcome 1    | $unknown 1 | 2
-504-retry-after       | {"status": 504, "headers": {"Retry-After": "60"}} | 3 held unknown_outcome 1 | $unknown 1 | 2
-520                   | {"status": 520, $html}               | 3 held unknown_outcome 1    | $unknown 1 | 2
+barred-403            | {"status": 403, "body": {"type": "error", "error": {"type": "permission_error", "message": "OAuth is not allowed for this organization."}}} | 3 held permission_error 1 | $barred 1 | 2
+barred-403-words      | {"status": 403, "body": {"detail": "SuperGrok is needed"}} | 3 held http_403 1 | $barred 1 | 2
+barred-402            | {"status": 402, "body": {"error": "payment_required"}} | 3 held payment_required 1 | $barred 1 | 2
+barred-country        | {"status": 403, "body": {"error": {"code": "unsupported_country_region_territory"}}} | 3 held unsupported_country_region_territory 1 | $barred 1 | 2
+patience-400          | {"status": 400, "body": {"error": {"type": "rate_limit_error"}}} | 1 failed rate_limit_error 1 | $unspent 1 | 2
+
+# ---- spent perhaps: never sent again by force, once more as the last try
+500                   | {"status": 500}                      | 1 failed unknown_outcome 1    | $came 1 | 2
+500-oauth             | {"status": 500, "body": {"error": "server_error"}} | 1 failed unknown_outcome 1 | $came 1 | 2
+502                   | {"status": 502, $html}               | 1 failed unknown_outcome 1    | $came 1 | 2
+503                   | {"status": 503, $html}               | 1 failed unknown_outcome 1    | $came 1 | 2
+504                   | {"status": 504}                      | 1 failed unknown_outcome 1    | $came 1 | 2
+504-retry-after       | {"status": 504, "headers": {"Retry-After": "60"}} | 1 failed unknown_outcome 1 | $came 1 | 2
+520                   | {"status": 520, $html}               | 1 failed unknown_outcome 1    | $came 1 | 2
 408                   | {"status": 408}                      | 3 held unknown_outcome 1    | $unknown 1 | 2
 999                   | {"status": 999}                      | 3 held unknown_outcome 1    | $unknown 1 | 2
 204                   | {"status": 204}                      | 3 held unknown_outcome 1    | $unknown 1 | 2
@@ -120,6 +130,11 @@ kimi-400        kimi              | {"status": 400, "body": {"message": "The pro
 minimax-dead    minimax-portal    | {"body": {"base_resp": {"status_code": 1004, "status_msg": "invalid_refresh_token"}}} | 3 needs_login invalid_refresh_token 1 | $dead 1 | 1
 minimax-refused minimax-portal    | {"body": {"status": "error", "base_resp": {"status_code": 1, "status_msg": "busy"}}} | 1 failed http_200 1 | $(waiting 3m) 1 | 2
 minimax-expired minimax-portal    | {"tokens": {"status": "success", "expires_in": null, "expired_in": 7200}} | 0 refreshed - 1 | $good 1 | 2
+
+app-session-expired openai-codex | {"status": 400, "body": {"error": {"code": "app_session_expired"}}} | 3 needs_login app_session_expired 1 | $dead 1 | 1
+in-error-type anthropic | {"status": 400, "body": {"type": "error", "error": {"type": "invalid_grant", "message": "no"}}} | 3 needs_login invalid_grant 1 | $dead 1 | 1
+not-found anthropic     | {"status": 400, "body": {"error": {"type": "invalid_request_error", "message": "Refresh token not found or invalid"}}} | 3 needs_login invalid_grant 1 | $dead 1 | 1
+detail                  | {"status": 400, "body": {"detail": {"error": "invalid_grant"}}} | 3 needs_login invalid_grant 1 | $dead 1 | 1
 
 # ---- good, in spite of what is missing or unusual
 good                  | {"tokens": {}}                       | 0 refreshed - 1             | $good 1    | 2
@@ -304,7 +319,7 @@ every() {
 		export HOME=$T/homes/$name
 		STATE=$HOME/.openclaw LEDGER=$HOME/ledger CONFIG_FILE=$HOME/conf TOKEN_URL=$url PROVIDERS='' google=''
 		[ "$provider" = google-gemini-cli ] && google="client_id = \"FAKE\"; client_secret_file = \"$T/secret\";"
-		case $provider in xai | openai*) ;; *) PROVIDERS="{ name = \"$provider\"; token_url = \"$url\"; $google }" ;; esac
+		case $provider in xai | openai* | anthropic) ;; *) PROVIDERS="{ name = \"$provider\"; token_url = \"$url\"; $google }" ;; esac
 		start_keeper refresh -j "${@:2}"
 		[ ${#STARTED[@]} -lt 8 ] || wait_keepers
 	done <"$T/cases"
@@ -315,16 +330,19 @@ every() {
 every first
 every next
 every forced --force
+every last --last-try
 play expected >"$T/expected"
 
-paste "$T/expected" "$T/first" "$T/next" "$T/forced" >"$T/all"
-while IFS=$'\t' read -r name first stores ledger next forced _ is_stores is_ledger is_first _ _ _ is_next _ _ _ is_forced; do
+paste "$T/expected" "$T/first" "$T/next" "$T/forced" "$T/last" >"$T/all"
+while IFS=$'\t' read -r name first stores ledger next forced _ is_stores is_ledger is_first _ _ _ is_next _ _ _ is_forced _ _ _ is_last; do
 	expect_eq "$name, first run" "$is_first" "$first"
 	expect_eq "$name, stores" "$is_stores" "$stores"
 	expect_eq "$name, ledger" "$is_ledger" "$ledger"
 	# shellcheck disable=SC2086
 	expect_eq "$name, next run" "$(set -- $is_next && echo "$1 $2 $4")" "$next"
-	expect_eq "$name, forced" "${is_forced##* }" "$forced"
+	case $ledger in *sending* | *answered*) sent=1 ;; *) sent=$forced ;; esac
+	expect_eq "$name, forced" "${is_forced##* }" "$sent"
+	expect_eq "$name, last try" "${is_last##* }" "$forced"
 done <"$T/all"
 expect_eq "requests to a redirect's target" "$(control state | jq '[.requests[] | select(.path == "/elsewhere")] | length')" 0
 

@@ -33,7 +33,7 @@
 //	claimed                            the account's lock is ours
 //	answered                           … the live token is of an answer of ours
 //	reusable window noclient skew      xai, but: does not rotate; 120 s window; no client id; stored 5 minutes early
-//	force offline at=10m adopt=STORE barred
+//	force last-try offline at=10m adopt=STORE barred
 //	follow=STORE|all
 //	restore=3                          a person brings it back from displaced/ (restore=3! : it was sent)
 //
@@ -355,6 +355,8 @@ static bool give_flag(struct world *w, const char *word)
 		a->main_trouble = "its main store cannot be read";
 	else if (string_equal(word, "force"))
 		w->policy.force = true;
+	else if (string_equal(word, "last-try"))
+		w->policy.last_try = true;
 	else if (string_equal(word, "offline"))
 		w->policy.offline = true;
 	else if (string_equal(word, "barred"))
@@ -1190,11 +1192,12 @@ static const struct scene receipts[] = {
 	{"live=2 main:2 receipt=2:answered=later:sends2 force", "login/needs_login"},
 	{"live=2=-1h main:2 receipt=2:answered=500:sends2 force", "login/needs_login"},
 	// says nothing: unknown outcome
-	{"live=2=1h main:2 receipt=2:answered=500", "hold/held"},
+	{"live=2=1h main:2 receipt=2:answered=500", "hold/failed"},
 	{"live=2=1h main:2 receipt=2:answered=cut", "hold/held"},
 	{"live=2=10m main:2 receipt=2:answered=500", "refresh/planned resend"},
 	// granted, but nobody can read what came: the token is spent, and never sent again
 	{"live=2=1h main:2 receipt=2:answered=cut force", "hold/held"},
+	{"live=2=1h main:2 receipt=2:answered=cut last-try", "hold/held"},
 	{"live=2=10m main:2 receipt=2:answered=cut", "login/needs_login"},
 	{"live=2=-1h main:2 receipt=2:answered=cut force", "login/needs_login"},
 	// the token is live no more: the answer is known already, or kept
@@ -1223,7 +1226,12 @@ static const struct scene unknown_outcome[] = {
 	{"live=2=11m main:2 receipt=2:sending", "hold/held"},
 	{"live=2=10m59s main:2 receipt=2:sending", "refresh/planned resend"},
 	{"live=2=-5m main:2 receipt=2:sending", "refresh/planned resend"},
-	{"live=2 main:2 receipt=2:sending force", "refresh/planned resend"},
+	{"live=2 main:2 receipt=2:sending force", "hold/held"},
+	{"live=2 main:2 receipt=2:sending last-try", "refresh/planned resend"},
+	{"live=2 main:2 receipt=2:answered=500 last-try", "refresh/planned resend"},
+	{"live=2 main:2 last-try", "none/unchanged"},
+	{"live=2=-5m main:2 receipt=2:sending:sends2 last-try", "login/needs_login"},
+	{"live=2 main:2 receipt=2:sending last-try offline", "hold/held"},
 	{"live=2=-5m main:2 receipt=2:sending offline", "hold/held"},
 	{"live=2 main:2 receipt=2:sending force offline", "hold/held"},
 	{"live=2? main:2 receipt=2:sending", "hold/held no-expiry"},
@@ -1231,7 +1239,7 @@ static const struct scene unknown_outcome[] = {
 	{"live=2=-5m main:2 receipt=2:sending:sends2 force", "login/needs_login"},
 	{"live=2 main:2 agent:1 sup=1 receipt=2:sending", "hold/held write=agent"},
 	{"live=2 main:2 agent:2+ receipt=2:sending", "hold/held #+1 write=main"},
-	{"live=2=-5m main:9? receipt=2:sending force",
+	{"live=2=-5m main:9? receipt=2:sending last-try",
 	 "hold/held div+9"}, // main is a login nobody can place
 	{"live=2=-5m main:fence9 receipt=2:sending", "login/needs_login"},
 	// a second send within the window is harmless; a third is not

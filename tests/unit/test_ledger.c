@@ -449,6 +449,9 @@ static struct account_record full_record(void)
 		.rejections = 25,
 		.error_code = "temporarily_unavailable",
 		.error_status = 503,
+		.said = "Not for this plan.",
+		.barred = true,
+		.failing_ms = 27,
 		.dead_code = "invalid_grant",
 		.ended_ms = 26,
 		.main_store = xstrdup("/home/x/.openclaw/agents/main/agent/auth-profiles.json"),
@@ -531,6 +534,9 @@ static void assert_same_record(const struct account_record *a, const struct acco
 	assert_int_equal(a->rejections, b->rejections);
 	assert_string_equal(a->error_code, b->error_code);
 	assert_int_equal(a->error_status, b->error_status);
+	assert_string_equal(a->said, b->said);
+	assert_int_equal(a->barred, b->barred);
+	assert_int_equal(a->failing_ms, b->failing_ms);
 	assert_string_equal(a->dead_code, b->dead_code);
 	assert_int_equal(a->ended_ms, b->ended_ms);
 	assert_int_equal(a->updated_ms, b->updated_ms);
@@ -738,7 +744,8 @@ static void member_is_needed(const struct secret *text, int i, int k, const char
 static bool is_newer_than_0_1(const char *member)
 {
 	return string_equal(member, "expiries") || string_equal(member, "previous") ||
-	       string_equal(member, "witness_ms") || string_equal(member, "adopted_from");
+	       string_equal(member, "witness_ms") || string_equal(member, "adopted_from") ||
+	       string_equal(member, "failure");
 }
 
 static void test_record_of_0_1(void **state)

@@ -335,6 +335,8 @@ static void read_answer(const char *provider, int status, const char *flags, con
 	"{\"access_token\":\"FAKE-ACCESS-2\",\"refresh_token\":\"FAKE-REFRESH-2\",\"expires_in\":" \
 	"3600}"
 #define ERROR(code) "{\"error\":\"" code "\",\"error_description\":\"whatever\"}"
+#define TYPED(code)                                                                                \
+	"{\"type\":\"error\",\"error\":{\"type\":\"" code "\",\"message\":\"whatever\"}}"
 #define NESTED(code)                                                                               \
 	"{\"error\":{\"message\":\"whatever\",\"type\":\"invalid_request_error\",\"code\":\"" code \
 	"\"}}"
@@ -424,6 +426,21 @@ static const struct answer_case {
 	 "refresh_token_reused"},
 	{"openai", 403, "", "{\"error\":\"Unauthorized\",\"code\":\"refresh_token_reused\"}",
 	 ANSWER_DEAD, "refresh_token_reused"},
+	{"openai", 400, "", NESTED("app_session_expired"), ANSWER_DEAD, "app_session_expired"},
+	{"openai", 400, "", NESTED("account_deactivated"), ANSWER_DEAD, "account_deactivated"},
+	{"openai", 400, "", NESTED("account_deleted"), ANSWER_DEAD, "account_deleted"},
+	{"openai", 401, "", ERROR("REFRESH_TOKEN_REUSED"), ANSWER_DEAD, "refresh_token_reused"},
+	{"anthropic", 400, "", TYPED("invalid_grant"), ANSWER_DEAD, "invalid_grant"},
+	{"anthropic", 401, "", "{\"error\":{\"error\":\"invalid_grant\"}}", ANSWER_DEAD,
+	 "invalid_grant"},
+	{"anthropic", 400, "",
+	 "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"Refresh "
+	 "token not found or invalid\"}}",
+	 ANSWER_DEAD, "invalid_grant"},
+	{"chutes", 400, "", "{\"detail\":{\"error\":\"invalid_grant\"}}", ANSWER_DEAD,
+	 "invalid_grant"},
+	{"xai", 400, "", "{\"error_code\":\"refresh_token_not_found\"}", ANSWER_DEAD,
+	 "refresh_token_not_found"},
 	{"anthropic", 400, "", ERROR("invalid_grant"), ANSWER_DEAD, "invalid_grant"},
 	{"anthropic", 400, "c", ERROR("invalid_grant"), ANSWER_DEAD, "invalid_grant"},
 	{"xai", 400, "",
@@ -460,13 +477,8 @@ static const struct answer_case {
 	// refused, and as alive as before
 	{"openai", 400, "", ERROR("invalid_client"), ANSWER_REJECTED, "invalid_client"},
 	{"anthropic", 400, "", ERROR("invalid_scope"), ANSWER_REJECTED, "invalid_scope"},
-	{"anthropic", 403, "", ERROR("account_on_hold"), ANSWER_REJECTED, "account_on_hold"},
-	{"anthropic", 400, "",
-	 "{\"error\":\"invalid_grant\",\"error_description\":\"account_on_hold\"}", ANSWER_REJECTED,
-	 "account_on_hold"},
 	{"google-antigravity", 400, "", ERROR("UNSUPPORTED_CLIENT"), ANSWER_REJECTED,
 	 "UNSUPPORTED_CLIENT"},
-	{"openai", 200, "", ERROR("slow_down"), ANSWER_REJECTED, "slow_down"},
 	{"openai", 200, "", "{\"error\":{\"message\":\"no\"}}", ANSWER_REJECTED, "http_200"},
 	{"minimax-portal", 200, "", "{\"status\":\"failed\"}", ANSWER_REJECTED, "http_200"},
 	{"minimax-portal", 200, "", "{\"base_resp\":{\"status_code\":1004}}", ANSWER_REJECTED,
@@ -475,15 +487,36 @@ static const struct answer_case {
 	 "http_200"},
 	{"openai", 200, "", "{\"status\":\"failed\"}", ANSWER_UNKNOWN, "http_200"},
 	{"openai", 403, "", "<html>denied</html>", ANSWER_REJECTED, "http_403"},
+	{"anthropic", 400, "", TYPED("invalid_request_error"), ANSWER_REJECTED,
+	 "invalid_request_error"},
+
+	// … and only a person can change that
+	{"anthropic", 403, "", TYPED("permission_error"), ANSWER_BARRED, "permission_error"},
+	{"anthropic", 400, "", TYPED("permission_error"), ANSWER_BARRED, "permission_error"},
+	{"anthropic", 403, "", ERROR("account_on_hold"), ANSWER_BARRED, "account_on_hold"},
+	{"anthropic", 400, "",
+	 "{\"error\":\"invalid_grant\",\"error_description\":\"account_on_hold\"}", ANSWER_BARRED,
+	 "account_on_hold"},
+	{"openai", 403, "", NESTED("unsupported_country_region_territory"), ANSWER_BARRED,
+	 "unsupported_country_region_territory"},
+	{"openai", 400, "", NESTED("account_suspended"), ANSWER_BARRED, "account_suspended"},
+	{"xai", 403, "", "{\"error\":\"access_denied\"}", ANSWER_BARRED, "access_denied"},
+	{"xai", 403, "", "{\"detail\":\"SuperGrok is needed\"}", ANSWER_BARRED, "http_403"},
+	{"chutes", 402, "", "{\"detail\":{\"code\":\"payment_required\"}}", ANSWER_BARRED,
+	 "payment_required"},
+	{"kimi", 403, "", TYPED("permission_error"), ANSWER_BARRED, "permission_error"},
 	{"openai", 404, "", "", ANSWER_REJECTED, "http_404"},
 	{"minimax-portal", 307, "", "", ANSWER_UNKNOWN, "http_307"},
 	{"openai", 302, "", "<html>moved</html>", ANSWER_UNKNOWN, "http_302"},
 
 	// certainly not spent
 	{"anthropic", 429, "", "{\"error\":{\"type\":\"rate_limit_error\"}}", ANSWER_NOT_SPENT,
-	 "http_429"},
+	 "rate_limit_error"},
 	{"anthropic", 429, "rc", "{\"err", ANSWER_NOT_SPENT, "http_429"},
 	{"openai", 503, "r", "busy", ANSWER_NOT_SPENT, "http_503"},
+	{"openai", 200, "", ERROR("slow_down"), ANSWER_NOT_SPENT, "slow_down"},
+	{"xai", 403, "", TYPED("rate_limit_error"), ANSWER_NOT_SPENT, "rate_limit_error"},
+	{"openai", 503, "", TYPED("overloaded_error"), ANSWER_NOT_SPENT, "overloaded_error"},
 	{"openai", 503, "", ERROR("temporarily_unavailable"), ANSWER_NOT_SPENT,
 	 "temporarily_unavailable"},
 	{"openai", 503, "", NESTED("overloaded"), ANSWER_NOT_SPENT, "overloaded"},
@@ -510,6 +543,44 @@ static const struct answer_case {
 	{"openai", 0, "", "", ANSWER_UNKNOWN, "http_0"},
 	{"openai", 999, "", "", ANSWER_UNKNOWN, "http_999"},
 };
+
+// Words pass, and nothing that could be a token.
+static void test_said(void **state)
+{
+	static const struct {
+		const char *text, *said;
+	} cases[] = {
+		{"Not allowed for this organization (oauth_org_not_allowed).",
+		 "Not allowed for this organization (oauth_org_not_allowed)."},
+		{"HTTP 403: you don't have SuperGrok, or X Premium+",
+		 "HTTP 403: you don't have SuperGrok, or X Premium+"},
+		{"token FAKE-REFRESH-alice is revoked", "token … is revoked"},
+		{"token abcDEFghiJKLmno is revoked", "token … is revoked"},
+		{"token a8f3k2 b7c1x9 is revoked", "token … is revoked"},
+		{"see https://x.ai/plans?key=s3cr3t now", "see … now"},
+		{"me@example.com may not", "… may not"},
+		{"two\n\tlines\x1b[31m", "two lines …"},
+		{"订阅已过期abc123def456请续订", "订阅已过期…请续订"},
+		{"eyJhbGciOiJub25lIn0.e30.e30", ""},
+		{"", ""},
+	};
+	_cleanup_secret_ struct secret token = {0};
+	_cleanup_free_ char *lots = xcalloc(1, 4001);
+	char said[SAID_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		said_plainly(cases[i].text, said);
+		assert_string_equal(said, cases[i].said);
+	}
+	for (size_t i = 0; i < 4000; i++)
+		lots[i] = "\u8ba2"[i % 3];
+	said_plainly(lots, said);
+	assert_true(strlen(said) > SAID_MAX - 5 && strlen(said) % 3 == 0);
+	secret_set_string(&token, "correcthorsebatterystaple");
+	assert_true(said_shows("it is horsebattery", &token));
+	assert_false(said_shows("it is a horse, a battery", &token));
+}
 
 static void test_answers(void **state)
 {
@@ -859,6 +930,7 @@ int main(void)
 		cmocka_unit_test(test_json_request),
 		cmocka_unit_test(test_form_round_trip),
 		cmocka_unit_test(test_discovery_request),
+		cmocka_unit_test(test_said),
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_tokens_are_taken_whole),
 		cmocka_unit_test(test_kept_refresh_token_is_unset),
