@@ -232,7 +232,7 @@ static struct claim *list_claims(const struct grouping *g, size_t *ret_n)
 
 	for (size_t i = 0; i < g->n_seats; i++) {
 		const struct credential *c = &g->seats[i].copy->credential;
-		if (!fingerprint_empty(c->fingerprint))
+		if (!g->seats[i].again && !fingerprint_empty(c->fingerprint))
 			*array_add(&claims, ret_n) =
 				(struct claim){c->provider, c->profile, c->fingerprint, NULL};
 	}

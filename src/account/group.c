@@ -301,7 +301,7 @@ static void group_seats(struct grouping *g)
 		size_t n = 0;
 		if (g->seats[i].placed || !copy_is_of_account(g->seats[i].copy))
 			continue;
-		for_each_found (found, &g->seats_by_name, seat_hash(&g->seats[i]))
+		for_each_found (found, &g->seats_by_name, g->seats[i].name)
 			if (same_profile(&g->seats[i], &g->seats[found->at]))
 				*array_add(&same, &n) = &g->seats[found->at];
 		group_profile(g, same, n);

@@ -3,20 +3,31 @@
 // What the steps of grouping work with: the copies and where they stand, what the ledger has, accounts and their members.
 #include "account/grouping.h"
 
+// What stands so in many stores is one copy, of which is asked once what can be.
+static void take_seat(struct grouping *g, const struct store *store, const struct copy *copy)
+{
+	struct seat seat = {.store = store, .copy = copy};
+	uint64_t hash = hash_pointer(copy);
+
+	for_each_found (found, &g->seats_by_copy, hash) {
+		seat.again |= g->seats[found->at].copy == copy;
+		seat.name = g->seats[found->at].name;
+	}
+	if (!seat.again) {
+		seat.name = hash_strings(copy->credential.provider, copy->credential.profile);
+		index_add(&g->seats_by_copy, hash, g->n_seats);
+	}
+	*array_add(&g->seats, &g->n_seats) = seat;
+}
+
 static void take_seats(struct grouping *g)
 {
 	for (size_t i = 0; i < g->o->stores.n; i++) {
 		const struct store *store = &g->o->stores.list[i];
 		bool readable = store->state == STORE_OK || store->state == STORE_RETIRED;
 		for (size_t k = 0; readable && k < store->n_copies; k++)
-			*array_add(&g->seats, &g->n_seats) =
-				(struct seat){.store = store, .copy = store->copies[k]};
+			take_seat(g, store, store->copies[k]);
 	}
-}
-
-uint64_t seat_hash(const struct seat *seat)
-{
-	return hash_strings(seat->copy->credential.provider, seat->copy->credential.profile);
 }
 
 // OpenClaw's main store: the shared row, else agents/main's database, else its file (the list is in that order). One that
@@ -35,7 +46,7 @@ static void index_all(struct grouping *g)
 {
 	for (size_t i = 0; i < g->n_seats; i++)
 		if (copy_is_of_account(g->seats[i].copy))
-			index_add(&g->seats_by_name, seat_hash(&g->seats[i]), i);
+			index_add(&g->seats_by_name, g->seats[i].name, i);
 	for (size_t i = 0; i < g->o->records.n; i++) {
 		const struct account_record *r = &g->o->records.list[i];
 		index_add(&g->records_by_key, hash_string(r->key), i);
@@ -56,6 +67,7 @@ void grouping_end(struct grouping *g)
 {
 	free(g->seats);
 	index_free(&g->seats_by_name);
+	index_free(&g->seats_by_copy);
 	index_free(&g->records_by_key);
 	index_free(&g->records_by_name);
 	index_free(&g->stores_by_path);

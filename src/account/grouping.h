@@ -10,6 +10,8 @@
 struct seat { // a copy and where it stands
 	const struct store *store;
 	const struct copy *copy;
+	uint64_t name;	// provider and profile id, hashed
+	bool again;	// an earlier one is of this very copy
 	bool placed;
 };
 
@@ -22,6 +24,7 @@ struct grouping {
 	size_t first;			// of the profile that is being grouped: its base account; its own logins follow
 	const struct store *main;	// OpenClaw's main store, or NULL
 	struct index seats_by_name;	// provider and profile
+	struct index seats_by_copy;	// the first of each
 	struct index records_by_key, records_by_name;
 	struct index stores_by_path;
 };
@@ -35,7 +38,6 @@ static inline bool copy_is_of_account(const struct copy *copy)
 
 void grouping_begin(struct grouping *g);
 void grouping_end(struct grouping *g);
-uint64_t seat_hash(const struct seat *seat); // in seats_by_name
 const struct store *grouping_store(const struct grouping *g, const char *path); // NULL: it is not among those looked at
 struct account *grouping_add_account(struct grouping *g, const char *provider, const char *profile);
 struct account_record *grouping_find_record(struct grouping *g, const char *key);

@@ -47,6 +47,11 @@ uint64_t hash_string(const char *s)
 	return keyed_hash(s ? s : "", s ? strlen(s) : 0);
 }
 
+uint64_t hash_pointer(const void *p)
+{
+	return keyed_hash(&p, sizeof(p));
+}
+
 uint64_t hash_strings(const char *a, const char *b)
 {
 	const uint64_t both[] = {hash_string(a), hash_string(b)};

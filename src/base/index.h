@@ -27,6 +27,7 @@ struct index {
 };
 
 uint64_t hash_string(const char *s); // NULL is as good as any
+uint64_t hash_pointer(const void *p); // of what lives meanwhile
 uint64_t hash_strings(const char *a, const char *b);
 uint64_t hash_token(struct fingerprint token);
 

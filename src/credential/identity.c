@@ -8,7 +8,6 @@
 #include "credential/credential.h"
 
 // JSON stores are written by JavaScript, whose trim() this is for ASCII.
-#define BLANKS	   " \t\n\v\f\r"
 #define LONGEST_ID 1024
 
 struct span {
@@ -16,22 +15,31 @@ struct span {
 	size_t len;
 };
 
+static bool is_blank(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 static struct span trim(const char *id)
 {
 	struct span s = {0};
 
 	if (!id)
 		return s;
-	s.start = id + strspn(id, BLANKS);
-	s.len = strlen(s.start);
-	while (s.len > 0 && strchr(BLANKS, s.start[s.len - 1]))
+	while (is_blank(*id))
+		id++;
+	s.start = id;
+	s.len = strlen(id);
+	while (s.len > 0 && is_blank(id[s.len - 1]))
 		s.len--;
 	return s;
 }
 
 static bool is_known(const char *id)
 {
-	return trim(id).len > 0;
+	while (id && is_blank(*id))
+		id++;
+	return id && *id;
 }
 
 // ASCII only: tolower() would ask the locale.
@@ -44,8 +52,12 @@ enum agreement { ABSENT, AGREES, DISAGREES };
 
 static enum agreement compare_id(const char *a, const char *b, bool any_case)
 {
-	struct span x = trim(a), y = trim(b);
+	struct span x, y;
 
+	if (a && b && strcmp(a, b) == 0)
+		return is_known(a) ? AGREES : ABSENT;
+	x = trim(a);
+	y = trim(b);
 	if (x.len == 0 || y.len == 0)
 		return ABSENT;
 	if (x.len != y.len)

@@ -68,7 +68,12 @@ static int look(const struct swap *swap, const char *path, const struct stat *wa
 
 static char *record_path(const char *target)
 {
-	return xasprintf("%s" RECORD_SUFFIX, target);
+	size_t n = strlen(target);
+	char *path = xcalloc(n + sizeof(RECORD_SUFFIX), 1);
+
+	memcpy(path, target, n); // by hand, since every look asks for every store's
+	memcpy(path + n, RECORD_SUFFIX, sizeof(RECORD_SUFFIX));
+	return path;
 }
 
 static bool read_digest(const char **text, struct fingerprint *ret)
