@@ -125,6 +125,11 @@ bool string_starts(const char *s, const char *prefix)
 	return s && strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
+size_t hex_digits(const char *s)
+{
+	return strspn(s, "0123456789abcdef");
+}
+
 char *string_normalised(const char *s)
 {
 	static const char blanks[] = " \t\n\v\f\r";
@@ -408,13 +413,19 @@ char *environment_home(const char *name)
 	return TAKE_PTR(value);
 }
 
+char *home_of_user(void)
+{
+	const struct passwd *user = getpwuid(geteuid());
+
+	return user ? xstrdup(user->pw_dir) : NULL;
+}
+
 char *home_directory(void)
 {
 	_cleanup_free_ char *home = environment_home("HOME");
-	const struct passwd *user = home ? NULL : getpwuid(geteuid());
 
-	if (user)
-		home = xstrdup(user->pw_dir);
+	if (!home)
+		home = home_of_user();
 	return home ? path_absolute(home) : NULL;
 }
 

@@ -73,6 +73,8 @@ char *string_trimmed(const char *s);             // without white space at its e
 // (RFC 3629: no overlong forms, no surrogates, nothing over U+10FFFF). A NUL ends every sequence.
 size_t utf8_decode(const char *s, size_t left, uint32_t *ret_code);
 
+size_t hex_digits(const char *s); // lower-case ones that `s` begins with
+
 // A name as OpenClaw compares it: trimmed, ASCII letters in lower case. Free it.
 char *string_normalised(const char *s);
 
@@ -81,6 +83,7 @@ char *string_normalised(const char *s);
 // what is over `max` bytes is cut with "…". Everything that comes from a store,
 // a lock file or the network passes through here before a person sees it.
 char *string_printable(const char *s, size_t max);
+#define PATH_SHOWN 1024 // of a path in a message
 
 // -EMFILE, -ENFILE, -ENOMEM: says nothing of what was looked at, and may pass.
 bool error_is_shortage(int error);
@@ -110,6 +113,7 @@ char *environment(const char *name);
 // The user's home: $HOME, unless a careless script made "undefined" or "null" of it, made absolute (as OpenClaw reads
 // it: facts, openclaw-json-store.md 1), else passwd's; NULL if there is none at all.
 char *home_directory(void);
+char *home_of_user(void); // passwd's, whatever the environment says; NULL
 // As environment(), for a variable that names a home.
 char *environment_home(const char *name);
 // "~" and "~/x" and a leading "$HOME" become `home`; anything else is copied.

@@ -16,11 +16,6 @@ bool token_is_fence(const struct secret *token)
 	return token->text && string_starts(token->text, prefix);
 }
 
-static bool is_hex(const char *s, size_t n)
-{
-	return strspn(s, "0123456789abcdef") >= n;
-}
-
 // One half. False unless it is exactly of the form.
 static bool read_half(const struct secret *token, const char *kind, struct fence *ret)
 {
@@ -29,7 +24,7 @@ static bool read_half(const struct secret *token, const char *kind, struct fence
 	if (!token_is_fence(token))
 		return false;
 	p = token->text + sizeof(prefix) - 1;
-	if (!string_starts(p, "v1:") || !is_hex(p + 3, CLAIM_LENGTH))
+	if (!string_starts(p, "v1:") || hex_digits(p + 3) < CLAIM_LENGTH)
 		return false;
 	memcpy(ret->claim, p + 3, CLAIM_LENGTH);
 	p += 3 + CLAIM_LENGTH;
@@ -38,7 +33,7 @@ static bool read_half(const struct secret *token, const char *kind, struct fence
 	if (p[-1] != ':' || !string_starts(p, kind) || p[strlen(kind)] != ':')
 		return false;
 	p += strlen(kind) + 1;
-	if (!is_hex(p, FINGERPRINT_LENGTH) || p[FINGERPRINT_LENGTH] != '\0')
+	if (hex_digits(p) != FINGERPRINT_LENGTH || p[FINGERPRINT_LENGTH] != '\0')
 		return false;
 	memcpy(ret->digest.hex, p, FINGERPRINT_LENGTH);
 	return true;

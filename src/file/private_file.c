@@ -204,7 +204,7 @@ void private_sweep(const char *directory)
 
 bool is_hex(const char *text, size_t digits)
 {
-	return strlen(text) == digits && strspn(text, "0123456789abcdef") == digits;
+	return hex_digits(text) == digits && !text[digits];
 }
 
 void names_free(struct names *names)
@@ -219,7 +219,7 @@ static bool name_fits(const char *name, size_t digits, const char *suffix)
 {
 	if (digits == 0)
 		return string_ends(name, suffix);
-	return strspn(name, "0123456789abcdef") == digits && string_equal(name + digits, suffix);
+	return hex_digits(name) == digits && string_equal(name + digits, suffix);
 }
 
 static int compare_names(const void *a, const void *b)

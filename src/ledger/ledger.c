@@ -8,7 +8,6 @@
 // damage and not "no ledger": to start afresh would forget which tokens were spent.
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -37,11 +36,11 @@ void ledger_free(struct ledger *ledger)
 
 int ledger_default_directory(char **ret)
 {
-	const struct passwd *passwd = getpwuid(geteuid());
+	_cleanup_free_ char *home = home_of_user();
 
-	if (!passwd || !passwd->pw_dir || passwd->pw_dir[0] != '/')
+	if (!home || home[0] != '/')
 		return -ENOENT;
-	*ret = path_join(passwd->pw_dir, ".local/state/oauth-keepalive");
+	*ret = path_join(home, ".local/state/oauth-keepalive");
 	return 0;
 }
 

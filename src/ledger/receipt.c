@@ -137,8 +137,9 @@ static size_t read_claim(struct receipt *receipt, const char *text, size_t len)
 		if (cJSON_IsObject(claim)) {
 			read_accounts(claim, receipt);
 			receipt->claimed_ms = json_integer(claim, "at", 0);
-			read_process(claim, "courier", &receipt->courier);
-			note_courier(receipt, receipt->courier);
+			struct process_id courier = {0};
+			read_process(claim, "courier", &courier);
+			note_courier(receipt, courier);
 			return n;
 		}
 	}

@@ -36,8 +36,7 @@ struct receipt {
 	int64_t sent_ms;    // last send
 	char **accounts;    // keys
 	size_t n_accounts;
-	struct process_id courier; // whose pid the lock files carried at first
-	struct process_id couriers[RECEIPT_COURIERS]; // that one, and all who took the guard over: the newest
+	struct process_id couriers[RECEIPT_COURIERS]; // whose pid the lock files carried at first; who took over, the newest
 	size_t n_couriers;
 	int64_t received_ms;
 	struct http_answer answer; // RECEIPT_ANSWERED

@@ -47,7 +47,7 @@ static const char *verb(const struct report *report, const struct result *result
 // "~/…" for what is under the home directory: paths are the longest thing on the screen.
 static char *shown_path(const char *path)
 {
-	const char *home = getenv("HOME");
+	_cleanup_free_ char *home = home_directory();
 	size_t n = home ? strlen(home) : 0;
 	_cleanup_free_ char *safe = string_printable(path, 512);
 

@@ -27,7 +27,6 @@
 #define STORE_FILE     "auth-profiles.json"
 #define AGENT_DATABASE "openclaw-agent.sqlite"
 #define STATE_DATABASE "state/openclaw.sqlite"
-#define PATH_SHOWN     1024
 #define LOOK_PAUSE_MS  20
 
 // A path where a store may be.

@@ -13,7 +13,6 @@
 #include "json/json.h"
 
 #define CONFIG_MAX   (1u << 20)
-#define AGENTS_MAX   4096
 #define AGENT_ID_MAX 64
 
 void openclaw_agents_free(struct openclaw_agents *agents)

@@ -8,6 +8,8 @@
 
 #include "base/problem.h"
 
+#define AGENTS_MAX 4096 // more than anybody has: what says so is no list of agents
+
 struct openclaw_agent {
 	char *id;	 // normalised as OpenClaw does
 	char *directory; // absolute

@@ -16,7 +16,6 @@
 #include "store/openclaw_entry.h"
 #include "provider/provider.h"
 
-#define PATH_SHOWN   1024
 #define PROFILES_MAX 1024
 
 struct document {

@@ -21,12 +21,12 @@
 #include "base/clock.h"
 #include "json/json.h"
 #include "json/scan.h"
+#include "store/openclaw_config.h"
 #include "store/openclaw_profiles.h"
 #include "store/sqlite_look.h"
 #include "store/sqlite_memory.h"
 
 #define ROOM_LEAST   (4u << 20) // a write-ahead log may grow by some pages for every change
-#define AGENTS_MAX   4096
 #define STATE_SHARED 15 // user_version of the state database of 2026.8.1 (of 2026.7.1: 1)
 #define STATE_FENCES 17 // … of 2026.9.4
 

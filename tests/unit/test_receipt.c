@@ -189,8 +189,8 @@ static void test_life(void **state)
 	assert_int_equal(receipt.n_accounts, 2);
 	assert_string_equal(receipt.accounts[0], KEY_A);
 	assert_string_equal(receipt.accounts[1], KEY_B);
-	assert_int_equal(receipt.courier.pid, courier.pid);
-	assert_int_equal(receipt.courier.starttime, courier.starttime);
+	assert_int_equal(receipt.couriers[0].pid, courier.pid);
+	assert_int_equal(receipt.couriers[0].starttime, courier.starttime);
 	receipt_free(&receipt);
 
 	append_text(fd, "sending {\"at\":1234567890123}\n");
