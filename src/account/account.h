@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: MIT
 //
-// Accounts as one look at the world shows them, and what is decided about each.
+// Accounts as one look at the world shows them (struct account), and what is concluded about each (struct verdict, in
+// verdict.h).
 //
-// An account is a (state directory, provider, profile id, identity) with all its copies. `observe` builds them from
-// the stores and the ledger without a lock and without a write; `decide` is pure. preview is observe + decide +
-// report, and refresh runs the very same code before it claims, and again under its locks: a preview cannot lie.
+// An account is a (state directory, provider, profile id, identity) with all its copies. A look goes
+//
+//	observe.c    stores, ledger and receipts are read; no lock, no write
+//	group.c      whose are the copies, which is main, what else is known of their tokens: struct account
+//	decide.c     pure: struct account by const in, struct verdict out; its steps and what they share: judge.h
+//	siblings.c   accounts that are one login: who follows, who must wait for whom
+//	problems.c   what a person should know of it
+//
+// preview is a look and a report, and refresh takes the very same look before it claims, and again under its locks: a
+// preview cannot lie.
 #ifndef ACCOUNT_ACCOUNT_H
 #define ACCOUNT_ACCOUNT_H
 
@@ -94,7 +102,7 @@ struct account {
 	bool restores;                  // it is the account of what a person brings back from displaced/
 	bool restored_sent;             // … whose token has a receipt, or had one
 
-	struct verdict verdict; // what decide concludes from all this
+	struct verdict verdict; // what is concluded from all that: decide's, as the siblings leave it
 };
 
 // What was concluded about one of its copies.
