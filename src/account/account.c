@@ -39,6 +39,13 @@ void account_add_refresh_locks(const struct account *a, const char *state_dir, s
 					     a->record.profile);
 }
 
+bool member_contradicts(const struct account *account, const struct account_record *record,
+			const struct member *member)
+{
+	return account->identity_conflict && member->copy->kind == COPY_OAUTH &&
+	       record_match(record, &member->copy->credential) == IDENTITY_DIFFERENT;
+}
+
 bool store_is_named(const struct store *store, const char *name)
 {
 	return string_equal(store->path, name) || string_equal(store->target, name) ||

@@ -47,6 +47,7 @@ struct choice {
 	const char *store;                // CHOICE_ADOPT, CHOICE_FOLLOW (store_is_named); NULL: every copy
 	const struct keepsake *kept;      // CHOICE_RESTORE
 	const char *why;                  // for those that are displaced by it
+	bool done;                        // this run has written already: an entry of main's that was put right is no mistake
 };
 
 // What governs a run, besides the configuration.
@@ -71,6 +72,10 @@ struct member {
 	bool settled; // its token has a settled receipt
 	bool sent;    // of the copy that a person chose: its token has a receipt, or had one
 	bool kept;    // … and its token is known to have been displaced without one
+	// It is another identity's, and changes hands if a person's decision can be carried out (hand_over.c): from whom.
+	const struct account *taken_from;
+	const char *client_id; // … and of which client the login is that comes there; NULL: unknown
+	bool given_away;       // … this is how it stands with him, who leaves it alone
 };
 
 // An account as a look shows it: its copies, what the ledger says of it, and what is known of its tokens.
@@ -97,7 +102,8 @@ struct account {
 	struct credential behind_fence; // fenced in main under a name that never had it: the token, of another name
 	char *skip;                     // not ours to refresh: why
 	bool unserved;                  // … though nobody asked for that: we lack what it takes
-	bool identity_conflict;         // an equal token under another identity
+	bool identity_conflict;         // its token under another identity, in one of its copies
+	bool name_conflict;             // … under another name
 	bool shared_token;              // an equal token under another provider
 	bool restores;                  // it is the account of what a person brings back from displaced/
 	bool restored_sent;             // … whose token has a receipt, or had one
@@ -149,10 +155,15 @@ bool account_holds(const struct account *account, struct fingerprint token);
 // Whose is that login? Where it is the very one that the ledger has, what its tokens say is said of the account, too, and
 // only what the store itself says can contradict it: a provider may call one person by another `sub` from one day on.
 enum identity_match record_match(const struct account_record *record, const struct credential *c);
+// The account's own token, in an entry that says that it is somebody else's.
+bool member_contradicts(const struct account *account, const struct account_record *record,
+			const struct member *member);
 // May the fence's maker still be at work? One that we have not seen for 10 minutes may.
 bool fence_is_young(const struct account_record *record, const struct fence *fence, const struct policy *policy);
 bool account_has_young_fence(const struct account *account, const struct account_record *record,
 			     const struct policy *policy);
+// A copy of another account's comes to this one, if what a person decided can be carried out.
+bool account_takes_copies(const struct account *account);
 // Is it an account that a person decided about? (CHOICE_FOLLOW of every copy: it may have none that could.)
 bool account_is_chosen(const struct account *account, const struct account_record *record,
 		       const struct policy *policy);

@@ -5,7 +5,7 @@
 
 bool member_is_unknown(const struct judgement *j, const struct member *m)
 {
-	return member_is_login(j, m) && !m->settled &&
+	return member_is_login(j, m) && !m->settled && !m->taken_from &&
 	       !record_knows(&j->verdict->record, m->copy->credential.fingerprint);
 }
 

@@ -14,7 +14,8 @@
 static const struct member *named_member(const struct account *a, const struct policy *policy)
 {
 	for (size_t i = 0; i < a->n_members; i++)
-		if (store_is_named(a->members[i].store, policy->choice.store))
+		if (!a->members[i].given_away &&
+		    store_is_named(a->members[i].store, policy->choice.store))
 			return &a->members[i];
 	return NULL;
 }
@@ -23,7 +24,7 @@ static const struct member *named_member(const struct account *a, const struct p
 static bool goes_its_own_way(const struct judgement *j, const struct member *m)
 {
 	return m != j->account->main && m->copy->kind == COPY_OAUTH &&
-	       (m->state == COPY_UNPROVEN || member_is_fresh(j, m));
+	       (m->taken_from || m->state == COPY_UNPROVEN || member_is_fresh(j, m));
 }
 
 static bool any_to_follow(const struct judgement *j)
@@ -36,12 +37,21 @@ static bool any_to_follow(const struct judgement *j)
 	return false;
 }
 
+bool account_takes_copies(const struct account *a)
+{
+	for (size_t i = 0; i < a->n_members; i++)
+		if (a->members[i].taken_from)
+			return true;
+	return false;
+}
+
 bool account_is_chosen(const struct account *a, const struct account_record *record,
 		       const struct policy *policy)
 {
 	const struct choice *choice = &policy->choice;
 
-	if (choice->accounts && !selection_matches(choice->accounts, a, record))
+	if (choice->accounts && !selection_matches(choice->accounts, a, record) &&
+	    !account_takes_copies(a))
 		return false;
 	switch (choice->kind) {
 	case CHOICE_NONE:
@@ -65,10 +75,8 @@ bool is_chosen(const struct judgement *j)
 
 // ---- why not
 
-static const char *wrong_copy(const struct judgement *j, const struct member *m)
+static const char *wrong_kind(const struct member *m)
 {
-	const struct account_record *r = &j->verdict->record;
-
 	if (m->state == COPY_RETIRED)
 		return "SQLite took the place of that store: OpenClaw reads it no more";
 	if (m->copy->kind == COPY_BLANK)
@@ -77,6 +85,16 @@ static const char *wrong_copy(const struct judgement *j, const struct member *m)
 		return "OpenClaw fenced it off there: no token is left";
 	if (m->copy->kind != COPY_OAUTH)
 		return "what stands there is no OAuth login that can be read";
+	return NULL;
+}
+
+static const char *wrong_copy(const struct judgement *j, const struct member *m)
+{
+	const struct account_record *r = &j->verdict->record;
+	const char *no = wrong_kind(m);
+
+	if (no)
+		return no;
 	if (m->state == COPY_FOREIGN ||
 	    identity_compare(&r->identity, &m->copy->credential.identity) == IDENTITY_DIFFERENT)
 		return "the login there belongs to another identity";
@@ -189,16 +207,31 @@ static void make_live(struct judgement *j, const struct member *m, const struct 
 
 // ---- what stands there gives way
 
+// The login there is another identity's, and its copy changes hands; or it is the account's own, and the entry belies it.
+static const char *why_not_taken(const struct judgement *j, const struct member *m)
+{
+	if (m->taken_from == j->account)
+		return wrong_kind(m);
+	if (m->taken_from->n_receipts || m->taken_from->n_elsewhere)
+		return "a refresh of the login there is not finished: run `oauth-keepalive "
+		       "refresh` first";
+	if (m->copy->bound)
+		return "the entry there has more in it that belongs to its login (a project, an "
+		       "enterprise): log in there";
+	return wrong_kind(m);
+}
+
 static const char *why_not_follow(const struct judgement *j, const struct member *m)
 {
 	const struct account *a = j->account;
 	const struct account_record *r = &j->verdict->record;
-	const char *no = wrong_copy(j, m);
+	const char *no = m->taken_from ? why_not_taken(j, m) : wrong_copy(j, m);
 
 	if (no)
 		return no;
-	if (m == a->main)
-		return r->own_login ? "it is a login of its own, of another identity than main's"
+	if (m == a->main && !m->taken_from)
+		return r->own_login ? "it is a login of its own, of another identity than main's, "
+				      "and main has none that it could follow"
 				    : "it is the main copy, which the others follow";
 	if (wrong_account(j))
 		return wrong_account(j);
@@ -216,6 +249,7 @@ static char *follow(struct judgement *j)
 		const struct member *m = &a->members[i];
 		const char *store = j->policy->choice.store;
 		bool named = store ? store_is_named(m->store, store) : goes_its_own_way(j, m);
+		named &= !j->policy->choice.done || m != a->main || m->taken_from;
 		const char *no = named ? why_not_follow(j, m) : NULL;
 		if (no && store)
 			return xstrdup(no);
@@ -223,6 +257,24 @@ static char *follow(struct judgement *j)
 			continue;
 		on_copy(j, m)->fixed = false;
 		on_copy(j, m)->follows = v->obeyed = true;
+	}
+	return NULL;
+}
+
+// What is restored goes back to where it stood.
+static char *take_copies(struct judgement *j)
+{
+	const struct account *a = j->account;
+
+	for (size_t i = 0; i < a->n_members; i++) {
+		const struct member *m = &a->members[i];
+		const char *no = m->taken_from ? why_not_taken(j, m) : NULL;
+		if (no)
+			return xstrdup(no);
+		if (!m->taken_from)
+			continue;
+		on_copy(j, m)->follows = true;
+		on_copy(j, m)->fixed = false;
 	}
 	return NULL;
 }
@@ -240,6 +292,8 @@ char *choose(struct judgement *j)
 	const struct credential *c = m ? &m->copy->credential : &j->policy->choice.kept->credential;
 	char *no = why_not(j, m, c);
 
+	if (!no)
+		no = take_copies(j);
 	if (no)
 		return no;
 	v->obeyed = true;
@@ -252,12 +306,29 @@ char *choose(struct judgement *j)
 	return NULL;
 }
 
+// It is kept as that account's, which goes on with its other copies, or ends. (What is main's stands there, too.)
+static void displace_taken(struct judgement *j, const struct member *m, const char *why)
+{
+	const struct account *from = m->taken_from;
+	struct fingerprint token = m->copy->credential.fingerprint;
+	struct verdict *v = j->verdict;
+
+	if (from == j->account || !from->record.own_login ||
+	    record_superseded(&from->record, token) || from->record.dead_code[0] ||
+	    from->live_settled)
+		return;
+	displace(j, &m->copy->credential, m->store->path, why);
+	v->displaced[v->n_displaced - 1].key = from->record.key;
+}
+
 void displace_others(struct judgement *j)
 {
 	const struct account *a = j->account;
 
 	for (size_t i = 0; i < a->n_members; i++) {
 		const struct member *m = &a->members[i];
+		if (m->taken_from && on_copy(j, m)->follows)
+			displace_taken(j, m, j->policy->choice.why);
 		if ((on_copy(j, m)->follows || live_is_chosen(j)) && member_is_unknown(j, m))
 			displace_member(j, m, j->policy->choice.why);
 	}

@@ -25,6 +25,8 @@ static enum copy_state state_of(const struct judgement *j, const struct member *
 	const struct account_record *r = &j->verdict->record;
 	const struct credential *c = &m->copy->credential;
 
+	if (m->taken_from)
+		return COPY_SUPERSEDED;
 	if (m->copy->kind == COPY_BLANK)
 		return COPY_ENDED;
 	if (m->copy->kind == COPY_FENCED)
@@ -47,9 +49,11 @@ static void judge_members(struct judgement *j)
 		if (v->fixed)
 			continue;
 		v->state = state_of(j, m);
-		v->write = (v->state == COPY_SUPERSEDED || fence_is_repaired(j, m)) &&
-			   record_match(&j->verdict->record, &m->copy->credential) !=
-				   IDENTITY_DIFFERENT;
+		v->write =
+			(v->state == COPY_SUPERSEDED || fence_is_repaired(j, m)) &&
+			!m->given_away &&
+			(m->taken_from || record_match(&j->verdict->record, &m->copy->credential) !=
+						  IDENTITY_DIFFERENT);
 	}
 }
 
@@ -493,7 +497,7 @@ static bool hands_off(struct judgement *j)
 		code = "barred", reason = j->policy->barred;
 	else if (a->shared_token)
 		code = "shared_token", reason = "the same token stands under two providers";
-	else if (a->identity_conflict)
+	else if (a->identity_conflict || a->name_conflict)
 		code = "identity_conflict", reason = "the same token stands under two identities";
 	else if (r->number) // its tokens are known
 		return false;

@@ -288,7 +288,7 @@ static bool is_somebody_else(const struct account *a, const struct account *b)
 
 static void mark_conflict(struct grouping *g, struct account *a, const struct account *other)
 {
-	a->identity_conflict = true;
+	a->name_conflict = true;
 	if (a->skip)
 		return;
 	_cleanup_free_ char *who = string_printable(identity_label(&other->record.identity), 64);

@@ -147,6 +147,11 @@ char *choose(struct judgement *j);
 // knows gives way.
 void displace_others(struct judgement *j);
 
+// ---- hand_over.c
+
+// Which copies change hands, before anything is decided: they are members of both accounts then.
+void hand_over(struct observation *observation, const struct policy *policy);
+
 // ---- recover.c
 
 // Take what the receipts say; the rest of it to j->recovered.

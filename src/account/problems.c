@@ -99,18 +99,39 @@ static void say_unserved(struct observation *o, const struct account *a)
 		    xstrdup("or name it in `exclude`, if something else keeps it alive"));
 }
 
+// How a person names this account and no other.
+static char *account_selector(const struct observation *o, const struct account *a)
+{
+	const struct account_record *r = &a->verdict.record;
+	const char *email = r->identity.email;
+	_cleanup_free_ char *name =
+		email ? xasprintf("%s/%s@%s", r->provider, r->profile, email) : NULL;
+	const struct selection selection = {&name, 1};
+	bool alone = name != NULL;
+
+	for (size_t i = 0; alone && i < o->n_accounts; i++)
+		alone = o->accounts[i] == a || !selection_matches(&selection, o->accounts[i],
+								  &o->accounts[i]->verdict.record);
+	return alone ? shell_quoted(name) : xstrndup(r->key, FINGERPRINT_SHOWN);
+}
+
 static void say_split(struct observation *o, const struct account *a)
 {
-	if (!a->verdict.record.split || !a->n_members)
+	const struct account_record *r = &a->verdict.record;
+
+	if (!r->split || !a->n_members)
 		return;
-	_cleanup_free_ char *who = string_printable(identity_name(&a->verdict.record.identity), 64);
+	_cleanup_free_ char *who = string_printable(identity_label(&r->identity), 64);
+	_cleanup_free_ char *selector = account_selector(o, a);
 	problem_add(&o->problems, SEVERITY_WARNING, "identity_split", a->members[0].store->path,
-		    a->record.profile,
+		    r->profile,
 		    xasprintf("main holds another identity now; the copies that still belong to "
-			      "%s are kept alive as an account of their own",
+			      "%s are kept alive as an account of their own: leave it so if both "
+			      "are wanted",
 			      who),
-		    xstrdup("log in again for the agents that should follow; ignore it if both "
-			    "are wanted"));
+		    xasprintf("oauth-keepalive sync --follow all %s # gives them main's login; "
+			      "with an agent's name in the place of `all`, that agent",
+			      selector));
 }
 
 // ---- its copies
@@ -133,23 +154,32 @@ static void disagreement(const struct identity *a, const struct identity *b, con
 	}
 }
 
-// The account's own token under another identity: neither is sent or written until a person has said which is right.
+static char *sync_command(const struct account *a, const struct member *m, const char *option)
+{
+	_cleanup_free_ char *store = shell_quoted(m->store->path),
+			    *profile = shell_quoted(a->record.profile);
+
+	return xasprintf("oauth-keepalive sync %s %s %s", option, store, profile);
+}
+
+// Neither is sent or written until a person has said which is right.
 static void say_conflict(struct observation *o, const struct account *a, const struct member *m)
 {
 	const char *login = a->provider ? a->provider->login_command : NULL, *account, *entry;
 
-	if (!a->identity_conflict || m->copy->kind != COPY_OAUTH ||
-	    record_match(&a->verdict.record, &m->copy->credential) != IDENTITY_DIFFERENT)
+	if (!member_contradicts(a, &a->verdict.record, m))
 		return;
+	_cleanup_free_ char *correct = sync_command(a, m, "--follow");
 	disagreement(&a->verdict.record.identity, &m->copy->credential.identity, &account, &entry);
 	_cleanup_free_ char *x = string_printable(account, 64), *y = string_printable(entry, 64);
-	problem_add(&o->problems, SEVERITY_ERROR, "identity_conflict", m->store->path,
-		    a->record.profile,
-		    xasprintf("this entry says that it is %s, but its refresh token is that of "
-			      "%s: sent for neither",
-			      y, x),
-		    xasprintf("correct the entry, or log in again there%s%s", login ? ": " : "",
-			      login ? login : ""))
+	problem_add(
+		&o->problems, SEVERITY_ERROR, "identity_conflict", m->store->path,
+		a->record.profile,
+		xasprintf("this entry says that it is %s, but its refresh token is that of "
+			  "%s: sent for neither",
+			  y, x),
+		xasprintf("%s # the entry shall say %s; if that is wrong, log in again there%s%s",
+			  correct, x, login ? ": " : "", login ? login : ""))
 		->needs_person = true;
 }
 
@@ -160,14 +190,6 @@ static bool fence_needs_person(const struct account *a, const struct member *m)
 		return false;
 	return !record_knows_fence(&a->verdict.record, m->copy->fence.digest) ||
 	       a->verdict.outcome == OUTCOME_NEEDS_LOGIN || a->verdict.outcome == OUTCOME_HELD;
-}
-
-static char *sync_command(const struct account *a, const struct member *m, const char *option)
-{
-	_cleanup_free_ char *store = shell_quoted(m->store->path),
-			    *profile = shell_quoted(a->record.profile);
-
-	return xasprintf("oauth-keepalive sync %s %s %s", option, store, profile);
 }
 
 // What displaces one copy goes before what displaces all others. To a shell the rest of the line is a comment.

@@ -56,6 +56,7 @@ const char *copy_state_name(enum copy_state state);
 struct displaced {
 	struct credential credential;
 	char *store; // where it stood, NULL: it was live
+	const char *key; // of the account that it is of, NULL: this one's
 	const char *why;
 };
 

@@ -48,6 +48,7 @@ static struct job *list_jobs(struct run *run, const struct observation *o)
 					continue;
 				*array_add(&job->changes, &job->n) = change;
 				job->changes[job->n - 1].account = a;
+				job->changes[job->n - 1].member = m;
 			}
 		}
 	}
@@ -276,6 +277,7 @@ void commit_round(struct run *run)
 	for_each_grant(g, &run->grants) if (g->in_round)
 		end_round(run, g, &o, look_is_blind(g, &o, seen));
 	write_stores(run, &o);
+	run->policy.choice.done = true;
 	plan_next(run, began_ms);
 	observation_free(&o);
 }

@@ -67,12 +67,15 @@ void mirror_free(struct mirror *m)
 struct swap {
 	const struct mirror *m;
 	const struct account *account;
+	const struct member *member;
 };
 
 static bool may_overwrite(struct fingerprint standing, void *arg)
 {
 	const struct swap *swap = arg;
 
+	if (swap->member->taken_from) // another identity's: what was looked at, and nothing else
+		return fingerprint_equal(standing, swap->member->copy->credential.fingerprint);
 	return record_knows(&swap->account->verdict.record, standing) ||
 	       receipt_is_settled(swap->m->ledger, standing) ||
 	       spent_is_noted(swap->m->ledger, standing);
@@ -98,6 +101,8 @@ static struct store_change change_of(struct swap *swap)
 		.id_token = secret_empty(&record->live.id_token) ? NULL : &record->live.id_token,
 		.expires_ms = record->live.expires_ms,
 		.identity = &record->identity,
+		.whole = swap->member->taken_from != NULL,
+		.client_id = swap->member->client_id,
 		.may_overwrite = may_overwrite,
 		.may_replace_fence = may_replace_fence,
 		.arg = swap,
@@ -130,7 +135,7 @@ static int fill(struct mirror *m, struct held *held)
 	int r;
 
 	for (size_t i = 0; i < job->n; i++) {
-		swaps[i] = (struct swap){m, job->changes[i].account};
+		swaps[i] = (struct swap){m, job->changes[i].account, job->changes[i].member};
 		changes[i] = change_of(&swaps[i]);
 	}
 	held->stage = staged && staged->stage.temp ? &staged->stage : &held->own;

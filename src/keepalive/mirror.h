@@ -31,6 +31,7 @@ struct job {
 	const struct store *store;
 	struct change {
 		const struct account *account;
+		const struct member *member; // the copy there
 		int64_t until_ms; // CLOCK_BOOTTIME; not begun any more after that
 		void *whose;	  // the caller's
 		bool written;	  // out

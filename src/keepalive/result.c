@@ -121,7 +121,7 @@ void result_note_displaced(struct result *result, const struct account *a)
 {
 	for (size_t i = 0; result && i < a->verdict.n_displaced; i++) {
 		const struct displaced *d = &a->verdict.displaced[i];
-		struct displacement note = {.chosen = a->verdict.obeyed};
+		struct displacement note = {.chosen = a->verdict.obeyed, .handed = d->key != NULL};
 		memcpy(note.id, displaced_id(&d->credential).hex, FINGERPRINT_SHOWN);
 		if (is_noted(result, note.id, d->store))
 			continue;
@@ -180,7 +180,8 @@ void results_begin(struct results *results, const struct observation *o,
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		const struct account *a = o->accounts[i];
 		struct result *result;
-		if (!selection_matches(selection, a, &a->verdict.record) ||
+		if ((!selection_matches(selection, a, &a->verdict.record) &&
+		     !account_takes_copies(a)) ||
 		    (policy->choice.kind == CHOICE_RESTORE && !a->restores))
 			continue;
 		index_add(&results->by_key, hash_string(a->record.key), results->n);

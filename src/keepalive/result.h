@@ -12,6 +12,7 @@ struct displacement {
 	char id[FINGERPRINT_SHOWN + 1];
 	char *store; // where it stood; NULL: it was live
 	bool chosen; // a person decided
+	bool handed; // … that another identity's login takes its place
 };
 
 struct result {

@@ -77,6 +77,9 @@ static void put_displaced(cJSON *object, const struct result *result)
 		cJSON_AddItemToArray(list, o);
 		json_put_text(o, "generation", result->displaced[i].id);
 		put_printable(o, "store", result->displaced[i].store);
+		_cleanup_free_ char *undo =
+			xasprintf("oauth-keepalive restore %s", result->displaced[i].id);
+		json_put_text(o, "undo", undo);
 	}
 }
 

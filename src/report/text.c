@@ -242,23 +242,24 @@ static int padding(const char *text, int width)
 	return width;
 }
 
-// What a person decided can be taken back.
+// Each of them can be taken back. A refresh of somebody else's cannot, and from here it looks like a login.
 static void print_undo(const struct report *report, const struct result *result, FILE *out)
 {
 	for (size_t i = 0; i < result->n_displaced; i++) {
 		const struct displacement *d = &result->displaced[i];
 		_cleanup_free_ char *store = d->store ? shown_path(d->store) : NULL;
-		if (!d->chosen)
-			continue;
+		const char *label = d->chosen ? "undo" : "undo, if that was a login and no refresh";
 		if (report->dry_run)
 			fprintf(out, "    would displace %s, %s\n", d->id,
 				store ? store : "which is live");
-		else if (store)
+		else if (d->handed)
+			fprintf(out, "    undo: oauth-keepalive restore %s (%s)\n", d->id, store);
+		else if (store && d->chosen)
 			fprintf(out,
 				"    kept: oauth-keepalive restore %s makes it the live one (%s)\n",
 				d->id, store);
-		else
-			fprintf(out, "    undo: oauth-keepalive restore %s\n", d->id);
+		else if (!store) // the others are said as problems
+			fprintf(out, "    %s: oauth-keepalive restore %s\n", label, d->id);
 	}
 }
 

@@ -31,6 +31,12 @@ static const struct {
 	[FIELD_CLIENT] = {"clientId", "client_id"},
 };
 
+// What else belongs to one login alone: where its requests go, which we know nothing of,
+static const char *const binding[] = {"projectId", "enterpriseUrl"};
+// … and what is said of its person, which is worth nothing beside another's.
+static const char *const about[] = {"displayName", "chatgptPlanType", "subscriptionType",
+				    "rateLimitTier"};
+
 const char *entry_spelling(const struct entry *entry, enum entry_field field)
 {
 	return entry->snake ? spellings[field].snake : spellings[field].camel;
@@ -359,6 +365,30 @@ static void read_tokens(const struct json_doc *doc, const struct entry *entry, s
 	copy->credential.expires_ms = stored_expires(doc, entry, copy);
 }
 
+static bool is_bound(const struct json_doc *doc, uint32_t object)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(binding); i++) {
+		_cleanup_free_ char *value = node_filled(doc, json_member(doc, object, binding[i]));
+		if (value)
+			return true;
+	}
+	return false;
+}
+
+void entry_edit_about(struct json_edits *edits, const struct json_doc *doc,
+		      const struct entry *entry)
+{
+	_cleanup_secret_ struct secret nothing = {};
+
+	secret_set_string(&nothing, "");
+	for (size_t i = 0; i < ARRAY_SIZE(about); i++) {
+		uint32_t node = json_member(doc, entry->object, about[i]);
+		_cleanup_free_ char *value = node_filled(doc, node);
+		if (value)
+			json_edit_string(edits, doc, node, &nothing);
+	}
+}
+
 // The rest of an oauth credential; its expiry from OpenClaw's view to the true one.
 static void complete(const struct json_doc *doc, const struct entry *entry,
 		     const struct config *config, struct credential *credential)
@@ -401,8 +431,10 @@ void entry_read(const struct json_doc *doc, uint32_t node, const struct config *
 		read_tokens(doc, &entry, &copy);
 	if (copy.kind == COPY_FENCED) // which keeps it; the last resort sends it
 		copy.credential.client_id = node_filled(doc, entry.field[FIELD_CLIENT]);
-	if (copy.kind == COPY_OAUTH)
+	if (copy.kind == COPY_OAUTH) {
 		complete(doc, &entry, config, &copy.credential);
+		copy.bound = is_bound(doc, entry.object);
+	}
 	*ret = copy;
 	*ret_entry = entry;
 }

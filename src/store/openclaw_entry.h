@@ -37,6 +37,9 @@ void entry_read(const struct json_doc *doc, uint32_t node, const struct config *
 // missing member is added.
 void entry_edit_expires(struct json_edits *edits, const struct json_doc *doc,
 			const struct entry *entry, int64_t stored_ms);
+// Blank what is said of the person whose login it was.
+void entry_edit_about(struct json_edits *edits, const struct json_doc *doc,
+		      const struct entry *entry);
 // The name of an identity field in this entry's spelling.
 const char *entry_spelling(const struct entry *entry, enum entry_field field);
 

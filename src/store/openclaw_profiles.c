@@ -228,6 +228,41 @@ static void edit_identity(struct json_edits *edits, const struct json_doc *doc,
 	edit_identity_field(edits, doc, entry, FIELD_EMAIL, identity->email);
 }
 
+// What is not known of the login that comes there is blank: nobody's is better than another's.
+static void edit_whole_field(struct json_edits *edits, const struct json_doc *doc,
+			     const struct entry *entry, enum entry_field field, const char *value)
+{
+	uint32_t node = entry->field[field];
+	_cleanup_secret_ struct secret standing = {}, wanted = {};
+
+	if (node)
+		standing = json_node_string(doc, node);
+	secret_set_string(&wanted, value ? value : "");
+	if (secret_empty(&standing) ? secret_empty(&wanted) : secret_equal(&standing, &wanted))
+		return;
+	if (node)
+		json_edit_string(edits, doc, node, &wanted);
+	else
+		json_edit_add_string(edits, doc, entry->object, entry_spelling(entry, field),
+				     &wanted);
+}
+
+// Another identity's login takes the place of what stands there.
+static void edit_whole(struct json_edits *edits, const struct json_doc *doc,
+		       const struct entry *entry, const struct store_change *change)
+{
+	const struct identity *identity = change->identity;
+	bool names_user = is_filled(doc, entry->field[FIELD_USER]);
+
+	edit_whole_field(edits, doc, entry, FIELD_ID_TOKEN,
+			 change->id_token ? change->id_token->text : NULL);
+	edit_whole_field(edits, doc, entry, FIELD_ACCOUNT, identity->account_id);
+	edit_whole_field(edits, doc, entry, FIELD_EMAIL, identity->email);
+	edit_whole_field(edits, doc, entry, FIELD_USER, names_user ? identity->user_id : NULL);
+	edit_whole_field(edits, doc, entry, FIELD_CLIENT, change->client_id);
+	entry_edit_about(edits, doc, entry);
+}
+
 static bool expires_stands(const struct copy *standing, const struct store_change *change)
 {
 	const struct provider *provider = provider_preset(change->provider);
@@ -273,9 +308,13 @@ static enum store_result swap(const struct json_doc *doc, const struct entry *en
 		return STORE_GONE;
 	edit_token(&wanted, doc, entry->field[FIELD_REFRESH], change->refresh);
 	edit_token(&wanted, doc, entry->field[FIELD_ACCESS], change->access);
-	if (is_filled(doc, entry->field[FIELD_ID_TOKEN]))
-		edit_token(&wanted, doc, entry->field[FIELD_ID_TOKEN], change->id_token);
-	edit_identity(&wanted, doc, entry, change->identity);
+	if (change->whole) {
+		edit_whole(&wanted, doc, entry, change);
+	} else {
+		if (is_filled(doc, entry->field[FIELD_ID_TOKEN]))
+			edit_token(&wanted, doc, entry->field[FIELD_ID_TOKEN], change->id_token);
+		edit_identity(&wanted, doc, entry, change->identity);
+	}
 	if (wanted.n == 0 && expires_stands(standing, change))
 		return STORE_UNCHANGED;
 	if (!may_overwrite(change, standing, &refresh))

@@ -53,6 +53,7 @@ struct copy {
 	char *spelt;                  // its provider as it stands there, if that is not how it is normalised; else NULL
 	bool expires_odd;             // COPY_OAUTH: what stands there as its expiry is none, or nothing does
 	char expires_start[24];       // … how it begins, to know it again
+	bool bound;                   // COPY_OAUTH: it has more that belongs to this login alone, and that we know nothing of
 	struct fence fence;           // COPY_FENCED
 	char *reason;                 // COPY_SKIPPED, COPY_UNREADABLE; else NULL
 	unsigned refs;                // a copy that stands so in many stores is one
@@ -122,6 +123,9 @@ struct store_change {
 	int64_t expires_ms;               // true expiry; the provider's skew is applied when written; 0: left alone. One that
 	                                  // stands wrong beside the right tokens is a reason to write (store_expires_agree)
 	const struct identity *identity;  // a copy without identity may receive one; none ever loses one
+	bool whole;                       // … unless a person lets another identity's login take the place of what stands
+	                                  // there: ids, client, id token and all that belongs to a login
+	const char *client_id;            // for that; NULL: unknown
 	// May a copy with this refresh token be overwritten? (Compare and swap.)
 	bool (*may_overwrite)(struct fingerprint standing, void *arg);
 	// May this fence be replaced? NULL: none may.

@@ -20,7 +20,7 @@ expect_field '[.problems[].code] | join(" ")' identity_conflict
 expect_field '.problems[0].store' "$(store a)"
 expect_field '.problems[0].message | contains("u-alice") and contains("u-eve")' true
 expect_field '[.problems[] | select(.fix | contains("--adopt"))] | length' 0
-expect_field '.problems[0].fix | contains("correct the entry") and contains("openclaw models auth login")' true
+expect_field '.problems[0].fix | contains("the entry shall say") and contains("openclaw models auth login")' true
 write_store a xai:default=alice
 answers "{\"body\": $(tokens alice2)}"
 keeper refresh -j

@@ -568,8 +568,10 @@ static bool may_overwrite(struct fingerprint standing, void *arg)
 struct attempt {
 	const char *profile, *provider, *access, *refresh, *id_token;
 	const struct identity *identity;
+	const char *client_id;
 	int64_t expires_ms;
 	bool refuse, ignorant; // of fences
+	bool whole;
 	// out
 	int r;
 	enum store_result result;
@@ -588,6 +590,8 @@ static void attempt(struct attempt *a, const struct store *store, struct atomic_
 		.refresh = a->refresh ? &refresh : NULL,
 		.id_token = a->id_token ? &id_token : NULL,
 		.identity = a->identity,
+		.whole = a->whole,
+		.client_id = a->client_id,
 		.expires_ms = a->expires_ms,
 		.may_overwrite = may_overwrite,
 		.may_replace_fence = a->ignorant ? NULL : may_replace_fence,
@@ -606,6 +610,7 @@ static const struct identity who = {
 // `who`, NEW_MS).
 static const struct {
 	const char *name, *before, *after;
+	bool whole; // another identity's login takes its place
 } writes[] = {
 	{"OpenClaw's own form",
 	 "{\n  'version': 1,\n  'profiles': {\n    'a:b': {\n      'type': 'oauth',\n      "
@@ -754,6 +759,22 @@ static const struct {
 	 "userId':'z','expires':1796073857123}}}",
 	 "{'profiles':{'a:b':{'type':'oauth','provider':'xai','access':'NEW-A','refresh':'NEW-R','"
 	 "userId':'z','expires':1796160257456}}}"},
+	{"another identity's, whole: what it names becomes who's, or blank",
+	 "{'profiles':{'a:b':{'type':'oauth','provider':'xai','access':'OLD-A','refresh':'OLD-R','"
+	 "accountId':'z','userId':'z','clientId':'z','displayName':'Z','chatgptPlanType':7,'kept':"
+	 "'z','expires':1796073857123}}}",
+	 "{'profiles':{'a:b':{'type':'oauth','provider':'xai','access':'NEW-A','refresh':'NEW-R','"
+	 "accountId':'acc-1','userId':'u-1','clientId':'','displayName':'','chatgptPlanType':7,"
+	 "'kept':'z','expires':1796160257456,'idToken':'NEW-I','email':'u@example.com'}}}",
+	 true},
+	{"… in the guide's spelling",
+	 "{'profiles':{'a:b':{'type':'oauth','provider':'xai','access_token':'OLD-A',"
+	 "'refresh_token':'OLD-R','id_token':'Z','email':'z','expires_at':'2026-11-30T21:24:17Z'}}"
+	 "}",
+	 "{'profiles':{'a:b':{'type':'oauth','provider':'xai','access_token':'NEW-A',"
+	 "'refresh_token':'NEW-R','id_token':'NEW-I','email':'u@example.com','expires_at':"
+	 "'2026-12-01T21:24:17Z','account_id':'acc-1'}}}",
+	 true},
 };
 
 static void test_writes(void **state)
@@ -768,6 +789,7 @@ static void test_writes(void **state)
 				    .refresh = "NEW-R",
 				    .id_token = "NEW-I",
 				    .identity = &who,
+				    .whole = writes[i].whole,
 				    .expires_ms = NEW_MS};
 
 		attempt(&a, stores.list, NULL);
