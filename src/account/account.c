@@ -30,13 +30,39 @@ bool accounts_connected(const struct account *a, const struct account *b)
 	       (b->renamed_from[0] && string_equal(b->renamed_from, a->record.key));
 }
 
-void account_add_refresh_locks(const struct account *a, const char *state_dir, struct lock_set *set)
+static void add_dir(const struct state_dir ***list, size_t *n, const struct state_dir *dir)
 {
-	lock_set_add_refresh(set, state_dir, a->record.provider, a->record.profile);
+	for (size_t i = 0; i < *n; i++)
+		if ((*list)[i] == dir)
+			return;
+	if (dir && !dir->gone)
+		*array_add(list, n) = dir;
+}
+
+const struct state_dir **account_dirs(const struct account *a, size_t *ret_n)
+{
+	const struct state_dir **list = NULL;
+
+	*ret_n = 0;
+	add_dir(&list, ret_n, a->dir);
 	for (size_t i = 0; i < a->n_members; i++)
-		if (a->members[i].copy->spelt)
-			lock_set_add_refresh(set, state_dir, a->members[i].copy->spelt,
-					     a->record.profile);
+		for (size_t k = 0; k < a->members[i].store->n_dirs; k++)
+			add_dir(&list, ret_n, a->members[i].store->dirs[k]);
+	return list;
+}
+
+void account_add_refresh_locks(const struct account *a, struct lock_set *set)
+{
+	size_t n = 0;
+	_cleanup_free_ const struct state_dir **dirs = account_dirs(a, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		lock_set_add_refresh(set, dirs[i]->path, a->record.provider, a->record.profile);
+		for (size_t k = 0; k < a->n_members; k++)
+			if (a->members[k].copy->spelt)
+				lock_set_add_refresh(set, dirs[i]->path, a->members[k].copy->spelt,
+						     a->record.profile);
+	}
 }
 
 bool member_contradicts(const struct account *account, const struct account_record *record,

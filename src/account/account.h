@@ -23,8 +23,8 @@
 #include "store/store.h"
 
 // ACCOUNT arguments: shell patterns over profile id and provider/profile-id; an e-mail address, alone or after
-// provider/profile-id@; the name of a provider or of an agent that has a copy; the beginning of the ledger's id. None
-// selects all.
+// provider/profile-id@; the name of a provider or of an agent that has a copy; a state directory's path; the beginning of
+// the ledger's id. None selects all.
 struct selection {
 	char *const *patterns;
 	size_t n;
@@ -80,6 +80,7 @@ struct member {
 
 // An account as a look shows it: its copies, what the ledger says of it, and what is known of its tokens.
 struct account {
+	const struct state_dir *dir;     // whose it is
 	const struct provider *provider; // NULL: unknown provider
 	struct member *members;          // main first
 	size_t n_members;
@@ -139,8 +140,11 @@ bool account_has_work(const struct account *account);
 bool account_has_writes(const struct account *account);
 // Do they share a live token or an open receipt, or make room for one another in the ledger? Then they are one grant.
 bool accounts_connected(const struct account *a, const struct account *b);
-// OpenClaw's refresh locks of this account: up to 2026.5.2 by its provider as a store spells it, since then normalised.
-void account_add_refresh_locks(const struct account *account, const char *state_dir, struct lock_set *set);
+// The state directories whose runtimes use its copies: its own, and those that reach one of them by a link. Free the list.
+const struct state_dir **account_dirs(const struct account *account, size_t *ret_n);
+// OpenClaw's refresh locks of this account, in all of them: up to 2026.5.2 by its provider as a store spells it, since then
+// normalised.
+void account_add_refresh_locks(const struct account *account, struct lock_set *set);
 // As a person names a store: by its path, its real path, or its agent.
 bool store_is_named(const struct store *store, const char *name);
 // It is there, and what it holds is not known.
@@ -194,7 +198,7 @@ struct observation {
 	struct index by_key; // of the accounts
 	struct index ties;   // … by what connects them: live token, receipts, key, the key that it moves from
 	struct problems problems;
-	char *barred; // nothing may be spent or written, and why
+	char *barred; // nothing may be spent or written, and why; in one state directory alone: that one's `barred`
 	bool clock_supported; // by what the ledger knew at this look (clocks.c)
 };
 
@@ -212,6 +216,9 @@ struct holdings {
 int observe(const struct config *config, const struct policy *policy, const struct ledger *ledger,
 	    const struct holdings *holdings, struct observation *ret);
 void observation_free(struct observation *observation);
+// Why nothing may be spent or written for the account, or in the store; NULL.
+const char *observation_bars(const struct observation *observation, const struct account *account);
+const char *observation_bars_store(const struct observation *observation, const struct store *store);
 struct account *observation_add(struct observation *observation); // a new account; it stays where it is
 void observation_index(struct observation *observation); // their keys, for observation_account
 bool record_is_of_here(const struct observation *observation, const struct account_record *record);

@@ -36,7 +36,7 @@ static void look_behind_fence(const struct grouping *g, struct account *a)
 			.issued_ms = r->live.issued_ms,
 			.identity = r->identity,
 		};
-		if (!r->unreadable && string_equal(r->state_dir, g->o->stores.state_dir) &&
+		if (!r->unreadable && string_equal(r->state_dir, a->dir->path) &&
 		    is_behind(g, a, &live)) {
 			credential_copy(&a->behind_fence, &live);
 			return;

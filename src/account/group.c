@@ -173,7 +173,7 @@ static void group_profile(struct grouping *g, struct seat **seats, size_t n)
 	struct seat *main;
 
 	g->first = g->o->n_accounts - 1;
-	account_key(a->record.key, g->o->stores.state_dir, first->provider, first->profile, NULL);
+	account_key(a->record.key, g->dir->path, first->provider, first->profile, NULL);
 	record = grouping_find_record(g, a->record.key);
 	if (record)
 		grouping_take_record(a, record);
@@ -244,7 +244,7 @@ static void add_all_skipped(struct grouping *g)
 {
 	_cleanup_index_ struct index by_profile = {0};
 
-	for (size_t i = 0; i < g->o->n_accounts; i++)
+	for (size_t i = g->first_of_dir; i < g->o->n_accounts; i++)
 		index_add(&by_profile, hash_string(g->o->accounts[i]->record.profile), i);
 	for (size_t i = 0; i < g->n_seats; i++)
 		if (!g->seats[i].placed)
@@ -268,14 +268,22 @@ static void skip_what_is_not_ours(struct grouping *g)
 	}
 }
 
+// A record that cannot be read does not say of which state directory it is.
+static bool is_of_dir(const struct grouping *g, const struct account_record *r)
+{
+	const struct stores *stores = &g->o->stores;
+
+	return r->unreadable ? g->dir == stores->dirs[stores->n_dirs - 1]
+			     : string_equal(r->state_dir, g->dir->path);
+}
+
 // Accounts that the ledger remembers and no store shows.
 static void add_absent(struct grouping *g)
 {
 	observation_index(g->o);
 	for (size_t i = 0; i < g->o->records.n; i++) {
 		struct account_record *r = &g->o->records.list[i];
-		if ((!r->unreadable && !string_equal(r->state_dir, g->o->stores.state_dir)) ||
-		    observation_account(g->o, r->key))
+		if (!is_of_dir(g, r) || observation_account(g->o, r->key))
 			continue;
 		struct account *a = grouping_add_account(g, r->unreadable ? "" : r->provider,
 							 r->unreadable ? "" : r->profile);
@@ -308,20 +316,38 @@ static void group_seats(struct grouping *g)
 	}
 }
 
-void group_accounts(struct observation *observation, const struct config *config,
-		    const struct ledger *ledger)
+// An account is of one state directory.
+static void group_directory(struct observation *o, const struct config *config,
+			    const struct ledger *ledger, const struct state_dir *dir)
 {
-	struct grouping g = {.o = observation, .config = config, .ledger = ledger};
+	struct grouping g = {
+		.o = o,
+		.config = config,
+		.ledger = ledger,
+		.dir = dir,
+		.first_of_dir = o->n_accounts,
+	};
 
 	grouping_begin(&g);
 	group_seats(&g);
 	add_absent(&g);
 	add_all_skipped(&g);
-	skip_what_is_not_ours(&g);
-	observation_index(observation);
-	for (size_t i = 0; i < observation->n_accounts; i++)
-		main_copy_settle(&g, observation->accounts[i]);
-	evidence_of_accounts(&g);
-	evidence_of_sharing(&g);
+	for (size_t i = g.first_of_dir; i < o->n_accounts; i++)
+		main_copy_settle(&g, o->accounts[i]);
 	grouping_end(&g);
+}
+
+void group_accounts(struct observation *observation, const struct config *config,
+		    const struct ledger *ledger)
+{
+	struct grouping all = {.o = observation, .config = config, .ledger = ledger};
+
+	for (size_t i = 0; i < observation->stores.n_dirs; i++)
+		group_directory(observation, config, ledger, observation->stores.dirs[i]);
+	grouping_begin(&all);
+	skip_what_is_not_ours(&all);
+	observation_index(observation);
+	evidence_of_accounts(&all);
+	evidence_of_sharing(&all);
+	grouping_end(&all);
 }

@@ -20,11 +20,19 @@ static void take_seat(struct grouping *g, const struct store *store, const struc
 	*array_add(&g->seats, &g->n_seats) = seat;
 }
 
+// Where another state directory has it by a link, it is the first one's.
+static bool is_of(const struct store *store, const struct state_dir *dir)
+{
+	return store->n_dirs && store->dirs[0] == dir;
+}
+
 static void take_seats(struct grouping *g)
 {
 	for (size_t i = 0; i < g->o->stores.n; i++) {
 		const struct store *store = &g->o->stores.list[i];
 		bool readable = store->state == STORE_OK || store->state == STORE_RETIRED;
+		if (g->dir && !is_of(store, g->dir))
+			continue;
 		for (size_t k = 0; readable && k < store->n_copies; k++)
 			take_seat(g, store, store->copies[k]);
 	}
@@ -36,7 +44,8 @@ static const struct store *find_main_store(const struct grouping *g)
 {
 	for (size_t i = 0; i < g->o->stores.n; i++) {
 		const struct store *store = &g->o->stores.list[i];
-		if ((store->role == ROLE_MAIN || store->role == ROLE_SHARED) && !store->served)
+		if (is_of(store, g->dir) && !store->served &&
+		    (store->role == ROLE_MAIN || store->role == ROLE_SHARED))
 			return store;
 	}
 	return NULL;
@@ -86,7 +95,8 @@ struct account *grouping_add_account(struct grouping *g, const char *provider, c
 	struct account *a = observation_add(g->o);
 
 	a->provider = config_provider(g->config, provider);
-	a->record.state_dir = xstrdup(g->o->stores.state_dir);
+	a->dir = g->dir;
+	a->record.state_dir = xstrdup(g->dir->path);
 	a->record.provider = xstrdup(provider);
 	a->record.profile = xstrdup(profile);
 	return a;

@@ -19,8 +19,10 @@ struct grouping {
 	struct observation *o;
 	const struct config *config;
 	const struct ledger *ledger;
+	const struct state_dir *dir; // the one whose copies are grouped; NULL: all, once they are
 	struct seat *seats;
 	size_t n_seats;
+	size_t first_of_dir;		// of the accounts
 	size_t first;			// of the profile that is being grouped: its base account; its own logins follow
 	const struct store *main;	// OpenClaw's main store, or NULL
 	struct index seats_by_name;	// provider and profile

@@ -13,7 +13,7 @@ struct account *observation_add(struct observation *o)
 
 bool record_is_of_here(const struct observation *o, const struct account_record *r)
 {
-	return r->unreadable || string_equal(r->state_dir, o->stores.state_dir);
+	return r->unreadable || stores_dir(&o->stores, r->state_dir);
 }
 
 void observation_index(struct observation *o)
@@ -70,6 +70,27 @@ struct account **observation_connected(const struct observation *o, const struct
 	if (a->renamed_from[0])
 		add_connected(o, a, hash_string(a->renamed_from), &list, ret_n);
 	return list;
+}
+
+static const char *bar_of(const struct state_dir **dirs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (dirs[i]->barred)
+			return dirs[i]->barred;
+	return NULL;
+}
+
+const char *observation_bars_store(const struct observation *o, const struct store *store)
+{
+	return o->barred ? o->barred : bar_of(store->dirs, store->n_dirs);
+}
+
+const char *observation_bars(const struct observation *o, const struct account *a)
+{
+	size_t n = 0;
+	_cleanup_free_ const struct state_dir **dirs = account_dirs(a, &n);
+
+	return o->barred ? o->barred : bar_of(dirs, n);
 }
 
 static void free_accounts(struct observation *o)

@@ -56,27 +56,18 @@ static bool is_elsewhere(const struct observation *o, const struct receipt *rece
 
 // Another ledger at work on this state directory, or a lock directory that somebody else could turn: hands off.
 // Returns an error only for a shortage, which says nothing.
-static int bar_what_is_unsafe(struct observation *o, const struct policy *policy,
-			      const struct ledger *ledger)
+static int bar_directory(struct observation *o, const struct ledger *ledger, struct state_dir *dir)
 {
 	_cleanup_free_ char *message = NULL, *fix = NULL;
 	const char *code = "ledger_conflict", *reason = "another ledger owns this state directory";
-	const struct problem *bar = policy->bar;
-	int r;
+	int r = ledger_check_owner(ledger, dir->path, &message, &fix);
 
-	if (bar) { // whose state directory it is cannot be told without a ledger
-		problem_add(&o->problems, bar->severity, bar->code, bar->store, NULL,
-			    xstrdup(bar->message), xstrdup(bar->fix))
-			->needs_person = true;
-		return 0;
-	}
-	r = ledger_check_owner(ledger, o->stores.state_dir, &message, &fix);
 	if (r != -EEXIST) {
 		code = "lock_directory";
 		reason = "the lock directory is not safe";
 	}
 	if (r >= 0)
-		r = lock_directory_check(o->stores.state_dir, false, &message, &fix);
+		r = lock_directory_check(dir->path, false, &message, &fix);
 	if (error_is_shortage(r))
 		return r;
 	if (r >= 0 || r == -ENOENT)
@@ -88,15 +79,34 @@ static int bar_what_is_unsafe(struct observation *o, const struct policy *policy
 	problem_add(&o->problems, SEVERITY_ERROR, code, NULL, NULL, TAKE_PTR(message),
 		    TAKE_PTR(fix))
 		->needs_person = true;
-	free(o->barred);
-	o->barred = xstrdup(reason);
+	dir->barred = xstrdup(reason);
+	return 0;
+}
+
+static int bar_what_is_unsafe(struct observation *o, const struct policy *policy,
+			      const struct ledger *ledger)
+{
+	const struct problem *bar = policy->bar;
+
+	if (bar) // whose a state directory is cannot be told without a ledger
+		problem_add(&o->problems, bar->severity, bar->code, bar->store, NULL,
+			    xstrdup(bar->message), xstrdup(bar->fix))
+			->needs_person = true;
+	for (size_t i = 0; i < o->stores.n_dirs; i++) {
+		struct state_dir *dir = o->stores.dirs[i];
+		int r = bar || dir->gone ? 0 : bar_directory(o, ledger, dir);
+		if (r < 0)
+			return r;
+		if (dir->unread && !dir->barred)
+			dir->barred = xstrdup("the agents' stores cannot all be found");
+	}
 	return 0;
 }
 
 // The timer would be silent for ever where a shell's environment knows another place.
 static void say_nothing_found(struct observation *o)
 {
-	const char *directory = o->stores.state_dir;
+	const char *directory = o->stores.n_dirs ? o->stores.dirs[0]->path : NULL;
 
 	if (o->n_accounts || o->records.n || o->problems.n)
 		return;
@@ -189,49 +199,81 @@ static void say_receipts(struct observation *o, const struct ledger *ledger)
 	}
 }
 
+static int read_ledger(struct observation *o, const struct ledger *ledger)
+{
+	int r;
+
+	if (!ledger->exists)
+		return 0;
+	r = account_records_read(ledger, &o->records, &o->problems);
+	if (r >= 0)
+		r = receipts_read(ledger, &o->receipts);
+	if (r >= 0 || error_is_shortage(r))
+		return r;
+	problem_add(&o->problems, SEVERITY_ERROR, "ledger_unreadable", ledger->directory, NULL,
+		    xasprintf("the ledger cannot be read: %s", strerror(-r)), NULL)
+		->needs_person = true;
+	o->barred = xstrdup("the ledger cannot be read");
+	return 0;
+}
+
+// Where the ledger's logins stood. True if there is one that was not looked at.
+static bool learn_places(const struct observation *o, const struct config *config,
+			 struct names *known)
+{
+	size_t before = known->n;
+
+	for (size_t i = 0; !config->state_dir && i < o->records.n; i++) {
+		const char *place = o->records.list[i].state_dir;
+		if (place && !stores_dir(&o->stores, place) && !names_hold(known, place))
+			*array_add(&known->list, &known->n) = xstrdup(place);
+	}
+	return known->n > before;
+}
+
+// The stores before the ledger: what another run has done in between, the ledger tells. (Where it tells of places that
+// were not looked at, both are looked at once more.)
+static int look(const struct config *config, const struct ledger *ledger, struct observation *ret)
+{
+	_cleanup_names_ struct names known = {0};
+
+	for (;;) {
+		struct observation o = {0};
+		int r = discover_stores(config, &known, &o.stores, &o.problems);
+		if (r >= 0)
+			r = read_ledger(&o, ledger);
+		if (r >= 0 && !learn_places(&o, config, &known)) {
+			*ret = o;
+			return 0;
+		}
+		observation_free(&o);
+		if (r < 0)
+			return r;
+	}
+}
+
+static void say_no_state_dir(struct observation *o, const struct config *config)
+{
+	if (config->n_stores)
+		problem_add(&o->problems, SEVERITY_ERROR, "no_state_dir", NULL, NULL,
+			    xstrdup("stores are configured, but there is no OpenClaw state "
+				    "directory whose locks would guard them"),
+			    xstrdup("name it: `state_dir` in oauth-keepalive.conf, or --state-dir"))
+			->needs_person = true;
+}
+
 int observe(const struct config *config, const struct policy *policy, const struct ledger *ledger,
 	    const struct holdings *holdings, struct observation *ret)
 {
-	struct observation o = {0};
-	int r;
+	struct policy ours = *policy;
+	int r = look(config, ledger, ret);
 
-	r = discover_stores(config, &o.stores, &o.problems);
-	if (r < 0) {
-		observation_free(&o);
+	if (r < 0)
 		return r;
-	}
-	if (ledger->exists) {
-		r = account_records_read(ledger, &o.records, &o.problems);
-		if (r >= 0)
-			r = receipts_read(ledger, &o.receipts);
-		if (error_is_shortage(r)) {
-			observation_free(&o);
-			return r;
-		}
-		if (r < 0) {
-			problem_add(&o.problems, SEVERITY_ERROR, "ledger_unreadable",
-				    ledger->directory, NULL,
-				    xasprintf("the ledger cannot be read: %s", strerror(-r)), NULL)
-				->needs_person = true;
-			o.barred = xstrdup("the ledger cannot be read");
-		}
-	}
-	o.clock_supported = clock_is_supported(&o.records, policy->now_ms);
-	say_receipts(&o, ledger);
-	apply_holdings(&o.receipts, holdings);
-	*ret = o;
-	if (!ret->stores.state_dir) {
-		if (config->n_stores)
-			problem_add(&ret->problems, SEVERITY_ERROR, "no_state_dir", NULL, NULL,
-				    xstrdup("stores are configured, but there is no OpenClaw state "
-					    "directory whose locks "
-					    "would guard them"),
-				    xstrdup("name it: `state_dir` in oauth-keepalive.conf, or "
-					    "--state-dir"))
-				->needs_person = true;
-		say_nothing_found(ret);
-		return 0;
-	}
+	ret->clock_supported = clock_is_supported(&ret->records, policy->now_ms);
+	ours.clock_unsupported = !ret->clock_supported;
+	say_receipts(ret, ledger);
+	apply_holdings(&ret->receipts, holdings);
 	for (size_t i = 0; i < ret->receipts.n; i++)
 		ret->receipts.list[i].elsewhere = is_elsewhere(ret, &ret->receipts.list[i]);
 	r = bar_what_is_unsafe(ret, policy, ledger);
@@ -239,12 +281,8 @@ int observe(const struct config *config, const struct policy *policy, const stru
 		observation_free(ret);
 		return r;
 	}
-	if (ret->stores.unlisted && !ret->barred)
-		ret->barred = xstrdup("the agents' stores cannot all be found");
-	struct policy ours = *policy;
-	ours.clock_unsupported = !ret->clock_supported;
-	if (ret->barred)
-		ours.barred = ret->barred;
+	if (!ret->stores.n_dirs)
+		say_no_state_dir(ret, config);
 	group(ret, config, &ours, ledger, holdings);
 	decide_all(ret, config, &ours);
 	say_problems(ret, policy);

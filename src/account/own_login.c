@@ -74,8 +74,7 @@ static struct account_record *record_of_own_login(struct grouping *g, const stru
 	for_each_found (found, &g->records_by_name,
 			hash_strings(copy->credential.provider, copy->credential.profile)) {
 		struct account_record *r = &g->o->records.list[found->at];
-		if (!r->unreadable && r->own_login &&
-		    string_equal(r->state_dir, g->o->stores.state_dir) &&
+		if (!r->unreadable && r->own_login && string_equal(r->state_dir, g->dir->path) &&
 		    string_equal(r->provider, copy->credential.provider) &&
 		    string_equal(r->profile, copy->credential.profile) &&
 		    record_matches(r, copy, by)) {
@@ -167,7 +166,7 @@ struct account *own_login_add(struct grouping *g, const struct copy *copy)
 	struct account *a;
 	char key[33];
 
-	account_key(key, g->o->stores.state_dir, c->provider, c->profile, &c->identity);
+	account_key(key, g->dir->path, c->provider, c->profile, &c->identity);
 	a = find_by_key(g, key);
 	if (a)
 		return a;

@@ -27,7 +27,7 @@ static void say_margins(struct observation *o, const struct account *a)
 		     "the margin is over 80 % of the token's lifetime: it is refreshed almost "
 		     "always",
 		     "choose a shorter `margin` in oauth-keepalive.conf");
-	if (a->verdict.schedule.margin_short && o->stores.fences && !a->skip &&
+	if (a->verdict.schedule.margin_short && a->dir->fences && !a->skip &&
 	    a->verdict.schedule.expires_ms)
 		warn(o, a, "margin_short",
 		     "`openclaw doctor --fix` refreshes by itself what has under 24 hours left, "

@@ -24,7 +24,8 @@ static bool is_named(const struct account *a, const struct account_record *r, co
 
 	return fnmatch(name, r->profile, 0) == 0 || fnmatch(name, full, 0) == 0 ||
 	       (whose && strcasecmp(name, whose) == 0) || (email && strcasecmp(name, email) == 0) ||
-	       (*name && string_equal(name, r->provider)) || has_agent(a, name) ||
+	       (*name && string_equal(name, r->provider)) || string_equal(name, r->state_dir) ||
+	       has_agent(a, name) ||
 	       (strlen(name) >= KEY_DIGITS_LEAST && string_starts(r->key, name));
 }
 

@@ -131,8 +131,13 @@ static void add_receipts_elsewhere(const struct observation *o, struct account *
 static void judge(struct observation *o, struct account *a, const struct sibling *sibling,
 		  const struct config *config, const struct policy *policy)
 {
+	struct policy here = *policy;
+	const char *bar = observation_bars(o, a);
+
+	if (bar)
+		here.barred = bar;
 	verdict_free(&a->verdict);
-	a->verdict = decide(a, sibling, config, policy);
+	a->verdict = decide(a, sibling, config, &here);
 	o->n_verdicts++;
 }
 

@@ -72,6 +72,8 @@ int session_usage_error(const char *option, const char *value, const char *expec
 void session_bar(const struct session *session, struct problems *problems);
 // 0, or the exit status after the error was said.
 int session_open(const struct invocation *invocation, struct session *ret);
+// All that a run would look at. As discover_stores.
+int session_stores(const struct session *session, struct stores *ret, struct problems *problems);
 void session_close(struct session *session);
 #define _cleanup_session_ _cleanup_(session_close)
 

@@ -28,8 +28,9 @@ static int take_over(struct session *session, struct problems *problems)
 			log_error("    fix: %s", fix);
 		return STATUS_PERSON;
 	}
-	if (discover_stores(&session->config, &stores, &unsaid) == 0 && stores.state_dir)
-		ledger_move_owner(directory, stores.state_dir);
+	if (session_stores(session, &stores, &unsaid) == 0)
+		for (size_t i = 0; i < stores.n_dirs; i++)
+			ledger_move_owner(directory, stores.dirs[i]->path);
 	stores_free(&stores);
 	problems_free(&unsaid);
 	problem_add(problems, SEVERITY_INFO, "ledger_owned", directory, NULL,

@@ -100,6 +100,24 @@ int session_open(const struct invocation *invocation, struct session *ret)
 	return 0;
 }
 
+int session_stores(const struct session *session, struct stores *ret, struct problems *problems)
+{
+	_cleanup_names_ struct names known = {0};
+	struct account_records records = {0};
+	int r;
+
+	if (session->ledger.exists &&
+	    account_records_read(&session->ledger, &records, problems) >= 0)
+		for (size_t i = 0; i < records.n; i++)
+			if (records.list[i].state_dir &&
+			    !names_hold(&known, records.list[i].state_dir))
+				*array_add(&known.list, &known.n) =
+					xstrdup(records.list[i].state_dir);
+	r = discover_stores(&session->config, &known, ret, problems);
+	account_records_free(&records);
+	return r;
+}
+
 void session_close(struct session *session)
 {
 	config_free(&session->config);

@@ -10,7 +10,7 @@ static bool is_a_store(const struct session *session, const char *name)
 	struct problems unsaid = {0};
 	bool found = false;
 
-	if (discover_stores(&session->config, &stores, &unsaid) == 0)
+	if (session_stores(session, &stores, &unsaid) == 0)
 		for (size_t i = 0; i < stores.n; i++)
 			found |= store_is_named(&stores.list[i], name);
 	stores_free(&stores);

@@ -77,6 +77,28 @@ static int read_exclude(struct reader *reader, config_setting_t *setting, const 
 	return 0;
 }
 
+static int read_state_dirs(struct reader *reader, config_setting_t *setting,
+			   const struct rule *rule, void *target)
+{
+	struct config *config = reader->config;
+
+	(void)target;
+	if (!config_setting_is_list(setting) && !config_setting_is_array(setting))
+		return reader_fail(reader, setting, "must be a list",
+				   "write ( \"~/.openclaw\", … )");
+	for (int i = 0; i < config_setting_length(setting); i++) {
+		config_setting_t *element = config_setting_get_elem(setting, (unsigned)i);
+		char *path = NULL;
+		int r = read_path(reader, element, rule, &path);
+		if (r < 0)
+			return r;
+		if (!path)
+			return reader_fail(reader, element, "is empty", "remove it");
+		*array_add(&config->state_dirs, &config->n_state_dirs) = path;
+	}
+	return 0;
+}
+
 // ---- stores
 
 static int read_format(struct reader *reader, config_setting_t *setting, const struct rule *rule,
@@ -178,6 +200,7 @@ static const struct rule root_rules[] = {
 	{"providers", read_providers},
 	{"stores", read_stores},
 	{"exclude", read_exclude},
+	{"state_dirs", read_state_dirs},
 	{"hooks", read_unavailable},
 	{"metrics_file", read_unavailable},
 	{"cluster", read_unavailable},
@@ -241,6 +264,10 @@ static int check_whole(struct reader *reader, const config_t *tree)
 	if (config->connect_timeout_s > config->deadline_s)
 		return reader_fail(reader, config_lookup(tree, "http.connect_timeout"),
 				   "is longer than http.deadline", "shorten it");
+	if (config->state_dir && config->n_state_dirs)
+		return reader_fail(reader, config_lookup(tree, "state_dirs"),
+				   "stands beside state_dir, which names the only one",
+				   "remove one of them");
 	return 0;
 }
 
@@ -303,6 +330,9 @@ void config_free(struct config *config)
 	free(config->providers);
 	free(config->file);
 	free(config->state_dir);
+	for (size_t i = 0; i < config->n_state_dirs; i++)
+		free(config->state_dirs[i]);
+	free(config->state_dirs);
 	free(config->ledger_dir);
 	free(config->ca_file);
 	free(config->proxy);

@@ -32,7 +32,9 @@ struct hooks {
 
 struct config {
 	char *file;	  // what was read, NULL for none
-	char *state_dir;  // expanded; NULL: as OpenClaw resolves it
+	char *state_dir;  // expanded: this one and no other; NULL: `state_dirs`, or as OpenClaw resolves it
+	char **state_dirs;
+	size_t n_state_dirs;
 	char *ledger_dir; // expanded; NULL: .local/state/oauth-keepalive in the user's passwd home
 	struct margin margin;
 	int64_t timer_period_s, timer_jitter_s;

@@ -215,6 +215,14 @@ void names_free(struct names *names)
 	*names = (struct names){0};
 }
 
+bool names_hold(const struct names *names, const char *name)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (string_equal(names->list[i], name))
+			return true;
+	return false;
+}
+
 static bool name_fits(const char *name, size_t digits, const char *suffix)
 {
 	if (digits == 0)

@@ -39,6 +39,7 @@ struct names {
 	size_t n;
 };
 void names_free(struct names *names);
+bool names_hold(const struct names *names, const char *name);
 #define _cleanup_names_ _cleanup_(names_free)
 // The files of `directory` called <`digits` hex digits><suffix>, sorted; digits 0: any that end in
 // `suffix`.

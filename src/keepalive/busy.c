@@ -111,7 +111,7 @@ static void find_refresh_lock(const struct observation *o, const struct account 
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		const struct account *other = o->accounts[i];
 		if (other == a || (!other->skip && accounts_connected(a, other)))
-			account_add_refresh_locks(other, o->stores.state_dir, &set);
+			account_add_refresh_locks(other, &set);
 	}
 	find_lock(&set, "its refresh lock", ret);
 	lock_set_free(&set);

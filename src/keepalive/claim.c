@@ -63,10 +63,15 @@ static void note_decisions(struct run *run, const struct grant *g, const struct 
 
 static int persist_all(struct run *run, struct grant *g, const struct observation *o)
 {
+	const struct account *a;
 	int r = ledger_create(run->ledger);
 
-	if (r >= 0)
-		r = ledger_claim_owner(run->ledger, o->stores.state_dir);
+	for_each_account (a, g, o) {
+		size_t n = 0;
+		_cleanup_free_ const struct state_dir **dirs = account_dirs(a, &n);
+		for (size_t i = 0; r >= 0 && i < n; i++)
+			r = ledger_claim_owner(run->ledger, dirs[i]->path);
+	}
 	if (r >= 0)
 		r = grant_persist(run, g, o);
 	g->saved = r >= 0;

@@ -139,6 +139,9 @@ static bool look_is_blind(const struct grant *g, const struct observation *o, bo
 
 	if (!seen || o->barred)
 		return true;
+	for_each_account (a, g, o)
+		if (observation_bars(o, a))
+			return true;
 	if (!g->exchanged)
 		return false;
 	for_each_account (a, g, o)

@@ -63,13 +63,21 @@ static char *list_profiles(const struct observation *o, const char *store)
 	return list;
 }
 
+static bool is_barred(const struct observation *o)
+{
+	for (size_t i = 0; i < o->stores.n_dirs; i++)
+		if (o->stores.dirs[i]->barred)
+			return true;
+	return o->barred;
+}
+
 // A person decided about a login of no account at all: then nothing is done, for nobody. True if so.
 static bool refuse_unless_chosen(struct cycle *cycle, const struct policy *policy)
 {
 	const struct choice *choice = &policy->choice;
 	_cleanup_free_ char *held = NULL;
 
-	if (!choice->kind || cycle->now.barred || policy->barred)
+	if (!choice->kind || is_barred(&cycle->now) || policy->barred)
 		return false;
 	for (size_t i = 0; i < cycle->now.n_accounts; i++)
 		if (account_is_chosen(cycle->now.accounts[i],
@@ -297,9 +305,12 @@ static bool finish_interrupted(struct run *run, const struct observation *o)
 	_cleanup_free_ struct job *jobs = xcalloc(o->stores.n + 1, sizeof(*jobs));
 	size_t n = 0;
 
-	for (size_t i = 0; !o->barred && i < o->stores.n; i++)
-		if (o->stores.list[i].interrupted && o->stores.list[i].state == STORE_OK)
-			jobs[n++].store = &o->stores.list[i];
+	for (size_t i = 0; i < o->stores.n; i++) {
+		const struct store *store = &o->stores.list[i];
+		if (store->interrupted && store->state == STORE_OK &&
+		    !observation_bars_store(o, store))
+			jobs[n++].store = store;
+	}
 	mirror_write(&run->mirror, jobs, n);
 	for (size_t i = 0; i < n; i++)
 		if (jobs[i].error == 0)

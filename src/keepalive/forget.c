@@ -141,12 +141,12 @@ int cycle_forget(const struct config *config, const struct policy *policy, struc
 {
 	int r = cycle_preview(config, policy, ledger, selection, ret);
 
-	if (r < 0 || policy->barred || ret->now.barred)
+	if (r < 0 || policy->barred)
 		return r;
 	for (size_t i = 0; i < ret->results.n; i++) {
 		struct result *result = &ret->results.list[i];
 		const struct account *a = observation_account(&ret->now, result->key);
-		if (a && a->recorded)
+		if (a && a->recorded && !observation_bars(&ret->now, a))
 			forget(config, policy, ledger, result);
 		else
 			conclude(result, OUTCOME_SKIPPED, NULL,

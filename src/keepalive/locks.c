@@ -120,25 +120,37 @@ static void add_locks_elsewhere(struct grant *g, const struct observation *o,
 	for (size_t i = 0; i < o->records.n; i++) {
 		const struct account_record *r = &o->records.list[i];
 		_cleanup_free_ char *message = NULL, *fix = NULL;
-		if (!r->unreadable && !r->ended_ms &&
-		    !string_equal(r->state_dir, o->stores.state_dir) &&
+		if (!r->unreadable && !r->ended_ms && !stores_dir(&o->stores, r->state_dir) &&
 		    fingerprint_equal(r->live.fingerprint, a->verdict.record.live.fingerprint) &&
 		    lock_directory_check(r->state_dir, false, &message, &fix) == 0)
 			lock_set_add_refresh(&g->locks, r->state_dir, r->provider, r->profile);
 	}
 }
 
+static int check_lock_directories(const struct account *a)
+{
+	size_t n = 0;
+	_cleanup_free_ const struct state_dir **dirs = account_dirs(a, &n);
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		_cleanup_free_ char *message = NULL, *fix = NULL;
+		r = lock_directory_check(dirs[i]->path, true, &message, &fix);
+	}
+	return r;
+}
+
 static int take_refresh_locks(struct grant *g, const struct observation *o, struct process_id owner,
 			      const struct receipt *answered)
 {
-	_cleanup_free_ char *message = NULL, *fix = NULL;
 	const struct account *a;
-	int r = lock_directory_check(o->stores.state_dir, true, &message, &fix);
+	int r = 0;
 
-	if (r < 0)
-		return r;
 	for_each_account (a, g, o) {
-		account_add_refresh_locks(a, o->stores.state_dir, &g->locks);
+		r = check_lock_directories(a);
+		if (r < 0)
+			return r;
+		account_add_refresh_locks(a, &g->locks);
 		if (a->verdict.send)
 			add_locks_elsewhere(g, o, a);
 	}

@@ -12,7 +12,7 @@
 	(180 * DAY_S) // its tokens went long before (decide.c), marks stay as long
 
 // OpenClaw's main store is there, and every store could be read.
-static bool all_is_seen(const struct observation *o)
+static bool all_is_seen(const struct observation *o, const struct account *a)
 {
 	bool main = false;
 
@@ -20,10 +20,10 @@ static bool all_is_seen(const struct observation *o)
 		const struct store *store = &o->stores.list[i];
 		if (store_is_unread(store))
 			return false;
-		main |= store->state == STORE_OK && !store->served &&
+		main |= store_is_of(store, a->dir) && store->state == STORE_OK && !store->served &&
 			(store->role == ROLE_MAIN || store->role == ROLE_SHARED);
 	}
-	return main && !o->barred;
+	return main && !observation_bars(o, a);
 }
 
 // Its tokens are gone, and no store shows it. (What vanished without a logout that was seen is no such account: that is
@@ -35,7 +35,7 @@ static bool is_long_gone(const struct observation *o, const struct account *a, i
 	return a->recorded && !r->unreadable && r->ended_ms && !a->verdict.clock_wrong &&
 	       !a->main_trouble && !a->n_members && !a->n_receipts && !a->n_elsewhere &&
 	       secret_empty(&r->live.refresh) && secret_empty(&r->live.access) &&
-	       now_ms - r->ended_ms > ENDED_RECORD_KEEP_S * SECOND_MS && all_is_seen(o);
+	       now_ms - r->ended_ms > ENDED_RECORD_KEEP_S * SECOND_MS && all_is_seen(o, a);
 }
 
 static void forget_if_gone(const struct config *config, const struct policy *policy,

@@ -36,12 +36,11 @@ enum copy_state report_copy_state(const struct report *report, const struct acco
 
 struct process_id report_lock_holder(const struct report *report, const struct account *account)
 {
-	const char *state_dir = report->cycle->now.stores.state_dir;
 	struct lock_set set = LOCK_SET_NONE;
 	struct process_id holder = {0};
 
-	if (state_dir)
-		account_add_refresh_locks(account, state_dir, &set);
+	(void)report;
+	account_add_refresh_locks(account, &set);
 	for (size_t i = 0; i < set.n; i++)
 		if (lock_file_holder(set.files[i].path, &holder) == 0)
 			break;

@@ -93,6 +93,7 @@ static void put_account(cJSON *accounts, const struct report *report, const stru
 
 	cJSON_AddItemToArray(accounts, o);
 	json_put_text(o, "id", a->record.key[0] ? a->record.key : NULL);
+	put_printable(o, "state_dir", a->record.state_dir);
 	put_printable(o, "provider", a->record.provider);
 	put_printable(o, "profile", a->record.profile);
 	put_identity(o, &a->verdict.record.identity);
@@ -189,7 +190,7 @@ static void put_last_run(cJSON *document, const struct report *report)
 // Which program looked at what, for whoever collects the documents of many machines.
 static void put_where(cJSON *document, const struct report *report)
 {
-	const char *state_dir = report->cycle->now.stores.state_dir;
+	const struct stores *stores = &report->cycle->now.stores;
 	char host[65] = "";
 	cJSON *dirs;
 
@@ -197,8 +198,8 @@ static void put_where(cJSON *document, const struct report *report)
 	json_put_text(document, "version", VERSION);
 	put_printable(document, "host", host);
 	dirs = cJSON_AddArrayToObject(document, "state_dirs");
-	if (state_dir) {
-		_cleanup_free_ char *safe = string_printable(state_dir, 4096);
+	for (size_t i = 0; i < stores->n_dirs; i++) {
+		_cleanup_free_ char *safe = string_printable(stores->dirs[i]->path, 4096);
 		cJSON_AddItemToArray(dirs, cJSON_CreateString(safe));
 	}
 	put_printable(document, "ledger_dir", report->ledger->directory);

@@ -208,30 +208,44 @@ static void print_details(const struct report *report, const struct account *a,
 		fprintf(out, "    lock        held by process %d\n", (int)holder.pid);
 }
 
-// Two people under one profile id are told apart by who they are.
-static bool has_namesake(const struct report *report, const struct account *a)
+// Is there another account of its name, in the same state directory or in another one?
+static bool has_namesake(const struct report *report, const struct account *a, bool same_dir)
 {
 	const struct observation *o = &report->cycle->now;
 
 	for (size_t i = 0; i < o->n_accounts; i++)
 		if (o->accounts[i] != a && o->accounts[i]->verdict.outcome != OUTCOME_SKIPPED &&
+		    (o->accounts[i]->dir == a->dir) == same_dir &&
 		    string_equal(o->accounts[i]->record.profile, a->record.profile) &&
 		    string_equal(o->accounts[i]->record.provider, a->record.provider))
 			return true;
 	return false;
 }
 
-// What tells it from the others of its name, each of which ACCOUNT takes; NULL: there is none.
+// Takes both.
+static char *joined(char *text, char *more)
+{
+	_cleanup_free_ char *a = text, *b = more;
+
+	return !b || !*b ? TAKE_PTR(a) : !a ? TAKE_PTR(b) : xasprintf("%s, %s", a, b);
+}
+
+// What tells it from the others of its name, each of which ACCOUNT takes; NULL: there is none. Two people under one profile
+// id: who they are; the same profile of two state directories: these.
 static char *told_apart(const struct report *report, const struct account *a)
 {
 	const char *agent = a->n_members == 1 ? a->members[0].store->agent : NULL;
-	_cleanup_free_ char *who =
-		string_printable(identity_label(&a->verdict.record.identity), 60);
-	_cleanup_free_ char *where = agent ? string_printable(agent, 60) : NULL;
+	char *text = NULL;
 
-	if (!has_namesake(report, a) || (!*who && !where))
-		return NULL;
-	return where ? xasprintf("%s%sagent %s", who, *who ? ", " : "", where) : TAKE_PTR(who);
+	if (has_namesake(report, a, true)) {
+		text = joined(text,
+			      string_printable(identity_label(&a->verdict.record.identity), 60));
+		if (agent)
+			text = joined(text, xasprintf("agent %s", agent));
+	}
+	if (has_namesake(report, a, false))
+		text = joined(text, shown_path(a->dir->path));
+	return text;
 }
 
 // Columns, not bytes: printf's own field width counts the latter.
@@ -359,9 +373,9 @@ static void print_summary(const struct report *report, FILE *out)
 	const char *separator = "";
 
 	if (!cycle->results.n) {
-		if (cycle->now.stores.state_dir)
+		if (cycle->now.stores.n_dirs)
 			fprintf(out, "no OAuth account found under %s\n",
-				cycle->now.stores.state_dir);
+				cycle->now.stores.dirs[0]->path);
 		else
 			fprintf(out,
 				"no OAuth account found: no state directory (~/.openclaw), and "

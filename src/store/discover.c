@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Find the stores, in steps:
-//  - the state directory;
+//  - the state directories (store/state_dirs.h); then for each:
 //  - candidates: main, agents/*, agents.list of openclaw.json, the configuration;
 //  - databases: the shared store, and those of the agents;
 //  - one store per target, with all the names it goes by;
@@ -23,6 +23,7 @@
 #include "file/safe_path.h"
 #include "store/openclaw_sqlite.h"
 #include "store/sqlite_look.h"
+#include "store/state_dirs.h"
 
 #define STORE_FILE     "auth-profiles.json"
 #define AGENT_DATABASE "openclaw-agent.sqlite"
@@ -51,6 +52,28 @@ static void candidates_free(struct candidates *candidates)
 	free(candidates->list);
 }
 
+// A directory whose database was looked at.
+struct database {
+	char *directory; // real path
+	enum sqlite_verdict verdict;
+};
+struct databases {
+	struct database *list;
+	size_t n;
+	struct index by_directory;
+	struct sqlite_survey state;
+	bool blind; // some directory could not be looked into
+};
+
+static void databases_free(struct databases *databases)
+{
+	for (size_t i = 0; i < databases->n; i++)
+		free(databases->list[i].directory);
+	free(databases->list);
+	index_free(&databases->by_directory);
+	sqlite_survey_free(&databases->state);
+}
+
 // Takes `rest`, what is said after the path.
 static void complain(struct problems *problems, enum severity severity, const char *code,
 		     const char *path, char *rest, const char *fix)
@@ -62,64 +85,33 @@ static void complain(struct problems *problems, enum severity severity, const ch
 	problem->needs_person = severity == SEVERITY_ERROR;
 }
 
-// ---- the state directory
+// ---- a state directory
 
-// OpenClaw's home; NULL if there is none at all.
-static char *find_home(void)
-{
-	_cleanup_free_ char *own = environment_home("OPENCLAW_HOME"), *home = home_directory();
-	_cleanup_free_ char *expanded = own ? path_expand(own, home) : NULL;
+// What is done for one of them. `dir` NULL: there is none, only the configuration's stores.
+struct search {
+	struct stores *stores;
+	struct state_dir *dir;
+	size_t first; // of the stores that it adds
+	const struct config *config;
+	const char *home;
+	struct problems *problems;
+	struct candidates candidates;
+	struct databases databases;
+};
 
-	return expanded ? path_absolute(expanded) : TAKE_PTR(home);
-}
-
-static char *find_default_state_dir(const char *home)
-{
-	static const char *const names[] = {".openclaw", ".clawdbot"};
-
-	for (size_t i = 0; home && i < ARRAY_SIZE(names); i++) {
-		_cleanup_free_ char *path = path_join(home, names[i]);
-		char *real = path_real(path);
-
-		if (real)
-			return real;
-	}
-	return NULL;
-}
-
-static int find_state_dir(const struct config *config, const char *home, char **ret)
-{
-	_cleanup_free_ char *variable = environment("OPENCLAW_STATE_DIR");
-	_cleanup_free_ char *expanded = NULL, *path = NULL;
-	struct stat st;
-
-	if (!config->state_dir && !variable) {
-		*ret = find_default_state_dir(home);
-		return 0;
-	}
-	expanded = config->state_dir ? xstrdup(config->state_dir) : path_expand(variable, home);
-	path = path_absolute(expanded);
-	if (stat(path, &st) < 0)
-		return -errno;
-	if (!S_ISDIR(st.st_mode))
-		return -ENOTDIR;
-	*ret = path_real(path);
-	return *ret ? 0 : -errno;
-}
-
-static bool state_dir_is_safe(const char *state_dir, struct problems *problems)
+static bool state_dir_is_safe(const struct search *s)
 {
 	char *message = NULL, *fix = NULL;
-	int r = path_check_directory(state_dir, &message, &fix);
+	int r = path_check_directory(s->dir->path, &message, &fix);
 
 	if (r == 0)
 		return true;
 	if (r == -EPERM && message)
-		problem_add(problems, SEVERITY_ERROR, "state_dir_unsafe", state_dir, NULL, message,
-			    fix)
+		problem_add(s->problems, SEVERITY_ERROR, "state_dir_unsafe", s->dir->path, NULL,
+			    message, fix)
 			->needs_person = true;
 	else
-		complain(problems, SEVERITY_ERROR, "state_dir_unsafe", state_dir,
+		complain(s->problems, SEVERITY_ERROR, "state_dir_unsafe", s->dir->path,
 			 xasprintf(": %s", strerror(-r)),
 			 "make it a directory that the user of this program can read");
 	return false;
@@ -138,24 +130,22 @@ static void add_candidate(struct candidates *candidates, enum store_role role,
 }
 
 // What cannot be listed is unread, not empty.
-static void say_unlisted(const char *agents, int error, struct stores *stores,
-			 struct problems *problems)
+static void say_unlisted(const char *agents, int error, const struct search *s)
 {
-	stores->unlisted = true;
-	complain(problems, SEVERITY_ERROR, "store_unreadable", agents,
+	s->dir->unread = true;
+	complain(s->problems, SEVERITY_ERROR, "store_unreadable", agents,
 		 xasprintf(": %s", strerror(error)),
 		 "make it a directory that the user of this program can read");
 }
 
-static void add_agent_directories(struct candidates *candidates, enum store_role role_of_main,
-				  struct stores *stores, struct problems *problems)
+static void add_agent_directories(struct search *s, enum store_role role_of_main)
 {
-	_cleanup_free_ char *agents = path_join(stores->state_dir, "agents");
+	_cleanup_free_ char *agents = path_join(s->dir->path, "agents");
 	_cleanup_directory_ DIR *directory = opendir(agents);
 
 	if (!directory) {
 		if (errno != ENOENT)
-			say_unlisted(agents, errno, stores, problems);
+			say_unlisted(agents, errno, s);
 		return;
 	}
 	for (;;) {
@@ -165,14 +155,14 @@ static void add_agent_directories(struct candidates *candidates, enum store_role
 		errno = 0;
 		entry = readdir(directory);
 		if (!entry && errno)
-			say_unlisted(agents, errno, stores, problems);
+			say_unlisted(agents, errno, s);
 		if (!entry)
 			return;
 		if (entry->d_name[0] == '.')
 			continue;
 		agent = path_join(agents, entry->d_name);
 		path = path_join(agent, "agent");
-		add_candidate(candidates,
+		add_candidate(&s->candidates,
 			      string_equal(entry->d_name, "main") ? role_of_main : ROLE_AGENT, path,
 			      entry->d_name);
 	}
@@ -200,18 +190,17 @@ static char *find_moved_main(const char *home)
 		       : NULL;
 }
 
-static void add_listed_agents(struct candidates *candidates, const char *state_dir,
-			      const char *home, const struct config *config,
-			      struct problems *problems)
+static void add_listed_agents(struct search *s)
 {
 	// Naming them in `stores` is the remedy we offer: who has stores there need not be warned
 	// again.
-	enum severity severity = config->n_stores > 0 ? SEVERITY_INFO : SEVERITY_WARNING;
+	enum severity severity = s->config->n_stores > 0 ? SEVERITY_INFO : SEVERITY_WARNING;
 	_cleanup_(openclaw_agents_free) struct openclaw_agents agents = {};
 
-	openclaw_config_agents(state_dir, home, severity, &agents, problems);
+	openclaw_config_agents(s->dir->path, s->home, severity, &agents, s->problems);
 	for (size_t i = 0; i < agents.n; i++)
-		add_candidate(candidates, ROLE_AGENT, agents.list[i].directory, agents.list[i].id);
+		add_candidate(&s->candidates, ROLE_AGENT, agents.list[i].directory,
+			      agents.list[i].id);
 }
 
 static int compare_candidates(const void *left, const void *right)
@@ -234,16 +223,25 @@ static char *guess_agent(const char *path)
 		path_basename(string_equal(path_basename(directory), "agent") ? above : directory));
 }
 
-// Main's, or all others, which come after those that were found.
-static void add_configured(struct candidates *candidates, const struct config *config, bool mains)
+// Where it lies, else the first.
+static bool is_configured_here(const struct search *s, const char *path)
 {
-	for (size_t i = 0; i < config->n_stores; i++) {
-		const struct config_store *named = &config->stores[i];
+	for (size_t i = 0; i < s->stores->n_dirs; i++)
+		if (path_is_below(path, s->stores->dirs[i]->path))
+			return s->stores->dirs[i] == s->dir;
+	return !s->dir || s->dir == s->stores->dirs[0];
+}
+
+// Main's, or all others, which come after those that were found.
+static void add_configured(struct search *s, bool mains)
+{
+	for (size_t i = 0; i < s->config->n_stores; i++) {
+		const struct config_store *named = &s->config->stores[i];
 		struct candidate *candidate;
 
-		if ((named->role == ROLE_MAIN) != mains)
+		if ((named->role == ROLE_MAIN) != mains || !is_configured_here(s, named->path))
 			continue;
-		candidate = array_add(&candidates->list, &candidates->n);
+		candidate = array_add(&s->candidates.list, &s->candidates.n);
 		candidate->path = xstrdup(named->path);
 		candidate->format = named->format;
 		candidate->role = named->role;
@@ -254,22 +252,23 @@ static void add_configured(struct candidates *candidates, const struct config *c
 	}
 }
 
-static void find_candidates(struct stores *stores, const char *home, const struct config *config,
-			    struct candidates *candidates, struct problems *problems)
+static void find_candidates(struct search *s)
 {
-	add_configured(candidates, config, true);
-	if (stores->state_dir) {
-		_cleanup_free_ char *main = find_moved_main(home);
+	struct candidates *candidates = &s->candidates;
+
+	add_configured(s, true);
+	if (s->dir) {
+		_cleanup_free_ char *main =
+			s->dir == s->stores->dirs[0] ? find_moved_main(s->home) : NULL;
 		if (main)
 			add_candidate(candidates, ROLE_MAIN, main, "main");
-		add_agent_directories(candidates, candidates->n > 0 ? ROLE_AGENT : ROLE_MAIN,
-				      stores, problems);
-		add_listed_agents(candidates, stores->state_dir, home, config, problems);
+		add_agent_directories(s, candidates->n > 0 ? ROLE_AGENT : ROLE_MAIN);
+		add_listed_agents(s);
 		if (candidates->n > 0)
 			qsort(candidates->list, candidates->n, sizeof(*candidates->list),
 			      compare_candidates);
 	}
-	add_configured(candidates, config, false);
+	add_configured(s, false);
 }
 
 // ---- stores
@@ -289,6 +288,15 @@ static void add_name(struct store *store, const char *name)
 	qsort(store->names, store->n_names, sizeof(*store->names), compare_names);
 }
 
+static void add_dir(struct store *store, const struct state_dir *dir)
+{
+	for (size_t i = 0; i < store->n_dirs; i++)
+		if (store->dirs[i] == dir)
+			return;
+	if (dir)
+		*array_add(&store->dirs, &store->n_dirs) = dir;
+}
+
 static struct store *find_target(const struct stores *stores, const char *target)
 {
 	for_each_found (found, &stores->by_target, hash_string(target))
@@ -297,9 +305,10 @@ static struct store *find_target(const struct stores *stores, const char *target
 	return NULL;
 }
 
-static struct store *new_store(struct stores *stores, enum format_id format, enum store_role role,
+static struct store *new_store(struct search *s, enum format_id format, enum store_role role,
 			       const char *agent, const char *path, char *target)
 {
+	struct stores *stores = s->stores;
 	struct store *store;
 
 	index_add(&stores->by_target, hash_string(target), stores->n);
@@ -310,6 +319,7 @@ static struct store *new_store(struct stores *stores, enum format_id format, enu
 	store->path = xstrdup(path);
 	store->target = target;
 	store->known = stores->known;
+	add_dir(store, s->dir);
 	return store;
 }
 
@@ -343,18 +353,20 @@ static void say_unresolved(const struct candidate *candidate, int error, struct 
 }
 
 // Its target is what `name` stands for, which is a name in a real directory.
-static struct store *take_store(struct stores *stores, const struct candidate *candidate,
+static struct store *take_store(struct search *s, const struct candidate *candidate,
 				const char *name, const char *target)
 {
-	struct store *store = find_target(stores, target);
+	struct store *store = find_target(s->stores, target);
 
 	if (!store) {
-		store = new_store(stores, candidate->format, candidate->role, candidate->agent,
+		store = new_store(s, candidate->format, candidate->role, candidate->agent,
 				  candidate->path, xstrdup(target));
 		// Whoever uses the target under its own name has the lock of that name.
 		add_name(store, target);
 	}
-	if (candidate->role < store->role) {
+	add_dir(store, s->dir);
+	// What it is to another state directory's agents, which have it too, changes nothing.
+	if (candidate->role < store->role && store - s->stores->list >= (ptrdiff_t)s->first) {
 		store->role = candidate->role;
 		free(store->agent);
 		store->agent = xstrdup(candidate->agent);
@@ -374,69 +386,49 @@ static int open_plain(const char *name)
 
 // OpenClaw locks a name as it stands in the resolved directory; the last component is not resolved (facts 3). A store is
 // not written under fewer locks than it has names.
-static void add_store(struct stores *stores, const struct candidate *candidate,
-		      const struct config *config, struct problems *problems)
+static void add_store(struct search *s, const struct candidate *candidate)
 {
 	_cleanup_free_ char *directory = path_dirname(candidate->path);
-	const struct place *place = place_find(&stores->known->places, directory);
+	const struct place *place = place_find(&s->stores->known->places, directory);
 	_cleanup_free_ char *name =
 		place->real ? path_join(place->real, path_basename(candidate->path)) : NULL;
 	_cleanup_close_ int fd = name ? open_plain(name) : place->error;
 
 	if (fd == -ENOENT && name) {
-		say_missing(candidate, problems);
+		say_missing(candidate, s->problems);
 	} else if (!name) {
-		say_unresolved(candidate, -place->error, problems);
+		say_unresolved(candidate, -place->error, s->problems);
 	} else if (fd >= 0) {
-		struct store *store = take_store(stores, candidate, name, name);
+		struct store *store = take_store(s, candidate, name, name);
 		if (!store->was_read)
-			store_take(store, fd, place, config);
+			store_take(store, fd, place, s->config);
 	} else {
 		_cleanup_free_ char *target = path_real(name);
 		if (target)
-			take_store(stores, candidate, name, target);
+			take_store(s, candidate, name, target);
 		else
-			say_unresolved(candidate, errno, problems);
+			say_unresolved(candidate, errno, s->problems);
 	}
 }
 
 // ---- databases
 
-// A directory whose database was looked at.
-struct database {
-	char *directory; // real path
-	enum sqlite_verdict verdict;
-};
-struct databases {
-	struct database *list;
-	size_t n;
-	struct index by_directory;
-	struct sqlite_survey state;
-	bool blind; // some directory could not be looked into
-};
-
-static void databases_free(struct databases *databases)
-{
-	for (size_t i = 0; i < databases->n; i++)
-		free(databases->list[i].directory);
-	free(databases->list);
-	index_free(&databases->by_directory);
-	sqlite_survey_free(&databases->state);
-}
-
 // One that cannot be judged is a store, too: what it may hold is not to be spent elsewhere. Reading it says what is wrong.
-static void add_database_store(struct stores *stores, const char *path, enum store_role role,
+static void add_database_store(struct search *s, const char *path, enum store_role role,
 			       const char *agent)
 {
 	char *target = path_real(path);
+	struct store *store;
 
 	if (!target)
 		target = xstrdup(path);
-	if (find_target(stores, target)) {
+	store = find_target(s->stores, target);
+	if (store) {
+		add_dir(store, s->dir);
 		free(target);
 		return;
 	}
-	new_store(stores, STORE_OPENCLAW_SQLITE, role, agent, path, target);
+	new_store(s, STORE_OPENCLAW_SQLITE, role, agent, path, target);
 }
 
 static bool is_store(enum sqlite_verdict verdict)
@@ -460,10 +452,11 @@ static const struct database *find_database(const struct databases *databases,
 }
 
 // An external store is the user's own affair, but it, too, is dead beside a database.
-static void add_agent_database(struct stores *stores, struct databases *databases,
-			       const char *lexical, enum store_role role, const char *agent)
+static void add_agent_database(struct search *s, const char *lexical, enum store_role role,
+			       const char *agent)
 {
-	const struct place *place = place_find(&stores->known->places, lexical);
+	const struct place *place = place_find(&s->stores->known->places, lexical);
+	struct databases *databases = &s->databases;
 	struct database *database;
 
 	if (!place->real) {
@@ -478,37 +471,35 @@ static void add_agent_database(struct stores *stores, struct databases *database
 	database->verdict = openclaw_sqlite_agent(database->directory);
 	if (is_store(database->verdict) && role != ROLE_EXTERNAL) {
 		_cleanup_free_ char *path = path_join(lexical, AGENT_DATABASE);
-		add_database_store(stores, path, role, agent);
+		add_database_store(s, path, role, agent);
 	}
 }
 
 // From 2026.8.1 the main profiles are the shared row, where it says so; agents/main then is an agent like any other.
-static void add_databases(struct stores *stores, const struct candidates *candidates,
-			  struct databases *databases)
+static void add_databases(struct search *s)
 {
-	struct sqlite_survey *state = &databases->state;
+	struct sqlite_survey *state = &s->databases.state;
 
-	if (stores->state_dir) {
-		_cleanup_free_ char *path = path_join(stores->state_dir, STATE_DATABASE);
-		openclaw_sqlite_survey(stores->state_dir, state);
-		stores->fences = state->fences;
+	if (s->dir) {
+		_cleanup_free_ char *path = path_join(s->dir->path, STATE_DATABASE);
+		openclaw_sqlite_survey(s->dir->path, state);
+		s->dir->fences = state->fences;
 		if (is_store(state->shared))
-			add_database_store(stores, path, ROLE_SHARED, NULL);
+			add_database_store(s, path, ROLE_SHARED, NULL);
 	}
-	for (size_t i = 0; i < candidates->n; i++) {
-		const struct candidate *c = &candidates->list[i];
+	for (size_t i = 0; i < s->candidates.n; i++) {
+		const struct candidate *c = &s->candidates.list[i];
 		_cleanup_free_ char *directory = path_dirname(c->path);
 		bool main = c->role == ROLE_MAIN && state->shared == SQLITE_ABSENT;
 		if (c->format == STORE_OPENCLAW_JSON)
-			add_agent_database(stores, databases, directory,
+			add_agent_database(s, directory,
 					   main			      ? ROLE_MAIN
 					   : c->role == ROLE_EXTERNAL ? ROLE_EXTERNAL
 								      : ROLE_AGENT,
 					   c->agent);
 	}
 	for (size_t i = 0; i < state->n_agents; i++)
-		add_agent_database(stores, databases, state->agents[i].directory, ROLE_AGENT,
-				   state->agents[i].id);
+		add_agent_database(s, state->agents[i].directory, ROLE_AGENT, state->agents[i].id);
 }
 
 // ---- retired
@@ -548,47 +539,68 @@ static void retire_store(struct store *store, const struct databases *databases,
 
 // Agents, and no main: there may be none, or it is where only OpenClaw's environment says. Then it would be left with a
 // token that was spent for the agents' sake.
-static void say_no_main(const struct stores *stores, const struct config *config,
-			struct problems *problems)
+static void say_no_main(const struct search *s)
 {
 	bool agents = false;
 
-	for (size_t i = 0; i < stores->n; i++) {
-		if (stores->list[i].role == ROLE_MAIN || stores->list[i].role == ROLE_SHARED)
+	for (size_t i = 0; s->dir && i < s->stores->n; i++) {
+		const struct store *store = &s->stores->list[i];
+		if (!store_is_of(store, s->dir))
+			continue;
+		if (store->role == ROLE_MAIN || store->role == ROLE_SHARED)
 			return;
-		agents |= stores->list[i].role == ROLE_AGENT;
+		agents |= store->role == ROLE_AGENT;
 	}
-	if (!agents || !stores->state_dir || stores->unlisted || config->n_stores > 0)
+	if (!agents || s->dir->unread || s->config->n_stores > 0)
 		return;
-	complain(problems, SEVERITY_WARNING, "main_missing", stores->state_dir,
+	complain(s->problems, SEVERITY_WARNING, "main_missing", s->dir->path,
 		 xstrdup(": agents have stores here, and main has none; does OpenClaw keep it "
 			 "elsewhere (OPENCLAW_AGENT_DIR)?"),
 		 "then name it in `stores` of oauth-keepalive.conf: { path = "
 		 "\".../auth-profiles.json\"; role = \"main\"; }");
 }
 
-static int discover_once(const struct config *config, struct stores *ret, struct problems *problems)
+static void search(struct search *s)
 {
-	_cleanup_(candidates_free) struct candidates candidates = {};
-	_cleanup_(databases_free) struct databases databases = {};
-	_cleanup_free_ char *home = find_home();
-	struct stores stores = {};
-	int r = find_state_dir(config, home, &stores.state_dir);
+	if (s->dir && !state_dir_is_safe(s)) {
+		s->dir->unread = true;
+		return;
+	}
+	find_candidates(s);
+	add_databases(s);
+	for (size_t i = 0; i < s->candidates.n; i++)
+		add_store(s, &s->candidates.list[i]);
+	say_no_main(s);
+	for (size_t i = s->first; i < s->stores->n; i++)
+		retire_store(&s->stores->list[i], &s->databases, s->problems);
+	candidates_free(&s->candidates);
+	databases_free(&s->databases);
+}
 
-	if (r < 0)
+static int discover_once(const struct config *config, const struct names *known, struct stores *ret,
+			 struct problems *problems)
+{
+	_cleanup_free_ char *home = openclaw_home();
+	struct stores stores = {};
+	int r = state_dirs_find(config, home, known, &stores, problems);
+
+	if (r < 0) {
+		stores_free(&stores);
 		return r;
-	if (stores.state_dir && !state_dir_is_safe(stores.state_dir, problems)) {
-		*ret = stores;
-		return 0;
 	}
 	stores.known = xcalloc(1, sizeof(*stores.known));
-	find_candidates(&stores, home, config, &candidates, problems);
-	add_databases(&stores, &candidates, &databases);
-	for (size_t i = 0; i < candidates.n; i++)
-		add_store(&stores, &candidates.list[i], config, problems);
-	say_no_main(&stores, config, problems);
-	for (size_t i = 0; i < stores.n; i++)
-		retire_store(&stores.list[i], &databases, problems);
+	for (size_t i = 0; i < stores.n_dirs || i == 0; i++) {
+		struct search s = {
+			.stores = &stores,
+			.dir = stores.n_dirs ? stores.dirs[i] : NULL,
+			.first = stores.n,
+			.config = config,
+			.home = home,
+			.problems = problems,
+		};
+		if (!s.dir || !s.dir->gone)
+			search(&s);
+	}
 	for (size_t i = 0; i < stores.n; i++)
 		store_read(&stores.list[i], config, problems);
 	*ret = stores;
@@ -602,21 +614,22 @@ void discover_set_patience(int64_t ms)
 	patience_ms = ms;
 }
 
-int discover_stores(const struct config *config, struct stores *ret, struct problems *problems)
+int discover_stores(const struct config *config, const struct names *known, struct stores *ret,
+		    struct problems *problems)
 {
-	size_t known = problems->n;
+	size_t before = problems->n;
 
 	sqlite_look_may_pass();
 	for (int64_t waited_ms = 0;; waited_ms = LOOK_PAUSE_MS) {
 		int64_t began_ms = clock_boot_ms();
-		int r = discover_once(config, ret, problems);
+		int r = discover_once(config, known, ret, problems);
 
 		if (waited_ms)
 			patience_ms -= waited_ms + clock_boot_ms() - began_ms;
 		if (r < 0 || !sqlite_look_may_pass() || patience_ms <= 0)
 			return r;
 		stores_free(ret);
-		problems_forget(problems, known);
+		problems_forget(problems, before);
 		nanosleep(&(struct timespec){.tv_nsec = LOOK_PAUSE_MS * 1000 * 1000}, NULL);
 	}
 }

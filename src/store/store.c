@@ -25,6 +25,7 @@ void stores_free(struct stores *stores)
 			free(store->names[k]);
 		free(store->names);
 		problems_free(&store->unsaid);
+		free(store->dirs);
 		free(store->agent);
 		free(store->path);
 		free(store->target);
@@ -34,7 +35,12 @@ void stores_free(struct stores *stores)
 	if (stores->known)
 		known_free(stores->known);
 	free(stores->known);
-	free(stores->state_dir);
+	for (size_t i = 0; i < stores->n_dirs; i++) {
+		free(stores->dirs[i]->path);
+		free(stores->dirs[i]->barred);
+		free(stores->dirs[i]);
+	}
+	free(stores->dirs);
 	*stores = (struct stores){};
 }
 

@@ -2,7 +2,7 @@
 //
 // A store is a file that holds credentials; a copy is one credential in one store.
 //
-//	discover_stores(&where, &stores, &problems)    find them, check that they are safe, read them; no lock, no write
+//	discover_stores(&config, &known, &stores, &problems)    find them, check that they are safe, read them; no lock, no write
 //	stores.list[i].copies[k]                       what stands there
 //	store_stage(store, &stage)                     prove that a write will succeed (before a token is spent)
 //	store_fill, or store_write(store, changes, n, stage)   under the store's own locks, which the caller holds:
@@ -27,6 +27,7 @@
 #include "config/config.h"
 #include "file/atomic_file.h"
 #include "file/obstacle.h"
+#include "file/private_file.h"
 #include "lock/lock.h"
 
 enum store_state {
@@ -63,7 +64,18 @@ struct copy *copy_ref(struct copy *copy);
 void copy_unref(struct copy *copy);
 void copies_free(struct copy ***list, size_t *n);
 
+// A state directory of OpenClaw's (store/state_dirs.h).
+struct state_dir {
+	char *path;   // real path
+	bool gone;    // the ledger knows it, and it is not there any more
+	bool unread;  // not all could be found in it: there may be stores, main's among them, that are not here
+	bool fences;  // its OpenClaw is of 2026.9.4 or later: a refresh of its own that fails loses the login
+	char *barred; // observed: nothing may be spent or written there, and why
+};
+
 struct store {
+	const struct state_dir **dirs; // from which it was found: the first one's, but the others' runtimes use it, too
+	size_t n_dirs;
 	enum format_id format; // a row of the table of formats (store/format.h)
 	enum store_role role;
 	enum store_state state;
@@ -85,27 +97,41 @@ struct store {
 };
 
 struct stores {
-	char *state_dir; // OpenClaw's state directory, real path; NULL if there is none
-	bool unlisted;   // its agents could not all be listed: there may be stores, main's among them, that are not here
-	bool fences;     // its OpenClaw is of 2026.9.4 or later: a refresh of its own that fails loses the login
+	struct state_dir **dirs;
+	size_t n_dirs; // 0: there is none
 	struct known *known;
 	struct index by_target; // of the list
-	struct store *list; // the shared one and the agents' databases, then JSON: main first, then agents by name, then those of the configuration
+	struct store *list; // of each in turn: the shared one and the agents' databases, then JSON: main first, then agents by name, then those of the configuration
 	size_t n;
 };
 void stores_free(struct stores *stores);
+static inline struct state_dir *stores_dir(const struct stores *stores, const char *path) // NULL: it is not looked at
+{
+	for (size_t i = 0; i < stores->n_dirs; i++)
+		if (string_equal(stores->dirs[i]->path, path))
+			return stores->dirs[i];
+	return NULL;
+}
+static inline bool store_is_of(const struct store *store, const struct state_dir *dir)
+{
+	for (size_t i = 0; i < store->n_dirs; i++)
+		if (store->dirs[i] == dir)
+			return true;
+	return false;
+}
 const char *store_role_name(enum store_role role);     // "main" "agent" "external" "shared"
 const char *store_format_name(const struct store *store); // "openclaw-json"
 
-// Find the stores: OpenClaw's state directory (config->state_dir if set; else as OpenClaw resolves it from
-// OPENCLAW_STATE_DIR, OPENCLAW_HOME, HOME: facts 1), main's (agents/main, or what OPENCLAW_AGENT_DIR, else
-// PI_CODING_AGENT_DIR, or the configuration says), agents/*, agents.list[].agentDir of openclaw.json, and the configuration's `stores`. Names of one target count once. Every store is read; what is
-// wrong with one is a problem, never an error. -ENOENT if a state directory was named and is not there.
+// Find the stores: in each of OpenClaw's state directories (store/state_dirs.h; `known` to the ledger, may be NULL) main's
+// (agents/main, or what OPENCLAW_AGENT_DIR, else PI_CODING_AGENT_DIR, or the configuration says), agents/*,
+// agents.list[].agentDir of openclaw.json; and the configuration's `stores`. Names of one target count once. Every store
+// is read; what is wrong with one is a problem, never an error. -ENOENT if a state directory was named and is not there.
 // Where a database is locked, all of them are looked at again after a moment, and again: until the patience is used up,
 // which is one for all databases and all looks of a run.
 #define LOOK_PATIENCE_MS 500
 void discover_set_patience(int64_t ms);
-int discover_stores(const struct config *config, struct stores *ret, struct problems *problems);
+int discover_stores(const struct config *config, const struct names *known, struct stores *ret,
+		    struct problems *problems);
 
 // Read one store again (its copies are replaced). Used by discover_stores and for a fresh look under a lock.
 void store_read(struct store *store, const struct config *config, struct problems *problems);

@@ -185,7 +185,7 @@ static void make_database(const char *name, const char *sql)
 static void discover(void)
 {
 	forget();
-	assert_int_equal(discover_stores(&config, &stores, &problems), 0);
+	assert_int_equal(discover_stores(&config, NULL, &stores, &problems), 0);
 }
 
 // All stores as "role agent path(state) name name …; ", with the home left out.
@@ -286,6 +286,11 @@ static void set(const char *name, const char *value)
 		unsetenv(name);
 }
 
+static const char *first_dir(void)
+{
+	return stores.n_dirs ? stores.dirs[0]->path : NULL;
+}
+
 static void test_state_dir(void **state)
 {
 	(void)state;
@@ -299,9 +304,11 @@ static void test_state_dir(void **state)
 		config.state_dir = configured;
 		discover();
 		found = state_dirs[i].found ? path_join(home, state_dirs[i].found) : NULL;
-		if (!string_equal(stores.state_dir, found))
-			fail_msg("%zu: %s rather than %s", i, stores.state_dir, found);
-		assert_int_equal(stores.n, found ? 1 : 0);
+		if (!string_equal(first_dir(), found))
+			fail_msg("%zu: %s rather than %s", i, first_dir(), found);
+		assert_int_equal(stores.n, stores.n_dirs);
+		assert_true(stores.n_dirs == 1 || (stores.n_dirs == 2 && state_dirs[i].state_dir) ||
+			    !found);
 		assert_no_problem();
 	}
 }
@@ -313,12 +320,12 @@ static void test_named_state_dir_is_missed(void **state)
 	(void)state;
 	make_states();
 	setenv("OPENCLAW_STATE_DIR", nowhere, 1);
-	assert_int_equal(discover_stores(&config, &stores, &problems), -ENOENT);
+	assert_int_equal(discover_stores(&config, NULL, &stores, &problems), -ENOENT);
 	unsetenv("OPENCLAW_STATE_DIR");
 	config.state_dir = nowhere;
-	assert_int_equal(discover_stores(&config, &stores, &problems), -ENOENT);
+	assert_int_equal(discover_stores(&config, NULL, &stores, &problems), -ENOENT);
 	config.state_dir = file;
-	assert_int_equal(discover_stores(&config, &stores, &problems), -ENOTDIR);
+	assert_int_equal(discover_stores(&config, NULL, &stores, &problems), -ENOTDIR);
 	assert_int_equal(stores.n, 0);
 }
 
@@ -331,7 +338,7 @@ static void test_state_dir_is_a_link(void **state)
 	make_link(".openclaw", "elsewhere");
 	assert_stores("main main elsewhere/agents/main/agent/auth-profiles.json, "
 		      "elsewhere/agents/main/agent/auth-profiles.json; ");
-	assert_string_equal(stores.state_dir, real);
+	assert_string_equal(first_dir(), real);
 }
 
 static void test_state_dir_is_unsafe(void **state)
@@ -382,22 +389,22 @@ static void test_listing_breaks_off(void **state)
 		fault.entries = entries;
 		discover();
 		fault.entries = -1;
-		assert_true(stores.unlisted);
+		assert_true(stores.dirs[0]->unread);
 		assert_problem("store_unreadable", SEVERITY_ERROR, "agents: Input/output error");
 	}
 	discover();
-	assert_false(stores.unlisted);
+	assert_false(stores.dirs[0]->unread);
 	assert_int_equal(stores.n, 3);
 	assert_no_problem();
 	_cleanup_free_ char *agents = path_join(home, ".openclaw/agents"),
 			    *away = path_join(home, ".openclaw/away");
 	assert_int_equal(rename(agents, away), 0);
 	discover();
-	assert_false(stores.unlisted); // nobody is there yet
+	assert_false(stores.dirs[0]->unread); // nobody is there yet
 	assert_no_problem();
 	assert_int_equal(symlink("agents", agents), 0);
 	discover();
-	assert_true(stores.unlisted);
+	assert_true(stores.dirs[0]->unread);
 	assert_problem("store_unreadable", SEVERITY_ERROR, "agents: Too many levels");
 	assert_int_equal(unlink(agents), 0);
 }
@@ -731,7 +738,7 @@ static void test_configured_alone(void **state)
 	config.stores = &named;
 	config.n_stores = 1;
 	assert_stores("external - work/auth-profiles.json, work/auth-profiles.json; ");
-	assert_null(stores.state_dir);
+	assert_null(first_dir());
 	assert_no_problem();
 }
 

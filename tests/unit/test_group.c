@@ -139,9 +139,19 @@ static void add_copy(struct store *store, char *text)
 	c->identity = parse_identity(slash ? slash + 1 : "");
 }
 
+static void add_state_dir(struct stores *stores)
+{
+	struct state_dir *dir = xcalloc(1, sizeof(*dir));
+
+	dir->path = xstrdup(STATE_DIR);
+	*array_add(&stores->dirs, &stores->n_dirs) = dir;
+}
+
 static struct store *add_store(struct observation *o, const char *name)
 {
 	struct store *store = array_add(&o->stores.list, &o->stores.n);
+
+	*array_add(&store->dirs, &store->n_dirs) = o->stores.dirs[0];
 
 	store->role = string_equal(name, "main")  ? ROLE_MAIN
 		      : string_equal(name, "ext") ? ROLE_EXTERNAL
@@ -210,7 +220,7 @@ static void look(struct observation *o, const char *given)
 	char *rest = NULL;
 
 	*o = (struct observation){0};
-	o->stores.state_dir = xstrdup(STATE_DIR);
+	add_state_dir(&o->stores);
 	for (char *word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
 		char *value = strchr(word, '=');
 		*value++ = '\0';
@@ -735,7 +745,7 @@ static const char *const store_names[] = {"main", "a", "b", "c", "d", "ext"};
 static void random_look(struct observation *o, const struct honesty *honesty)
 {
 	*o = (struct observation){0};
-	o->stores.state_dir = xstrdup(STATE_DIR);
+	add_state_dir(&o->stores);
 	for (size_t i = 0; i < ARRAY_SIZE(store_names); i++) {
 		struct store *store = add_store(o, store_names[i]);
 		if (random_below(6))
