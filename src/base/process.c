@@ -68,9 +68,17 @@ int process_identify(pid_t pid, struct process_id *ret)
 	return 0;
 }
 
+// Asked for each lock and each temp file. A child has another pid.
 int process_self(struct process_id *ret)
 {
-	return process_identify(getpid(), ret);
+	static struct process_id self;
+	int r = 0;
+
+	if (self.pid != getpid())
+		r = process_identify(getpid(), &self);
+	if (r == 0)
+		*ret = self;
+	return r;
 }
 
 // EPERM is alive: a process of another user. (OpenClaw 2026.4 takes it for dead; we must not.)

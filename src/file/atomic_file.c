@@ -160,6 +160,13 @@ static int prove_attributes(const struct atomic_stage *stage, const struct statx
 	return fchmod(stage->fd, MODE_UNTIL_COMMIT) < 0 ? -errno : 0;
 }
 
+static int prove_room(const struct atomic_stage *stage, size_t size)
+{
+	int r = write_noise(stage->fd, size);
+
+	return r == 0 && fsync(stage->fd) < 0 ? -errno : r;
+}
+
 static int fill_temp(struct atomic_stage *stage, size_t size)
 {
 	struct statx target;
@@ -169,12 +176,10 @@ static int fill_temp(struct atomic_stage *stage, size_t size)
 	bool exists = r == 0;
 
 	r = open_temp(stage);
-	if (r == 0 && exists)
+	if (r == 0 && exists && size)
 		r = prove_attributes(stage, &target);
-	if (r == 0)
-		r = write_noise(stage->fd, size);
-	if (r == 0 && size && fsync(stage->fd) < 0)
-		r = -errno;
+	if (r == 0 && size)
+		r = prove_room(stage, size);
 	return r;
 }
 

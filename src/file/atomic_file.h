@@ -38,7 +38,7 @@ struct atomic_stage {
 
 // Also what would only show at the rename: -ELOOP for a link, -EBUSY for a file that is a mount point (a container's
 // bind mount), -EPERM for an immutable one or an append-only directory, -ENODATA if its owner, group, ACL or attributes
-// cannot be kept. Size 0 proves no room, and is not synced: for content that comes at once.
+// cannot be kept. Size 0: a temp file and no more, for content that comes at once.
 int atomic_stage(const char *target, size_t size, struct atomic_stage *ret);
 // After an error the target still is what it was, or (only if the directory's fsync failed) already new: the
 // caller may call again with the same content. -ESTALE: the temp file was taken away (call again).

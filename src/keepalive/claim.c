@@ -282,8 +282,7 @@ void claim_round(struct run *run, size_t room)
 	int r = ledger_create(run->ledger); // for its locks; a preview never comes here
 	struct grant *g;
 
-	for_each_grant(g, &run->grants)
-	{
+	for_each_grant (g, &run->grants) {
 		if (n == room || g->stage != GRANT_WAITING || g->try_at_ms > clock_boot_ms())
 			continue;
 		if (r < 0)

@@ -32,8 +32,7 @@ static struct job *list_jobs(struct run *run, const struct observation *o)
 
 	for (size_t s = 0; s < o->stores.n; s++)
 		jobs[s].store = &o->stores.list[s];
-	for_each_grant(g, &run->grants)
-	{
+	for_each_grant (g, &run->grants) {
 		if (!g->in_round || g->stage != GRANT_WRITING)
 			continue;
 		const struct change change = {
@@ -233,8 +232,8 @@ static void begin_round(struct run *run, int64_t now)
 {
 	struct grant *g;
 
-	for_each_grant(g, &run->grants) g->in_round =
-		g->stage == GRANT_WRITING && (!g->rounds || g->try_at_ms <= now);
+	for_each_grant (g, &run->grants)
+		g->in_round = g->stage == GRANT_WRITING && (!g->rounds || g->try_at_ms <= now);
 }
 
 // The read-back is at once. Who has still something to write then waits for somebody, every time a little longer.
@@ -243,8 +242,7 @@ static void plan_next(struct run *run, int64_t began_ms)
 	int64_t now = clock_boot_ms(), longest_ms = 0;
 	struct grant *g;
 
-	for_each_grant(g, &run->grants)
-	{
+	for_each_grant (g, &run->grants) {
 		if (!g->in_round || g->stage != GRANT_WRITING)
 			continue;
 		if (g->rounds++ > 0)
@@ -269,16 +267,16 @@ void commit_round(struct run *run)
 	struct grant *g;
 
 	begin_round(run, began_ms);
-	for_each_grant(g, &run->grants)
-	{
+	for_each_grant (g, &run->grants) {
 		if (!g->in_round)
 			continue;
 		grant_follow(g, &o);
 		if (!look_is_blind(g, &o, seen))
 			persist_grant(run, g, &o);
 	}
-	for_each_grant(g, &run->grants) if (g->in_round)
-		end_round(run, g, &o, look_is_blind(g, &o, seen));
+	for_each_grant (g, &run->grants)
+		if (g->in_round)
+			end_round(run, g, &o, look_is_blind(g, &o, seen));
 	write_stores(run, &o);
 	run->policy.choice.done = true;
 	plan_next(run, began_ms);

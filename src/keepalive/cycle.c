@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -17,8 +18,10 @@
 #include "keepalive/run.h"
 #include "keepalive/sweep.h"
 
-#define IDLE_POLL_MS   1000
-#define WINDOW	       16   // grants between their claim and their settling
+#define IDLE_POLL_MS 1000
+#define WINDOW	     64 // grants between their claim and their settling
+#define FILES_EACH                                                                                 \
+	16 // descriptors that a grant of the window may need, with all that is written for it
 #define PATIENCE_MS    5000 // for stores that somebody else has locked, in all
 #define CLAIM_PAUSE_MS 500  // between two claims of less than half of them
 
@@ -131,23 +134,33 @@ static void give_up_waiting(struct run *run)
 {
 	struct grant *g;
 
-	for_each_grant(g,
-		       &run->grants) if (g->stage == GRANT_WAITING || g->stage == GRANT_DISCOVERING)
-		grant_conclude(&run->grants, g, OUTCOME_FAILED, "interrupted",
-			       xstrdup("interrupted before anything was sent"));
+	for_each_grant (g, &run->grants)
+		if (g->stage == GRANT_WAITING || g->stage == GRANT_DISCOVERING)
+			grant_conclude(&run->grants, g, OUTCOME_FAILED, "interrupted",
+				       xstrdup("interrupted before anything was sent"));
+}
+
+// How many may be under way at once.
+static size_t window_size(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur / FILES_EACH >= WINDOW)
+		return WINDOW;
+	return files.rlim_cur >= FILES_EACH ? files.rlim_cur / FILES_EACH : 1;
 }
 
 // How many grants may be claimed now; 0: `ret_at` says when to ask again. Those in the window are settled before their
 // locks' time is over, however many others are due, and their descriptors are bounded (four each, in either program).
-// A claim looks twice, be it for one or for all: when places become free one by one, it waits for half of them, or a while.
+// One whose provider hangs keeps its place until the deadline. A claim looks twice, be it for one or for all: when places
+// become free one by one, it waits for half of them, or a while.
 static size_t room_for_claims(const struct run *run, int64_t *ret_at)
 {
 	int64_t now = clock_boot_ms(), next = INT64_MAX;
-	size_t room = WINDOW, due = 0;
+	size_t room = run->window, due = 0;
 	const struct grant *g;
 
-	for_each_grant(g, &run->grants)
-	{
+	for_each_grant (g, &run->grants) {
 		if (g->stage == GRANT_WAITING && g->try_at_ms < next)
 			next = g->try_at_ms;
 		due += g->stage == GRANT_WAITING && g->try_at_ms <= now;
@@ -156,7 +169,7 @@ static size_t room_for_claims(const struct run *run, int64_t *ret_at)
 	*ret_at = room ? next : INT64_MAX;
 	if (!room || !due)
 		return 0;
-	if (due <= room || room >= WINDOW / 2 || now >= run->claimed_ms + CLAIM_PAUSE_MS)
+	if (due <= room || 2 * room >= run->window || now >= run->claimed_ms + CLAIM_PAUSE_MS)
 		return room;
 	*ret_at = run->claimed_ms + CLAIM_PAUSE_MS;
 	return 0;
@@ -167,8 +180,9 @@ static int64_t write_due_ms(const struct run *run)
 	int64_t due = INT64_MAX;
 	const struct grant *g;
 
-	for_each_grant(g, &run->grants) if (g->stage == GRANT_WRITING && g->try_at_ms < due) due =
-		g->try_at_ms;
+	for_each_grant (g, &run->grants)
+		if (g->stage == GRANT_WRITING && g->try_at_ms < due)
+			due = g->try_at_ms;
 	return due;
 }
 
@@ -179,7 +193,8 @@ static int next_timeout(const struct run *run)
 	const struct grant *g;
 	bool open = false;
 
-	for_each_grant(g, &run->grants) open |= g->stage != GRANT_DONE;
+	for_each_grant (g, &run->grants)
+		open |= g->stage != GRANT_DONE;
 	if (!open)
 		return -1;
 	if (room_for_claims(run, &claim))
@@ -345,6 +360,7 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 		.results = &cycle.results,
 		.grants.results = &cycle.results,
 		.mirror = {.ledger = ledger, .policy = &run.policy},
+		.window = window_size(),
 		.wait_ms = wait_ms,
 		.courier = COURIER_NONE,
 	};

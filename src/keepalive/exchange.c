@@ -113,8 +113,9 @@ static int64_t write_soon(const struct run *run)
 								 : run->round_ms;
 	const struct grant *g;
 
-	for_each_grant(g, &run->grants) if (g->stage == GRANT_EXCHANGING) return clock_boot_ms() +
-		patience_ms;
+	for_each_grant (g, &run->grants)
+		if (g->stage == GRANT_EXCHANGING)
+			return clock_boot_ms() + patience_ms;
 	return 0;
 }
 
@@ -231,7 +232,9 @@ static struct grant *grant_by_id(struct run *run, uint32_t id)
 {
 	struct grant *g;
 
-	for_each_grant(g, &run->grants) if (g->id == id) return g;
+	for_each_grant (g, &run->grants)
+		if (g->id == id)
+			return g;
 	return NULL;
 }
 
@@ -267,8 +270,7 @@ static void courier_is_gone(struct run *run)
 	bool ended = courier_lost(&run->courier);
 	struct grant *g;
 
-	for_each_grant(g, &run->grants)
-	{
+	for_each_grant (g, &run->grants) {
 		if (g->stage == GRANT_EXCHANGING && !ended && !has_answer(g)) {
 			leave_to_courier(run, g, "the courier talks no more");
 			continue;
@@ -312,8 +314,7 @@ void exchange_timeouts(struct run *run)
 {
 	struct grant *g;
 
-	for_each_grant(g, &run->grants)
-	{
+	for_each_grant (g, &run->grants) {
 		if (clock_boot_ms() < g->hold_until_ms)
 			continue;
 		if (g->stage == GRANT_EXCHANGING)

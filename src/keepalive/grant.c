@@ -178,8 +178,7 @@ void grants_free(struct grants *grants)
 {
 	struct grant *g;
 
-	for_each_grant(g, grants)
-	{
+	for_each_grant (g, grants) {
 		grant_release(grants, g);
 		for (size_t k = 0; k < g->n_keys; k++)
 			free(g->keys[k]);

@@ -21,7 +21,9 @@ static bool held_by_this_run(const struct run *run, const struct grant *g, pid_t
 			      (run->courier.fd >= 0 && owner == run->courier.process.pid));
 	const struct grant *other;
 
-	for_each_grant(other, &run->grants) if (ours && other->locked_ms && other != g) return true;
+	for_each_grant (other, &run->grants)
+		if (ours && other->locked_ms && other != g)
+			return true;
 	return false;
 }
 

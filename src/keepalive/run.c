@@ -16,8 +16,7 @@ int run_look(struct run *run, struct observation *ret)
 	run->looks++;
 	run->policy.now_ms = clock_wall_ms();
 	run->policy.at_ms = run->policy.now_ms + ahead;
-	for_each_grant(g, &run->grants)
-	{
+	for_each_grant (g, &run->grants) {
 		for (size_t k = 0; g->account_locks && k < g->n_account_locks; k++)
 			*array_add(&keys, &holdings.n_keys) = g->keys[k];
 		if (g->receipt_fd >= 0 && g->stage != GRANT_EXCHANGING)

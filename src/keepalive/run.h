@@ -22,6 +22,7 @@ struct run {
 	struct process_id self;
 	struct receipt *rescued; // answers that no receipt could take
 	size_t n_rescued;
+	size_t window; // grants that may be between their claim and their settling
 	int64_t wait_ms;
 	int64_t round_ms;   // what the last round of writing took
 	int64_t claimed_ms; // when it was claimed last

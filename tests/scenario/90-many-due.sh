@@ -20,7 +20,7 @@ expect_at_most "milliseconds that a lock was held" "$(cost oldest)" 60000
 
 # TERM: what was sent is finished and said, nothing else begun; the next run does the rest.
 fresh
-many 60 4
+many 150 4
 answers '{"tokens": {}, "numbered": true, "held": true, "repeat": 0}'
 start_keeper refresh -j
 some_posts() { [ "$(($(posts) - POSTS_BEFORE))" -ge "$1" ]; }
@@ -30,7 +30,7 @@ control release '{}' >/dev/null
 wait_keepers
 sent=$(($(posts) - POSTS_BEFORE))
 expect_eq "ended by the signal" "$statuses" 143
-expect_at_most "requests of the run that was told to end" "$sent" 16
+expect_at_most "requests of the run that was told to end" "$sent" 64
 expect_field '[.accounts[] | select(.outcome == "refreshed")] | length' "$sent"
 expect_eq "receipts left" "$(find "$LEDGER/receipts" -type f ! -name '*.settled')" ""
 expect_eq "locks and temp files left" "$(find "$HOME" -name '*.tmp' -o -path '*/oauth-refresh/*.lock' -o -name 'auth-profiles.json.lock')" ""
@@ -44,7 +44,7 @@ while kill -0 $! 2>/dev/null; do
 done
 wait_keepers
 expect_eq "the run after it" "$statuses" 0
-expect_all_new 60 4
+expect_all_new 150 4
 
 # A signal that comes when all is done, and nothing is left to wait for, does not take the report away.
 if strace -qq -e inject=getpid:signal=SIGCONT:when=1 -o /dev/null true 2>/dev/null; then
