@@ -16,14 +16,14 @@
 
 enum owners { OURS, OURS_OR_ROOTS };
 
-struct verdict {
+struct refusal {
 	char *message, *fix;
 };
 
-static void verdict_free(struct verdict *verdict)
+static void refusal_free(struct refusal *refusal)
 {
-	free(verdict->message);
-	free(verdict->fix);
+	free(refusal->message);
+	free(refusal->fix);
 }
 
 static char *printable(const char *path)
@@ -36,7 +36,7 @@ static unsigned mode_bits(const struct stat *st)
 	return st->st_mode & 07777;
 }
 
-static int refuse_link(const char *path, const char *real, struct verdict *ret)
+static int refuse_link(const char *path, const char *real, struct refusal *ret)
 {
 	_cleanup_free_ char *shown = printable(path), *shown_real = printable(real);
 	_cleanup_free_ char *word = shell_quoted(path);
@@ -46,7 +46,7 @@ static int refuse_link(const char *path, const char *real, struct verdict *ret)
 }
 
 static int refuse_type(const char *path, const struct stat *st, const char *wanted,
-		       struct verdict *ret)
+		       struct refusal *ret)
 {
 	_cleanup_free_ char *shown = printable(path), *word = shell_quoted(path);
 	ret->message =
@@ -58,7 +58,7 @@ static int refuse_type(const char *path, const struct stat *st, const char *want
 // Also for root, whom no mode would stop: locks and ledger would become root's, and the programs of
 // the one whose tokens these are could not take part in them.
 static int refuse_owner(const char *path, const struct stat *st, enum owners owners,
-			struct verdict *ret)
+			struct refusal *ret)
 {
 	_cleanup_free_ char *shown = printable(path), *word = shell_quoted(path);
 	ret->message = xasprintf("%s is owned by uid %u, not by uid %u (mode %04o)", shown,
@@ -73,7 +73,7 @@ static int refuse_owner(const char *path, const struct stat *st, enum owners own
 	return -EPERM;
 }
 
-static int refuse_writable(const char *path, const struct stat *st, struct verdict *ret)
+static int refuse_writable(const char *path, const struct stat *st, struct refusal *ret)
 {
 	_cleanup_free_ char *shown = printable(path), *word = shell_quoted(path);
 	ret->message =
@@ -82,7 +82,7 @@ static int refuse_writable(const char *path, const struct stat *st, struct verdi
 	return -EPERM;
 }
 
-static int refuse_ancestor_owner(const char *path, const struct stat *st, struct verdict *ret)
+static int refuse_ancestor_owner(const char *path, const struct stat *st, struct refusal *ret)
 {
 	_cleanup_free_ char *shown = printable(path);
 	ret->message = xasprintf(
@@ -94,7 +94,7 @@ static int refuse_ancestor_owner(const char *path, const struct stat *st, struct
 	return -EPERM;
 }
 
-static int check_real(const char *path, struct verdict *ret)
+static int check_real(const char *path, struct refusal *ret)
 {
 	_cleanup_free_ char *real = path_real(path);
 	if (!real)
@@ -103,14 +103,14 @@ static int check_real(const char *path, struct verdict *ret)
 }
 
 static int judge_object(const char *path, const struct stat *st, enum owners owners, uid_t self,
-			struct verdict *ret)
+			struct refusal *ret)
 {
 	if (st->st_uid != self && !(owners == OURS_OR_ROOTS && uid_is_root(st->st_uid)))
 		return refuse_owner(path, st, owners, ret);
 	return others_may_write(path, st) ? refuse_writable(path, st, ret) : 0;
 }
 
-static int check_object(const char *path, mode_t type, enum owners owners, struct verdict *ret)
+static int check_object(const char *path, mode_t type, enum owners owners, struct refusal *ret)
 {
 	struct stat st;
 	if (lstat(path, &st) < 0)
@@ -121,7 +121,7 @@ static int check_object(const char *path, mode_t type, enum owners owners, struc
 }
 
 // In a sticky directory (/tmp) others can add names, but neither rename nor remove what is ours.
-static int judge_ancestor(const char *path, const struct stat *st, uid_t self, struct verdict *ret)
+static int judge_ancestor(const char *path, const struct stat *st, uid_t self, struct refusal *ret)
 {
 	if (!uid_is_root(st->st_uid) && st->st_uid != self)
 		return refuse_ancestor_owner(path, st, ret);
@@ -130,7 +130,7 @@ static int judge_ancestor(const char *path, const struct stat *st, uid_t self, s
 		       : 0;
 }
 
-static int check_ancestor(const char *path, struct verdict *ret)
+static int check_ancestor(const char *path, struct refusal *ret)
 {
 	struct stat st;
 	if (lstat(path, &st) < 0)
@@ -140,7 +140,7 @@ static int check_ancestor(const char *path, struct verdict *ret)
 	return judge_ancestor(path, &st, geteuid(), ret);
 }
 
-static int check_ancestors(const char *path, struct verdict *ret)
+static int check_ancestors(const char *path, struct refusal *ret)
 {
 	_cleanup_free_ char *at = xstrdup(path);
 	while (!string_equal(at, "/")) {
@@ -170,7 +170,7 @@ static void way_free(struct way *way)
 
 // Who owns a link turns it.
 static int take_link(struct way *way, const char *link, const struct stat *st, char **rest,
-		     struct verdict *ret)
+		     struct refusal *ret)
 {
 	char target[PATH_MAX];
 
@@ -193,7 +193,7 @@ static int take_link(struct way *way, const char *link, const struct stat *st, c
 }
 
 // One component.
-static int take_step(struct way *way, struct verdict *ret)
+static int take_step(struct way *way, struct refusal *ret)
 {
 	size_t n = strcspn(way->rest, "/");
 	_cleanup_free_ char *name = xstrndup(way->rest, n), *here = NULL;
@@ -218,7 +218,7 @@ static int take_step(struct way *way, struct verdict *ret)
 	return r;
 }
 
-static int check_trusted(const char *path, struct verdict *ret)
+static int check_trusted(const char *path, struct refusal *ret)
 {
 	_cleanup_free_ char *here = *path == '/' ? xstrdup("/") : path_real(".");
 	_cleanup_(way_free) struct way way = {.at = xstrdup("/")};
@@ -234,35 +234,35 @@ static int check_trusted(const char *path, struct verdict *ret)
 
 // ---- what is asked for
 
-static int give(int r, struct verdict *verdict, char **ret_message, char **ret_fix)
+static int give(int r, struct refusal *refusal, char **ret_message, char **ret_fix)
 {
-	if (verdict->message) {
-		*ret_message = TAKE_PTR(verdict->message);
-		*ret_fix = TAKE_PTR(verdict->fix);
+	if (refusal->message) {
+		*ret_message = TAKE_PTR(refusal->message);
+		*ret_fix = TAKE_PTR(refusal->fix);
 	}
 	return r;
 }
 
 static int check_path(const char *path, mode_t type, char **ret_message, char **ret_fix)
 {
-	_cleanup_(verdict_free) struct verdict verdict = {0};
-	int r = check_real(path, &verdict);
+	_cleanup_(refusal_free) struct refusal refusal = {0};
+	int r = check_real(path, &refusal);
 	if (r == 0)
-		r = check_object(path, type, OURS, &verdict);
+		r = check_object(path, type, OURS, &refusal);
 	if (r == 0)
-		r = check_ancestors(path, &verdict);
-	return give(r, &verdict, ret_message, ret_fix);
+		r = check_ancestors(path, &refusal);
+	return give(r, &refusal, ret_message, ret_fix);
 }
 
 bool path_ancestor_is_safe(const char *path, const struct stat *st, uid_t self)
 {
-	_cleanup_(verdict_free) struct verdict unsaid = {0};
+	_cleanup_(refusal_free) struct refusal unsaid = {0};
 	return judge_ancestor(path, st, self, &unsaid) == 0;
 }
 
 bool path_file_is_safe(const char *path, const struct stat *st, uid_t self)
 {
-	_cleanup_(verdict_free) struct verdict unsaid = {0};
+	_cleanup_(refusal_free) struct refusal unsaid = {0};
 	return S_ISREG(st->st_mode) && judge_object(path, st, OURS, self, &unsaid) == 0;
 }
 
@@ -278,7 +278,7 @@ int path_check_directory(const char *real_path, char **ret_message, char **ret_f
 
 int path_check_trusted(const char *path, char **ret_message, char **ret_fix)
 {
-	_cleanup_(verdict_free) struct verdict verdict = {0};
-	int r = check_trusted(path, &verdict);
-	return give(r, &verdict, ret_message, ret_fix);
+	_cleanup_(refusal_free) struct refusal refusal = {0};
+	int r = check_trusted(path, &refusal);
+	return give(r, &refusal, ret_message, ret_fix);
 }
