@@ -108,6 +108,17 @@ void *array_add_(void **array, size_t *count, size_t size)
 	return element;
 }
 
+void *array_copy_(const void *array, size_t count, size_t size)
+{
+	size_t room = 1;
+
+	if (count == 0)
+		return NULL;
+	while (room < count)
+		room *= 2;
+	return memcpy(xreallocarray(NULL, room, size), array, count * size);
+}
+
 bool string_equal(const char *a, const char *b)
 {
 	if (!a || !b)

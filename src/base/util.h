@@ -62,6 +62,9 @@ char *xasprintf(const char *format, ...) _printf_(1, 2);
 #define array_add(array, count)                                                                    \
 	((__typeof__(*(array)))array_add_((void **)(array), (count), sizeof(**(array))))
 void *array_add_(void **array, size_t *count, size_t size);
+// A copy of such an array, which array_add may go on with; NULL if there is nothing in it. Free it.
+#define array_copy(array, count) ((__typeof__(array))array_copy_((array), (count), sizeof(*(array))))
+void *array_copy_(const void *array, size_t count, size_t size);
 
 bool string_equal(const char *a, const char *b); // NULL equals only NULL
 bool string_empty(const char *s);                // NULL or ""

@@ -67,25 +67,6 @@ void account_record_free(struct account_record *record)
 	*record = (struct account_record){0};
 }
 
-// One by one, because array_add counts on having allocated the array itself.
-static void tokens_copy(struct fingerprint **to, size_t *to_n, const struct fingerprint *from,
-			size_t n)
-{
-	*to = NULL;
-	*to_n = 0;
-	for (size_t i = 0; i < n; i++)
-		*array_add(to, to_n) = from[i];
-}
-
-static void sightings_copy(struct sighting **to, size_t *to_n, const struct sighting *from,
-			   size_t n)
-{
-	*to = NULL;
-	*to_n = 0;
-	for (size_t i = 0; i < n; i++)
-		*array_add(to, to_n) = from[i];
-}
-
 // Drop the oldest, which stand first.
 static void tokens_trim(struct fingerprint *tokens, size_t *n, size_t max)
 {
@@ -108,11 +89,11 @@ void account_record_copy(struct account_record *to, const struct account_record 
 	identity_copy(&copy.identity, &from->identity);
 	copy.live = (struct generation){0};
 	generation_copy(&copy.live, &from->live);
-	tokens_copy(&copy.superseded, &copy.n_superseded, from->superseded, from->n_superseded);
-	tokens_copy(&copy.fences, &copy.n_fences, from->fences, from->n_fences);
-	tokens_copy(&copy.diverged, &copy.n_diverged, from->diverged, from->n_diverged);
-	sightings_copy(&copy.sightings, &copy.n_sightings, from->sightings, from->n_sightings);
-	sightings_copy(&copy.expiries, &copy.n_expiries, from->expiries, from->n_expiries);
+	copy.superseded = array_copy(from->superseded, from->n_superseded);
+	copy.fences = array_copy(from->fences, from->n_fences);
+	copy.diverged = array_copy(from->diverged, from->n_diverged);
+	copy.sightings = array_copy(from->sightings, from->n_sightings);
+	copy.expiries = array_copy(from->expiries, from->n_expiries);
 	account_record_free(to);
 	*to = copy;
 }

@@ -165,6 +165,27 @@ static void test_array_add(void **state)
 	free(items);
 }
 
+static void test_array_copy(void **state)
+{
+	(void)state;
+	for (size_t n = 0; n < 70; n++) {
+		uint64_t *items = NULL, *copy;
+		size_t k = 0;
+		while (k < n) {
+			uint64_t value = k * k;
+			*array_add(&items, &k) = value;
+		}
+		copy = array_copy(items, n);
+		assert_true(n ? copy != items : !copy);
+		while (k < 150) // it grows on its own
+			*array_add(&copy, &k) = 7;
+		for (k = 0; k < 150; k++)
+			assert_int_equal(copy[k], k < n ? k * k : 7);
+		free(items);
+		free(copy);
+	}
+}
+
 static void test_take(void **state)
 {
 	char *owner = xstrdup("x"), *taken = TAKE_PTR(owner);
@@ -980,6 +1001,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_out_of_memory),
 		cmocka_unit_test(test_array_add),
+		cmocka_unit_test(test_array_copy),
 		cmocka_unit_test(test_take),
 		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_normalised),
