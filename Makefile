@@ -15,6 +15,7 @@ BINDIR     ?= $(PREFIX)/bin
 LIBEXECDIR ?= $(PREFIX)/libexec/oauth-keepalive
 MANDIR     ?= $(PREFIX)/share/man
 DOCDIR     ?= $(PREFIX)/share/doc/oauth-keepalive
+DATADIR    ?= $(PREFIX)/share/oauth-keepalive
 SYSCONFDIR ?= /etc
 UNITDIR    ?= $(PREFIX)/$(if $(IN_HOME),share,lib)/systemd
 INSTALL    ?= install
@@ -140,12 +141,15 @@ SYSTEMD_LOOKS = $(findstring |$(UNITDIR)|,|/usr/lib/systemd|/usr/local/lib/syste
 install: all
 	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
 	$(Q)$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(MANDIR)/man1" "$(DESTDIR)$(MANDIR)/man5" \
-		"$(DESTDIR)$(DOCDIR)" $(foreach d,$(sort $(dir $(UNITS))),"$(DESTDIR)$(UNITDIR)/$(d)")
+		"$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(DATADIR)/hooks" "$(DESTDIR)$(DATADIR)/prometheus" "$(DESTDIR)$(DATADIR)/grafana" $(foreach d,$(sort $(dir $(UNITS))),"$(DESTDIR)$(UNITDIR)/$(d)")
 	$(Q)$(INSTALL) -m 755 "$(BUILD)/oauth-keepalive" "$(DESTDIR)$(BINDIR)/"
 	$(Q)$(INSTALL) -m 755 "$(BUILD)/oauth-keepalive-courier" "$(DESTDIR)$(LIBEXECDIR)/"
 	$(Q)$(INSTALL) -m 644 man/oauth-keepalive.1 "$(DESTDIR)$(MANDIR)/man1/"
 	$(Q)$(INSTALL) -m 644 man/oauth-keepalive.conf.5 "$(DESTDIR)$(MANDIR)/man5/"
 	$(Q)$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE etc/oauth-keepalive.conf docs/schema.json "$(DESTDIR)$(DOCDIR)/"
+	$(Q)$(INSTALL) -m 755 etc/hooks/* "$(DESTDIR)$(DATADIR)/hooks/"
+	$(Q)$(INSTALL) -m 644 etc/prometheus/* "$(DESTDIR)$(DATADIR)/prometheus/"
+	$(Q)$(INSTALL) -m 644 etc/grafana/* "$(DESTDIR)$(DATADIR)/grafana/"
 	$(Q)for unit in $(UNITS); do \
 		sed 's|@BINDIR@|$(UNIT_BINDIR)|g' systemd/$$unit | \
 		$(INSTALL) -m 644 /dev/stdin "$(DESTDIR)$(UNITDIR)/$$unit" || exit 1; done
@@ -159,7 +163,7 @@ uninstall:
 	$(call say,REMOVE,$(DESTDIR)$(PREFIX))
 	$(Q)rm -f "$(DESTDIR)$(BINDIR)/oauth-keepalive" "$(DESTDIR)$(MANDIR)/man1/oauth-keepalive.1" \
 		"$(DESTDIR)$(MANDIR)/man5/oauth-keepalive.conf.5"
-	$(Q)rm -rf "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(DOCDIR)"
+	$(Q)rm -rf "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(DATADIR)"
 	$(Q)for unit in $(UNITS); do rm -f "$(DESTDIR)$(UNITDIR)/$$unit"; done
 
 clean:

@@ -30,6 +30,8 @@ static const struct command commands[] = {
 	{"forget", "drop what the ledger holds of an account that no store shows any more",
 	 OPTION_FORCE, command_forget},
 	{"log", "show what happened, newest last", OPTION_SINCE | OPTION_NUMBER, command_log},
+	{"hook-test", "run a hook now: refreshed, needs_login, failed or recovered", 0,
+	 command_hook_test},
 	{"own", "take over a ledger that came from another machine", 0, command_own},
 };
 
@@ -107,6 +109,7 @@ static int show_help(void)
 	       "           --follow STORE (the copy there gives way to the live one; all)\n"
 	       "  restore: [ID] (as the list shows it), --wait, --dry-run\n"
 	       "  forget:  --force (although a store shows it)\n"
+	       "  hook-test: EVENT [ACCOUNT] (refreshed, needs_login, failed, recovered)\n"
 	       "  log:     -n N (the last N), --since WHEN (2h, 02:30, 2030-11-20)\n\n"
 	       "ACCOUNT is a profile id, provider/profile-id, or a shell pattern; an e-mail\n"
 	       "address; the name of an agent or a provider; none is all.\n"

@@ -5,6 +5,7 @@
 #ifndef COMMAND_COMMAND_H
 #define COMMAND_COMMAND_H
 
+#include "ledger/conditions.h"
 #include "report/report.h"
 
 // Options that only some verbs take.
@@ -46,6 +47,7 @@ int command_status(const struct invocation *invocation);
 int command_sync(const struct invocation *invocation);
 int command_restore(const struct invocation *invocation);
 int command_forget(const struct invocation *invocation);
+int command_hook_test(const struct invocation *invocation);
 int command_log(const struct invocation *invocation);
 int command_own(const struct invocation *invocation);
 
@@ -61,6 +63,7 @@ struct session {
 	char *store;  // --adopt, as a real path where it is one
 	char *why;
 	struct last_run last_runs[RUN_BY_N];
+	struct conditions conditions; // what is wrong at present, and was told
 	struct keepsakes kept; // restore: what may be brought back
 	bool lists_kept;       // … and only that is reported
 	const struct events *events; // log: what happened, and only that is reported
@@ -81,5 +84,10 @@ void session_close(struct session *session);
 int session_run(const struct invocation *invocation, struct session *session);
 // Report the cycle and return the exit status. -r of a failed cycle is said, too.
 int session_finish(const struct invocation *invocation, struct session *session, struct cycle *cycle, int r, bool dry_run);
+
+struct report session_report(const struct invocation *invocation, const struct session *session,
+			     const struct cycle *cycle, bool dry_run);
+// Says what kept the cycle from looking, and returns the exit status; 0: it has looked.
+int session_look_failed(const struct session *session, const struct cycle *cycle, int r);
 
 #endif

@@ -3,6 +3,7 @@
 // refresh: adopt, refresh what is due, mirror. What the timer calls, and the manual one-shot.
 #include "base/log.h"
 #include "command/command.h"
+#include "report/hooks.h"
 
 int session_run(const struct invocation *invocation, struct session *session)
 {
@@ -18,6 +19,10 @@ int session_run(const struct invocation *invocation, struct session *session)
 			      &session->selection, session->wait_s, &cycle);
 	status = session_finish(invocation, session, &cycle, r, dry_run);
 	signals_let_go(&cycle.signals);
+	if (r >= 0 && !dry_run) {
+		struct report report = session_report(invocation, session, &cycle, dry_run);
+		report_tell(&report);
+	}
 	cycle_free(&cycle);
 	return status;
 }

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "command/command.h"
+#include "report/hooks.h"
 #include "courier/client.h"
 
 #define WAIT_DEFAULT_S 10
@@ -127,6 +128,7 @@ void session_close(struct session *session)
 	free(session->store);
 	free(session->why);
 	keepsakes_free(&session->kept);
+	conditions_free(&session->conditions);
 	*session = (struct session){0};
 }
 
@@ -167,8 +169,8 @@ void session_bar(const struct session *session, struct problems *problems)
 			->needs_person = true;
 }
 
-static struct report report_of(const struct invocation *invocation, const struct session *session,
-			       const struct cycle *cycle, bool dry_run)
+struct report session_report(const struct invocation *invocation, const struct session *session,
+			     const struct cycle *cycle, bool dry_run)
 {
 	return (struct report){
 		.command = invocation->command->name,
@@ -185,6 +187,7 @@ static struct report report_of(const struct invocation *invocation, const struct
 		.now_ms = clock_wall_ms(),
 		.cycle = cycle,
 		.last_runs = session->last_runs,
+		.conditions = &session->conditions,
 		.ledger = &session->ledger,
 		.config = &session->config,
 	};
@@ -207,12 +210,22 @@ static void warn_of_silence(const struct report *report, struct problems *proble
 					    "user's own: systemctl --user …)"));
 }
 
-int session_finish(const struct invocation *invocation, struct session *session,
-		   struct cycle *cycle, int r, bool dry_run)
+static void write_metrics(const struct report *report, struct problems *problems)
 {
-	struct report report = report_of(invocation, session, cycle, dry_run);
-	int status;
+	const char *path = report->config->metrics_file;
+	int r = report->dry_run || report->no_accounts ? 0 : report_write_metrics(report);
 
+	if (r < 0)
+		problem_add(problems, SEVERITY_WARNING, "metrics_unwritten", path, NULL,
+			    xasprintf("the metrics cannot be written: %s", error_text(r)),
+			    xstrdup("let this user write in that directory (a unit's sandbox: "
+				    "ReadWritePaths=), or remove `metrics_file`"));
+}
+
+int session_look_failed(const struct session *session, const struct cycle *cycle, int r)
+{
+	if (r >= 0)
+		return 0;
 	if (r == -ENOENT || r == -ENOTDIR || r == -ENAMETOOLONG || r == -ELOOP || r == -EACCES) {
 		const char *named = session->config.state_dir ? session->config.state_dir
 							      : getenv("OPENCLAW_STATE_DIR");
@@ -222,21 +235,41 @@ int session_finish(const struct invocation *invocation, struct session *session,
 	}
 	if (r == -ESRCH && cycle->unmatched)
 		return no_account_matches(cycle);
-	if (r < 0) {
-		log_error("%s: %s",
-			  r == -ESRCH ? "/proc tells nothing of this process; is it mounted?"
-				      : "the stores cannot be read",
-			  error_text(r));
-		return STATUS_FAILED;
+	log_error("%s: %s",
+		  r == -ESRCH ? "/proc tells nothing of this process; is it mounted?"
+			      : "the stores cannot be read",
+		  error_text(r));
+	return STATUS_FAILED;
+}
+
+// What the document and the text say besides the cycle.
+static void look_around(const struct report *report, struct session *session, bool json,
+			struct problems *problems)
+{
+	look_for_courier(problems);
+	hooks_check(&session->config.hooks, problems);
+	if (report->dry_run && hooks_any(&session->config.hooks))
+		conditions_read(&session->ledger, &session->conditions);
+	for (enum run_by by = 0; (report->dry_run || json) && by < RUN_BY_N; by++)
+		last_run_read(&session->ledger, by, &session->last_runs[by]);
+	if (string_equal(report->command, "status"))
+		warn_of_silence(report, problems);
+}
+
+int session_finish(const struct invocation *invocation, struct session *session,
+		   struct cycle *cycle, int r, bool dry_run)
+{
+	struct report report = session_report(invocation, session, cycle, dry_run);
+	int status = session_look_failed(session, cycle, r);
+
+	if (status) {
+		report_remember_failure(&report, status);
+		return status;
 	}
-	look_for_courier(&cycle->now.problems);
-	if (dry_run || invocation->json) // of a run they are not said in text
-		for (enum run_by by = 0; by < RUN_BY_N; by++)
-			last_run_read(&session->ledger, by, &session->last_runs[by]);
-	if (string_equal(report.command, "status"))
-		warn_of_silence(&report, &cycle->now.problems);
+	look_around(&report, session, invocation->json, &cycle->now.problems);
 	status = report_exit_status(&report);
 	report_remember(&report);
+	write_metrics(&report, &cycle->now.problems);
 	if (invocation->json) {
 		report_json(&report, stdout);
 	} else {

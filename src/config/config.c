@@ -16,6 +16,7 @@
 #define TIMER_JITTER_S	    (1 * MINUTE_S)
 #define CONNECT_TIMEOUT_S   10
 #define DEADLINE_MOST_S	    60 // refresh locks are held for 100 s at most (architecture: MUST)
+#define HOOK_TIMEOUT_MOST_S 60 // the units give the whole run 150 s
 #define HOOK_TIMEOUT_S	    30
 #define SYSTEM_FILE	    "/etc/oauth-keepalive/oauth-keepalive.conf"
 #define FILE_BELOW_XDG_HOME "oauth-keepalive/oauth-keepalive.conf"
@@ -189,6 +190,15 @@ const char *hook_event_name(enum hook_event event)
 	return hook_names[event];
 }
 
+static const struct rule hook_rules[] = {
+	{"refreshed", read_text, IN_CONFIG(hooks.commands[HOOK_REFRESHED])},
+	{"needs_login", read_text, IN_CONFIG(hooks.commands[HOOK_NEEDS_LOGIN])},
+	{"failed", read_text, IN_CONFIG(hooks.commands[HOOK_FAILED])},
+	{"recovered", read_text, IN_CONFIG(hooks.commands[HOOK_RECOVERED])},
+	{"timeout", read_duration, IN_CONFIG(hooks.timeout_s), 1, HOOK_TIMEOUT_MOST_S},
+	{"stagger", read_duration, IN_CONFIG(hooks.stagger_s), 0, HOOK_TIMEOUT_MOST_S},
+};
+
 static const struct rule root_rules[] = {
 	{"state_dir", read_path, IN_CONFIG(state_dir)},
 	{"ledger_dir", read_path, IN_CONFIG(ledger_dir)},
@@ -201,8 +211,8 @@ static const struct rule root_rules[] = {
 	{"stores", read_stores},
 	{"exclude", read_exclude},
 	{"state_dirs", read_state_dirs},
-	{"hooks", read_unavailable},
-	{"metrics_file", read_unavailable},
+	{"hooks", read_group, .rules = hook_rules, .n_rules = ARRAY_SIZE(hook_rules)},
+	{"metrics_file", read_path, IN_CONFIG(metrics_file)},
 	{"cluster", read_unavailable},
 };
 

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "json/json.h"
+#include "report/hooks.h"
 #include "report/report.h"
 
 static void put_time(cJSON *object, const char *name, int64_t ms)
@@ -83,6 +84,21 @@ static void put_displaced(cJSON *object, const struct result *result)
 	}
 }
 
+static void put_hook(cJSON *object, const struct report *report, const struct account *a,
+		     const struct result *result)
+{
+	enum hook_event event = hook_planned(report, a, result);
+	cJSON *o;
+
+	if (event == HOOK_EVENTS) {
+		cJSON_AddNullToObject(object, "hook");
+		return;
+	}
+	o = cJSON_AddObjectToObject(object, "hook");
+	json_put_text(o, "event", hook_event_name(event));
+	put_printable(o, "command", report->config->hooks.commands[event]);
+}
+
 static void put_account(cJSON *accounts, const struct report *report, const struct account *a,
 			const struct result *result)
 {
@@ -122,6 +138,7 @@ static void put_account(cJSON *accounts, const struct report *report, const stru
 	put_seconds(o, "lock_holder", holder.pid, holder.pid > 0);
 	put_error(o, result);
 	put_displaced(o, result);
+	put_hook(o, report, a, result);
 	copies = cJSON_AddArrayToObject(o, "copies");
 	for (size_t i = 0; i < a->n_members; i++)
 		put_copy(copies, report, a, result, &a->members[i]);

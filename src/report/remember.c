@@ -132,7 +132,7 @@ static void put_text(char **to, const char *text)
 // An alarm of its own is only what is another event, or of another generation. True if there is something to write down.
 static bool update_condition(struct scribe *s, const char *event, const char *account,
 			     const char *generation, const char *code, const char *store,
-			     int64_t failures)
+			     const char *message, int64_t failures)
 {
 	struct condition *c = find_condition(s, account, code, store);
 	bool news;
@@ -152,6 +152,7 @@ static bool update_condition(struct scribe *s, const char *event, const char *ac
 		return false;
 	put_text(&c->code, code);
 	put_text(&c->store, store);
+	put_text(&c->message, message);
 	c->failures = failures;
 	s->changed = true;
 	return true;
@@ -179,15 +180,16 @@ static void note_trouble(struct scribe *s, const struct account *a, const struct
 	const char *code = result->error_code[0] ? result->error_code : "failed";
 	bool done = result->outcome != OUTCOME_FAILED && result->outcome != OUTCOME_HELD &&
 		    result->outcome != OUTCOME_NEEDS_LOGIN;
+	const char *message = result->error_message ? result->error_message : result->reason;
 	struct event event;
 
-	if (!update_condition(s, trouble_of(result), a->record.key, generation, code, NULL,
+	if (!update_condition(s, trouble_of(result), a->record.key, generation, code, NULL, message,
 			      a->verdict.record.failures))
 		return;
 	event = event_of(s, done ? "pending" : outcome_name(result->outcome), a);
 	event.from = TAKE_PTR(generation);
 	event.code = xstrdup(code);
-	event.message = xstrdup(result->error_message ? result->error_message : result->reason);
+	event.message = xstrdup(message);
 	event.http_status = result->error_status;
 	write_event(s, &event);
 }
@@ -212,7 +214,8 @@ static void note_problem(struct scribe *s, const struct problem *problem)
 	struct event event;
 
 	if (!problem->needs_person || is_said_of_account(s, problem) ||
-	    !update_condition(s, "failed", NULL, NULL, problem->code, problem->store, 0))
+	    !update_condition(s, "failed", NULL, NULL, problem->code, problem->store,
+			      problem->message, 0))
 		return;
 	event = (struct event){
 		.what = xstrdup("problem"),
@@ -357,6 +360,12 @@ static void note_run(struct scribe *s)
 		s->error = conditions_save(s->ledger, &s->conditions);
 	if (s->counts && s->error >= 0)
 		s->error = counts_save(s->ledger, s->counts);
+}
+
+void report_remember_failure(const struct report *report, int exit_code)
+{
+	if (!report->dry_run && is_round(report))
+		last_run_note(report->ledger, report->by, report->now_ms, exit_code);
 }
 
 void report_remember(const struct report *report)

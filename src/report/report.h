@@ -34,6 +34,7 @@ struct report {
 	const char *decided; // what a person decided, for whoever asks later; NULL
 	const struct events *events; // log: what happened, and nothing else
 	const struct last_run *last_runs; // RUN_BY_N of them: before this run
+	const struct conditions *conditions; // in a preview: what hooks were told; NULL
 	const struct ledger *ledger;
 	const struct config *config;
 	const struct cycle *cycle;
@@ -47,6 +48,11 @@ void report_kept_text(const struct report *report, FILE *out);
 void report_kept_json(const struct report *report, cJSON *document);
 // What the ledger remembers of a run that may write: events, what is wrong, how often, and that it was.
 void report_remember(const struct report *report);
+// … or of one that could not even look.
+void report_remember_failure(const struct report *report, int exit_code);
+// For Prometheus; and to `metrics_file`, if one is configured: 0 or -errno.
+void report_metrics(const struct report *report, FILE *out);
+int report_write_metrics(const struct report *report);
 // log: a line each; an array of the document.
 void report_events_text(const struct report *report, FILE *out);
 void report_events_json(const struct report *report, cJSON *document);

@@ -3,6 +3,7 @@
 // Text for people: a line per account that can be read at a glance, what is wrong after it, a closing summary.
 #include "base/clock.h"
 #include "base/log.h"
+#include "report/hooks.h"
 #include "report/paint.h"
 #include "report/report.h"
 
@@ -277,6 +278,18 @@ static void print_undo(const struct report *report, const struct result *result,
 	}
 }
 
+static void print_hook(const struct report *report, const struct account *a,
+		       const struct result *result, FILE *out)
+{
+	enum hook_event event = hook_planned(report, a, result);
+	_cleanup_free_ char *command =
+		event < HOOK_EVENTS ? string_printable(report->config->hooks.commands[event], 300)
+				    : NULL;
+
+	if (command)
+		fprintf(out, "    then hook   %s: %s\n", hook_event_name(event), command);
+}
+
 // What holds it has a remedy of its own, and a new login would be held, too.
 static bool login_helps(const char *code)
 {
@@ -311,6 +324,7 @@ static void print_account(const struct report *report, const struct account *a,
 	if (status && result->outcome != OUTCOME_SKIPPED)
 		print_details(report, a, result, out);
 	print_undo(report, result, out);
+	print_hook(report, a, result, out);
 	if (a->provider && a->provider->login_command) {
 		if (result->outcome == OUTCOME_NEEDS_LOGIN)
 			fprintf(out, "%s    log in with: %s\n", priority,

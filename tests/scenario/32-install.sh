@@ -23,6 +23,13 @@ expect_eq "the files installed" "$(installed)" "$(
 		644 share/doc/oauth-keepalive/schema.json
 		644 share/man/man1/oauth-keepalive.1
 		644 share/man/man5/oauth-keepalive.conf.5
+		644 share/oauth-keepalive/grafana/oauth-keepalive.json
+		755 share/oauth-keepalive/hooks/desktop
+		755 share/oauth-keepalive/hooks/gateway-notice
+		755 share/oauth-keepalive/hooks/mail
+		755 share/oauth-keepalive/hooks/message
+		755 share/oauth-keepalive/hooks/ntfy
+		644 share/oauth-keepalive/prometheus/oauth-keepalive.rules.yml
 	END
 )"
 for service in "$T/dest$T/prefix"/lib/systemd/*/*.service; do

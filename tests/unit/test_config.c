@@ -502,9 +502,10 @@ static const struct {
 	{CORP("refresh_token = \"FAKE-SECRET\";"),
 	 "2: `providers[0].refresh_token`: a secret is never written"},
 	// not there yet: an ignored setting would be a lie
-	{"hooks = { refreshed = \"logger x\"; };", "1: `hooks`: is not in this version; remove it"},
-	{"\nhooks = {\n failed = 7; };", "2: `hooks`: is not in this version"},
-	{"metrics_file = \"/x\";", "1: `metrics_file`: is not in this version"},
+	{"\nhooks = {\n failed = 7; };", "3: `hooks.failed`: must be a string"},
+	{"hooks = { timeout = \"61s\"; };", "1: `hooks.timeout`: "},
+	{"hooks = { reloaded = \"x\"; };", "1: `hooks.reloaded`: "},
+	{"metrics_file = \"x\";", "1: `metrics_file`: is not an absolute path"},
 	{"cluster = { password = \"FAKE-SECRET\"; };", "1: `cluster`: is not in this version"},
 	{"cluster = \"x\";", "1: `cluster`: is not in this version"},
 	// syntax
