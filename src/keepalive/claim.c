@@ -12,6 +12,8 @@
 #include "keepalive/mirror.h"
 #include "keepalive/persist.h"
 
+#define ROUND_MS (10 * SECOND_MS) // that one part of a round of claims may take
+
 static bool grant_has_work(const struct grant *g, const struct observation *o, bool *ret_busy)
 {
 	const struct account *a;
@@ -230,13 +232,27 @@ static bool has_a_turn(struct run *run, struct grant *g, const struct observatio
 	return false;
 }
 
+// A slow disk, and hundreds that are due: who was locked first is not to wait for the last. The rest are claimed next time.
+static bool takes_too_long(struct run *run, struct grant *g, int64_t began_ms)
+{
+	if (clock_boot_ms() < began_ms + ROUND_MS)
+		return false;
+	grant_release(&run->grants, g);
+	g->stage = GRANT_WAITING;
+	g->try_at_ms = 0;
+	return true;
+}
+
 static void look_and_lock(struct run *run, struct grant **grants, size_t n)
 {
 	struct observation o;
 	int r = run_look(run, &o);
+	int64_t began_ms = clock_boot_ms();
 
 	for (size_t i = 0; i < n; i++) {
 		struct grant *g = grants[i];
+		if (i > 0 && takes_too_long(run, g, began_ms))
+			continue;
 		if (r < 0)
 			grant_give_up(&run->grants, g, "stores", r,
 				      "the stores cannot be read again");
@@ -251,10 +267,11 @@ static void look_and_proceed(struct run *run, struct grant **grants, size_t n)
 {
 	struct observation o;
 	int r = run_look(run, &o);
+	int64_t began_ms = clock_boot_ms();
 
 	for (size_t i = 0; i < n; i++) {
 		struct grant *g = grants[i];
-		if (g->stage != GRANT_CLAIMED)
+		if (g->stage != GRANT_CLAIMED || (i > 0 && takes_too_long(run, g, began_ms)))
 			continue;
 		if (r < 0)
 			grant_give_up(&run->grants, g, "stores", r,

@@ -12,7 +12,7 @@
 #include "keepalive/run.h"
 
 // One attempt for all whose turn it is, at most `room`; leaves each waiting, discovering, exchanging, writing or done. Two
-// looks, whatever their number.
+// looks, whatever their number. Those for which a slow disk leaves no time are left waiting.
 void claim_round(struct run *run, size_t room);
 
 #endif

@@ -257,6 +257,7 @@ static void plan_next(struct run *run, int64_t began_ms)
 	}
 	run->mirror.patience_ms -= longest_ms;
 	run->round_ms = now - began_ms;
+	run->rounds++;
 }
 
 void commit_round(struct run *run)

@@ -19,7 +19,7 @@
 #include "keepalive/sweep.h"
 
 #define IDLE_POLL_MS 1000
-#define WINDOW	     64 // grants between their claim and their settling
+#define WINDOW	     512 // grants between their claim and their settling
 #define FILES_EACH                                                                                 \
 	16 // descriptors that a grant of the window may need, with all that is written for it
 #define PATIENCE_MS    5000 // for stores that somebody else has locked, in all
@@ -140,7 +140,8 @@ static void give_up_waiting(struct run *run)
 				       xstrdup("interrupted before anything was sent"));
 }
 
-// How many may be under way at once.
+// How many may be under way at once: all that are due, so that the looks are the same few for one and for hundreds. What
+// bounds it is the descriptors, and the time that a round of claims takes (claim.c).
 static size_t window_size(void)
 {
 	struct rlimit files;

@@ -105,14 +105,17 @@ void exchange_begin(struct run *run, struct grant *g, const struct observation *
 
 // ---- the courier's reports
 
-// Answers that come together are written together: for as long as a round takes, others may still come.
+// Answers that come together are written together: for as long as a round takes, others may still come. Each time a little
+// longer, so that the rounds of a run are few, however many answers come in drops.
 static int64_t write_soon(const struct run *run)
 {
-	int64_t patience_ms = run->round_ms < TOGETHER_FIRST_MS	 ? TOGETHER_FIRST_MS
-			      : run->round_ms > TOGETHER_LAST_MS ? TOGETHER_LAST_MS
-								 : run->round_ms;
+	int64_t patience_ms = TOGETHER_FIRST_MS << (run->rounds < 6 ? run->rounds : 6);
 	const struct grant *g;
 
+	if (patience_ms < run->round_ms)
+		patience_ms = run->round_ms;
+	if (patience_ms > TOGETHER_LAST_MS)
+		patience_ms = TOGETHER_LAST_MS;
 	for_each_grant (g, &run->grants)
 		if (g->stage == GRANT_EXCHANGING)
 			return clock_boot_ms() + patience_ms;

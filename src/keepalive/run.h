@@ -25,6 +25,7 @@ struct run {
 	size_t window; // grants that may be between their claim and their settling
 	int64_t wait_ms;
 	int64_t round_ms;   // what the last round of writing took
+	unsigned rounds;    // of writing, so far
 	int64_t claimed_ms; // when it was claimed last
 	unsigned looks, claims; // so far
 	struct signals *signals;

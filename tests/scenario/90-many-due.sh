@@ -30,7 +30,7 @@ control release '{}' >/dev/null
 wait_keepers
 sent=$(($(posts) - POSTS_BEFORE))
 expect_eq "ended by the signal" "$statuses" 143
-expect_at_most "requests of the run that was told to end" "$sent" 64
+expect_at_most "requests of the run that was told to end" "$sent" 149
 expect_field '[.accounts[] | select(.outcome == "refreshed")] | length' "$sent"
 expect_eq "receipts left" "$(find "$LEDGER/receipts" -type f ! -name '*.settled')" ""
 expect_eq "locks and temp files left" "$(find "$HOME" -name '*.tmp' -o -path '*/oauth-refresh/*.lock' -o -name 'auth-profiles.json.lock')" ""

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# A run looks a constant number of times, whatever the number of accounts that are due at once: it looks, claims all of them
+# (twice: without locks and under them), writes, and looks at what it wrote; answers that come in drops make it some rounds
+# of writing, which become longer. And a look opens each store once.
+# shellcheck disable=SC2154 # set by lib.sh
+. "$(dirname "$0")/many.sh"
+
+start_scripted
+good_answers 300 # long enough that all have been asked when the first answers
+
+opened() { grep -cE "^[0-9]+ +openat\(.*/agents/a1/agent/auth-profiles.json\", O_RDONLY" "$T/trace"; }
+
+for n in 1 50 300; do
+	fresh
+	many "$n" 3
+	TRACE=openat traced refresh -v -j
+	expect_status 0
+	expect_all_new "$n" 3
+	echo "# $n logins: $(cost looks) looks, $(cost claims) rounds of claims, a copy opened $(opened) times"
+	expect_at_most "looks, $n logins" "$(cost looks)" 16
+	expect_eq "rounds of claims, $n logins" "$(cost claims)" 1
+	# By looks, and by the writes, which read what they are about to replace.
+	expect_at_most "times that a copy was opened, $n logins" "$(opened)" 48
+
+	# Nothing to do: one look.
+	TRACE=openat traced refresh -v -j
+	expect_status 0
+	expect_eq "times that a copy was opened with nothing to do, $n logins" "$(opened)" 1
+done
