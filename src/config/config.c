@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "config/providers.h"
 #include "config/reader.h"
+#include "config/stores.h"
 
 #define TIMER_PERIOD_S	    (5 * MINUTE_S) // as in the timer unit
 #define TIMER_JITTER_S	    (1 * MINUTE_S)
@@ -96,71 +97,6 @@ static int read_state_dirs(struct reader *reader, config_setting_t *setting,
 		if (!path)
 			return reader_fail(reader, element, "is empty", "remove it");
 		*array_add(&config->state_dirs, &config->n_state_dirs) = path;
-	}
-	return 0;
-}
-
-// ---- stores
-
-static int read_format(struct reader *reader, config_setting_t *setting, const struct rule *rule,
-		       void *target)
-{
-	const char *text = setting_text(reader, setting, "write it as text in quotes");
-
-	(void)rule;
-	if (!text)
-		return -EINVAL;
-	if (!string_equal(text, "openclaw-json"))
-		return reader_fail(reader, setting, "is not supported in this version",
-				   "write \"openclaw-json\"");
-	*(enum format_id *)target = STORE_OPENCLAW_JSON;
-	return 0;
-}
-
-static int read_role(struct reader *reader, config_setting_t *setting, const struct rule *rule,
-		     void *target)
-{
-	int choice = 0;
-	int r = read_choice(reader, setting, rule, &choice);
-
-	if (r == 0)
-		*(enum store_role *)target =
-			(enum store_role[]){ROLE_AGENT, ROLE_EXTERNAL, ROLE_MAIN}[choice];
-	return r;
-}
-
-static const char *const roles[] = {"agent", "external", "main", NULL};
-
-static const struct rule store_rules[] = {
-	{"path", read_path, offsetof(struct config_store, path)},
-	{"format", read_format, offsetof(struct config_store, format)},
-	{"role", read_role, offsetof(struct config_store, role), .choices = roles},
-	{"account", read_unavailable}, // the profile id a format without one stands for
-	{"refresh_token", read_unavailable},
-};
-
-static int read_stores(struct reader *reader, config_setting_t *setting, const struct rule *rule,
-		       void *target)
-{
-	struct config *config = reader->config;
-
-	(void)rule, (void)target;
-	if (!config_setting_is_list(setting))
-		return reader_fail(reader, setting, "must be a list of groups",
-				   "write ( { path = …; }, … )");
-	for (int i = 0; i < config_setting_length(setting); i++) {
-		config_setting_t *entry = config_setting_get_elem(setting, (unsigned)i);
-		struct config_store *store = array_add(&config->stores, &config->n_stores);
-		int r;
-
-		store->role = ROLE_AGENT;
-		if (!config_setting_is_group(entry))
-			return reader_fail(reader, entry, "must be a group", "write { path = …; }");
-		r = read_settings(reader, entry, store_rules, ARRAY_SIZE(store_rules), store);
-		if (r < 0)
-			return r;
-		if (!store->path)
-			return reader_fail(reader, entry, "has no path", "add `path`");
 	}
 	return 0;
 }
@@ -329,7 +265,7 @@ int config_load(const char *path, struct config *ret, char **ret_error)
 void config_free(struct config *config)
 {
 	for (size_t i = 0; i < config->n_stores; i++)
-		free(config->stores[i].path);
+		config_store_free(&config->stores[i]);
 	for (size_t i = 0; i < config->n_exclude; i++)
 		free(config->exclude[i]);
 	for (size_t i = 0; i < config->n_owned; i++)

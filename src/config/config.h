@@ -10,16 +10,20 @@
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
+#include "format/format.h"
 #include "provider/provider.h"
 
 // What a store is (store/store.h).
-enum format_id { STORE_OPENCLAW_JSON, STORE_OPENCLAW_SQLITE };
 enum store_role { ROLE_MAIN, ROLE_AGENT, ROLE_EXTERNAL, ROLE_SHARED };
 
 struct config_store {
-	char *path; // expanded, absolute
-	enum format_id format;
-	enum store_role role; // agent, external or main
+	char *path;                  // expanded, absolute
+	enum store_role role;        // agent, external or main
+	const struct format *format; // NULL: OpenClaw's own, auth-profiles.json; else its copy is of one account:
+	char *provider, *profile;
+	char *entry;   // which of its logins: a member's name, or a pointer; NULL: the format says
+	bool withhold; // it gets no refresh token
+	struct format plain; // what `format` is, where it is described here
 };
 
 // What is run when something happened: command lines for /bin/sh -c.

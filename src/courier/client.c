@@ -306,6 +306,9 @@ static void put_locks(cJSON *json, const struct lock_set *locks)
 	cJSON *list = cJSON_AddArrayToObject(json, "locks");
 
 	for (size_t i = 0; i < locks->n; i++) {
+		const struct format_lock *foreign = locks->files[i].foreign;
+		if (foreign && foreign->kind == FORMAT_LOCK_FLOCK) // stays there when nobody has it
+			continue;
 		cJSON *lock = cJSON_CreateObject();
 		json_put_text(lock, "path", locks->files[i].path);
 		put_number_text(lock, "dev", locks->files[i].dev);

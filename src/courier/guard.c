@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Lock files are compared by device and inode with lstat, which the sandbox leaves us: nothing is
-// opened, nothing is written, and a symbolic link in a lock's place is not followed.
+// opened, nothing is written, and a symbolic link in a lock's place is not followed. (Other programs'
+// locks may be directories.)
 #include "courier/guard.h"
 
 #include <errno.h>
@@ -25,8 +26,8 @@ static bool lock_ours(const struct lock_name *lock)
 {
 	struct stat st;
 
-	return lstat(lock->path, &st) == 0 && S_ISREG(st.st_mode) && st.st_dev == lock->dev &&
-	       st.st_ino == lock->ino;
+	return lstat(lock->path, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) &&
+	       st.st_dev == lock->dev && st.st_ino == lock->ino;
 }
 
 bool guard_all_locks_ours(const struct request *request)

@@ -54,6 +54,8 @@ const char *obstacle_text(enum obstacle obstacle)
 		[OBSTACLE_IMMUTABLE] = "it or its directory is immutable or append-only",
 		[OBSTACLE_DIRECTORY] = "its directory cannot be written by this user",
 		[OBSTACLE_FILE] = "the file cannot be written by this user",
+		[OBSTACLE_HARD_LINKS] = "the file has several names (hard links), and its program "
+					"saves nothing in such a file, or splits it",
 	};
 
 	return texts[obstacle];
@@ -101,6 +103,14 @@ static char *fix_mode(const char *path, const char *bits)
 	return xasprintf("chmod u+%s %s", bits, word);
 }
 
+static char *fix_links(const char *path)
+{
+	_cleanup_free_ char *copy = xasprintf("%s.new", path), *from = shell_quoted(path),
+			    *to = shell_quoted(copy);
+
+	return xasprintf("cp -p %s %s && mv %s %s", from, to, to, from);
+}
+
 char *obstacle_fix(enum obstacle obstacle, const char *path)
 {
 	_cleanup_free_ char *directory = path_dirname(path), *word = shell_quoted(directory);
@@ -116,6 +126,8 @@ char *obstacle_fix(enum obstacle obstacle, const char *path)
 		return fix_mode(directory, "wx");
 	case OBSTACLE_FILE:
 		return fix_mode(path, "w");
+	case OBSTACLE_HARD_LINKS:
+		return fix_links(path);
 	case OBSTACLE_NONE:
 		break;
 	}

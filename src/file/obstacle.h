@@ -14,6 +14,7 @@ enum obstacle {
 	OBSTACLE_IMMUTABLE,   // it, or its directory, by chattr(1)
 	OBSTACLE_DIRECTORY,   // nobody like us makes a file there
 	OBSTACLE_FILE,        // nobody like us writes it
+	OBSTACLE_HARD_LINKS,  // another program's: it has several names, and that program saves nothing in such a file
 };
 
 // `replaced`: by another file that is made beside it; else it is written where it stands, with journals beside it.

@@ -65,6 +65,7 @@ struct json_edit {
 	uint32_t start, end;     // bytes replaced; equal to insert
 	struct secret replacement; // JSON text
 	uint32_t value_at;       // where in it the value starts (a new member's key comes first)
+	bool removes;            // it is a member that goes: nothing must read back
 	enum json_type type;     // as what the value must read back,
 	struct secret value;     // and a string as which
 	double number;           // … a number
@@ -80,6 +81,8 @@ void json_edits_free(struct json_edits *edits);
 void json_edit_string(struct json_edits *edits, const struct json_doc *doc, uint32_t node,
 		      const struct secret *value);
 void json_edit_integer(struct json_edits *edits, const struct json_doc *doc, uint32_t node, int64_t value);
+// Remove a member of an object, with its comma.
+void json_edit_remove(struct json_edits *edits, const struct json_doc *doc, uint32_t object, const char *key);
 // Add a member after the last member of an object, in the spacing its last member has: the
 // bytes between the comma before it (or the brace) and its key are repeated, and those between key and value. In
 // an empty object there is none.

@@ -120,6 +120,29 @@ void json_edit_integer(struct json_edits *edits, const struct json_doc *doc, uin
 	append_integer(add_replacement(edits, doc, node), value);
 }
 
+// Up to the next member; the last one from the end of the one before it.
+void json_edit_remove(struct json_edits *edits, const struct json_doc *doc, uint32_t object,
+		      const char *key)
+{
+	uint32_t node = json_member(doc, object, key), before = 0;
+	struct json_edit *edit;
+
+	if (!node) {
+		add_refused_edit(edits);
+		return;
+	}
+	json_for_each (doc, child, object)
+		if (doc->nodes[child].next == node)
+			before = child;
+	if (doc->nodes[node].next)
+		edit = add_edit(edits, doc->nodes[node].key_start,
+				doc->nodes[doc->nodes[node].next].key_start);
+	else
+		edit = add_edit(edits, before ? doc->nodes[before].end : doc->nodes[node].key_start,
+				doc->nodes[node].end);
+	edit->removes = true;
+}
+
 static uint32_t last_member(const struct json_doc *doc, uint32_t object)
 {
 	uint32_t last = 0;
@@ -272,6 +295,8 @@ static uint32_t node_at(const struct json_doc *doc, size_t offset)
 // given?
 static bool reads_back(const struct json_doc *doc, const struct json_edit *edit, size_t at)
 {
+	if (edit->removes)
+		return true;
 	uint32_t node = node_at(doc, at + edit->value_at);
 	if (!node || doc->nodes[node].type != edit->type ||
 	    doc->nodes[node].end != at + edit->replacement.len)

@@ -20,9 +20,11 @@
 #define LOCK_LOCK_H
 
 #include "base/process.h"
+#include "format/format.h"
 
 struct lock_file {
 	char *path;
+	const struct format_lock *foreign; // another program's (lock/foreign.h); NULL: OpenClaw's
 	dev_t dev;
 	ino_t ino;               // 0: not held
 	int fd;                  // while held: open, so that no other file can be given this inode number
@@ -33,6 +35,7 @@ struct lock_set {
 	struct lock_file *files;
 	size_t n;
 	char *busy_path;             // after -EBUSY: which lock …
+	bool busy_foreign;           // … of another program, which does not say who holds it
 	struct process_id busy_owner; // … and who holds it (pid 0: unknown)
 };
 #define LOCK_SET_NONE ((struct lock_set){ 0 })
@@ -49,6 +52,10 @@ int lock_directory_check(const char *state_dir, bool create, char **ret_message,
 
 void lock_set_add_refresh(struct lock_set *set, const char *state_dir, const char *provider, const char *profile);
 void lock_set_add_store(struct lock_set *set, const char *store_name);
+// Another program's lock, which the set then holds among its own. Takes `path`.
+void lock_set_add_foreign(struct lock_set *set, char *path, const struct format_lock *lock);
+// Let go of those without which its program cannot save an answer that it may have got meanwhile. False: there was none.
+bool lock_set_yield(struct lock_set *set);
 // `owner` stands in the files. A lock whose owner is one of `takeover` is replaced although he lives: the couriers that
 // ever guarded an answer whose keeper died; then nothing is unlinked on error, the files stay with `owner`. (`owner`
 // itself as `takeover`: a lock that it could not remove is still its own.) Dead locks are reclaimed (rules in

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "lock/foreign.h"
 #include "lock/reclaim_guard.h"
 #include "lock/stale.h"
 
@@ -179,7 +180,8 @@ static void let_go(struct lock_file *file)
 {
 	if (file->ino == 0)
 		return;
-	close(file->fd);
+	if (file->fd >= 0)
+		close(file->fd);
 	file->fd = -1;
 	file->ino = 0;
 	file->owner = (struct process_id){0};
@@ -187,6 +189,8 @@ static void let_go(struct lock_file *file)
 
 void lock_file_leave(struct lock_file *file)
 {
+	if (file->foreign && file->ino)
+		foreign_lock_leave(file->path);
 	let_go(file);
 }
 
@@ -204,8 +208,10 @@ bool lock_file_is_ours(const struct lock_file *file)
 {
 	struct stat st;
 
-	return file->ino != 0 && lstat(file->path, &st) == 0 && S_ISREG(st.st_mode) &&
-	       st.st_dev == file->dev && st.st_ino == file->ino;
+	if (file->ino == 0 || lstat(file->path, &st) < 0 || st.st_dev != file->dev ||
+	    st.st_ino != file->ino)
+		return false;
+	return S_ISREG(st.st_mode) || (file->foreign && S_ISDIR(st.st_mode));
 }
 
 // ---- taking; -EAGAIN: the world changed meanwhile, look again
@@ -288,10 +294,25 @@ static int try_take(struct lock_file *file, struct process_id owner,
 	return -EBUSY;
 }
 
+static int take_foreign(struct lock_file *file, struct process_id owner)
+{
+	struct stat st = {0};
+	int r = foreign_lock_take(file->path, file->foreign, &st);
+
+	if (r < 0)
+		return r;
+	file->dev = st.st_dev;
+	file->ino = st.st_ino;
+	file->owner = owner;
+	return 0;
+}
+
 int lock_file_take(struct lock_file *file, struct process_id owner,
 		   const struct process_id *takeover, size_t n_takeover,
 		   struct process_id *busy_owner)
 {
+	if (file->foreign)
+		return take_foreign(file, owner);
 	for (int i = 0; i < TAKE_ATTEMPTS; i++) {
 		int r = try_take(file, owner, takeover, n_takeover, busy_owner);
 
@@ -329,6 +350,8 @@ int lock_file_restamp(struct lock_file *file, struct process_id owner)
 	_cleanup_reclaim_guard_ struct reclaim_guard guard = RECLAIM_GUARD_NONE;
 	int r;
 
+	if (file->foreign) // nobody is named in it
+		return lock_file_is_ours(file) ? 0 : -ESTALE;
 	r = draft_write(file->path, owner, &draft);
 	if (r < 0)
 		return r;
@@ -352,7 +375,9 @@ void lock_file_release(struct lock_file *file)
 
 	if (file->ino == 0)
 		return;
-	if (enter_guard_if_exposed(file, 0, &guard) == 0 && lock_file_is_ours(file))
+	if (file->foreign)
+		foreign_lock_release(file->path);
+	else if (enter_guard_if_exposed(file, 0, &guard) == 0 && lock_file_is_ours(file))
 		unlink(file->path);
 	let_go(file);
 }

@@ -9,7 +9,7 @@
 #include "lock/lock_file.h"
 
 // Takes `path`. One that is in the set already would find itself busy.
-static void add_path(struct lock_set *set, char *path)
+void lock_set_add_foreign(struct lock_set *set, char *path, const struct format_lock *lock)
 {
 	for (size_t i = 0; i < set->n; i++) {
 		if (string_equal(set->files[i].path, path)) {
@@ -21,7 +21,13 @@ static void add_path(struct lock_set *set, char *path)
 	struct lock_file *file = array_add(&set->files, &set->n);
 
 	file->path = path;
+	file->foreign = lock;
 	file->fd = -1;
+}
+
+static void add_path(struct lock_set *set, char *path)
+{
+	lock_set_add_foreign(set, path, NULL);
 }
 
 void lock_set_add_refresh(struct lock_set *set, const char *state_dir, const char *provider,
@@ -90,6 +96,7 @@ int lock_set_acquire(struct lock_set *set, struct process_id owner,
 			lock_set_release(set);
 			if (r == -EBUSY)
 				set->busy_path = xstrdup(set->files[i].path);
+			set->busy_foreign = set->files[i].foreign;
 			return r;
 		}
 	}
@@ -126,6 +133,19 @@ void lock_set_release(struct lock_set *set)
 {
 	for (size_t i = 0; i < set->n; i++)
 		lock_file_release(&set->files[i]);
+}
+
+bool lock_set_yield(struct lock_set *set)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < set->n; i++) {
+		if (!set->files[i].foreign || !set->files[i].foreign->yields)
+			continue;
+		lock_file_release(&set->files[i]);
+		any = true;
+	}
+	return any;
 }
 
 void lock_set_leave(struct lock_set *set)

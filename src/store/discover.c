@@ -34,14 +34,19 @@
 struct candidate {
 	char *path;
 	char *agent;
-	enum format_id format;
 	enum store_role role;
-	bool configured; // named by a person, who wants to know if it is not there
+	const struct config_store
+		*configured; // named by a person, who wants to know if it is not there
 };
 struct candidates {
 	struct candidate *list;
 	size_t n;
 };
+
+static bool is_foreign(const struct candidate *candidate)
+{
+	return candidate->configured && candidate->configured->format;
+}
 
 static void candidates_free(struct candidates *candidates)
 {
@@ -243,12 +248,11 @@ static void add_configured(struct search *s, bool mains)
 			continue;
 		candidate = array_add(&s->candidates.list, &s->candidates.n);
 		candidate->path = xstrdup(named->path);
-		candidate->format = named->format;
 		candidate->role = named->role;
 		candidate->agent = named->role == ROLE_EXTERNAL ? NULL
 				   : mains			? xstrdup("main")
 								: guess_agent(named->path);
-		candidate->configured = true;
+		candidate->configured = named;
 	}
 }
 
@@ -332,7 +336,12 @@ static bool is_link(const char *path)
 
 static void say_missing(const struct candidate *candidate, struct problems *problems)
 {
-	if (candidate->configured)
+	if (is_foreign(candidate))
+		complain(problems, SEVERITY_WARNING, "store_missing", candidate->path,
+			 xasprintf(" does not exist: %s is logged out, and stays so",
+				   candidate->configured->format->name),
+			 "log in with it, or take it out of `stores` of oauth-keepalive.conf");
+	else if (candidate->configured)
 		complain(problems, SEVERITY_WARNING, "store_missing", candidate->path,
 			 xstrdup(", a configured store, does not exist"),
 			 "correct its path in `stores` of oauth-keepalive.conf, or take it out");
@@ -352,6 +361,22 @@ static void say_unresolved(const struct candidate *candidate, int error, struct 
 		say_missing(candidate, problems);
 }
 
+// Several logins of one file are one store. It has one format: what was said first.
+static void add_external(struct store *store, const struct config *config,
+			 const struct config_store *named, struct problems *problems)
+{
+	if (store->n_external ? store->external[0]->format != named->format
+			      : store->format != STORE_MAPPED) {
+		complain(problems, SEVERITY_ERROR, "store_twice", named->path,
+			 xasprintf(" stands in `stores` in two formats; as %s it is left out",
+				   named->format->name),
+			 "keep the one that its program writes");
+		return;
+	}
+	store->config = config;
+	*array_add(&store->external, &store->n_external) = named;
+}
+
 // Its target is what `name` stands for, which is a name in a real directory.
 static struct store *take_store(struct search *s, const struct candidate *candidate,
 				const char *name, const char *target)
@@ -359,8 +384,9 @@ static struct store *take_store(struct search *s, const struct candidate *candid
 	struct store *store = find_target(s->stores, target);
 
 	if (!store) {
-		store = new_store(s, candidate->format, candidate->role, candidate->agent,
-				  candidate->path, xstrdup(target));
+		store = new_store(s, is_foreign(candidate) ? STORE_MAPPED : STORE_OPENCLAW_JSON,
+				  candidate->role, candidate->agent, candidate->path,
+				  xstrdup(target));
 		// Whoever uses the target under its own name has the lock of that name.
 		add_name(store, target);
 	}
@@ -372,6 +398,8 @@ static struct store *take_store(struct search *s, const struct candidate *candid
 		store->agent = xstrdup(candidate->agent);
 	}
 	add_name(store, name);
+	if (is_foreign(candidate))
+		add_external(store, s->config, candidate->configured, s->problems);
 	return store;
 }
 
@@ -491,7 +519,7 @@ static void add_databases(struct search *s)
 		const struct candidate *c = &s->candidates.list[i];
 		_cleanup_free_ char *directory = path_dirname(c->path);
 		bool main = c->role == ROLE_MAIN && state->shared == SQLITE_ABSENT;
-		if (c->format == STORE_OPENCLAW_JSON)
+		if (!is_foreign(c))
 			add_agent_database(s, directory,
 					   main			      ? ROLE_MAIN
 					   : c->role == ROLE_EXTERNAL ? ROLE_EXTERNAL

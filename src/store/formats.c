@@ -3,6 +3,8 @@
 // See format.h.
 #include "store/format.h"
 
+#include "store/json_file.h"
+#include "store/mapped_json.h"
 #include "store/openclaw_json.h"
 #include "store/openclaw_sqlite.h"
 
@@ -14,7 +16,7 @@ const struct store_format *store_format(enum format_id id)
 				.name = "openclaw-json",
 				.read = openclaw_json_read,
 				.read_open = openclaw_json_read_open,
-				.stage = openclaw_json_stage,
+				.stage = json_file_stage,
 				.write = openclaw_json_write,
 				.locks = openclaw_json_locks,
 				.is_file = true,
@@ -26,6 +28,15 @@ const struct store_format *store_format(enum format_id id)
 				.read = openclaw_sqlite_read,
 				.stage = openclaw_sqlite_stage,
 				.write = openclaw_sqlite_write,
+			},
+		[STORE_MAPPED] =
+			{
+				.name = "mapped",
+				.read = mapped_json_read,
+				.stage = mapped_json_stage,
+				.write = mapped_json_write,
+				.locks = mapped_json_locks,
+				.is_file = true,
 			},
 	};
 

@@ -11,7 +11,6 @@
 void openclaw_json_read(struct store *store, const struct config *config, struct problems *problems);
 void openclaw_json_read_open(struct store *store, int fd, const struct stat *st, const struct config *config,
 			     struct problems *problems);
-int openclaw_json_stage(const struct store *store, struct atomic_stage *ret);
 int openclaw_json_write(const struct store *store, struct store_change *changes, size_t n, struct atomic_stage *stage);
 // One for each name.
 void openclaw_json_locks(const struct store *store, struct lock_set *set);

@@ -14,6 +14,7 @@
 #include "json/scan.h"
 #include "store/known.h"
 #include "store/openclaw_entry.h"
+#include "store/trouble.h"
 #include "provider/provider.h"
 
 #define PROFILES_MAX 1024
@@ -78,43 +79,13 @@ static uint32_t find_profiles(const struct json_doc *doc, char **ret_wrong)
 
 // ---- reading
 
-static void give_up(struct store *store, struct problems *problems, const char *code, char *what,
-		    const char *fix)
-{
-	_cleanup_free_ char *owned = what, *shown = string_printable(store->path, PATH_SHOWN);
-	struct problem *problem;
-
-	store->state = STORE_UNREADABLE;
-	problem = problem_add(problems, SEVERITY_ERROR, code, store->path, NULL,
-			      xasprintf("%s%s", shown, owned), xstrdup(fix));
-	problem->needs_person = true;
-}
-
-void openclaw_give_up(struct store *store, struct problems *problems, int error)
-{
-	if (error == -EFBIG)
-		give_up(store, problems, "store_unreadable", xstrdup(": larger than 4 MiB"),
-			"look at what fills it; a credential file has some kilobytes");
-	else
-		give_up(store, problems, "store_unreadable", xasprintf(": %s", strerror(-error)),
-			"make it a regular file that the user of this program can read");
-}
-
-static void give_up_on_text(struct store *store, struct problems *problems,
-			    const struct json_error *error)
-{
-	give_up(store, problems, "store_unreadable",
-		xasprintf(":%zu:%zu: %s", error->line, error->column, error->what),
-		"correct that place by hand; nothing is written to the file before");
-}
-
 static void give_up_on_shape(struct store *store, struct problems *problems, char *wrong)
 {
 	_cleanup_free_ char *owned = wrong;
 
-	give_up(store, problems, "store_wrong_shape", xasprintf(": %s", owned),
-		"OpenClaw reads it as an empty store; make it {\"version\": 1, \"profiles\": "
-		"{\"<provider>:<name>\": {…}}}");
+	store_give_up(store, problems, "store_wrong_shape", xasprintf(": %s", owned),
+		      "OpenClaw reads it as an empty store; make it {\"version\": 1, \"profiles\": "
+		      "{\"<provider>:<name>\": {…}}}");
 }
 
 // An entry with its key.
@@ -147,9 +118,9 @@ void openclaw_profiles_read(struct store *store, struct secret *text, const stru
 		return;
 	r = json_scan(text->text, text->len, &document.json, &error);
 	if (r == -EBADMSG)
-		give_up_on_text(store, problems, &error);
+		store_give_up_text(store, problems, &error);
 	else if (r < 0)
-		openclaw_give_up(store, problems, r);
+		store_give_up_error(store, problems, r);
 	if (r < 0)
 		return;
 	document.profiles = find_profiles(&document.json, &wrong);
@@ -158,9 +129,9 @@ void openclaw_profiles_read(struct store *store, struct secret *text, const stru
 		return;
 	}
 	if (json_count(&document.json, document.profiles) > PROFILES_MAX) {
-		give_up(store, problems, "store_unreadable",
-			xasprintf(": more than %d profiles", PROFILES_MAX),
-			"look at what fills it; nothing is written to the file before");
+		store_give_up(store, problems, "store_unreadable",
+			      xasprintf(": more than %d profiles", PROFILES_MAX),
+			      "look at what fills it; nothing is written to the file before");
 		return;
 	}
 	json_for_each (&document.json, child, document.profiles)

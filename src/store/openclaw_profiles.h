@@ -7,14 +7,9 @@
 
 #include "store/store.h"
 
-// A store has some kilobytes. What is written may be somewhat longer than what was read.
-#define STORE_TEXT_MAX (4u << 20)
-
 // Sets the store's `state` and copies, or says what is wrong with the text, which may be kept (and is then unset).
 void openclaw_profiles_read(struct store *store, struct secret *text, const struct config *config,
 			    struct problems *problems);
-// The store cannot be read at all: say so.
-void openclaw_give_up(struct store *store, struct problems *problems, int error);
 // The text with every change applied that may be; each change's `result` is set. `ret` is unset when nothing changes.
 // -EBADMSG if the text is not what it should be.
 int openclaw_profiles_edit(const struct secret *text, struct store_change *changes, size_t n, struct secret *ret);

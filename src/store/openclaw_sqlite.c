@@ -25,6 +25,7 @@
 #include "store/openclaw_profiles.h"
 #include "store/sqlite_look.h"
 #include "store/sqlite_memory.h"
+#include "store/trouble.h"
 
 #define ROOM_LEAST   (4u << 20) // a write-ahead log may grow by some pages for every change
 #define STATE_SHARED 15 // user_version of the state database of 2026.8.1 (of 2026.7.1: 1)
@@ -335,7 +336,7 @@ static void say_unreadable(struct store *store, struct problems *problems, int e
 			->needs_person = true;
 		return;
 	}
-	openclaw_give_up(store, problems, error);
+	store_give_up_error(store, problems, error);
 }
 
 static void say_busy(struct store *store, struct problems *problems)

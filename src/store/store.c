@@ -14,6 +14,7 @@
 #include "file/safe_path.h"
 #include "store/format.h"
 #include "store/known.h"
+#include "store/mapped_json.h"
 
 void stores_free(struct stores *stores)
 {
@@ -29,6 +30,7 @@ void stores_free(struct stores *stores)
 		free(store->agent);
 		free(store->path);
 		free(store->target);
+		free(store->external);
 	}
 	free(stores->list);
 	index_free(&stores->by_target);
@@ -58,7 +60,8 @@ const char *store_role_name(enum store_role role)
 
 const char *store_format_name(const struct store *store)
 {
-	return store_format(store->format)->name;
+	return store->n_external ? store->external[0]->format->name
+				 : store_format(store->format)->name;
 }
 
 void store_add_locks(const struct store *store, struct lock_set *set)
@@ -67,6 +70,13 @@ void store_add_locks(const struct store *store, struct lock_set *set)
 
 	if (format->locks)
 		format->locks(store, set);
+}
+
+void store_add_refresh_locks(const struct store *store, const struct config_store *external,
+			     struct lock_set *set)
+{
+	if (external)
+		mapped_json_refresh_locks(store, external, set);
 }
 
 bool store_is_cached(const struct store *store)
@@ -198,6 +208,7 @@ void store_read(struct store *store, const struct config *config, struct problem
 		return;
 	}
 	copies_free(&store->copies, &store->n_copies);
+	store->obstacle = OBSTACLE_NONE;
 	if (store->state == STORE_RETIRED) {
 		read_retired(store, config);
 		return;
@@ -218,7 +229,7 @@ void store_read(struct store *store, const struct config *config, struct problem
 	store_format(store->format)->read(store, config, problems);
 	if (store_format(store->format)->is_file)
 		check_group(store, problems);
-	if (store->state == STORE_OK)
+	if (store->state == STORE_OK && !store->obstacle)
 		store->obstacle =
 			obstacle_find(store->target, store_format(store->format)->is_file);
 }
@@ -230,6 +241,9 @@ const char *store_error(int error)
 	if (error == -EPROTO)
 		return "its tables are not of a shape that can be written; is OpenClaw newer than "
 		       "this program?";
+	if (error == -EMLINK)
+		return "it is hard-linked: its program refuses to save in such a file, or splits "
+		       "it";
 	if (error == -ENODATA)
 		return "its owner, group, ACL or extended attributes cannot be kept here";
 	return error_text(error);

@@ -16,6 +16,8 @@
 // Formats: openclaw-json, OpenClaw's auth-profiles.json up to 2026.6.1 (facts: openclaw-json-store.md), in both
 // spellings: access/refresh/expires (ms) and access_token/refresh_token/expires_at (ISO 8601, or epoch seconds
 // or milliseconds). What was there is what is written back: spelling, type, unit.
+// Other programs' files, each a row of format/format.h: one login, or one of several, as `stores` of the configuration says
+// whose it is and whether it gets the refresh token.
 // openclaw-sqlite, its databases from 2026.6.5 on (facts: openclaw-sqlite-store.md): the same document in one row of an
 // agent's openclaw-agent.sqlite (main, agent) or of the state directory's state/openclaw.sqlite (shared). No lock file:
 // the database's own lock, taken within the write; names is empty.
@@ -29,6 +31,8 @@
 #include "file/obstacle.h"
 #include "file/private_file.h"
 #include "lock/lock.h"
+
+enum format_id { STORE_OPENCLAW_JSON, STORE_OPENCLAW_SQLITE, STORE_MAPPED };
 
 enum store_state {
 	STORE_OK,
@@ -46,6 +50,7 @@ enum copy_kind {
 	COPY_FENCED,     // OpenClaw's fence stands in the place of the token
 	COPY_SKIPPED,    // an oauth profile that is not ours to refresh; `reason` says why
 	COPY_UNREADABLE, // a bad entry in a sound store; `reason` says what is wrong
+	COPY_ACCESS,     // another program's: an access token and, as we withhold it, no refresh token
 };
 
 struct copy {
@@ -58,6 +63,8 @@ struct copy {
 	struct fence fence;           // COPY_FENCED
 	char *reason;                 // COPY_SKIPPED, COPY_UNREADABLE; else NULL
 	unsigned refs;                // a copy that stands so in many stores is one
+	const struct config_store *external; // another program's: what the configuration says of it; else NULL
+	bool expires_implied;         // … which has no place for an expiry, or wants none
 };
 struct copy *copy_new(void);
 struct copy *copy_ref(struct copy *copy);
@@ -86,7 +93,11 @@ struct store {
 	char **names;  // (JSON) every lexical name (real path of the directory + last component), sorted: each has a lock
 	size_t n_names;
 	mode_t mode;   // (JSON)
+	nlink_t links;
 	gid_t group;
+	const struct config_store **external; // STORE_MAPPED: its logins, as the configuration says
+	size_t n_external;
+	const struct config *config; // … of which they are
 	bool interrupted; // a process was killed while it replaced it (file/swap.h): any write, of no change too, mends that
 	enum obstacle obstacle; // for STORE_OK: why it could not be written, as far as a look can tell
 	struct copy **copies; // for STORE_OK; what is left to see for STORE_RETIRED. Shared, and not to be changed
@@ -148,12 +159,16 @@ struct store_change {
 	const struct secret *access, *refresh, *id_token; // id_token only where the copy has one already
 	int64_t expires_ms;               // true expiry; the provider's skew is applied when written; 0: left alone. One that
 	                                  // stands wrong beside the right tokens is a reason to write (store_expires_agree)
+	int64_t lifetime_s;               // of the access token; 0: unknown
+	int64_t login_ends_ms;            // the login's own end; 0: unknown
 	const struct identity *identity;  // a copy without identity may receive one; none ever loses one
 	bool whole;                       // … unless a person lets another identity's login take the place of what stands
 	                                  // there: ids, client, id token and all that belongs to a login
 	const char *client_id;            // for that; NULL: unknown
 	// May a copy with this refresh token be overwritten? (Compare and swap.)
 	bool (*may_overwrite)(struct fingerprint standing, void *arg);
+	// … and one that stands without a refresh token, by its access token? NULL: none may.
+	bool (*may_overwrite_access)(struct fingerprint standing, void *arg);
 	// May this fence be replaced? NULL: none may.
 	bool (*may_replace_fence)(const struct fence *standing, void *arg);
 	void *arg;
@@ -172,6 +187,8 @@ int store_stage(const struct store *store, struct atomic_stage *ret);
 const char *store_error(int error);
 // The lock files that guard a write of it.
 void store_add_locks(const struct store *store, struct lock_set *set);
+// … and those that another program holds while it refreshes that login there.
+void store_add_refresh_locks(const struct store *store, const struct config_store *external, struct lock_set *set);
 // Its readers go by its mtime (store_settle_mtime).
 bool store_is_cached(const struct store *store);
 // The caller holds its locks. -ESTALE if the target is no longer the file it was when found (a link was turned), -EBADMSG if

@@ -19,7 +19,7 @@ LAYERS = [
     ["ledger"],
     ["store", "courier"],
     ["lock", "config"],
-    ["provider"],
+    ["provider", "format"],
     ["credential"],
     ["file"],
     ["json"],

@@ -371,7 +371,10 @@ static void test_include_lines(void **state)
 // ---- refused
 
 #define ENTRY(settings) "\nproviders = ( { name = \"corp\"; " settings " } );"
-#define CORP(settings)	ENTRY("token_url = \"https://corp.example/t\"; client_id = \"c\"; " settings)
+#define STORE(format, account, more)                                                               \
+	"stores = ( { path = \"/x\"; format = \"" format "\"; account = \"" account "\"; " more    \
+	" } );"
+#define CORP(settings) ENTRY("token_url = \"https://corp.example/t\"; client_id = \"c\"; " settings)
 
 static const struct {
 	const char *text;
@@ -436,12 +439,42 @@ static const struct {
 	 "2: `providers[0].encoding`: is none of the words known here"},
 	{"stores = ( { path = \"/x\"; role = \"shared\"; } );",
 	 "1: `stores[0].role`: is none of the words"},
+	// other programs' files
+	{"stores = ( { path = \"/x\"; format = \"emacs\"; } );",
+	 "1: `stores[0].format`: is no format known here; write one of: \"openclaw-json\" "
+	 "\"codex-cli\""},
+	{"stores = ( { path = \"/x\"; format = \"openclaw-sqlite\"; } );",
+	 "1: `stores[0].format`: is no format known here"},
 	{"stores = ( { path = \"/x\"; format = \"codex-cli\"; } );",
-	 "1: `stores[0].format`: is not supported in this version; write \"openclaw-json\""},
+	 "1: `stores[0]`: does not say whose login the file holds; add `account`"},
+	{STORE("codex-cli", "default", ""), "1: `stores[0].account`: is no account"},
+	{STORE("codex-cli", "xai:", ""), "1: `stores[0].account`: is no account"},
+	{STORE("codex-cli", "xai:x", "role = \"agent\";"),
+	 "1: `stores[0].role`: is not for another program's file"},
+	{STORE("codex-cli", "xai:x", "refresh_token = \"hide\";"),
+	 "1: `stores[0].refresh_token`: is none of the words known here; write one of: "
+	 "\"share\" \"withhold\""},
+	{STORE("qwen-code", "x:x", "refresh_token = \"withhold\";"),
+	 "1: `stores[0].refresh_token`: cannot be withheld in this format"},
+	{STORE("codex-cli", "xai:x", "entry = \"openai\";"),
+	 "1: `stores[0].entry`: is not for a file with one login"},
+	{STORE("pi", "corp:x", ""), "1: `stores[0].account`: is of a provider whose entry in this "
+				    "format is not known here; add `entry`"},
+	{STORE("codex-cli", "xai:x", "fields = { access = \"/a\"; refresh = \"/r\"; };"),
+	 "1: `stores[0].format`: is known here"},
+	{STORE("plain", "xai:x", ""), "1: `stores[0]`: does not say where its tokens are"},
+	{STORE("plain", "xai:x", "fields = { access = \"a\"; refresh = \"/r\"; };"),
+	 "1: `stores[0].fields.access`: is not a JSON pointer"},
+	{STORE("plain", "xai:x",
+	       "fields = { access = \"/a\"; refresh = \"/r\"; expires = \"/e\"; };"),
+	 "1: `stores[0].fields`: has one of `expires` and `expires_as` without the other"},
+	{STORE("plain", "xai:x",
+	       "fields = { access = \"/a\"; refresh = \"/r\"; }; refresh_token = \"withhold\";"),
+	 "1: `stores[0].refresh_token`: cannot be withheld in this format; add `withheld_as`"},
 	{"stores = ( { path = \"/x\"; refresh_token = \"withhold\"; } );",
-	 "1: `stores[0].refresh_token`: is not in this version"},
+	 "1: `stores[0].refresh_token`: is for another program's file"},
 	{"stores = ( { path = \"/x\"; account = \"a:b\"; } );",
-	 "1: `stores[0].account`: is not in this version"},
+	 "1: `stores[0].account`: is for another program's file"},
 	{"stores = ( { role = \"agent\"; } );", "1: `stores[0]`: has no path; add `path`"},
 	// paths and files
 	{"state_dir = \"openclaw\";",
@@ -527,6 +560,44 @@ static const struct {
 	{"@include \"open\" @include \"fifo\"\n", "fifo is not a regular file"},
 	{"margin = \"2h\"; @include \"open\"\n", "1: syntax error"},
 };
+
+static void test_other_programs(void **state)
+{
+	_cleanup_(config_free) struct config config = {0};
+	const struct config_store *s;
+
+	(void)state;
+	load("stores = ( { path = \"/a\"; format = \"codex-cli\"; account = "
+	     "\"openai-codex:default\"; },"
+	     "{ path = \"/b\"; format = \"gemini-cli\"; account = \"Google-Gemini-CLI/me.x:y\"; },"
+	     "{ path = \"/c\"; format = \"pi\"; account = \"corp:x\"; entry = \"corp\";"
+	     " refresh_token = \"share\"; },"
+	     "{ path = \"/d\"; format = \"plain\"; account = \"corp:a/b\"; refresh_token = "
+	     "\"withhold\"; withheld_as = \"remove\"; lock_file = \"/d.lock\"; margin = \"20m\";"
+	     " fields = { access = \"/t/a\"; refresh = \"/t/r\"; expires = \"/t/e\"; expires_as = "
+	     "\"s\"; }; } );",
+	     &config);
+	assert_int_equal(config.n_stores, 4);
+	s = config.stores;
+	assert_string_equal(s[0].format->name, "codex-cli");
+	assert_string_equal(s[0].provider, "openai-codex");
+	assert_string_equal(s[0].profile, "openai-codex:default");
+	assert_int_equal(s[0].role, ROLE_EXTERNAL);
+	assert_true(s[0].withhold); // as its format does
+	assert_string_equal(s[1].provider, "google-gemini-cli");
+	assert_string_equal(s[1].profile, "me.x:y");
+	assert_false(s[1].withhold);
+	assert_string_equal(s[2].entry, "corp");
+	assert_false(s[2].withhold);
+	assert_string_equal(s[3].profile, "corp:a/b");
+	assert_ptr_equal(s[3].format, &s[3].plain);
+	assert_string_equal(s[3].format->refresh, "/t/r");
+	assert_int_equal(s[3].format->time, TIME_S);
+	assert_int_equal(s[3].format->withhold, WITHHOLD_REMOVE);
+	assert_string_equal(s[3].format->locks[0].name, "/d.lock");
+	assert_int_equal(s[3].format->margin_s, 1200);
+	assert_true(s[3].withhold);
+}
 
 static void test_refused(void **state)
 {
@@ -691,6 +762,7 @@ int main(void)
 		TEST(test_include),
 		TEST(test_include_places),
 		TEST(test_include_lines),
+		TEST(test_other_programs),
 		TEST(test_refused),
 		TEST(test_user_info_is_refused),
 		TEST(test_untrusted_files),

@@ -893,9 +893,7 @@ static enum store_state state_read(void)
 		assert_string_equal(problems.list[i].code, "store_busy");
 		assert_true(problems.list[i].passes && !problems.list[i].needs_person);
 	}
-	for (size_t i = 0; i < store.n_copies; i++)
-		credential_free(&store.copies[i].credential);
-	free(store.copies);
+	copies_free(&store.copies, &store.n_copies);
 	problems_free(&problems);
 	return store.state;
 }

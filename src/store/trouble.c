@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+//
+// See trouble.h.
+#include "store/trouble.h"
+
+#include <errno.h>
+
+#define PATH_SHOWN 1024
+
+void store_give_up(struct store *store, struct problems *problems, const char *code, char *what,
+		   const char *fix)
+{
+	_cleanup_free_ char *owned = what, *shown = string_printable(store->path, PATH_SHOWN);
+	struct problem *problem;
+
+	store->state = STORE_UNREADABLE;
+	problem = problem_add(problems, SEVERITY_ERROR, code, store->path, NULL,
+			      xasprintf("%s%s", shown, owned), xstrdup(fix));
+	problem->needs_person = true;
+}
+
+void store_give_up_error(struct store *store, struct problems *problems, int error)
+{
+	if (error == -EFBIG)
+		store_give_up(store, problems, "store_unreadable", xstrdup(": larger than 4 MiB"),
+			      "look at what fills it; a credential file has some kilobytes");
+	else
+		store_give_up(store, problems, "store_unreadable",
+			      xasprintf(": %s", strerror(-error)),
+			      "make it a regular file that the user of this program can read");
+}
+
+void store_give_up_text(struct store *store, struct problems *problems,
+			const struct json_error *error)
+{
+	store_give_up(store, problems, "store_unreadable",
+		      xasprintf(":%zu:%zu: %s", error->line, error->column, error->what),
+		      "correct that place by hand; nothing is written to the file before");
+}
