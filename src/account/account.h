@@ -121,7 +121,8 @@ static inline struct copy_verdict *verdict_of(const struct account *a, const str
 // No token is spent unless this copy could be written: main's, and what another program would be left without.
 static inline bool member_is_vital(const struct account *a, const struct member *m)
 {
-	return !verdict_of(a, m)->fixed && (m == a->main || m->store->role == ROLE_EXTERNAL);
+	return !verdict_of(a, m)->fixed &&
+	       (m == a->main || (m->store->role == ROLE_EXTERNAL && m->copy->kind != COPY_BLANK));
 }
 
 // Another name of its login, or its copy under another state directory, went past its live token: it is to follow.
@@ -156,6 +157,11 @@ bool account_others_at_work(const struct account *account, struct fingerprint li
 bool account_logged_out(const struct account *account);
 // Does the ledger know the token for this account's, or does one of its copies hold it?
 bool account_holds(const struct account *account, struct fingerprint token);
+// Is this access token the live one, or one that was, or main's?
+bool account_knows_access(const struct account *account, struct fingerprint access);
+// Another program's copy that gets no refresh token; and one whose program can refresh it, beside us.
+bool member_is_withheld(const struct member *m);
+bool member_is_shared(const struct member *m);
 // Whose is that login? Where it is the very one that the ledger has, what its tokens say is said of the account, too, and
 // only what the store itself says can contradict it: a provider may call one person by another `sub` from one day on.
 enum identity_match record_match(const struct account_record *record, const struct credential *c);

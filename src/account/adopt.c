@@ -90,6 +90,8 @@ void adopt_credential(struct judgement *j, const struct credential *c)
 		r->dead_code[0] = '\0';
 		r->ended_ms = 0;
 	}
+	if (!secret_equal(&c->access, &r->live.access))
+		record_note_access(r);
 	generation_of_credential(&r->live, c, j->policy->now_ms);
 	r->number++;
 	record_forgive(r);

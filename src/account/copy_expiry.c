@@ -34,7 +34,7 @@ bool expiry_is_live(const struct judgement *j, const struct copy *copy)
 	const struct account_record *r = &j->verdict->record;
 	int64_t live_ms = r->live.expires_ms;
 
-	return !live_ms || !expiry_is_plausible(j, live_ms) ||
+	return copy->expires_implied || !live_ms || !expiry_is_plausible(j, live_ms) ||
 	       (!copy->expires_odd && store_expires_agree(a->provider, copy->credential.expires_ms,
 							  live_ms, j->policy->now_ms));
 }

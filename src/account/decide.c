@@ -20,6 +20,19 @@
 
 // ---- the copies
 
+// A copy that shall have no refresh token, or has none.
+static enum copy_state state_of_access(const struct judgement *j, const struct member *m)
+{
+	const struct copy *copy = m->copy;
+
+	if (copy->kind == COPY_OAUTH || !member_is_withheld(m))
+		return COPY_PENDING;
+	return secret_equal(&copy->credential.access, &j->verdict->record.live.access) &&
+			       expiry_is_live(j, copy)
+		       ? COPY_WITHHELD
+		       : COPY_SUPERSEDED;
+}
+
 static enum copy_state state_of(const struct judgement *j, const struct member *m)
 {
 	const struct account_record *r = &j->verdict->record;
@@ -31,7 +44,11 @@ static enum copy_state state_of(const struct judgement *j, const struct member *
 		return COPY_ENDED;
 	if (m->copy->kind == COPY_FENCED)
 		return COPY_STATE_FENCED;
-	if (fingerprint_equal(c->fingerprint, r->live.fingerprint)) {
+	bool live = fingerprint_equal(c->fingerprint, r->live.fingerprint);
+	if (m->copy->kind == COPY_ACCESS ||
+	    (live && member_is_withheld(m) && !on_copy(j, m)->adopted))
+		return state_of_access(j, m);
+	if (live) {
 		if (!secret_equal(&c->access, &r->live.access) || !expiry_is_live(j, m->copy))
 			return COPY_SUPERSEDED;
 		return on_copy(j, m)->adopted ? COPY_NEWER : COPY_CURRENT;
@@ -50,7 +67,8 @@ static void judge_members(struct judgement *j)
 			continue;
 		v->state = state_of(j, m);
 		v->write =
-			(v->state == COPY_SUPERSEDED || fence_is_repaired(j, m)) &&
+			(v->state == COPY_SUPERSEDED || v->state == COPY_PENDING ||
+			 fence_is_repaired(j, m)) &&
 			!m->given_away &&
 			(m->taken_from || record_match(&j->verdict->record, &m->copy->credential) !=
 						  IDENTITY_DIFFERENT);

@@ -159,6 +159,7 @@ void judge_times(struct judgement *j)
 
 	v->schedule = reckon_schedule(&v->record, j->account->provider, v->clock_wrong, j->config,
 				      j->policy);
+	judge_programs(j);
 }
 
 char *expiry_describe(const struct judgement *j)

@@ -74,6 +74,20 @@ static void judge_left_over(struct grouping *g, struct account *a)
 		a->skip = xstrdup("left over in JSON that OpenClaw reads no more");
 }
 
+// Another program's file follows an account of OpenClaw's; without one there is nothing to follow.
+static void judge_nothing_to_follow(struct account *a)
+{
+	if (a->main || a->main_trouble || a->recorded || !a->n_members || a->skip)
+		return;
+	for (size_t i = 0; i < a->n_members; i++)
+		if (!a->members[i].copy->external)
+			return;
+	a->unserved = true;
+	a->skip =
+		xstrdup("no store of OpenClaw's has this account; correct `account` in `stores` of "
+			"oauth-keepalive.conf, or log in with OpenClaw");
+}
+
 // A copy of a token that is the account's. Under another identity something is corrupt, and nothing is done until a person
 // has looked.
 static void place_known(struct account *a, struct seat *seat)
@@ -127,6 +141,19 @@ static void complete_from_known(struct account *a, struct seat **seats, size_t n
 	identity_free(&before);
 }
 
+// Without a refresh token: ours to write if it is the person's, or if we gave it the access token.
+static void place_access(struct account *a, struct seat *seat, enum identity_match match)
+{
+	const struct credential *c = &seat->copy->credential;
+
+	if (match == IDENTITY_DIFFERENT)
+		grouping_add_fixed(a, seat, COPY_FOREIGN);
+	else if (match == IDENTITY_SAME || account_knows_access(a, fingerprint_of(&c->access)))
+		grouping_add_member(a, seat);
+	else
+		grouping_add_fixed(a, seat, COPY_UNPROVEN);
+}
+
 // Where does a copy that is not main belong? `a` is the base account.
 static void place(struct grouping *g, struct account *a, struct seat *seat)
 {
@@ -137,6 +164,10 @@ static void place(struct grouping *g, struct account *a, struct seat *seat)
 
 	if (a->record.unreadable || seat->copy->kind == COPY_BLANK) {
 		grouping_add_member(a, seat); // nothing to tell it by but its place
+		return;
+	}
+	if (seat->copy->kind == COPY_ACCESS) {
+		place_access(a, seat, match);
 		return;
 	}
 	if (seat->copy->kind == COPY_FENCED) { // by what it names
@@ -209,6 +240,8 @@ static void group_profile(struct grouping *g, struct seat **seats, size_t n)
 			warn_of_retired(g, seats[i]);
 	for (size_t i = g->first; i < g->o->n_accounts; i++)
 		judge_left_over(g, g->o->accounts[i]);
+	for (size_t i = g->first; i < g->o->n_accounts; i++)
+		judge_nothing_to_follow(g->o->accounts[i]);
 }
 
 // `by_profile`: of the accounts, those added here as well.

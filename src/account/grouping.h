@@ -33,7 +33,8 @@ struct grouping {
 
 static inline bool copy_is_of_account(const struct copy *copy)
 {
-	return copy->kind == COPY_OAUTH || copy->kind == COPY_BLANK || copy->kind == COPY_FENCED;
+	return copy->kind == COPY_OAUTH || copy->kind == COPY_BLANK || copy->kind == COPY_FENCED ||
+	       copy->kind == COPY_ACCESS;
 }
 
 // ---- grouping.c: what all of them work with

@@ -89,6 +89,11 @@ bool expiry_is_plausible(const struct judgement *j, int64_t expires_ms);
 // "expires in 3h, margin 2h". Free it.
 char *expiry_describe(const struct judgement *j);
 
+// ---- programs.c
+
+// We go before a program that shares the login, where its row of the table says so; else it is said.
+void judge_programs(struct judgement *j);
+
 // ---- copy_expiry.c
 
 // The live generation's, where its token's own word is the better one.

@@ -35,6 +35,24 @@ static void say_margins(struct observation *o, const struct account *a)
 		     "set `margin = \"25h\"` or more in oauth-keepalive.conf");
 }
 
+// Then it is not we who refresh, and what it spends behind us is adopted at best.
+static void say_earlier(struct observation *o, const struct account *a)
+{
+	const struct format *format = a->verdict.schedule.earlier;
+
+	if (!format || a->skip || a->record.ended_ms)
+		return;
+	_cleanup_free_ char *margin = duration_format(a->verdict.schedule.margin_s);
+	_cleanup_free_ char *message = xasprintf(
+		"%s shares this login and refreshes it by itself earlier than we do (margin %s)",
+		format->name, margin);
+	warn(o, a, "margin_below_tool", message,
+	     format->withhold == WITHHOLD_NEVER
+		     ? "choose a longer `margin` in oauth-keepalive.conf"
+		     : "choose a longer `margin` in oauth-keepalive.conf, or `refresh_token = "
+		       "\"withhold\"` for its file");
+}
+
 static void say_ends(struct observation *o, const struct account *a, const struct policy *policy)
 {
 	int64_t ends_ms = a->verdict.record.grant_expires_ms;
@@ -293,6 +311,7 @@ void say_problems(struct observation *o, const struct policy *policy)
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		const struct account *a = o->accounts[i];
 		say_margins(o, a);
+		say_earlier(o, a);
 		say_ends(o, a, policy);
 		say_clock(o, a, policy);
 		say_unserved(o, a);

@@ -46,6 +46,7 @@ static void take_tokens(struct judgement *j, const struct receipt *receipt,
 		return;
 	if (rotated)
 		record_supersede_live(r);
+	record_note_access(r);
 	secret_copy(&live->access, &answer->access);
 	if (!secret_empty(&answer->refresh))
 		secret_copy(&live->refresh, &answer->refresh);

@@ -64,6 +64,7 @@ struct displaced {
 struct schedule {
 	int64_t expires_ms, lifetime_s, margin_s; // 0: unknown
 	bool timer_too_slow, margin_too_long, margin_short; // to be told
+	const struct format *earlier; // a program that shares the login and refreshes it before us; NULL
 };
 
 static inline bool expiry_is_unknown(const struct schedule *schedule) // where it has been reckoned at all

@@ -88,7 +88,8 @@ static void find_lock(const struct lock_set *set, const char *what, struct holde
 {
 	for (size_t i = 0; i < set->n && !ret->found; i++) {
 		struct process_id process = {0};
-		if (lock_file_holder(set->files[i].path, &process) == -ENOENT)
+		if (set->files[i].foreign || // which does not say whose it is
+		    lock_file_holder(set->files[i].path, &process) == -ENOENT)
 			continue;
 		int64_t since_ms = file_since_ms(set->files[i].path);
 		if (!since_ms) // given back meanwhile

@@ -233,7 +233,8 @@ static void begin_round(struct run *run, int64_t now)
 	struct grant *g;
 
 	for_each_grant (g, &run->grants)
-		g->in_round = g->stage == GRANT_WRITING && (!g->rounds || g->try_at_ms <= now);
+		g->in_round = g->stage == GRANT_WRITING &&
+			      ((!g->rounds && !g->yields) || g->try_at_ms <= now);
 }
 
 // The read-back is at once. Who has still something to write then waits for somebody, every time a little longer.

@@ -17,6 +17,7 @@
 #define DISCOVERY_GRACE_S 5
 #define TOGETHER_FIRST_MS 20
 #define TOGETHER_LAST_MS  1000
+#define YIELD_MS	  2000 // codex commits within some milliseconds of its answer
 
 static int read_client_secret(const struct provider *provider, struct secret *ret)
 {
@@ -99,6 +100,7 @@ void exchange_begin(struct run *run, struct grant *g, const struct observation *
 		return grant_conclude(&run->grants, g, OUTCOME_FAILED, "courier",
 				      xasprintf("nothing was sent: %s", strerror(-r)));
 	}
+	g->provider = a->provider;
 	g->exchanged = g->guards = true;
 	g->stage = GRANT_EXCHANGING;
 }
@@ -153,6 +155,14 @@ static void rescue(struct run *run, struct grant *g, int fd)
 	rescued->answer = answer;
 }
 
+static bool is_dead(const struct grant *g, const struct receipt *receipt)
+{
+	_cleanup_(answer_free) struct answer answer = {0};
+
+	provider_read_answer(g->provider, &receipt->answer, receipt->received_ms, &answer);
+	return answer.kind == ANSWER_DEAD;
+}
+
 static void finish_exchange(struct run *run, struct grant *g, const char *code, const char *text)
 {
 	struct receipt receipt = {0};
@@ -160,6 +170,8 @@ static void finish_exchange(struct run *run, struct grant *g, const char *code, 
 	bool sent = r < 0 || receipt.sends > 0;
 	bool answered = r >= 0 && receipt.state == RECEIPT_ANSWERED;
 
+	// Who spent it stands at the lock with the answer in its hands, if it is a program that locks for the commit alone.
+	g->yields = answered && is_dead(g, &receipt) && lock_set_yield(&g->locks);
 	receipt_free(&receipt);
 	for (size_t i = 0; i < run->n_rescued; i++)
 		answered |= fingerprint_equal(run->rescued[i].token, g->token);
@@ -168,7 +180,7 @@ static void finish_exchange(struct run *run, struct grant *g, const char *code, 
 	free(g->said);
 	g->said = xstrdup(answered ? NULL : text);
 	g->stage = GRANT_WRITING; // the look there sees what is to be done about it
-	g->try_at_ms = write_soon(run);
+	g->try_at_ms = g->yields ? clock_boot_ms() + YIELD_MS : write_soon(run);
 }
 
 int exchange_discover(struct run *run, struct grant *g, const struct provider *provider)

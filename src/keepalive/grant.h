@@ -31,13 +31,14 @@ struct grant {
 	int64_t pause_ms;  // before the next try
 	bool by_courier;   // the lock files name it, not us
 	char *busy_path;   // the lock file that was in the way: nothing is looked at again while it is held
-	const struct provider *provider; // discovering: the configuration's
+	const struct provider *provider; // the configuration's, of who is discovered or sent
 	char *endpoint;    // discovered token endpoint
 	int discovery_fd;
 	struct fingerprint token; // in its receipt
 	int receipt_fd;
 	bool exchanged;
 	bool guards; // an answer that is not yet saved, or may come: its lock files are left, not unlinked, if we give up
+	bool yields; // it waits for another program, which may have got the answer that we did not
 	bool judged; // a look has seen what became of the request, and decided
 	bool saved; // the ledger has it all
 	char refusal[64]; // provably nothing was sent: the code; "" otherwise

@@ -113,7 +113,7 @@ bool locks_begin(struct run *run, struct grant *g)
 	return r >= 0;
 }
 
-// ---- OpenClaw's
+// ---- OpenClaw's, and other programs'
 
 // Where the token also stands under another state directory, its runtime must not send it beside us either.
 static void add_locks_elsewhere(struct grant *g, const struct observation *o,
@@ -142,6 +142,15 @@ static int check_lock_directories(const struct account *a)
 	return r;
 }
 
+// … nor another program that has the refresh token in a file of its own.
+static void add_locks_of_programs(struct grant *g, const struct account *a)
+{
+	for (size_t i = 0; i < a->n_members; i++)
+		if (member_is_shared(&a->members[i]))
+			store_add_refresh_locks(a->members[i].store, a->members[i].copy->external,
+						&g->locks);
+}
+
 static int take_refresh_locks(struct grant *g, const struct observation *o, struct process_id owner,
 			      const struct receipt *answered)
 {
@@ -153,6 +162,7 @@ static int take_refresh_locks(struct grant *g, const struct observation *o, stru
 		if (r < 0)
 			return r;
 		account_add_refresh_locks(a, &g->locks);
+		add_locks_of_programs(g, a);
 		if (a->verdict.send)
 			add_locks_elsewhere(g, o, a);
 	}
@@ -174,7 +184,8 @@ static char *lock_of_another(const struct store *store)
 
 	store_add_locks(store, &set);
 	for (size_t i = 0; i < set.n && !locked; i++)
-		if (lock_file_holder(set.files[i].path, &holder) != -ENOENT)
+		if (!set.files[i].foreign && // that one we hold, or it is for the write alone
+		    lock_file_holder(set.files[i].path, &holder) != -ENOENT)
 			locked = xstrdup(set.files[i].path);
 	lock_set_free(&set);
 	return locked;
@@ -209,7 +220,9 @@ bool locks_take(struct run *run, struct grant *g, const struct observation *o,
 	int r = take_refresh_locks(g, o, owner, answered);
 
 	if (r == -EBUSY)
-		wait_for_lock(run, g, "lock_busy", g->locks.busy_path, describe_busy(&g->locks));
+		wait_for_lock(run, g, "lock_busy",
+			      g->locks.busy_foreign ? NULL : g->locks.busy_path,
+			      describe_busy(&g->locks));
 	else if (r == -EPERM)
 		grant_conclude(&run->grants, g, OUTCOME_HELD, "lock_directory",
 			       xstrdup("the lock directory is not safe"));

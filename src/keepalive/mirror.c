@@ -81,6 +81,15 @@ static bool may_overwrite(struct fingerprint standing, void *arg)
 	       spent_is_noted(swap->m->ledger, standing);
 }
 
+// A copy without a refresh token: what the look saw, and judged to be the account's.
+static bool may_overwrite_access(struct fingerprint standing, void *arg)
+{
+	const struct swap *swap = arg;
+	const struct secret *seen = &swap->member->copy->credential.access;
+
+	return fingerprint_equal(fingerprint_of(seen), standing);
+}
+
 static bool may_replace_fence(const struct fence *standing, void *arg)
 {
 	const struct swap *swap = arg;
@@ -100,10 +109,13 @@ static struct store_change change_of(struct swap *swap)
 		.refresh = &record->live.refresh,
 		.id_token = secret_empty(&record->live.id_token) ? NULL : &record->live.id_token,
 		.expires_ms = record->live.expires_ms,
+		.lifetime_s = record->lifetime_s,
+		.login_ends_ms = record->grant_expires_ms,
 		.identity = &record->identity,
 		.whole = swap->member->taken_from != NULL,
 		.client_id = swap->member->client_id,
 		.may_overwrite = may_overwrite,
+		.may_overwrite_access = may_overwrite_access,
 		.may_replace_fence = may_replace_fence,
 		.arg = swap,
 	};

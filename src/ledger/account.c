@@ -62,6 +62,7 @@ void account_record_free(struct account_record *record)
 	free(record->sightings);
 	free(record->expiries);
 	free(record->diverged);
+	free(record->accesses);
 	free(record->main_store);
 	free(record->adopted_from);
 	*record = (struct account_record){0};
@@ -92,6 +93,7 @@ void account_record_copy(struct account_record *to, const struct account_record 
 	copy.superseded = array_copy(from->superseded, from->n_superseded);
 	copy.fences = array_copy(from->fences, from->n_fences);
 	copy.diverged = array_copy(from->diverged, from->n_diverged);
+	copy.accesses = array_copy(from->accesses, from->n_accesses);
 	copy.sightings = array_copy(from->sightings, from->n_sightings);
 	copy.expiries = array_copy(from->expiries, from->n_expiries);
 	account_record_free(to);
@@ -135,6 +137,17 @@ void record_supersede(struct account_record *record, struct fingerprint token)
 		return;
 	tokens_trim(record->superseded, &record->n_superseded, RECORD_SUPERSEDED_MAX - 1);
 	*array_add(&record->superseded, &record->n_superseded) = token;
+}
+
+void record_note_access(struct account_record *record)
+{
+	struct fingerprint access = fingerprint_of(&record->live.access);
+
+	if (fingerprint_empty(access) ||
+	    fingerprint_listed(record->accesses, record->n_accesses, access))
+		return;
+	tokens_trim(record->accesses, &record->n_accesses, RECORD_ACCESSES_MAX - 1);
+	*array_add(&record->accesses, &record->n_accesses) = access;
 }
 
 void record_take_back(struct account_record *record, struct fingerprint token,
@@ -344,6 +357,7 @@ static cJSON *record_to_json(struct account_record *record)
 	sightings_write(json, "sightings", record->sightings, record->n_sightings);
 	sightings_write(json, "expiries", record->expiries, record->n_expiries);
 	tokens_write(json, "diverged", record->diverged, record->n_diverged);
+	tokens_write(json, "accesses", record->accesses, record->n_accesses);
 	return json;
 }
 
@@ -385,6 +399,8 @@ static bool record_of_json(const cJSON *json, struct account_record *ret)
 	if (json_get(json, "expiries")) // not in 0.1.0
 		sightings_read(json_get(json, "expiries"), &ret->expiries, &ret->n_expiries, &ok);
 	tokens_read(json, "diverged", &ret->diverged, &ret->n_diverged, &ok);
+	if (json_get(json, "accesses")) // not in 0.1.0
+		tokens_read(json, "accesses", &ret->accesses, &ret->n_accesses, &ok);
 	return ok;
 }
 

@@ -68,6 +68,7 @@ struct issue_time {
 #define RECORD_SUPERSEDED_MAX 256
 #define RECORD_SIGHTINGS_MAX  64
 #define RECORD_DIVERGED_MAX   256
+#define RECORD_ACCESSES_MAX   8
 
 // Something that may still change by itself, and when we saw it: a pending fence of OpenClaw's (by its claim), a wrong
 // expiry (account/copy_expiry.c).
@@ -97,6 +98,8 @@ struct account_record {
 	size_t n_expiries;
 	struct fingerprint *diverged; // tokens neither later nor provably earlier: once diverged, always
 	size_t n_diverged;
+	struct fingerprint *accesses; // access tokens that were live, newest last: a copy without a refresh token is known by them
+	size_t n_accesses;
 	int64_t lifetime_s;         // as last answered; 0 unknown
 	int64_t grant_expires_ms;   // the login's own end, where the provider said; 0 unknown
 	int64_t first_seen_ms;      // of this login
@@ -127,6 +130,8 @@ int64_t record_clock_ahead(const struct account_record *record);
 // It may be the live one again: not superseded, nor diverged, and `fence` no superseded copy.
 void record_take_back(struct account_record *record, struct fingerprint token, struct fingerprint fence);
 void record_supersede(struct account_record *record, struct fingerprint token);
+// The access token that is live is about to be replaced.
+void record_note_access(struct account_record *record);
 bool record_superseded_fence(const struct account_record *record, struct fingerprint digest); // it names such a token
 // Does the account hold this token as live or superseded? The compare in every compare-and-swap.
 bool record_knows(const struct account_record *record, struct fingerprint token);

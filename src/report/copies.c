@@ -18,7 +18,8 @@ bool report_copy_planned(const struct report *report, const struct account *acco
 	const struct copy_verdict *v = verdict_of(account, member);
 
 	if (!report->dry_run || !result || v->fixed || member->store->obstacle ||
-	    (member->copy->kind != COPY_OAUTH && member->copy->kind != COPY_FENCED))
+	    (member->copy->kind != COPY_OAUTH && member->copy->kind != COPY_FENCED &&
+	     member->copy->kind != COPY_ACCESS))
 		return false;
 	return v->write || (account->verdict.send && v->state != COPY_DIVERGED);
 }

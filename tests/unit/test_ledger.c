@@ -466,6 +466,7 @@ static struct account_record full_record(void)
 	for (int i = 2; i < 5; i++)
 		record_supersede(&r, numbered(i));
 	*array_add(&r.diverged, &r.n_diverged) = numbered(9);
+	*array_add(&r.accesses, &r.n_accesses) = numbered(10);
 	*array_add(&r.sightings, &r.n_sightings) = (struct sighting){"claim", 27};
 	*array_add(&r.expiries, &r.n_expiries) = (struct sighting){"store and value", 28};
 	return r;
@@ -520,6 +521,9 @@ static void assert_same_record(const struct account_record *a, const struct acco
 	assert_memory_equal(a->superseded, b->superseded, a->n_superseded * sizeof(*a->superseded));
 	assert_int_equal(a->n_diverged, b->n_diverged);
 	assert_memory_equal(a->diverged, b->diverged, a->n_diverged * sizeof(*a->diverged));
+	assert_int_equal(a->n_accesses, b->n_accesses);
+	for (size_t i = 0; i < a->n_accesses; i++)
+		assert_true(fingerprint_equal(a->accesses[i], b->accesses[i]));
 	assert_int_equal(a->n_sightings, b->n_sightings);
 	assert_same_sightings(a->sightings, b->sightings, a->n_sightings);
 	assert_int_equal(a->n_expiries, b->n_expiries);
@@ -745,7 +749,7 @@ static bool is_newer_than_0_1(const char *member)
 {
 	return string_equal(member, "expiries") || string_equal(member, "previous") ||
 	       string_equal(member, "witness_ms") || string_equal(member, "adopted_from") ||
-	       string_equal(member, "failure");
+	       string_equal(member, "failure") || string_equal(member, "accesses");
 }
 
 static void test_record_of_0_1(void **state)

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+//
+// Copies in other programs' files: who could refresh them beside us, and when.
+#include "account/judge.h"
+
+#include "base/clock.h"
+
+bool member_is_withheld(const struct member *m)
+{
+	return m->copy->external && m->copy->external->withhold;
+}
+
+// One that is to lose its refresh token still has it.
+bool member_is_shared(const struct member *m)
+{
+	return m->copy->external && !m->fixed &&
+	       (m->copy->kind == COPY_OAUTH ||
+		(m->copy->kind == COPY_ACCESS && !m->copy->external->withhold));
+}
+
+bool account_knows_access(const struct account *a, struct fingerprint access)
+{
+	if (fingerprint_equal(fingerprint_of(&a->record.live.access), access) ||
+	    fingerprint_listed(a->record.accesses, a->record.n_accesses, access))
+		return true;
+	return a->main &&
+	       fingerprint_equal(fingerprint_of(&a->main->copy->credential.access), access);
+}
+
+static int64_t margin_of(const struct format *format, int64_t lifetime_s)
+{
+	int64_t share_s = lifetime_s * format->margin_percent / 100;
+
+	return share_s > format->margin_s ? share_s : format->margin_s;
+}
+
+// Before a program that would refresh at so much of the lifetime, if that can be.
+static void go_before(struct schedule *s, const struct format *format, const struct config *config)
+{
+	int64_t ours_s = config->timer_period_s + config->timer_jitter_s + MINUTE_S;
+	int64_t wanted_s = margin_of(format, s->lifetime_s) + ours_s;
+	int64_t most_s = s->lifetime_s * 4 / 5;
+
+	if (!s->lifetime_s || s->margin_s >= wanted_s)
+		return;
+	s->timer_too_slow |= wanted_s > most_s;
+	s->margin_s = wanted_s > most_s ? most_s : wanted_s;
+}
+
+void judge_programs(struct judgement *j)
+{
+	struct schedule *s = &j->verdict->schedule;
+
+	for (size_t i = 0; i < j->account->n_members; i++) {
+		const struct member *m = &j->account->members[i];
+		if (member_is_shared(m) && m->copy->external->format->raises_margin)
+			go_before(s, m->copy->external->format, j->config);
+	}
+	for (size_t i = 0; i < j->account->n_members; i++) {
+		const struct member *m = &j->account->members[i];
+		if (member_is_shared(m) && !member_is_withheld(m) &&
+		    margin_of(m->copy->external->format, s->lifetime_s) > s->margin_s)
+			s->earlier = m->copy->external->format;
+	}
+}
