@@ -57,7 +57,8 @@ struct policy {
 	bool force;     // refresh although not due, ignore back-off
 	bool last_try;  // send a token of unknown outcome once more, now
 	bool offline;   // never send
-	bool clock_unsupported; // observed: nothing is thrown away because it is old
+	bool clock_unsupported;  // observed: nothing is thrown away because it is old
+	bool clock_contradicted; // … and by what a server said it was later once
 	const char *barred; // nothing may be spent or written at all, and why; NULL
 	const struct problem *bar; // … and what a person should know of it
 	struct choice choice;
@@ -185,10 +186,11 @@ struct schedule reckon_schedule(const struct account_record *record, const struc
 				const struct config *config, const struct policy *policy);
 // Which was issued later: >0 a, <0 b, 0 undecidable. By JWT iat if both have it, else by true expiry.
 int issue_compare(struct issue_time a, struct issue_time b);
-// Do the ledger's newest entries, above all what servers said, bear the clock out?
+// Is the clock before what servers said once (or, where none did, what we stamped)? Do those bear it out?
+bool clock_is_contradicted(const struct account_records *records, int64_t now_ms);
 bool clock_is_supported(const struct account_records *records, int64_t now_ms);
 // ", as since …" of a failure that is not the first in a row, else "".
-char *failing_since(const struct account_record *record);
+char *failing_since(const struct account_record *record, int64_t now_ms);
 // Note a failure that may pass: count it and back off.
 void record_failure(struct account_record *record, const char *code, int status, int64_t retry_after_s,
 		    int64_t now_ms);

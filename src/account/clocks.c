@@ -17,10 +17,19 @@ static void shift_if(int64_t *time_ms, bool wrong, int64_t by_ms)
 		*time_ms -= by_ms;
 }
 
+// What is waited for is as far away as it was then.
+static void set_pauses_right(struct judgement *j, int64_t by_ms)
+{
+	struct account_record *r = &j->verdict->record;
+
+	shift_if(&r->not_before_ms, true, by_ms);
+	shift_if(&r->failing_ms, r->failing_ms > j->policy->now_ms, by_ms);
+	j->verdict->record_changed = true;
+}
+
 // By so much the clock was ahead when all of this was written.
 static void set_record_right(struct judgement *j, int64_t by_ms)
 {
-	struct verdict *v = j->verdict;
 	struct account_record *r = &j->verdict->record;
 	struct issue_time *const issues[] = {&r->anchor, &r->anchor_before, &r->previous};
 	int64_t *const stamps[] = {&r->first_seen_ms, &r->ended_ms, &r->live.at_ms};
@@ -31,7 +40,19 @@ static void set_record_right(struct judgement *j, int64_t by_ms)
 	for (size_t i = 0; i < ARRAY_SIZE(stamps); i++)
 		shift_if(stamps[i], *stamps[i] > j->policy->now_ms, by_ms);
 	r->refreshed_ms -= by_ms;
-	v->record_changed = true;
+	set_pauses_right(j, by_ms);
+}
+
+// Nobody but our own stamp contradicts the clock, and by that it was ahead then: whatever servers said is before now.
+static void set_stamps_right(struct judgement *j)
+{
+	struct account_record *r = &j->verdict->record;
+	int64_t *const stamps[] = {&r->first_seen_ms, &r->ended_ms, &r->live.at_ms};
+
+	for (size_t i = 0; i < ARRAY_SIZE(stamps); i++)
+		if (*stamps[i] > j->policy->now_ms)
+			*stamps[i] = j->policy->now_ms;
+	set_pauses_right(j, r->updated_ms - j->policy->now_ms);
 }
 
 // It was never refreshed by us, or by a server that does not say the time; but the token itself says when it lives.
@@ -61,8 +82,10 @@ void judge_clock(struct judgement *j)
 		v->clock_ahead_ms = ahead_ms;
 	else if (ahead_ms > 0 && j->policy->now_ms + SERVER_TOLERANCE_MS >= r->updated_ms)
 		set_record_right(j, ahead_ms);
-	else if (!token_fits_now(j))
+	else if (j->policy->clock_contradicted && !token_fits_now(j))
 		v->clock_wrong = true;
+	else
+		set_stamps_right(j);
 	// Nobody ever waits that long.
 	if (!v->clock_wrong && r->not_before_ms > j->policy->now_ms + BACK_OFF_MAX_S * SECOND_MS) {
 		r->not_before_ms = 0;
@@ -70,8 +93,8 @@ void judge_clock(struct judgement *j)
 	}
 }
 
-// Nothing is thrown away by a clock that nothing supports. Where no server has said the time, our own stamps must do.
-bool clock_is_supported(const struct account_records *records, int64_t now_ms)
+// The newest that a server has said, in any account; where none has, our own stamps must do.
+static int64_t newest_time(const struct account_records *records)
 {
 	int64_t said_ms = 0, stamped_ms = 0;
 
@@ -82,6 +105,17 @@ bool clock_is_supported(const struct account_records *records, int64_t now_ms)
 			said_ms = times[k] > said_ms ? times[k] : said_ms;
 		stamped_ms = r->updated_ms > stamped_ms ? r->updated_ms : stamped_ms;
 	}
-	int64_t newest_ms = said_ms ? said_ms : stamped_ms;
-	return now_ms + SERVER_TOLERANCE_MS >= newest_ms && now_ms - newest_ms <= SUPPORTED_MS;
+	return said_ms ? said_ms : stamped_ms;
+}
+
+bool clock_is_contradicted(const struct account_records *records, int64_t now_ms)
+{
+	return now_ms + SERVER_TOLERANCE_MS < newest_time(records);
+}
+
+// Nothing is thrown away by a clock that nothing supports.
+bool clock_is_supported(const struct account_records *records, int64_t now_ms)
+{
+	return !clock_is_contradicted(records, now_ms) &&
+	       now_ms - newest_time(records) <= SUPPORTED_MS;
 }

@@ -111,8 +111,8 @@ static void decide_unread_answer(struct judgement *j, const struct receipt *unkn
 // nothing, and --force is for tokens that are certainly not spent.)
 static bool is_last_try(const struct judgement *j, const struct receipt *unknown, bool last)
 {
-	int64_t window_s = j->account->provider->reuse_window_s;
-	bool window = j->policy->now_ms - unknown->sent_ms < window_s * SECOND_MS;
+	int64_t age_ms = j->policy->now_ms - unknown->sent_ms;
+	bool window = age_ms >= 0 && age_ms < j->account->provider->reuse_window_s * SECOND_MS;
 
 	return !j->policy->offline &&
 	       (j->policy->last_try || (!j->verdict->clock_wrong && (window || last)));
@@ -232,7 +232,7 @@ static void wait_backed_off(struct judgement *j, const char *time)
 {
 	const struct account_record *r = &j->verdict->record;
 	_cleanup_free_ char *until = time_format(r->not_before_ms);
-	_cleanup_free_ char *since = failing_since(r);
+	_cleanup_free_ char *since = failing_since(r, j->policy->now_ms);
 
 	object(j, j->verdict->decision, OUTCOME_FAILED, r->error_code,
 	       xasprintf("%s; last attempt failed (%s%s%s)%s, next one after %s", time,

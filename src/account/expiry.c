@@ -177,10 +177,11 @@ char *expiry_describe(const struct judgement *j)
 
 // ---- back-off
 
-char *failing_since(const struct account_record *record)
+char *failing_since(const struct account_record *record, int64_t now_ms)
 {
+	bool anew = now_ms - record->failing_ms < MINUTE_S * SECOND_MS;
 	_cleanup_free_ char *since =
-		record->failures > 1 && record->failing_ms ? time_format(record->failing_ms) : NULL;
+		record->failing_ms && !anew ? time_format(record->failing_ms) : NULL;
 
 	return since ? xasprintf(", as since %s", since) : xstrdup("");
 }

@@ -272,6 +272,7 @@ int observe(const struct config *config, const struct policy *policy, const stru
 		return r;
 	ret->clock_supported = clock_is_supported(&ret->records, policy->now_ms);
 	ours.clock_unsupported = !ret->clock_supported;
+	ours.clock_contradicted = clock_is_contradicted(&ret->records, policy->now_ms);
 	say_receipts(ret, ledger);
 	apply_holdings(&ret->receipts, holdings);
 	for (size_t i = 0; i < ret->receipts.n; i++)

@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 
+#define WITNESSES_AGREE_MS (10 * MINUTE_S * SECOND_MS)
+
 static bool is_live(const struct judgement *j, const struct receipt *receipt)
 {
 	const struct account_record *r = &j->verdict->record;
@@ -14,19 +16,28 @@ static bool is_live(const struct judgement *j, const struct receipt *receipt)
 	return fingerprint_equal(receipt->token, r->live.fingerprint);
 }
 
-// The server's time when it answered: as it says, or as a token says that was made for this answer.
+static bool is_near(int64_t a_ms, int64_t b_ms)
+{
+	return a_ms < b_ms + WITNESSES_AGREE_MS && b_ms < a_ms + WITNESSES_AGREE_MS;
+}
+
+// The server's time when it answered: as it says, or as a token says that was made for this answer. Where these two
+// contradict each other, the one that our own clock bears out.
 static int64_t witness_of(const struct receipt *receipt, const struct answer *answer,
 			  const struct generation *live)
 {
 	int64_t lifetime_ms = 0;
 	struct jwt jwt = {0};
 
-	if (receipt->answer.date_ms)
-		return receipt->answer.date_ms;
 	if (live->issued_ms && jwt_read(&live->access, &jwt) == 0)
 		lifetime_ms = jwt.expires_ms - jwt.issued_ms;
 	jwt_free(&jwt);
-	return lifetime_ms && lifetime_ms == answer->lifetime_s * SECOND_MS ? live->issued_ms : 0;
+	bool fresh = lifetime_ms && lifetime_ms == answer->lifetime_s * SECOND_MS;
+	int64_t date_ms = receipt->answer.date_ms;
+	if (fresh && (!date_ms || (!is_near(date_ms, live->issued_ms) &&
+				   is_near(live->issued_ms, receipt->received_ms))))
+		return live->issued_ms;
+	return date_ms;
 }
 
 // The answer's tokens become the live generation, if the token they were given for still is.

@@ -257,6 +257,17 @@ void http_start(CURLM *multi, struct errand *errand)
 
 // ---- after it
 
+static int64_t read_date_ms(CURL *easy)
+{
+	struct curl_header *header;
+
+	if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+		return 0;
+	time_t at = curl_getdate(header->value, NULL);
+	return at > 0 ? (int64_t)at * SECOND_MS : 0;
+}
+
+// A moment is one by the server's clock.
 static int64_t read_retry_after(CURL *easy)
 {
 	struct curl_header *header;
@@ -270,21 +281,12 @@ static int64_t read_retry_after(CURL *easy)
 		time_t at = curl_getdate(header->value, NULL);
 		if (at < 0)
 			return -1;
-		seconds = at - clock_wall_ms() / SECOND_MS;
+		int64_t date_ms = read_date_ms(easy);
+		seconds = at - (date_ms ? date_ms : clock_wall_ms()) / SECOND_MS;
 	}
 	if (seconds < 0)
 		return 0;
 	return seconds < DAY_S ? seconds : DAY_S;
-}
-
-static int64_t read_date_ms(CURL *easy)
-{
-	struct curl_header *header;
-
-	if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
-		return 0;
-	time_t at = curl_getdate(header->value, NULL);
-	return at > 0 ? (int64_t)at * SECOND_MS : 0;
 }
 
 static bool is_challenge(CURL *easy)

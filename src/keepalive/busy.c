@@ -253,7 +253,9 @@ static void fail_busy(const struct account *a, struct result *result, const stru
 static bool is_failure(const struct account *a, const struct holder *h, const struct config *config,
 		       int64_t now_ms)
 {
-	int64_t held_s = h->since_ms ? (now_ms - h->since_ms) / SECOND_MS : config->deadline_s;
+	// A time yet to come is of a clock that was wrong, and says nothing.
+	bool known = h->since_ms && h->since_ms <= now_ms + MINUTE_S * SECOND_MS;
+	int64_t held_s = known ? (now_ms - h->since_ms) / SECOND_MS : config->deadline_s;
 	bool presses = a->verdict.schedule.expires_ms && !a->verdict.clock_wrong &&
 		       !a->verdict.record.ended_ms &&
 		       a->verdict.schedule.expires_ms - now_ms < last_resort_s(config) * SECOND_MS;

@@ -150,9 +150,10 @@ static bool look_is_blind(const struct grant *g, const struct observation *o, bo
 }
 
 // Nothing was sent: that is what there is to say, whatever else was written.
-static void note_refused(struct result *result, const struct grant *g, const struct account *a)
+static void note_refused(struct result *result, const struct grant *g, const struct account *a,
+			 int64_t now_ms)
 {
-	_cleanup_free_ char *since = failing_since(&a->verdict.record);
+	_cleanup_free_ char *since = failing_since(&a->verdict.record, now_ms);
 
 	if (!result)
 		return;
@@ -165,7 +166,7 @@ static void note_outcome(struct run *run, const struct grant *g, const struct ac
 	struct result *result = results_find(run->results, a->record.key);
 
 	if (g->refusal[0])
-		return note_refused(result, g, a);
+		return note_refused(result, g, a, run->policy.now_ms);
 	// Not for an account that is in the grant because the ledger makes room for it.
 	result_judge(result, a, g->exchanged && record_knows(&a->verdict.record, g->token),
 		     g->said);

@@ -544,7 +544,8 @@ int account_record_save(struct ledger *ledger, struct account_record *record, in
 	tokens_trim(record->superseded, &record->n_superseded, RECORD_SUPERSEDED_MAX);
 	tokens_trim(record->fences, &record->n_fences, RECORD_SUPERSEDED_MAX);
 	tokens_trim(record->diverged, &record->n_diverged, RECORD_DIVERGED_MAX);
-	record->updated_ms = now_ms - record_clock_ahead(record);
+	int64_t ahead_ms = record_clock_ahead(record);
+	record->updated_ms = now_ms - (ahead_ms > 0 ? ahead_ms : 0);
 	json = record_to_json(record);
 	text = json_print(json, true);
 	if (!reads_back(&text, record))

@@ -501,6 +501,8 @@ static void world_build(struct world *w, const char *given)
 	    w->account.main) // as group_accounts does: what stands in main will be live
 		w->account.live_settled = w->account.main->settled;
 	account_record_copy(&w->before, &w->account.record);
+	struct account_records records = {.list = &w->account.record, .n = 1};
+	w->policy.clock_contradicted = clock_is_contradicted(&records, NOW); // as observe does
 }
 
 static void decide_world(struct world *w)
@@ -985,9 +987,15 @@ static const struct scene back_off[] = {
 
 static const struct scene clock_wrong[] = {
 	{"live=1=1h updated=59s main:1", "refresh/planned send"},
-	{"live=1=1h updated=61s main:1", "none/failed clock"},
-	{"live=1=1h updated=61s main:1 force", "refresh/planned send clock"},
-	{"live=1=1h updated=61s sup=0 main:1 agent:0", "mirror/planned write=agent clock"},
+	{"live=1=1h updated=61s main:1", "refresh/planned send"},
+	{"live=1=1h updated=11m main:1", "none/failed clock"},
+	{"live=1=1h updated=11m main:1 force", "refresh/planned send clock"},
+	{"live=1=1h updated=11m sup=0 main:1 agent:0", "mirror/planned write=agent clock"},
+	// only our own stamp says so: it was ahead then, and what was waited for is no further away than it was
+	{"live=1=1h refreshed=-5h witness=-5h updated=24h main:1", "refresh/planned send"},
+	{"live=1=1h refreshed=-5h witness=-5h updated=3h wait=183m failures=1 main:1",
+	 "none/failed wait=3m"},
+	{"live=1=1h refreshed=-5h witness=11m updated=24h main:1", "none/failed clock"},
 	// it was 200 days ahead when the server answered a minute ago, and has been put right: so is what was stamped by it
 	{"live=1=4806h answered refreshed=4800h witness=-1m updated=-1m life=6h main:1=4806h",
 	 "mirror/planned anchor=* write=main"},
