@@ -11,4 +11,13 @@ $(BUILD)/bench/%: tests/bench/%.c
 bench: all $(BENCH_TOOLS)
 	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive tests/bench/run $(ONLY)
 
-.PHONY: bench
+# In CI: what a run costs in instructions must not creep up. Written anew, it is a decision.
+budgets: all $(BENCH_TOOLS)
+	$(Q)tests/static/tools.sh valgrind
+	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive tests/bench/budget
+
+budgets-write: all $(BENCH_TOOLS)
+	$(Q)tests/static/tools.sh valgrind
+	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive tests/bench/budget --write
+
+.PHONY: bench budgets budgets-write

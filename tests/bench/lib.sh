@@ -5,6 +5,7 @@
 #
 #	world N M [LEFT]               a fresh home: main and N agents, M logins in each (world.py)
 #	first_run                      … which the ledger then knows
+#	behind                         … and is a generation ahead of
 #	run=(…)                        the command line of a run with nothing around it: command refresh -q
 #	measure ROUNDS CMD , CMD…      run in turn; into the arrays wall, least, cpu (µs) and memory (KiB), in that order
 #	syscalls CMD…, instructions CMD…    counts, which do not depend on what else the machine does
@@ -58,6 +59,20 @@ syscalls() {
 instructions() {
 	valgrind --tool=callgrind --callgrind-out-file=/dev/null "$@" 2>&1 >/dev/null </dev/null |
 		sed -n 's/.*Collected *: *//p'
+}
+
+# The ledger is ahead of every store by one generation.
+behind() {
+	"$PYTHON" - "$LEDGER" <<-'END'
+		import glob, hashlib, json, sys
+		for path in glob.glob(f"{sys.argv[1]}/accounts/*.json"):
+		    record = json.load(open(path))
+		    live = record["live"]
+		    record["superseded"] = (record["superseded"] + [live["fingerprint"]])[-256:]
+		    live["refresh"] = live["refresh"].split("+")[0] + "+" + str(len(record["superseded"]))
+		    live["fingerprint"] = hashlib.sha256(live["refresh"].encode()).hexdigest()
+		    open(path, "w").write(json.dumps(record))
+	END
 }
 
 times() { awk -v a="$1" -v b="$2" 'BEGIN { printf b < 1 ? "-" : a / b < 100 ? "%.2f" : "%.0f", a / b }'; }
