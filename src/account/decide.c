@@ -448,9 +448,16 @@ static void end_account(struct judgement *j)
 	for (size_t i = 0; i < a->n_members; i++)
 		if (!recovering || r->dead_code[0] || &a->members[i] == a->main)
 			v->copies[i].write = false;
+	bool alive = !a->main && !r->own_login && account_holds_live(j) && !r->dead_code[0] &&
+		     !j->live_settled;
 	if (a->n_members)
 		object(j, recovering ? DECISION_RECOVER : DECISION_LOGIN, OUTCOME_NEEDS_LOGIN,
-		       "logged_out", xstrdup("logged out of its main store"));
+		       "logged_out",
+		       xasprintf(
+			       "logged out of its main store%s",
+			       alive ? "; if it was lost there and is no logout, put it back, then "
+				       "`oauth-keepalive sync --adopt main`"
+				     : ""));
 	else
 		conclude(j, DECISION_SKIP, OUTCOME_SKIPPED,
 			 xstrdup("logged out; no store holds it any more"));
@@ -494,10 +501,15 @@ static void object_to_main(struct judgement *j)
 {
 	const struct account *a = j->account;
 
+	const char *was = j->verdict->record.main_store;
+	_cleanup_free_ char *where = was ? string_printable(was, 300) : NULL;
+	char *reason = xasprintf("%s%s%s%s", a->main_trouble, where ? " (" : "", where ? where : "",
+				 where ? ")" : "");
+
 	if (a->main_busy)
-		object(j, DECISION_NONE, OUTCOME_BUSY, "store_busy", xstrdup(a->main_trouble));
+		object(j, DECISION_NONE, OUTCOME_BUSY, "store_busy", reason);
 	else
-		object(j, DECISION_HOLD, OUTCOME_HELD, "main_store", xstrdup(a->main_trouble));
+		object(j, DECISION_HOLD, OUTCOME_HELD, "main_store", reason);
 }
 
 // What keeps hands off before anything is looked at. True if that is the decision.

@@ -192,6 +192,15 @@ static bool is_claimed_by(const struct account *a, const struct claim *claim)
 	       (first || account_holds(a, claim->token));
 }
 
+// A login gives it a token that nothing else has.
+static char *login_of_its_own(const struct account *a, const char *else_what)
+{
+	const char *login = a->provider ? a->provider->login_command : NULL;
+
+	return xasprintf("%s%s for one of the two, so that each has its own login; or correct %s",
+			 login ? login : "log in again", login ? " #" : "", else_what);
+}
+
 static void mark_shared(struct grouping *g, const struct index *by_name, const struct claim *claim,
 			const struct claim *other)
 {
@@ -207,8 +216,7 @@ static void mark_shared(struct grouping *g, const struct index *by_name, const s
 					      "another provider's, unknown or excluded: sent for "
 					      "neither",
 					      other->profile),
-				    xstrdup("give each its own login, or correct the provider or "
-					    "`exclude`"))
+				    login_of_its_own(a, "the provider, or `exclude`"))
 				->needs_person = true;
 	}
 }
@@ -297,7 +305,7 @@ static void mark_conflict(struct grouping *g, struct account *a, const struct ac
 		xasprintf("its refresh token also stands under %s, which says that it is %s: sent "
 			  "for neither",
 			  other->record.profile, who),
-		xstrdup("correct the entry that is wrong, or give each its own login"))
+		login_of_its_own(a, "the entry that is wrong"))
 		->needs_person = true;
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "account/judge.h"
+#include "file/private_file.h"
 
 static bool holds_key(const struct holdings *h, const char *key)
 {
@@ -189,12 +190,10 @@ static void say_receipts(struct observation *o, const struct ledger *ledger)
 			continue;
 		_cleanup_free_ char *path =
 			xasprintf("%s/receipts/%s", ledger->directory, r->token.hex);
-		_cleanup_free_ char *quoted = shell_quoted(path);
+		_cleanup_free_ char *remedy = private_remedy(path);
 		problem_add(&o->problems, SEVERITY_ERROR, "ledger_unreadable", path, NULL,
-			    xstrdup(r->trouble),
-			    xasprintf("make it a file that only you can read (chmod 600 %s); do "
-				      "not remove it: it may hold an answer",
-				      quoted))
+			    xasprintf("%s: do not remove it, it may hold an answer", r->trouble),
+			    TAKE_PTR(remedy))
 			->needs_person = true;
 	}
 }

@@ -114,7 +114,7 @@ static void say_unserved(struct observation *o, const struct account *a)
 		return;
 	problem_add(&o->problems, SEVERITY_WARNING, "not_refreshed", NULL, a->record.profile,
 		    xasprintf("nothing refreshes this login: %s", a->verdict.reason),
-		    xstrdup("or name it in `exclude`, if something else keeps it alive"));
+		    xstrdup("name it in `exclude`, if something else keeps it alive"));
 }
 
 // How a person names this account and no other.
@@ -279,7 +279,7 @@ static void say_copy(struct observation *o, const struct account *a, const struc
 		code = "credential_unreadable";
 		entry = xasprintf("bad entry: %s", m->copy->reason ? m->copy->reason : "?");
 		what = entry;
-		fix = xstrdup("log in again, or correct the entry");
+		fix = xasprintf("%s # or correct the entry", login ? login : "log in again");
 	} else {
 		return;
 	}

@@ -12,6 +12,7 @@
 
 #include "base/util.h"
 #include "file/private_file.h"
+#include "file/trust.h"
 #include "base/process.h"
 #include "file/ofd_lock.h"
 
@@ -68,6 +69,18 @@ int private_read(const char *path, size_t max, struct secret *ret, char **ret_me
 	return 0;
 }
 
+char *private_remedy(const char *path)
+{
+	_cleanup_free_ char *word = shell_quoted(path);
+	struct stat st;
+
+	if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return xasprintf("ls -ld %s # it shall be a regular file of your own", word);
+	if (st.st_uid != geteuid())
+		return xasprintf("sudo chown %u %s", (unsigned)geteuid(), word);
+	return xasprintf("chmod 600 %s", word);
+}
+
 int private_check_directory(const char *path, char **ret_message, char **ret_fix)
 {
 	struct stat st;
@@ -80,13 +93,13 @@ int private_check_directory(const char *path, char **ret_message, char **ret_fix
 	}
 	if (!S_ISDIR(st.st_mode)) {
 		*ret_message = xasprintf("%s is not a directory", path);
-		*ret_fix = xasprintf("move it away, or name another place with --ledger-dir");
+		*ret_fix = directory_remedy(path);
 		return -EPERM;
 	}
 	if (st.st_uid != geteuid()) {
 		*ret_message = xasprintf("%s belongs to uid %u, not to uid %u", path,
 					 (unsigned)st.st_uid, (unsigned)geteuid());
-		*ret_fix = xasprintf("run as the user it belongs to");
+		*ret_fix = directory_remedy(path);
 		return -EPERM;
 	}
 	if (st.st_mode & 077) {

@@ -15,6 +15,8 @@
 // otherwise. On every error but -ENOENT a message for people (`ret_message` may be NULL).
 int private_open(const char *path, int flags, int *ret_fd, char **ret_message);
 int private_read(const char *path, size_t max, struct secret *ret, char **ret_message);
+// The command that makes right what they refuse with -EPERM. Free it.
+char *private_remedy(const char *path);
 // A directory that is ours and closed to group and others: -EPERM with message and remedy
 // otherwise.
 int private_check_directory(const char *path, char **ret_message, char **ret_fix);

@@ -88,8 +88,7 @@ static int refuse_ancestor_owner(const char *path, const struct stat *st, struct
 	ret->message = xasprintf(
 		"the directory %s is owned by uid %u, neither by root nor by uid %u (mode %04o)",
 		shown, (unsigned)st->st_uid, (unsigned)geteuid(), mode_bits(st));
-	ret->fix = xasprintf("run this as the user it belongs to (uid %u), or keep this "
-			     "elsewhere",
+	ret->fix = xasprintf("sudo -u '#%u' oauth-keepalive refresh # or keep this elsewhere",
 			     (unsigned)st->st_uid);
 	return -EPERM;
 }

@@ -62,3 +62,19 @@ bool others_may_write(const char *path, const struct stat *st)
 		 (st->st_uid != geteuid() && group_is_private(st->st_gid, geteuid()))) ||
 	       has_access_list(path);
 }
+
+char *directory_remedy(const char *path)
+{
+	_cleanup_free_ char *word = shell_quoted(path), *parent = path_dirname(path);
+	struct stat st, above;
+
+	if (lstat(path, &st) < 0 || stat(parent, &above) < 0)
+		return xasprintf("ls -ld %s", word);
+	if (!S_ISDIR(st.st_mode)) // also a link; a new one is made in its place
+		return xasprintf("mv %s %s.old", word, word);
+	if (st.st_uid == geteuid())
+		return xasprintf("chmod go-w %s", word);
+	if (above.st_uid == geteuid()) // somebody else's, in a place of ours
+		return xasprintf("sudo chown -R %u %s", (unsigned)geteuid(), word);
+	return xasprintf("sudo -u '#%u' oauth-keepalive refresh", (unsigned)st.st_uid);
+}

@@ -16,4 +16,8 @@
 // the bit of the group stands for everybody in the list, so there the exception does not hold.
 bool others_may_write(const char *path, const struct stat *st);
 
+// The command after which the directory at `path` is ours, and nobody else's to write. (In another user's home, the one
+// that runs this as that user.) Free it.
+char *directory_remedy(const char *path);
+
 #endif

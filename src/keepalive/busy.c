@@ -201,26 +201,26 @@ static char *describe_remedy(const struct holder *h)
 	_cleanup_free_ char *path = h->path ? shell_quoted(h->path) : NULL;
 
 	if (pid && process_is_stopped(pid))
-		return xasprintf("see what it is: ps -o pid,stat,etime,args -p %d; then let it go "
+		return xasprintf("ps -o pid,stat,etime,args -p %d # see what it is; then let it go "
 				 "on: kill -CONT %d",
 				 pid, pid);
 	if (pid)
-		return xasprintf("see what it does: ps -o pid,stat,etime,args -p %d; if it hangs, "
+		return xasprintf("ps -o pid,stat,etime,args -p %d # see what it does; if it hangs, "
 				 "end it: kill %d",
 				 pid, pid);
 	if (h->state_dir) {
 		_cleanup_free_ char *word = shell_quoted(h->state_dir);
-		return xasprintf("it was cut short, and is finished by: oauth-keepalive refresh "
-				 "--state-dir %s",
+		return xasprintf("oauth-keepalive refresh --state-dir %s # finishes what was cut "
+				 "short there",
 				 word);
 	}
 	if (h->database)
-		return xasprintf("see who has it open: fuser -v %s", path ? path : "…");
+		return xasprintf("fuser -v %s # see who has it open", path ? path : "…");
 	if (path)
-		return xasprintf("see what it is: ls -ld %s; no process stands in it: if none of "
-				 "OpenClaw's runs, remove it",
+		return xasprintf("ls -ld %s # no process stands in it: if none of OpenClaw's runs, "
+				 "remove it",
 				 path);
-	return xstrdup("see what is running: oauth-keepalive status");
+	return xstrdup("oauth-keepalive status # see what is running");
 }
 
 static void say_holder(struct observation *o, const struct account *a, const struct holder *h,

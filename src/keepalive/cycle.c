@@ -261,7 +261,7 @@ static void note_unseen(struct cycle *cycle)
 {
 	problem_add(&cycle->now.problems, SEVERITY_ERROR, "stores_unseen", NULL, NULL,
 		    xstrdup("the stores could not be looked at when all was done"),
-		    xstrdup("run `oauth-keepalive status`"))
+		    xstrdup("oauth-keepalive status"))
 		->needs_person = true;
 }
 

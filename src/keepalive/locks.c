@@ -104,9 +104,8 @@ bool locks_begin(struct run *run, struct grant *g)
 		locks_try_later(run, g, "account_busy",
 				xstrdup("another run works on this account"));
 	else if (r == -EPERM && message) // whoever may write it could keep us out
-		grant_conclude(
-			&run->grants, g, OUTCOME_HELD, "ledger_unreadable",
-			xasprintf("%s: make it a file of your own: chown, chmod 600", message));
+		grant_conclude(&run->grants, g, OUTCOME_HELD, "ledger_unreadable",
+			       xstrdup(message));
 	else if (r < 0)
 		grant_give_up(&run->grants, g, "ledger_not_writable", r,
 			      "the account's lock cannot be taken");

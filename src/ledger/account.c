@@ -455,12 +455,11 @@ static void report_unreadable(const struct ledger *ledger, const char *key, int 
 	if (newer)
 		fix = xasprintf("install that version again");
 	else if (error == -EPERM)
-		fix = xasprintf("make it a file of your own again: chown, chmod 600 %s", word);
+		fix = private_remedy(path);
 	else
-		fix = xasprintf(
-			"restore %s from a backup; as the last resort move it away: the account is "
-			"then adopted from the stores",
-			word);
+		fix = xasprintf("restore %s from a backup; only if there is none: mv %s %s.damaged "
+				"# the account is then adopted from the stores",
+				word, word, word);
 	problem_add(problems, SEVERITY_ERROR, newer ? "ledger_newer" : "ledger_unreadable", path,
 		    NULL, message, fix)
 		->needs_person = true;
@@ -590,8 +589,12 @@ int account_lock(struct ledger *ledger, const char *key, int *ret_fd, char **ret
 	if (r < 0)
 		return r;
 	// Never unlinked, not even with the record: a lock on a name that is gone excludes nobody.
-	_cleanup_free_ char *path = account_path(ledger, key, ".lock");
-	r = private_open(path, O_RDWR | O_CREAT, &fd, ret_message);
+	_cleanup_free_ char *path = account_path(ledger, key, ".lock"), *trouble = NULL;
+	r = private_open(path, O_RDWR | O_CREAT, &fd, &trouble);
+	if (trouble) {
+		_cleanup_free_ char *remedy = private_remedy(path);
+		*ret_message = xasprintf("%s: %s", trouble, remedy);
+	}
 	if (r == 0)
 		r = ofd_lock(fd);
 	if (r < 0)

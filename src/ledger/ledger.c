@@ -92,9 +92,9 @@ static int damaged(const char *directory, char *message, char **ret_message, cha
 
 	*ret_message = message;
 	*ret_fix = xasprintf(
-		"restore %s from a backup; as the last resort move it away: tokens are then "
-		"adopted from the stores, and what only the ledger knew is lost",
-		word);
+		"restore %s from a backup; only if there is none: mv %s %s.damaged # tokens are "
+		"then adopted from the stores, and what only the ledger knew is lost",
+		word, word, word);
 	return -EBADMSG;
 }
 
@@ -124,10 +124,9 @@ static int check_ledger_json(struct ledger *ledger, const cJSON *json, char **re
 			"tokens",
 			ledger->directory);
 		_cleanup_free_ char *word = shell_quoted(ledger->directory);
-		*ret_fix = xasprintf(
-			"only if no other machine uses these logins any more: oauth-keepalive "
-			"--ledger-dir %s own",
-			word);
+		*ret_fix = xasprintf("oauth-keepalive --ledger-dir %s own # only if no other "
+				     "machine uses these logins any more",
+				     word);
 		return -EUCLEAN;
 	}
 	memcpy(ledger->uuid, uuid, sizeof(ledger->uuid));
@@ -140,13 +139,12 @@ static int check_ledger_json(struct ledger *ledger, const cJSON *json, char **re
 static int read_ledger_json(struct ledger *ledger, char **ret_message, char **ret_fix)
 {
 	_cleanup_free_ char *path = path_join(ledger->directory, LEDGER_FILE);
-	_cleanup_free_ char *word = shell_quoted(path);
 	_cleanup_secret_ struct secret text = {0};
 	_cleanup_json_ cJSON *json = NULL;
 	int r = private_read(path, LEDGER_FILE_MAX, &text, ret_message);
 
 	if (r == -EPERM)
-		*ret_fix = xasprintf("make it a file of your own: chown, chmod 600 %s", word);
+		*ret_fix = private_remedy(path);
 	if (r < 0)
 		return r;
 	json = json_parse(text.text, text.len);
@@ -354,9 +352,8 @@ static int check_locks(const char *locks, char **ret_message, char **ret_fix)
 	}
 	if (S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !others_may_write(locks, &st))
 		return 0;
-	_cleanup_free_ char *word = shell_quoted(locks);
 	*ret_message = xasprintf("%s is not a directory that only you can write", locks);
-	*ret_fix = xasprintf("make it one: a directory of your own, chmod go-w %s", word);
+	*ret_fix = directory_remedy(locks);
 	return -EPERM;
 }
 
@@ -380,6 +377,20 @@ static int read_owner(const char *path, char **ret)
 	return 0;
 }
 
+// The ledger that the owner file names is not there any more, or is another one by now.
+static bool is_gone(const char *directory, const char *line)
+{
+	_cleanup_free_ char *message = NULL, *fix = NULL;
+	struct ledger other;
+	bool gone;
+
+	if (ledger_open(directory, &other, &message, &fix) < 0)
+		return false;
+	gone = !other.exists || !string_starts(line, other.uuid);
+	ledger_free(&other);
+	return gone;
+}
+
 // Another ledger's, or nobody can tell whose: the person decides.
 static int foreign_owner(const char *path, const char *line, char **ret_message, char **ret_fix)
 {
@@ -387,18 +398,23 @@ static int foreign_owner(const char *path, const char *line, char **ret_message,
 	_cleanup_free_ char *word = shell_quoted(path);
 	const char *directory = strchr(shown, ' ');
 
-	if (directory && directory[1]) {
-		_cleanup_free_ char *other = shell_quoted(strchr(line, ' ') + 1);
-		*ret_message = xasprintf("%s: another ledger works on these accounts: %s (%.*s)",
-					 path, directory + 1, (int)(directory - shown), shown);
-		*ret_fix = xasprintf(
-			"use that one: --ledger-dir %s; or, if it is gone for good, remove %s",
-			other, word);
-	} else {
+	if (!directory || !directory[1]) {
 		*ret_message = xasprintf(
 			"%s names no ledger: another one may work on these accounts", path);
-		*ret_fix = xasprintf("if no other ledger does, remove %s", word);
+		*ret_fix = xasprintf("rm %s # if no other ledger does", word);
+		return -EEXIST;
 	}
+	const char *named = strchr(line, ' ') + 1;
+	_cleanup_free_ char *other = shell_quoted(named);
+	bool gone = is_gone(named, line);
+	*ret_message = xasprintf("%s: another ledger works on these accounts: %s (%.*s)%s", path,
+				 directory + 1, (int)(directory - shown), shown,
+				 gone ? ", and is not there any more" : "");
+	*ret_fix =
+		gone ? xasprintf("rm %s # unless that ledger was moved, and is still at work", word)
+		     : xasprintf("oauth-keepalive --ledger-dir %s status # use that one; or, if "
+				 "it is gone for good, remove %s",
+				 other, word);
 	return -EEXIST;
 }
 

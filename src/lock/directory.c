@@ -15,13 +15,12 @@
 
 static const char *const levels[] = {"locks", "oauth-refresh"};
 
-static int refuse(const char *path, const char *what, const char *fix, char **ret_message,
-		  char **ret_fix)
+static int refuse(const char *path, const char *what, char **ret_message, char **ret_fix)
 {
-	_cleanup_free_ char *shown = string_printable(path, PATH_MAX), *quoted = shell_quoted(path);
+	_cleanup_free_ char *shown = string_printable(path, PATH_MAX);
 
 	*ret_message = xasprintf("%s %s", shown, what);
-	*ret_fix = xasprintf("%s %s", fix, quoted);
+	*ret_fix = directory_remedy(path);
 	return -EPERM;
 }
 
@@ -46,11 +45,9 @@ static int check_level(int fd, const char *path, char **ret_message, char **ret_
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (st.st_uid != geteuid())
-		return refuse(path, "belongs to another user",
-			      "run as its owner, or: chown $(id -un)", ret_message, ret_fix);
+		return refuse(path, "belongs to another user", ret_message, ret_fix);
 	if (others_may_write(path, &st))
-		return refuse(path, "can be written by other users", "chmod go-w", ret_message,
-			      ret_fix);
+		return refuse(path, "can be written by other users", ret_message, ret_fix);
 	return 0;
 }
 
@@ -68,8 +65,8 @@ int lock_directory_check(const char *state_dir, bool create, char **ret_message,
 		free(path);
 		path = deeper;
 		if (r == -ENOTDIR || r == -ELOOP)
-			return refuse(path, "is a symbolic link, or not a directory",
-				      "see what it is, then remove it:", ret_message, ret_fix);
+			return refuse(path, "is a symbolic link, or not a directory", ret_message,
+				      ret_fix);
 		if (r < 0)
 			return r;
 		close(fd);

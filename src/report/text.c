@@ -331,7 +331,7 @@ static void print_account(const struct report *report, const struct account *a,
 				a->provider->login_command);
 		else if (result->outcome == OUTCOME_HELD && !a->verdict.record.barred &&
 			 login_helps(result->error_code))
-			fprintf(out, "%s    or log in with: %s\n", priority,
+			fprintf(out, "%s    a new login would do: %s\n", priority,
 				a->provider->login_command);
 	}
 	if (result->outcome == OUTCOME_SKIPPED && !report->verbose)

@@ -142,7 +142,7 @@ static void check_group(struct store *store, struct problems *problems)
 	refuse(store, problems, "store_group",
 	       xasprintf("%s: its group (gid %u) cannot be kept here by who replaces the file",
 			 shown, (unsigned)store->group),
-	       xasprintf("chgrp %u %s, or run this as a member of that group", (unsigned)getegid(),
+	       xasprintf("chgrp %u %s # or run this as a member of that group", (unsigned)getegid(),
 			 word));
 }
 

@@ -118,7 +118,7 @@ if grep -qsxE '[0-9a-f]{32}' /etc/machine-id; then
 	sed -i 's| .*| /elsewhere/ledger|' "$STATE/locks/oauth-keepalive"
 	keeper refresh --force -j
 	expect_status 3
-	fix=$(field '.problems[] | select(.code == "ledger_unreadable") | .fix | sub("^.*: oauth-keepalive "; "")')
+	fix=$(field '.problems[] | select(.code == "ledger_unreadable") | .fix | sub("^oauth-keepalive "; "") | sub(" #.*"; "")')
 	expect_match "$out" "belongs to another machine"
 	reset_posts
 	eval "keeper $fix -j" # as it is shown

@@ -72,7 +72,7 @@ expect_untouched "$HOME/elsewhere.json" "$before"
 
 state ""
 write_store b xai:default="$(jq -c '.access = 7' "$T/logins/alice.json")"
-shows credential_unreadable error 3 "^log in again, or correct the entry"
+shows credential_unreadable error 3 "^openclaw models auth login .* # or correct the entry"
 
 # One refresh token under two providers; and under a name that is excluded.
 state "" 30m
@@ -169,7 +169,7 @@ mv "$STATE" "$HOME/away"
 release_answer
 wait_keepers
 expect_status 3
-expect_field '.problems[] | "\(.severity) \(.code) \(.fix)"' 'error stores_unseen run `oauth-keepalive status`'
+expect_field '.problems[] | "\(.severity) \(.code) \(.fix)"' 'error stores_unseen oauth-keepalive status'
 mv "$HOME/away" "$STATE"
 keeper refresh
 expect_eq "a, once it is back" "$(jq -r '.profiles["xai:default"].refresh' "$(store a)")" FAKE-REFRESH-landed

@@ -105,7 +105,7 @@ for known in 9:1 -3:3; do
 	keeper refresh --wait 0 -j
 	expect_status "${known#*:}"
 	expect_field '.accounts[0] | "\(.outcome) \(.error.code)"' "failed lock_held"
-	expect_field ".problems[] | select(.code == \"lock_held\") | .fix" "see who has it open: fuser -v $(database shared)"
+	expect_field ".problems[] | select(.code == \"lock_held\") | .fix" "fuser -v $(database shared) # see who has it open"
 	keeper refresh --wait 0 -q
 	expect_status "${known#*:}"
 	expect_match "$err" "lock_held"
