@@ -564,6 +564,92 @@ static void test_each_is_judged_once(void **state)
 			2, 0);
 }
 
+// What is decided about each, when it comes to sending: "decision/outcome code", and what is to be saved or displaced.
+static char *describe_verdicts(const struct observation *o)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		const struct verdict *v = &o->accounts[i]->verdict;
+		fprintf(out, "%s%s/%s", i ? " | " : "", decision_name(v->decision),
+			outcome_name(v->outcome));
+		if (v->code[0])
+			fprintf(out, " %s", v->code);
+		fprintf(out, "%s%s%s", v->send ? " send" : "", v->record_changed ? " save" : "",
+			v->unserved ? " unserved" : "");
+		for (size_t k = 0; k < v->n_displaced; k++)
+			fprintf(out, " displaced=%s",
+				v->displaced[k].credential.refresh.text + strlen("FAKE-REFRESH-"));
+	}
+	fclose(out);
+	return text;
+}
+
+// `refused`: so often was the first record's token refused.
+static void expect_decided(const char *given, int refused, const char *expected)
+{
+	const struct policy late = {.now_ms = NOW, .at_ms = expiry_of(0)}; // all are due
+	struct observation o;
+
+	look(&o, given);
+	if (refused) {
+		o.records.list[0].rejections = refused;
+		o.records.list[0].not_before_ms = NOW + HOUR_S * SECOND_MS;
+		strcpy(o.records.list[0].error_code, "invalid_client");
+	}
+	group(&o);
+	decide_all(&o, &config, &late);
+	_cleanup_free_ char *decided = describe_verdicts(&o);
+	if (!string_equal(decided, expected))
+		fail_msg("%s:\nexpected %s\ndecided  %s", given, expected, decided);
+	observation_free(&o);
+}
+
+// One token under two names is sent for both or for none.
+static void test_names_of_one_login(void **state)
+{
+	(void)state;
+	expect_decided("rec=codex:3/alice@main rec=openai:3/alice@main "
+		       "main=codex:3/alice+openai:3/alice",
+		       0, "refresh/planned send | refresh/planned send");
+	expect_decided("rec=codex:3/alice@b rec=openai:3/alice@main "
+		       "b=unreadable main=openai:3/alice",
+		       0, "hold/held other_name | hold/held main_store");
+	expect_decided("rec=codex:4/alice@b rec=openai:3/alice@main "
+		       "b=unreadable main=openai:3/alice",
+		       0, "refresh/planned send | hold/held main_store");
+	expect_decided("rec=codex:3/alice@main rec=openai:3/alice@main "
+		       "main=codex:3/alice+openai:3/alice",
+		       1, "none/failed invalid_client | none/failed invalid_client");
+	expect_decided("rec=codex:3/alice@main rec=openai:3/alice@main "
+		       "main=codex:3/alice+openai:3/alice",
+		       3, "hold/held invalid_client | hold/held invalid_client");
+	expect_decided("rec=codex:3/alice@main rec=openai:4/alice@main "
+		       "main=codex:3/alice+openai:4/alice",
+		       3, "hold/held invalid_client | refresh/planned send");
+}
+
+// What grouping itself has found out is saved, and kept, also where nothing else comes of it.
+static void test_what_grouping_found_is_saved(void **state)
+{
+	(void)state;
+	// A copy tells more of the owner than the record knew.
+	expect_decided("rec=3/user.alice@main main=unreadable a=3/alice", 0,
+		       "hold/held main_store save");
+	expect_decided("rec=3/alice@main main=unreadable a=3/alice", 0, "hold/held main_store");
+	// The old login of main moves to a key of its own, with no copy left …
+	expect_decided("rec=3/alice@main main=5/bob", 0,
+		       "refresh/planned send save | skip/skipped save");
+	expect_decided("rec=3/alice@main main=5/bob a=3/alice b=3/carol", 0,
+		       "hold/held other_name save | hold/held identity_conflict save");
+	// … or makes way, where the same person has one of his own already.
+	expect_decided("rec=3/alice@main own=4/alice@a main=5/bob a=4/alice", 0,
+		       "refresh/planned send save displaced=3 | refresh/planned send");
+	expect_decided("main=nobody:1/alice", 0, "skip/skipped unserved");
+}
+
 static size_t grant_size(const char *given)
 {
 	struct observation o;
@@ -1020,6 +1106,8 @@ int main(void)
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_split_keeps_the_record),
 		cmocka_unit_test(test_each_is_judged_once),
+		cmocka_unit_test(test_names_of_one_login),
+		cmocka_unit_test(test_what_grouping_found_is_saved),
 		cmocka_unit_test(test_grants),
 		cmocka_unit_test(test_hands_off),
 		cmocka_unit_test(test_receipts_find_their_accounts),
