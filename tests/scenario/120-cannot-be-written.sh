@@ -28,7 +28,7 @@ is_said() { # SEVERITY STORE TEXT: by every command that looks
 		expect_field "$(problem .store)" "$2"
 		expect_match "$out" "$3"
 		keeper $command -q
-		expect_match "$err" "$3"
+		expect_match "$out" "$3"
 	done
 }
 # The remedy as it stands there.
