@@ -40,7 +40,7 @@ static void say_earlier(struct observation *o, const struct account *a)
 {
 	const struct format *format = a->verdict.schedule.earlier;
 
-	if (!format || a->skip || a->record.ended_ms)
+	if (!format || a->skip || a->verdict.record.ended_ms)
 		return;
 	_cleanup_free_ char *margin = duration_format(a->verdict.schedule.margin_s);
 	_cleanup_free_ char *message = xasprintf(
