@@ -21,6 +21,8 @@ bool process_is_stopped(pid_t pid);
 // When the process that has this pid now started, by the wall clock. -ESRCH if there is none.
 int process_started_ms(pid_t pid, int64_t *ret_ms);
 
+// What it is called, to be freed; NULL: nobody can say. (Its arguments may hold a secret.)
+char *process_name(pid_t pid);
 // The unit of ours that we run in ("oauth-keepalive@alice.service"), by the name of our control group, to be freed; NULL:
 // a shell's, cron's.
 char *process_own_unit(void);

@@ -269,6 +269,7 @@ int session_finish(const struct invocation *invocation, struct session *session,
 	look_around(&report, session, invocation->json, &cycle->now.problems);
 	status = report_exit_status(&report);
 	report_remember(&report);
+	report_say_rivals(&report, &cycle->now.problems);
 	write_metrics(&report, &cycle->now.problems);
 	if (invocation->json) {
 		report_json(&report, stdout);

@@ -218,6 +218,8 @@ bool locks_take(struct run *run, struct grant *g, const struct observation *o,
 	struct process_id owner = g->by_courier ? run->courier.process : run->self;
 	int r = take_refresh_locks(g, o, owner, answered);
 
+	for (size_t i = 0; r == -EBUSY && g->locks.busy_owner.pid && i < g->n_keys; i++)
+		result_note_rival(results_find(run->results, g->keys[i]), g->locks.busy_owner.pid);
 	if (r == -EBUSY)
 		wait_for_lock(run, g, "lock_busy",
 			      g->locks.busy_foreign ? NULL : g->locks.busy_path,

@@ -130,14 +130,44 @@ void result_note_displaced(struct result *result, const struct account *a)
 	}
 }
 
+// Nothing was sent in this run, nothing adopted: what is written over was behind when it began.
+static bool was_put_back(const struct result *result, const struct account *a,
+			 const struct member *m)
+{
+	const struct account_record *r = &a->verdict.record;
+
+	return result->decision == DECISION_MIRROR && m->copy->kind == COPY_OAUTH &&
+	       fingerprint_equal(result->before, r->live.fingerprint) &&
+	       record_superseded(r, m->copy->credential.fingerprint);
+}
+
 void result_note_written(struct result *result, const struct account *a, const struct store *store)
 {
 	if (!result)
 		return;
 	*array_add(&result->written, &result->n_written) = xstrdup(store->path);
-	for (size_t i = 0; i < a->n_members; i++)
-		result->unfenced |=
-			a->members[i].store == store && a->members[i].copy->kind == COPY_FENCED;
+	for (size_t i = 0; i < a->n_members; i++) {
+		const struct member *m = &a->members[i];
+		if (m->store != store)
+			continue;
+		result->unfenced |= m->copy->kind == COPY_FENCED;
+		if (was_put_back(result, a, m)) {
+			struct put_back *p = array_add(&result->put_back, &result->n_put_back);
+			memcpy(p->id, m->copy->credential.fingerprint.hex, FINGERPRINT_SHOWN);
+			p->store = xstrdup(store->path);
+		}
+	}
+}
+
+void result_note_rival(struct result *result, pid_t pid)
+{
+	_cleanup_free_ char *name = process_name(pid);
+
+	if (!result)
+		return;
+	free(result->rival);
+	result->rival = name ? xasprintf("process %d (%s)", (int)pid, name)
+			     : xasprintf("process %d", (int)pid);
 }
 
 void result_note_write_error(struct result *result, const struct store *store, int error)
@@ -200,6 +230,10 @@ static void result_free(struct result *result)
 	for (size_t k = 0; k < result->n_displaced; k++)
 		free(result->displaced[k].store);
 	free(result->displaced);
+	for (size_t k = 0; k < result->n_put_back; k++)
+		free(result->put_back[k].store);
+	free(result->put_back);
+	free(result->rival);
 	free(result->reason);
 	free(result->error_message);
 	free(result->write_error);

@@ -15,6 +15,12 @@ struct displacement {
 	bool handed; // … that another identity's login takes its place
 };
 
+// A store that held a token which had been live no more before this run, and was written over: somebody put it back.
+struct put_back {
+	char id[FINGERPRINT_SHOWN + 1]; // of the token
+	char *store;
+};
+
 struct result {
 	char key[33];
 	struct fingerprint before; // the live token before this run; empty: none
@@ -33,6 +39,9 @@ struct result {
 	bool unfenced;       // one of OpenClaw's fences was replaced by a working login
 	struct displacement *displaced;
 	size_t n_displaced;
+	struct put_back *put_back;
+	size_t n_put_back;
+	char *rival; // who held its refresh lock meanwhile: "process 4242 (node)"; NULL
 };
 
 struct results {
@@ -63,6 +72,8 @@ void result_judge(struct result *result, const struct account *a, bool exchanged
 void result_note_displaced(struct result *result, const struct account *a);
 void result_note_written(struct result *result, const struct account *a, const struct store *store);
 void result_note_write_error(struct result *result, const struct store *store, int error);
+// Somebody else has its refresh lock.
+void result_note_rival(struct result *result, pid_t pid);
 // Something is left to be written. The code stands where there is none yet.
 void result_note_pending(struct result *result, const char *code);
 

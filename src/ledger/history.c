@@ -42,6 +42,7 @@ static const struct {
 	{"from", offsetof(struct event, from)},
 	{"to", offsetof(struct event, to)},
 	{"store", offsetof(struct event, store)},
+	{"who", offsetof(struct event, who)},
 	{"code", offsetof(struct event, code)},
 	{"message", offsetof(struct event, message)},
 };

@@ -22,6 +22,7 @@ struct event {
 	char *account, *provider, *profile, *identity; // key of the account and who it is; NULL: none's
 	char *from, *to;                    // generations
 	char *store;                        // where it came from, or what it is about
+	char *who;                          // adopted: who held the refresh lock meanwhile; NULL unknown
 	char *code, *message;               // why
 	int64_t http_status, copies;        // 0: none
 };

@@ -33,6 +33,7 @@ static void print_event(const struct event *e, FILE *out)
 	print_part(out, "  ", e->what, "");
 	print_generations(e, out);
 	print_part(out, string_equal(e->what, "adopted") ? "  from " : "  ", e->store, "");
+	print_part(out, "  by ", e->who, "");
 	if (e->copies)
 		fprintf(out, "  %lld cop%s written", (long long)e->copies,
 			e->copies == 1 ? "y" : "ies");

@@ -75,6 +75,7 @@ static void note_done(struct scribe *s, const struct account *a, const struct re
 	if (result->outcome == OUTCOME_ADOPTED) {
 		event.store = xstrdup(a->verdict.record.adopted_from);
 		event.message = xstrdup(s->report->decided);
+		event.who = xstrdup(s->report->decided ? NULL : result->rival);
 		if (!s->report->decided && event.from)
 			count(s, a->record.key, "foreign");
 	}
@@ -90,6 +91,17 @@ static void note_displaced(struct scribe *s, const struct account *a,
 	event.store = xstrdup(displaced->store);
 	if (displaced->chosen)
 		event.message = xstrdup(s->report->decided);
+	write_event(s, &event);
+}
+
+static void note_put_back(struct scribe *s, const struct account *a,
+			  const struct put_back *put_back)
+{
+	struct event event = event_of(s, "put_back", a);
+
+	event.from = xstrdup(put_back->id);
+	event.to = shown_generation(a->verdict.record.live.fingerprint);
+	event.store = xstrdup(put_back->store);
 	write_event(s, &event);
 }
 
@@ -326,6 +338,8 @@ static void note_result(struct scribe *s, const struct result *result)
 		note_done(s, a, result, outcome_name(outcome));
 	for (size_t i = 0; i < result->n_displaced; i++)
 		note_displaced(s, a, &result->displaced[i]);
+	for (size_t i = 0; i < result->n_put_back; i++)
+		note_put_back(s, a, &result->put_back[i]);
 	if (result->forgotten)
 		note_done(s, a, result, "forgotten");
 	if (trouble_of(result) && is_round(s->report))

@@ -50,6 +50,8 @@ void report_kept_json(const struct report *report, cJSON *document);
 void report_remember(const struct report *report);
 // … or of one that could not even look.
 void report_remember_failure(const struct report *report, int exit_code);
+// Who else renews these logins, or puts spent tokens back, by what is remembered: to `problems`.
+void report_say_rivals(const struct report *report, struct problems *problems);
 // For Prometheus; and to `metrics_file`, if one is configured: 0 or -errno.
 void report_metrics(const struct report *report, FILE *out);
 int report_write_metrics(const struct report *report);

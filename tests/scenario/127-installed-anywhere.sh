@@ -72,6 +72,7 @@ make_ uninstall PREFIX="$T/a 100% prefix"
 expect_eq "left by make uninstall" "$(files_of "$T/a 100% prefix")" ""
 
 # One user's own: the units his manager looks for, where it looks; none for the system's. dash leaves the tilde to us.
+# shellcheck disable=SC2088 # as dash hands it on
 for prefix in "$HOME/.local" '~/.local'; do
 	make_ install PREFIX="$prefix"
 	expect_eq "units in $prefix" "$(cd "$HOME/.local" && find . -name '*.service' -o -name '*.timer' | sort)" \

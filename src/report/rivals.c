@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+//
+// Who else renews a login, or puts a spent token back: by what the ledger remembers of it (ledger/history.h). It is said by
+// the run that meets it, and by `status`; a run with nothing to do reads none of it.
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "report/report.h"
+
+#define RENEWALS    5 // so many are looked at
+#define FOREIGN_MIN 2 // of them
+#define PUT_BACK_MIN                                                                               \
+	3 // times within a day: no accident, but somebody who does not know that it is spent
+#define WHO_MAX 3
+
+struct renewals {
+	size_t n, foreign, n_who, unknown;
+	const char *who[WHO_MAX];
+	int64_t last_ms; // of the foreign ones
+	const char *store;
+};
+
+// A login that a person adopted, or brought back, was decided about.
+static bool is_foreign(const struct event *e)
+{
+	return string_equal(e->what, "adopted") && e->from && !e->message;
+}
+
+static bool is_renewal(const struct event *e)
+{
+	return is_foreign(e) || string_equal(e->what, "refreshed") ||
+	       string_equal(e->what, "recovered");
+}
+
+static void add_who(struct renewals *r, const char *who)
+{
+	if (!who)
+		r->unknown++;
+	for (size_t i = 0; who && i < r->n_who; i++)
+		if (string_equal(r->who[i], who))
+			return;
+	if (who && r->n_who < WHO_MAX)
+		r->who[r->n_who++] = who;
+}
+
+static struct renewals count_renewals(const struct events *events, const char *key)
+{
+	struct renewals r = {0};
+
+	for (size_t i = events->n; i > 0 && r.n < RENEWALS; i--) {
+		const struct event *e = &events->list[i - 1];
+		if (!string_equal(e->account, key) || !is_renewal(e))
+			continue;
+		r.n++;
+		if (!is_foreign(e))
+			continue;
+		add_who(&r, e->who);
+		if (!r.foreign++) {
+			r.last_ms = e->at_ms;
+			r.store = e->store;
+		}
+	}
+	return r;
+}
+
+static char *describe_who(const struct renewals *r)
+{
+	char *text = xstrdup(NULL);
+
+	for (size_t i = 0; i < r->n_who; i++) {
+		_cleanup_free_ char *so_far = text;
+		text = xasprintf("%s%s%s", so_far ? so_far : "", so_far ? ", " : "", r->who[i]);
+	}
+	if (!text)
+		return xstrdup("nobody knows who (none was seen with OpenClaw's refresh lock)");
+	_cleanup_free_ char *known = text;
+	return xasprintf("%s held its refresh lock%s", known,
+			 r->unknown ? "; of others nobody knows who" : "");
+}
+
+static void say_foreign(const struct events *events, const struct account *a,
+			struct problems *problems)
+{
+	struct renewals r = count_renewals(events, a->record.key);
+	_cleanup_free_ char *who = NULL, *at = NULL, *profile = NULL;
+
+	if (r.foreign < FOREIGN_MIN)
+		return;
+	who = describe_who(&r);
+	at = time_format(r.last_ms);
+	profile = shell_quoted(a->record.profile);
+	problem_add(
+		problems, SEVERITY_WARNING, "foreign_refreshes", r.store, a->record.profile,
+		xasprintf("%zu of the last %zu times this login was renewed it was by somebody "
+			  "else, last "
+			  "found at %s: %s",
+			  r.foreign, r.n, at, who),
+		xasprintf("each login needs one owner: oauth-keepalive log %s; where it is "
+			  "OpenClaw, let "
+			  "the timer run and keep the margin long; where nobody knows, look for "
+			  "another host or program that has a copy",
+			  profile));
+}
+
+// How often within a day, up to this event.
+static size_t times_put_back(const struct events *events, size_t last)
+{
+	const struct event *e = &events->list[last];
+	size_t n = 0;
+
+	for (size_t i = 0; i <= last; i++) {
+		const struct event *other = &events->list[i];
+		n += string_equal(other->what, "put_back") &&
+		     string_equal(other->account, e->account) &&
+		     string_equal(other->store, e->store) && string_equal(other->from, e->from) &&
+		     e->at_ms - other->at_ms < DAY_S * SECOND_MS;
+	}
+	return n;
+}
+
+static bool is_last_of_its_kind(const struct events *events, size_t at)
+{
+	const struct event *e = &events->list[at];
+
+	for (size_t i = at + 1; i < events->n; i++)
+		if (string_equal(events->list[i].what, "put_back") &&
+		    string_equal(events->list[i].account, e->account) &&
+		    string_equal(events->list[i].store, e->store))
+			return false;
+	return true;
+}
+
+static void say_fights(const struct events *events, const struct account *a, int64_t now_ms,
+		       struct problems *problems)
+{
+	for (size_t i = 0; i < events->n; i++) {
+		const struct event *e = &events->list[i];
+		if (!string_equal(e->what, "put_back") ||
+		    !string_equal(e->account, a->record.key) ||
+		    now_ms - e->at_ms >= DAY_S * SECOND_MS || !is_last_of_its_kind(events, i))
+			continue;
+		size_t n = times_put_back(events, i);
+		_cleanup_free_ char *store = shell_quoted(e->store ? e->store : "");
+		if (n >= PUT_BACK_MIN)
+			problem_add(
+				problems, SEVERITY_WARNING, "token_fight", e->store,
+				a->record.profile,
+				xasprintf(
+					"the same spent token (%s) was put back there %zu times "
+					"within a "
+					"day, and replaced each time: somebody writes an old copy "
+					"that it keeps, and sends it if it needs one before us",
+					e->from ? e->from : "?", n),
+				xasprintf("restart the gateway, so that it reads its stores again; "
+					  "stop what "
+					  "restores that file (a backup, a sync, a container that "
+					  "copies "
+					  "its seed at every start); fuser -v %s says who has it "
+					  "open",
+					  store));
+	}
+}
+
+// Something that this run met, or a person who looks.
+static bool is_asked(const struct report *report)
+{
+	const struct results *results = &report->cycle->results;
+
+	if (string_equal(report->command, "status"))
+		return true;
+	for (size_t i = 0; i < results->n && !report->dry_run; i++)
+		if (results->list[i].n_put_back ||
+		    (results->list[i].outcome == OUTCOME_ADOPTED && !report->decided))
+			return true;
+	return false;
+}
+
+void report_say_rivals(const struct report *report, struct problems *problems)
+{
+	const struct cycle *cycle = report->cycle;
+	struct events events = {0};
+
+	if (report->no_accounts || !is_asked(report) || history_read(report->ledger, &events) < 0)
+		return;
+	for (size_t i = 0; i < cycle->results.n; i++) {
+		const struct account *a =
+			observation_account(&cycle->now, cycle->results.list[i].key);
+		if (!a)
+			continue;
+		say_foreign(&events, a, problems);
+		say_fights(&events, a, report->now_ms, problems);
+	}
+	events_free(&events);
+}
