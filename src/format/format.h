@@ -90,6 +90,7 @@ struct format {
 	bool by_client;
 	const char *type; // the entry's `type`, where it must have one
 	const char *access, *refresh, *id_token, *account_id, *user_id, *email, *client;
+	const char *user_id_too; // what others call it
 	const char *expires;
 	enum format_time time;
 	struct format_also also[FORMAT_ALSO_MAX];

@@ -219,6 +219,7 @@ static const struct format formats[] = {
 		.id_token = "id_token",
 		.account_id = "account_id",
 		.user_id = "account_uuid",
+		.user_id_too = "sub",
 		.email = "email",
 		.expires = "expired",
 		.time = TIME_ISO,

@@ -288,6 +288,8 @@ static void read_ids(const struct json_doc *doc, const struct mapped_entry *entr
 
 	credential->identity.account_id = id_at(doc, entry->object, format->account_id);
 	credential->identity.user_id = id_at(doc, entry->object, format->user_id);
+	if (!credential->identity.user_id)
+		credential->identity.user_id = id_at(doc, entry->object, format->user_id_too);
 	credential->identity.email = id_at(doc, entry->object, format->email);
 	credential->client_id = id_at(doc, entry->object, format->client);
 	credential_complete(credential);

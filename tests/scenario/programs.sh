@@ -39,8 +39,8 @@ write_codex() {
 write_claude() {
 	local file=${2:-$CLAUDE}
 	mkdir -p "$(dirname "$file")"
-	jq -jc '{claudeAiOauth: {accessToken: .access, refreshToken: .refresh, expiresAt: .expires,
-		refreshTokenExpiresAt: (.expires + 2592000000), scopes: ["user:inference"], subscriptionType: "max"},
+	jq -jc --arg who "user-$1" '{claudeAiOauth: {accessToken: .access, refreshToken: .refresh, expiresAt: .expires,
+		refreshTokenExpiresAt: (.expires + 2592000000), scopes: ["user:inference"], subscriptionType: "max", accountUuid: $who},
 		mcpOAuth: {"s|1": {accessToken: "FAKE-mcp"}}}' "$T/logins/$1.json" >"$file"
 }
 
