@@ -282,7 +282,7 @@ static void test_owner_as_root(void **state)
 	_cleanup_free_ char *above = xasprintf(
 		"the directory %s is owned by uid 12345, neither by root nor by uid 0 (mode 0700)",
 		top);
-	const char *fix = "run this as the user it belongs to (uid 12345), or keep this elsewhere";
+	const char *fix = "sudo -u '#12345' oauth-keepalive refresh # or keep this elsewhere";
 	assert_refused(path_check_file, file, above, fix);
 	assert_refused(path_check_directory, directory, above, fix);
 }
