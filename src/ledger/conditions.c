@@ -53,7 +53,10 @@ static int save_document(const struct ledger *ledger, const char *name, const cJ
 	_cleanup_secret_ struct secret text = json_print(json, false);
 	int r = history_path(ledger, name, true, &path);
 
-	return r < 0 ? r : atomic_replace(path, text.text, text.len, 0600);
+	if (r < 0)
+		return r;
+	atomic_sweep(path); // what a killed run left
+	return atomic_replace(path, text.text, text.len, 0600);
 }
 
 // ---- what is wrong
