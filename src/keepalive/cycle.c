@@ -204,6 +204,8 @@ static int next_timeout(const struct run *run)
 		next = write_due_ms(run);
 	if (claim < next)
 		next = claim;
+	if (mirror_settle_at(&run->mirror) < next)
+		next = mirror_settle_at(&run->mirror);
 	return next > now ? (int)(next - now) : 0;
 }
 
@@ -217,11 +219,14 @@ static void step(struct run *run)
 	exchange_timeouts(run);
 	if (write_due_ms(run) <= clock_boot_ms())
 		commit_round(run);
+	if (mirror_settle_at(&run->mirror) <= clock_boot_ms())
+		mirror_settle(&run->mirror);
 	if (signals_came(run->signals))
 		give_up_waiting(run);
 	room = room_for_claims(run, &at);
 	if (!room)
 		return;
+	mirror_settle(&run->mirror); // a claim looks for who has locked a store
 	claim_round(run, room);
 	run->claimed_ms = clock_boot_ms();
 }
@@ -303,7 +308,6 @@ static void note_displaced(struct cycle *cycle)
 static void run_grants(struct run *run, struct cycle *cycle)
 {
 	run_loop(run);
-	mirror_free(&run->mirror);
 	sweep(run->config, &run->policy, run->ledger, &cycle->now);
 	finish(run, cycle);
 }
@@ -377,12 +381,14 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 			grants_collect(&run.grants, &cycle.now);
 		if (run.grants.n)
 			run_grants(&run, &cycle);
-		rescued_free(&run);
+		mirror_settle(&run.mirror);
 		run.policy.now_ms = clock_ahead_ms + clock_boot_ms();
 		judge_busy(&cycle.results, &cycle.now, config, &run.policy, ledger);
 		note_unfenced(&cycle);
 		note_displaced(&cycle);
 	}
+	mirror_free(&run.mirror);
+	rescued_free(&run);
 	*ret = cycle;
 	return r;
 }

@@ -51,17 +51,6 @@ int mirror_prove(struct mirror *m, const struct store *store)
 	return 0;
 }
 
-void mirror_free(struct mirror *m)
-{
-	for (size_t i = 0; i < m->n_staged; i++) {
-		atomic_abort(&m->staged[i].stage);
-		free(m->staged[i].target);
-	}
-	free(m->staged);
-	m->staged = NULL;
-	m->n_staged = 0;
-}
-
 // ---- one store
 
 struct swap {
@@ -132,7 +121,8 @@ static int lock_store(struct mirror *m, const struct store *store, struct lock_s
 
 // A store whose lock is held.
 struct held {
-	struct job *job;
+	struct job *job; // until it is in its place
+	char *target;	 // … if it has a second mtime to come
 	struct lock_set locks;
 	struct atomic_stage own, *stage; // the proof, or its own
 };
@@ -171,6 +161,7 @@ static void let_go(struct held *held)
 {
 	lock_set_free(&held->locks);
 	atomic_abort(&held->own);
+	cleanup_free(&held->target);
 }
 
 static void note_error(struct mirror *m, struct job *job, int error, int64_t began_ms)
@@ -228,22 +219,31 @@ static void place(struct mirror *m, struct batch *batch)
 	for (size_t i = 0; i < batch->n; i++)
 		stages[i] = batch->list[i].stage;
 	atomic_place(stages, batch->n, errors);
-	for (size_t i = 0; i < batch->n; i++)
+	for (size_t i = 0; i < batch->n; i++) {
+		struct held *held = &batch->list[i];
 		if (errors[i] < 0)
-			note_error(m, batch->list[i].job, errors[i], began_ms);
+			note_error(m, held->job, errors[i], began_ms);
+		else if (store_is_cached(held->job->store))
+			held->target = xstrdup(held->job->store->target);
+	}
 	batch->placed_ms = clock_boot_ms();
+}
+
+static int64_t settle_at(const struct batch *batch)
+{
+	return batch->n ? batch->placed_ms + READER_STAT_TIME_MS + 1 : INT64_MAX;
 }
 
 // The second mtime, and let go.
 static void settle(struct batch *batch)
 {
-	int64_t left_ms = batch->placed_ms + READER_STAT_TIME_MS + 1 - clock_boot_ms();
+	int64_t left_ms = settle_at(batch) - clock_boot_ms();
 
 	if (batch->n && left_ms > 0)
 		nanosleep(&(struct timespec){.tv_nsec = left_ms * 1000000}, NULL);
 	for (size_t i = 0; i < batch->n; i++) {
-		if (batch->list[i].job->error == 0 && store_is_cached(batch->list[i].job->store))
-			store_settle_mtime(batch->list[i].job->store);
+		if (batch->list[i].target)
+			store_settle_mtime(batch->list[i].target);
 		let_go(&batch->list[i]);
 	}
 	batch->n = 0;
@@ -264,17 +264,40 @@ static bool drop_overdue(struct job *job)
 
 void mirror_write(struct mirror *m, struct job *jobs, size_t n)
 {
-	_cleanup_free_ struct batch *batches = xcalloc(2, sizeof(*batches));
 	const size_t at_once = stores_at_once();
-	size_t turn = 0;
 
-	for (size_t i = 0; i < n; turn = !turn) {
-		struct batch *batch = &batches[turn];
+	if (n && !m->batches)
+		m->batches = xcalloc(2, sizeof(*m->batches));
+	for (size_t i = 0; i < n; m->turn = !m->turn) {
+		struct batch *batch = &m->batches[m->turn];
 		for (; i < n && !is_full(batch, at_once); i++)
 			if (drop_overdue(&jobs[i]))
 				begin(m, &jobs[i], batch);
 		place(m, batch);
-		settle(&batches[!turn]);
+		settle(&m->batches[!m->turn]);
 	}
-	settle(&batches[!turn]);
+}
+
+int64_t mirror_settle_at(const struct mirror *m)
+{
+	return m->batches ? settle_at(&m->batches[!m->turn]) : INT64_MAX;
+}
+
+void mirror_settle(struct mirror *m)
+{
+	if (m->batches)
+		settle(&m->batches[!m->turn]);
+}
+
+void mirror_free(struct mirror *m)
+{
+	for (size_t i = 0; i < m->n_staged; i++) {
+		atomic_abort(&m->staged[i].stage);
+		free(m->staged[i].target);
+	}
+	free(m->staged);
+	m->staged = NULL;
+	m->n_staged = 0;
+	mirror_settle(m);
+	free(TAKE_PTR(m->batches));
 }

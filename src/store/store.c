@@ -281,7 +281,7 @@ int store_write(const struct store *store, struct store_change *changes, size_t 
 	return r;
 }
 
-void store_settle_mtime(const struct store *store)
+void store_settle_mtime(const char *target)
 {
-	utimensat(AT_FDCWD, store->target, NULL, AT_SYMLINK_NOFOLLOW);
+	utimensat(AT_FDCWD, target, NULL, AT_SYMLINK_NOFOLLOW);
 }

@@ -199,7 +199,7 @@ int store_fill(const struct store *store, struct store_change *changes, size_t n
 int store_write(const struct store *store, struct store_change *changes, size_t n, struct atomic_stage *stage);
 // At least 20 ms after the write and still under the locks: a second mtime, so that an OpenClaw process which read
 // the old text just before the rename does not keep it cached under the new time (facts 4, measured).
-void store_settle_mtime(const struct store *store);
+void store_settle_mtime(const char *target);
 
 // What stands in a store is OpenClaw's view: some providers' `expires` is 5 minutes early (facts 6).
 int64_t store_expires_written(const struct provider *provider, int64_t true_expires_ms, int64_t now_ms);

@@ -1380,7 +1380,7 @@ static void test_settle(void **state)
 
 	(void)state;
 	assert_int_equal(utimensat(AT_FDCWD, stores.list->target, old, 0), 0);
-	store_settle_mtime(stores.list);
+	store_settle_mtime(stores.list->target);
 	assert_int_equal(stat(stores.list->target, &st), 0);
 	assert_true(st.st_mtim.tv_sec > 1000);
 	assert_file(stores.list->target, SOUND("A", "R"));
