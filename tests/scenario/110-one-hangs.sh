@@ -11,9 +11,9 @@ keeper=$!
 new_in() { jq '[.profiles[] | select(.refresh | contains("many") | not)] | length' "$(store "$1")"; }
 others_are_new() { [ "$(new_in main)" = 49 ] && [ "$(new_in a1)" = 49 ] && [ "$(new_in a2)" = 49 ]; }
 wait_until others_are_new
+one_is_open() { [ "$(find "$LEDGER/receipts" -type f | wc -l) $(find "$STATE/locks/oauth-refresh" -name '*.lock' | wc -l)" = "1 2" ]; }
+wait_until one_is_open # a receipt, and two lock files
 kill -0 "$keeper" || fail "the run has ended before the last answer"
-expect_eq "open receipts" "$(find "$LEDGER/receipts" -type f | wc -l)" 1
-expect_eq "refresh locks that are held" "$(find "$STATE/locks/oauth-refresh" -name '*.lock' | wc -l)" 2
 control release '{}' >/dev/null
 wait_keepers
 expect_eq "status" "$statuses" 0
