@@ -525,6 +525,8 @@ static bool hands_off(struct judgement *j)
 		conclude(j, DECISION_SKIP, OUTCOME_SKIPPED, xstrdup(a->skip));
 	else if (j->policy->barred)
 		code = "barred", reason = j->policy->barred;
+	else if (a->vanished)
+		code = "vanished", reason = "it is gone from every store, and no logout was seen";
 	else if (a->shared_token)
 		code = "shared_token", reason = "the same token stands under two providers";
 	else if (a->identity_conflict || a->name_conflict)

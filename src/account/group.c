@@ -330,7 +330,50 @@ static void add_absent(struct grouping *g)
 			main_is_unread(a, was);
 		else if (store_has_bad_entry(was, r->profile))
 			a->main_trouble = "its entry in the main store cannot be read";
-		else if (!was || was->state != STORE_OK)
+		else if (!was || was->state != STORE_OK || !was->n_copies)
+			a->vanished = true; // an empty store says nothing of a logout
+	}
+}
+
+static bool is_alive(const struct account_record *r)
+{
+	return !r->ended_ms && !r->dead_code[0] && !secret_empty(&r->live.refresh);
+}
+
+static bool knows_login(const struct grouping *g, const struct account_record *r,
+			const struct account *a)
+{
+	return provider_same_family(config_provider(g->config, r->provider), a->provider) &&
+	       (fingerprint_equal(r->live.fingerprint, a->record.live.fingerprint) ||
+		record_superseded(r, a->record.live.fingerprint));
+}
+
+// Under another name, or in another state directory, where a run may not look this time.
+static bool lives_on(const struct grouping *g, const struct account *a)
+{
+	for (size_t i = 0; i < g->o->n_accounts; i++) {
+		const struct account *other = g->o->accounts[i];
+		if (other->n_members && (knows_login(g, &other->record, a) ||
+					 account_holds(other, a->record.live.fingerprint)))
+			return true;
+	}
+	for (size_t i = 0; i < g->o->records.n; i++) {
+		const struct account_record *r = &g->o->records.list[i];
+		if (!record_is_of_here(g->o, r) && !r->ended_ms && knows_login(g, r, a))
+			return true;
+	}
+	return false;
+}
+
+// What no store shows is nothing to keep alive, unless it is a living login that nobody is known to have ended.
+static void judge_absent(const struct grouping *g)
+{
+	for (size_t i = 0; i < g->o->n_accounts; i++) {
+		struct account *a = g->o->accounts[i];
+		if (!a->vanished || a->skip)
+			continue;
+		a->vanished = is_alive(&a->record) && !a->live_settled && !lives_on(g, a);
+		if (!a->vanished)
 			a->skip = xstrdup("no store holds it any more");
 	}
 }
@@ -382,5 +425,6 @@ void group_accounts(struct observation *observation, const struct config *config
 	observation_index(observation);
 	evidence_of_accounts(&all);
 	evidence_of_sharing(&all);
+	judge_absent(&all);
 	grouping_end(&all);
 }

@@ -217,12 +217,11 @@ static int read_ledger(struct observation *o, const struct ledger *ledger)
 }
 
 // Where the ledger's logins stood. True if there is one that was not looked at.
-static bool learn_places(const struct observation *o, const struct config *config,
-			 struct names *known)
+static bool learn_places(const struct observation *o, struct names *known)
 {
 	size_t before = known->n;
 
-	for (size_t i = 0; !config->state_dir && i < o->records.n; i++) {
+	for (size_t i = 0; i < o->records.n; i++) {
 		const char *place = o->records.list[i].state_dir;
 		if (place && !stores_dir(&o->stores, place) && !names_hold(known, place))
 			*array_add(&known->list, &known->n) = xstrdup(place);
@@ -238,17 +237,25 @@ static int look(const struct config *config, const struct ledger *ledger, struct
 
 	for (;;) {
 		struct observation o = {0};
-		int r = discover_stores(config, &known, &o.stores, &o.problems);
-		if (r >= 0)
-			r = read_ledger(&o, ledger);
-		if (r >= 0 && !learn_places(&o, config, &known)) {
+		int found = discover_stores(config, &known, &o.stores, &o.problems);
+		int r = read_ledger(&o, ledger);
+		bool more = r >= 0 && (found < 0 || !config->state_dir) && learn_places(&o, &known);
+		if (found >= 0 && r >= 0 && !more) {
 			*ret = o;
 			return 0;
 		}
 		observation_free(&o);
-		if (r < 0)
-			return r;
+		if (!more)
+			return found < 0 ? found : r;
 	}
+}
+
+static bool any_directory(const struct observation *o)
+{
+	for (size_t i = 0; i < o->stores.n_dirs; i++)
+		if (!o->stores.dirs[i]->gone)
+			return true;
+	return false;
 }
 
 static void say_no_state_dir(struct observation *o, const struct config *config)
@@ -281,7 +288,7 @@ int observe(const struct config *config, const struct policy *policy, const stru
 		observation_free(ret);
 		return r;
 	}
-	if (!ret->stores.n_dirs)
+	if (!any_directory(ret))
 		say_no_state_dir(ret, config);
 	group(ret, config, &ours, ledger, holdings);
 	decide_all(ret, config, &ours);

@@ -106,6 +106,29 @@ static void say_clock(struct observation *o, const struct account *a, const stru
 		->needs_person = true;
 }
 
+// The only copy that is left of it is the ledger's, and there is nowhere to save an answer.
+static void say_vanished(struct observation *o, const struct account *a)
+{
+	const struct account_record *r = &a->record;
+
+	if (!string_equal(a->verdict.code, "vanished"))
+		return;
+	_cleanup_free_ char *until = time_format(r->live.expires_ms);
+	_cleanup_free_ char *where = string_printable(r->main_store ? r->main_store : "?", 1024);
+	_cleanup_free_ char *directory = a->dir->gone ? string_printable(a->dir->path, 1024) : NULL;
+	problem_add(
+		&o->problems, SEVERITY_ERROR, "vanished", r->main_store, r->profile,
+		xasprintf("%s%sno store shows this login any more (it was in %s), and nobody is "
+			  "seen to have logged out: only the ledger has it, and nothing keeps "
+			  "it alive; its access token ends at %s",
+			  directory ? directory : "", directory ? " is gone: " : "", where,
+			  until ? until : "an unknown time"),
+		xasprintf("bring the store back (a mount, a backup); if it is gone for good: "
+			  "oauth-keepalive forget %.12s",
+			  r->key))
+		->needs_person = true;
+}
+
 // A login that nothing keeps alive must not be found out at night. (One that is excluded, or that needs no refresh, is
 // nobody's problem.)
 static void say_unserved(struct observation *o, const struct account *a)
@@ -315,6 +338,7 @@ void say_problems(struct observation *o, const struct policy *policy)
 		say_ends(o, a, policy);
 		say_clock(o, a, policy);
 		say_unserved(o, a);
+		say_vanished(o, a);
 		say_split(o, a);
 		say_ended_again(o, a);
 		for (size_t k = 0; k < a->n_members; k++) {

@@ -52,16 +52,32 @@ void problems_take(struct problems *to, struct problems *from)
 	problems_free(from);
 }
 
+static void problem_free(struct problem *p)
+{
+	free(p->store);
+	free(p->profile);
+	free(p->message);
+	free(p->fix);
+}
+
+void problems_drop(struct problems *problems, const char *code, const char *profile)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < problems->n; i++) {
+		struct problem *p = &problems->list[i];
+		if (string_equal(p->code, code) && string_equal(p->profile, profile))
+			problem_free(p);
+		else
+			problems->list[n++] = *p;
+	}
+	problems->n = n;
+}
+
 void problems_forget(struct problems *problems, size_t keep)
 {
-	while (problems->n > keep) {
-		struct problem *p = &problems->list[--problems->n];
-
-		free(p->store);
-		free(p->profile);
-		free(p->message);
-		free(p->fix);
-	}
+	while (problems->n > keep)
+		problem_free(&problems->list[--problems->n]);
 }
 
 void problems_free(struct problems *problems)

@@ -31,6 +31,7 @@ struct problem *problem_add(struct problems *problems, enum severity severity, c
 			    const char *store, const char *profile, char *message, char *fix);
 void problems_take(struct problems *to, struct problems *from); // and leaves none behind
 void problems_forget(struct problems *problems, size_t keep); // all but the first `keep`
+void problems_drop(struct problems *problems, const char *code, const char *profile); // it is over
 void problems_free(struct problems *problems);
 
 #endif

@@ -270,14 +270,28 @@ static void note_unseen(struct cycle *cycle)
 		->needs_person = true;
 }
 
-// The last look is the judge. The state directory may be gone by then, or cannot be opened.
+static size_t count_gone(const struct observation *o)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->stores.n_dirs; i++)
+		n += o->stores.dirs[i]->gone;
+	return n;
+}
+
+// The last look is the judge. A state directory may be gone by then, or cannot be opened.
 static void finish(struct run *run, struct cycle *cycle)
 {
+	size_t gone = count_gone(&cycle->now);
 	bool seen;
 
 	observation_free(&cycle->now);
 	grants_free(&run->grants);
 	seen = run_look(run, &cycle->now) >= 0;
+	if (seen && count_gone(&cycle->now) > gone) {
+		observation_free(&cycle->now);
+		seen = false;
+	}
 	results_finish(run->results, seen ? &cycle->now : NULL);
 	if (!seen)
 		note_unseen(cycle);

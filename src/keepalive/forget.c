@@ -146,11 +146,16 @@ int cycle_forget(const struct config *config, const struct policy *policy, struc
 	for (size_t i = 0; i < ret->results.n; i++) {
 		struct result *result = &ret->results.list[i];
 		const struct account *a = observation_account(&ret->now, result->key);
-		if (a && a->recorded && !observation_bars(&ret->now, a))
+		if (a && observation_bars(&ret->now, a))
+			continue;
+		if (a && a->recorded) {
 			forget(config, policy, ledger, result);
-		else
+			if (result->forgotten)
+				problems_drop(&ret->now.problems, "vanished", a->record.profile);
+		} else {
 			conclude(result, OUTCOME_SKIPPED, NULL,
 				 xstrdup("the ledger has no record of it"));
+		}
 	}
 	return 0;
 }

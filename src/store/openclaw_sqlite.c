@@ -28,8 +28,8 @@
 #include "store/trouble.h"
 
 #define ROOM_LEAST   (4u << 20) // a write-ahead log may grow by some pages for every change
-#define STATE_SHARED 15 // user_version of the state database of 2026.8.1 (of 2026.7.1: 1)
-#define STATE_FENCES 17 // … of 2026.9.4
+#define STATE_SHARED 15		// user_version of the state database of 2026.8.1 (of 2026.7.1: 1)
+#define STATE_FENCES 17		// … of 2026.9.4
 
 struct row {
 	const char *table;

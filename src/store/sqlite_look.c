@@ -196,6 +196,12 @@ static int look(const char *name, sqlite_looker *looker, void *arg)
 			return errno == ENOTDIR ? -ENOENT : -errno;
 		if (!S_ISREG(before.st_mode))
 			return -EINVAL;
+		// OpenClaw makes its tables at once: one that stays empty was cut off. To SQLite it is a sound
+		// database without a table.
+		if (before.st_size == 0 && stands_alone(path)) {
+			passing = true;
+			return -EBADMSG;
+		}
 		if (!stands_alone(path)) {
 			r = look_once(path, "mode=ro&readonly_shm=1", looker, arg);
 			if (r == -EACCES && access(path, R_OK) == 0)

@@ -55,6 +55,18 @@ static int add_named(struct stores *stores, const char *name)
 	return 0;
 }
 
+// It is not there, and the ledger knows it: what stood in it has vanished, which is more to say than that a name is wrong.
+static int add_named_or_gone(struct stores *stores, const char *name, const struct names *known)
+{
+	_cleanup_free_ char *path = path_absolute(name);
+	int r = add_named(stores, name);
+
+	if (r != -ENOENT || !known || !names_hold(known, path))
+		return r;
+	add(stores, TAKE_PTR(path))->gone = true;
+	return 0;
+}
+
 // One of several does not stop the others.
 static void add_configured(struct stores *stores, const char *name, struct problems *problems)
 {
@@ -78,8 +90,9 @@ static void add_default(struct stores *stores, const char *home)
 		_cleanup_free_ char *path = path_join(home, names[i]);
 		char *real = path_real(path);
 
-		if (real) {
-			add(stores, real);
+		// What cannot be looked at is unread, not absent.
+		if (real || (errno != ENOENT && errno != ENOTDIR)) {
+			add(stores, real ? real : TAKE_PTR(path));
 			return;
 		}
 	}
@@ -141,11 +154,11 @@ static void add_profiles(struct stores *stores, const char *home)
 		      compare_dirs);
 }
 
-static int add_openclaws(struct stores *stores, const char *home)
+static int add_openclaws(struct stores *stores, const char *home, const struct names *known)
 {
 	_cleanup_free_ char *variable = environment("OPENCLAW_STATE_DIR");
 	_cleanup_free_ char *expanded = variable ? path_expand(variable, home) : NULL;
-	int r = expanded ? add_named(stores, expanded) : 0;
+	int r = expanded ? add_named_or_gone(stores, expanded, known) : 0;
 
 	if (r < 0)
 		return r;
@@ -173,11 +186,11 @@ int state_dirs_find(const struct config *config, const char *home, const struct 
 	int r = 0;
 
 	if (config->state_dir)
-		return add_named(stores, config->state_dir);
+		return add_named_or_gone(stores, config->state_dir, known);
 	for (size_t i = 0; i < config->n_state_dirs; i++)
 		add_configured(stores, config->state_dirs[i], problems);
 	if (!config->n_state_dirs)
-		r = add_openclaws(stores, home);
+		r = add_openclaws(stores, home, known);
 	add_known(stores, known);
 	return r;
 }

@@ -261,7 +261,11 @@ static void say_account(FILE *out, const struct account *a)
 {
 	const char *who = identity_name(&a->record.identity);
 
-	fprintf(out, "%s", a->skip ? "skip" : a->record.own_login ? "own" : "base");
+	fprintf(out, "%s",
+		a->skip		      ? "skip"
+		: a->vanished	      ? "gone"
+		: a->record.own_login ? "own"
+				      : "base");
 	if (*who)
 		fprintf(out, "<%s>", string_starts(who, "user-") ? who + 5 : who);
 	if (a->main_trouble)
@@ -404,12 +408,12 @@ static const struct scene mains[] = {
 	 "base<alice> trouble | own<bob> trouble a"},
 	{"rec=1/alice@main own=2/bob@a main=refused a=2/bob", "base<alice> trouble | own<bob> a*"},
 	// nobody shows it
-	{"rec=1/alice@main main=empty", "base<alice>"},
+	{"rec=1/alice@main main=empty", "gone<alice>"},
 	{"rec=1/alice@main main=unreadable", "base<alice> trouble"},
 	{"rec=1/alice@main main=retired", "base<alice> trouble"},
-	{"rec=1/alice@a main=empty", "skip<alice>"},
-	{"own=5/bob@a main=1/alice a=missing", "base<alice> main* | skip<bob>"},
-	{"own=5/bob@a main=1/alice a=empty", "base<alice> main* | own<bob>"},
+	{"rec=1/alice@a main=empty", "gone<alice>"},
+	{"own=5/bob@a main=1/alice a=missing", "base<alice> main* | gone<bob>"},
+	{"own=5/bob@a main=1/alice a=empty", "base<alice> main* | gone<bob>"},
 };
 
 static const struct scene others[] = {
