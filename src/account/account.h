@@ -237,6 +237,9 @@ void observation_tie(struct observation *observation);
 // Those that are one grant with `a`, but for itself. Some may come twice. Free the list.
 struct account **observation_connected(const struct observation *observation, const struct account *a, size_t *ret_n);
 
+// What is noticed outside of the stores (noticed.c), to its problems: once, for the last look.
+void say_noticed(struct observation *observation, const struct config *config);
+
 // Group the copies of the stores into accounts (group.c): identity decides. Pure but for the settled marks.
 void group_accounts(struct observation *observation, const struct config *config, const struct ledger *ledger);
 

@@ -79,6 +79,7 @@ struct format_lock {
 struct format {
 	const char *name;
 	const char *path;         // below the home; NULL: none is known
+	bool many;                // … of a directory: each file in it is a login
 	const char *variables[3]; // what moves it, the first that is set; NULL: no more
 	const char *moved;        // its path below what a variable names
 	// Which entry: a pointer; with `keys`, one member of it, by provider or as configured; with `by_client`, the member

@@ -213,6 +213,8 @@ static const struct format formats[] = {
 	},
 	{
 		.name = "cliproxyapi",
+		.path = ".cli-proxy-api",
+		.many = true,
 		.entry = "",
 		.access = "access_token",
 		.refresh = "refresh_token",

@@ -124,6 +124,7 @@ int cycle_preview(const struct config *config, const struct policy *policy,
 			result_note_displaced(&cycle.results.list[i], a);
 	}
 	judge_busy(&cycle.results, &cycle.now, config, policy, ledger);
+	say_noticed(&cycle.now, config);
 	*ret = cycle;
 	return 0;
 }
@@ -400,6 +401,7 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 		judge_busy(&cycle.results, &cycle.now, config, &run.policy, ledger);
 		note_unfenced(&cycle);
 		note_displaced(&cycle);
+		say_noticed(&cycle.now, config);
 	}
 	mirror_free(&run.mirror);
 	rescued_free(&run);

@@ -560,7 +560,7 @@ static void test_default_path(void **state)
 	assert_string_equal(first, "/s/.credentials.json");
 	unsetenv("CLAUDE_SECURESTORAGE_CONFIG_DIR");
 	unsetenv("CLAUDE_CONFIG_DIR");
-	assert_null(format_default_path(format_find("cliproxyapi"), "/home/u"));
+	assert_null(format_default_path(format_find("plain"), "/home/u"));
 }
 
 #define TEST(name) cmocka_unit_test(name)
