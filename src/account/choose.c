@@ -279,6 +279,24 @@ static char *take_copies(struct judgement *j)
 	return NULL;
 }
 
+// The live generation is the answer to it, as a person vouched (recover.c), and is on its way into that store.
+static bool became_live(const struct judgement *j, const struct credential *c)
+{
+	const struct account *a = j->account;
+	bool became = false;
+
+	for (size_t i = 0; i < a->n_receipts && !became; i++) {
+		const struct receipt *r = a->receipts[i];
+		_cleanup_(answer_free) struct answer answer = {0};
+		if (r->state != RECEIPT_ANSWERED || !fingerprint_equal(r->token, c->fingerprint))
+			continue;
+		provider_read_answer(a->provider, &r->answer, r->received_ms, &answer);
+		became = fingerprint_equal(fingerprint_of(&answer.refresh),
+					   j->verdict->record.live.fingerprint);
+	}
+	return became;
+}
+
 char *choose(struct judgement *j)
 {
 	const struct account *a = j->account;
@@ -290,8 +308,13 @@ char *choose(struct judgement *j)
 	const struct member *m =
 		j->policy->choice.kind == CHOICE_ADOPT ? named_member(a, j->policy) : NULL;
 	const struct credential *c = m ? &m->copy->credential : &j->policy->choice.kept->credential;
-	char *no = why_not(j, m, c);
+	char *no;
 
+	if (became_live(j, c)) {
+		v->obeyed = true;
+		return NULL;
+	}
+	no = why_not(j, m, c);
 	if (!no)
 		no = take_copies(j);
 	if (no)

@@ -161,6 +161,8 @@ void hand_over(struct observation *observation, const struct policy *policy);
 
 // Take what the receipts say; the rest of it to j->recovered.
 void recover_receipts(struct judgement *j);
+// Do both sides have a user id, and another one?
+bool names_another_user(const struct account_record *record, const struct answer *answer);
 // What is known of a request whose outcome is not. Free it.
 char *describe_unknown(const struct account *account, const struct receipt *unknown);
 // The provider said yes, and with something: a token may be in it that nobody can read. Whatever it is, the one that was

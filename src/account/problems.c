@@ -175,6 +175,45 @@ static void say_split(struct observation *o, const struct account *a)
 			      selector));
 }
 
+// The answer that is kept in the receipt: whose, and what to do if that is the same person.
+static void say_mismatch(struct observation *o, const struct account *a)
+{
+	const struct account_record *r = &a->verdict.record;
+	const char *login = a->provider ? a->provider->login_command : NULL;
+
+	if (!string_equal(a->verdict.code, "identity_mismatch"))
+		return;
+	for (size_t i = 0; i < a->n_receipts; i++) {
+		const struct receipt *receipt = a->receipts[i];
+		_cleanup_(answer_free) struct answer answer = {0};
+		if (receipt->state != RECEIPT_ANSWERED ||
+		    !fingerprint_equal(receipt->token, r->live.fingerprint))
+			continue;
+		provider_read_answer(a->provider, &receipt->answer, receipt->received_ms, &answer);
+		_cleanup_free_ char *ours = string_printable(identity_label(&r->identity), 64);
+		_cleanup_free_ char *theirs =
+			string_printable(identity_label(&answer.identity), 64);
+		_cleanup_free_ char *selector = account_selector(o, a), *where = NULL;
+		bool other = names_another_user(r, &answer) || !a->main;
+		where = a->main ? shell_quoted(a->main->store->agent ? a->main->store->agent
+								     : a->main->store->path)
+				: NULL;
+		problem_add(
+			&o->problems, SEVERITY_ERROR, "identity_mismatch", NULL, r->profile,
+			xasprintf("this login is %s's, and the provider's answer to its refresh is "
+				  "for "
+				  "%s: kept, and written nowhere",
+				  ours, theirs),
+			other ? xstrdup(login ? login : "log in again in the main store")
+			      : xasprintf(
+					"oauth-keepalive sync --adopt %s --force %s # if both are "
+					"one person, whose address or plan has "
+					"changed; else: %s",
+					where, selector, login ? login : "log in again"))
+			->needs_person = true;
+	}
+}
+
 // ---- its copies
 
 // The ids in which two identities disagree.
@@ -337,6 +376,7 @@ void say_problems(struct observation *o, const struct policy *policy)
 		say_earlier(o, a);
 		say_ends(o, a, policy);
 		say_clock(o, a, policy);
+		say_mismatch(o, a);
 		say_unserved(o, a);
 		say_vanished(o, a);
 		say_split(o, a);

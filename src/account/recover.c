@@ -151,6 +151,21 @@ static bool is_strangers(const struct account_record *r, const struct answer *an
 	return !same && identity_compare(&r->identity, &answer->identity) == IDENTITY_DIFFERENT;
 }
 
+bool names_another_user(const struct account_record *record, const struct answer *answer)
+{
+	const char *ours = record->identity.user_id, *theirs = answer->identity.user_id;
+
+	return ours && theirs && !string_equal(ours, theirs);
+}
+
+// A person says that who answered is who he was, by another address or in another workspace: the login in that store is
+// his, whatever its provider calls him now. Not where it says that it is another user.
+static bool is_vouched_for(const struct judgement *j, const struct answer *answer)
+{
+	return live_is_chosen(j) && j->policy->choice.kind == CHOICE_ADOPT && j->policy->force &&
+	       !names_another_user(&j->verdict->record, answer);
+}
+
 static void recover_tokens(struct judgement *j, const struct receipt *receipt,
 			   const struct answer *answer)
 {
@@ -159,7 +174,7 @@ static void recover_tokens(struct judgement *j, const struct receipt *receipt,
 
 	if (!is_live(j, receipt)) {
 		keep_answer(j, receipt, answer);
-	} else if (is_strangers(r, answer)) {
+	} else if (is_strangers(r, answer) && !is_vouched_for(j, answer)) {
 		j->recovered.stranger = true; // the receipt keeps what came
 		return;
 	} else {
