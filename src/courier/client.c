@@ -251,11 +251,16 @@ int courier_start(const struct config *config, struct courier *ret, char **ret_m
 	return 0;
 }
 
+void courier_dismiss(struct courier *courier)
+{
+	cleanup_close(&courier->fd);
+}
+
 void courier_stop(struct courier *courier)
 {
-	if (courier->fd < 0)
+	if (courier->process.pid == 0)
 		return;
-	cleanup_close(&courier->fd);
+	courier_dismiss(courier);
 	// An idle one ends within a millisecond or two. One that guards something is left alone:
 	// init reaps it.
 	has_ended(courier, 5);

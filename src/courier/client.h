@@ -21,7 +21,9 @@ int courier_start(const struct config *config, struct courier *ret, char **ret_m
 // The path of that program: beside our own, or where an installation has it from there. Or a message that says where it
 // was looked for. The caller's, both.
 int courier_program(char **ret_path, char **ret_message);
-// Close the pair; it ends by itself, unless it has to guard something. Reaps it if it has ended.
+// Close the pair; it ends by itself, unless it has to guard something.
+void courier_dismiss(struct courier *courier);
+// … and reap it, if it has ended.
 void courier_stop(struct courier *courier);
 // The pair has been closed from the other side. Has the process ended, too? If not, what it was given may still be under
 // way.

@@ -144,7 +144,8 @@ static bool look_is_blind(const struct grant *g, const struct observation *o, bo
 	if (!g->exchanged)
 		return false;
 	for_each_account (a, g, o)
-		if (record_knows(&a->verdict.record, g->token) && (a->main_trouble || a->skip || a->vanished))
+		if (record_knows(&a->verdict.record, g->token) &&
+		    (a->main_trouble || a->skip || a->vanished))
 			return true;
 	return !g->judged && !request_is_judged(g, o);
 }

@@ -245,7 +245,7 @@ static void run_loop(struct run *run)
 		poll(fds, ARRAY_SIZE(fds), timeout);
 		step(run);
 	}
-	courier_stop(&run->courier);
+	courier_dismiss(&run->courier); // it ends while we go on
 	signals_unread(run->signals);
 }
 
@@ -404,6 +404,7 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 		say_noticed(&cycle.now, config);
 	}
 	mirror_free(&run.mirror);
+	courier_stop(&run.courier);
 	rescued_free(&run);
 	*ret = cycle;
 	return r;

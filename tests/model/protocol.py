@@ -96,6 +96,7 @@ RULES = {
     'known fences only': 'commit: a fence is overwritten only if it names a live or superseded token',
     'settle only after ledger': 'commit: a receipt is closed when ledger and copies have its answer',
     'locks until written': 'commit: the refresh locks are released when the copies are written',
+    'locks until agents written': 'commit: … not when main alone is: an agent may send what its own copy still holds',
 }
 OFF = set()
 ABSENT = -1
@@ -864,6 +865,9 @@ class Run:
             w = without_receipt(w, arg[0])
         else:
             w = write_store(w, arg[0], arg[1], self.opt, self.fail, self.who)
+            if arg[0] == 'main' and not on('locks until agents written'):
+                for n in arg[1]:
+                    w = set_name(w, n, refresh_lock=None)
         self.go(f'{op} {" ".join(map(str, arg))}', w, todo=self.k.todo[1:])
 
 
