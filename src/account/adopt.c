@@ -185,13 +185,20 @@ void adopt_behind_fence(struct judgement *j)
 		adopt_credential(j, c);
 }
 
+// Each knows the other's live token as replaced: a person brought one back, under one of the names. The later decision
+// stands, also if the run was killed before the other name had heard of it.
+static bool sibling_leads(const struct judgement *j)
+{
+	return j->sibling->chosen || j->sibling->ahead.at_ms > j->verdict->record.live.at_ms;
+}
+
 void adopt_sibling(struct judgement *j)
 {
 	struct account_record *r = &j->verdict->record;
 	const struct generation *ahead = j->sibling ? &j->sibling->ahead : NULL;
 	bool known = ahead && record_knows(r, ahead->fingerprint);
 
-	if (!ahead || r->ended_ms || (known && !j->sibling->chosen))
+	if (!ahead || r->ended_ms || (known && !sibling_leads(j)))
 		return;
 	if (known)
 		record_take_back(r, ahead->fingerprint,

@@ -3,8 +3,9 @@
 """Explicit-state model of the transaction (src/keepalive/cycle.h): every interleaving of it, and every kill.
 
 Who moves: two runs (each a keeper and its courier, killed apart or together, between any two durable writes),
-OpenClaw, a person (a login is issued, later saved; a logout), one restore of a main store, forgetting (what no copy
-shows is in no list and has no mark any more), and the server: it rotates refresh tokens and revokes the family when a
+OpenClaw, a person (a login is issued, later saved, maybe behind a newer one; a logout; a decision: `sync --adopt`,
+`sync --follow`, `restore`, each a run of its own that sends nothing), one restore of a main store, forgetting (what no
+copy shows is in no list and has no mark any more), and the server: it rotates refresh tokens and revokes the family when a
 spent one comes back, or keeps them, or rotates them beside an access token that stays. There is no time: a token is
 due, late, or an orphan at its hold limit whenever the budget allows. What is done under one store lock is one move.
 
@@ -19,7 +20,8 @@ scenario may say fewer), so that no scenario of --fast has more than 20000 world
 
 A *generation* is a number in order of issue; `tok` and `acc` say which refresh and access token it has. A copy is a
 generation, a Fence of one, or ABSENT. A *name* is an account (a profile id) of the login: with two names (openai,
-openai-codex) each has its main and agent copy, its record and its refresh lock; receipts are shared. A fence names its
+openai-codex, or one profile under two state directories) each has its main and agent copy, its record and its refresh
+lock; receipts are shared. A fence names its
 token only to who has that token: a mark or a receipt, which has a hash, is no help. `copy_token` gives none for it.
 
 Functions are called as in the code and stand in its order. What can be switched off is in RULES; `--mutants` proves
@@ -32,6 +34,8 @@ P3   a copy is overwritten with a generation of an older login than its own
 P4   in the end a copy is not the live one and nobody is told, or a login that works is reported as lost
 P5   somebody is stuck: no move, runs without end, an answer that the next run may not finish, a receipt left open
 P6   main is written after a run saw it logged out and before anybody logged in
+P8   a login that still works is overwritten, and is not in displaced/
+P9   a run that carries out a person's decision makes another login live than the one that was chosen, or a spent one
 P7   a fence: we send a token that OpenClaw has in flight; one that names a live or superseded token stands in the end
      and nobody is told; a token that is fenced off and was sent twice is given to another copy
 
@@ -40,7 +44,8 @@ answer was lost, a store was restored, or an orphan reached its hold limit witho
 between adopting a login and writing it, and OpenClaw rotated a copy of the old line meanwhile, or when the first run,
 without a ledger, meets a login beside a later rotation of the old line (either login is in displaced/). Those of P7 are
 one: `other name`, a failed fence under one name waits for another name of the login that needs a login (which is
-reported), for a login is refreshed under all its names or none.
+reported), for a login is refreshed under all its names or none. `chosen`: a person brought a token back that
+somebody else had used, which nobody here can know; the output says so.
 """
 import argparse
 import sys
@@ -85,6 +90,11 @@ RULES = {
     'only its own answer proves a token': 'recover: only an answer to the live token shows that it still is good',
     "a fenced token in doubt is nobody else's": 'decide: while the last resort\'s outcome is unknown no copy gets the token',
     'a fence does not wait for its own answer': 'observe: the lost answer that another name waits for is its own last resort',
+    'what was sent does not come back': 'choose: a token that has a receipt, or had one, is not made live again',
+    'a decision is pinned': 'choose: nothing newer is adopted over what a person chose, in that run',
+    'what gives way is kept': 'choose: the logins that a decision replaces are displaced before they are written over',
+    'taken back everywhere': 'choose: what comes back is in no list of superseded tokens, and has no mark',
+    'a decision is for all names': 'observe: a name follows what a person chose under another one, known or not',
     'behind the fence': 'observe: an unknown fence names the token of another name, or of a copy',
     'names wait together': 'observe: what one name may not send, no other name of the grant sends',
     'receipt before send': 'exchange: no receipt, no send',
@@ -104,17 +114,19 @@ EARLY, DUE, LATE = 'early', 'due', 'late'  # when a run happens (due: by time, o
 TOLD = 'told'  # a person says to send what may be spent (--last-try), and what is due as well
 FENCED = 'fenced'  # a run that sends as the last resort because OpenClaw has thrown its token away
 
-World = namedtuple('World', 'par tok acc server names receipts marks displaced keepers couriers openclaw wire login '
+World = namedtuple('World', 'par tok acc server names receipts marks notes displaced keepers couriers openclaw wire login '
                             'budget history ghost')
 Name = namedtuple('Name', 'main agent record sighted refresh_lock account_lock')
 Fence = namedtuple('Fence', 'state of')  # a copy: 'pending' or 'failed', of a generation
-Record = namedtuple('Record', 'live superseded anchor before previous diverged ended dead')
+Record = namedtuple('Record', 'live superseded anchor before previous diverged ended dead decided', defaults=[0])
 Receipt = namedtuple('Receipt', 'token state sends answer names courier')  # answer: generation, 'dead', 'not spent'
-Keeper = namedtuple('Keeper', 'stage names when owner token todo then')  # todo: the durable writes that are left
+Keeper = namedtuple('Keeper', 'stage names when owner token todo then choice',  # todo: the durable writes that are left
+                    defaults=[None])
+Choice = namedtuple('Choice', 'name kind what')  # adopt a store's copy, follow with it, restore a generation
 OpenClaw = namedtuple('OpenClaw', 'name store copy answer')
 Budget = namedtuple('Budget', 'keeper courier both lost connect not_spent busy login logout restore openclaw reclaim '
-                              'dns openclaw_killed due forget last_try')
-Ghost = namedtuple('Ghost', 'sent spent received peers excuse out')  # seen by the properties only
+                              'dns openclaw_killed choose due forget last_try')
+Ghost = namedtuple('Ghost', 'sent spent received peers excuse out chosen')  # seen by the properties only
 
 
 def on(rule):
@@ -247,7 +259,7 @@ def die(w, i, with_courier=False):
 class Account:
     """struct account: one name as a look shows it, and what is decided about it"""
 
-    def __init__(self, w, n, me, when, claimed, opt, sibling):
+    def __init__(self, w, n, me, when, claimed, opt, sibling, choice=None, sibling_chosen=False):
         name = w.names[n]
         self.n, self.sighted = n, name.sighted
         self.w, self.me, self.when, self.claimed, self.opt, self.sibling = w, me, when, claimed, opt, sibling
@@ -257,14 +269,17 @@ class Account:
         tokens = {copy_token(w, c) for _, c in self.copies} | ({w.tok[name.record.live]} if name.record else set())
         tokens |= {copy_token(w, self.behind)}
         self.receipts = [r for r in w.receipts if n in r.names or r.token in tokens]
+        self.choice = choice if choice and choice.name == n else None
+        self.offline, self.sibling_chosen = choice is not None, sibling_chosen
+        self.chosen, self.follows, self.take_back = ABSENT, None, []
         self.verdict, self.write = 'none', ()
         self.recovers = self.proven = self.busy = self.send = self.fenced = self.held_by_name = False
         self.resend = self.waits_for_answer = False
         self.displaced, self.settle, self.drop, self.close = [], [], [], []
 
     def has_work(self):
-        return bool(self.send or self.record != self.recorded or self.sighted != self.w.names[self.n].sighted or
-                    self.settle or self.drop or self.close or self.write)
+        return bool(self.send or self.take_back or self.record != self.recorded or
+                    self.sighted != self.w.names[self.n].sighted or self.settle or self.drop or self.close or self.write)
 
     def live_token(self):
         return self.w.tok[self.record.live]
@@ -357,8 +372,8 @@ class Account:
         self.change(live=generation)
 
     def latest_fresh(self, than):
-        later = [c for _, c in self.copies if self.is_fresh(c) and copy_token(self.w, c) not in self.record.diverged
-                 and self.issue_compare(c, than) > 0 and self.is_later_than_rotated(c)]
+        later = [c for s, c in self.copies if self.is_fresh(c) and s != self.follows
+                 and copy_token(self.w, c) not in self.record.diverged and self.issue_compare(c, than) > 0 and self.is_later_than_rotated(c)]
         return max(later) if later else None
 
     def is_later_than_rotated(self, c):
@@ -438,9 +453,9 @@ class Account:
     def judge_fresh(self):
         while (newer := self.latest_fresh(self.record.anchor)) is not None:
             self.adopt(newer)
-        for _, c in self.copies:
+        for s, c in self.copies:
             token = copy_token(self.w, c)
-            if not self.is_fresh(c) or token in self.record.diverged:
+            if not self.is_fresh(c) or token in self.record.diverged or s == self.follows:
                 continue
             before = self.record.before if self.record.before != ABSENT else self.record.anchor
             if self.issue_compare(c, before if on('order by adoption') else self.record.live) < 0:
@@ -448,6 +463,59 @@ class Account:
                 self.change(superseded=self.record.superseded | {token})
             else:
                 self.change(diverged=self.record.diverged | {token})
+
+    # choose.c
+
+    def was_never_sent(self, token):
+        return not receipt_of(self.w, token) and token not in self.w.notes
+
+    def may_be_chosen(self, c, is_copy):
+        """why_not"""
+        token = self.w.tok[c]
+        if self.main == ABSENT:
+            return False
+        if token == self.live_token():
+            return not self.record.dead and not self.live_settled
+        kept = not is_copy or token in self.w.marks or any(self.w.tok[g] == token for g in self.w.displaced)
+        sent = not self.was_never_sent(token)
+        if on('what was sent does not come back') and (sent or (self.knows(token) or token in self.w.marks) and not kept):
+            return False
+        return kept or self.record.previous == ABSENT or self.issue_compare(c, self.record.previous) > 0
+
+    def bring_back(self, token):
+        if on('taken back everywhere'):
+            self.change(superseded=self.record.superseded - {token}, diverged=self.record.diverged - {token})
+            self.take_back.append(token)
+
+    def choose(self):
+        """False: refused"""
+        kind, what = self.choice.kind, self.choice.what
+        c = dict(self.copies).get(what, ABSENT) if kind != 'restore' else what
+        if kind == 'follow':
+            good = not self.record.ended and not self.record.dead and not self.live_settled
+            if what == 'main' or not is_login(c) or self.main == ABSENT or not good:
+                return False
+            self.follows = what
+            return True
+        if not is_login(c) or not self.may_be_chosen(c, kind == 'adopt'):
+            return False
+        token = self.w.tok[c]
+        if token != self.live_token():
+            if self.knows(token) or kind == 'restore' or token in self.w.marks:
+                self.bring_back(token)
+            self.adopt(c)
+            self.live_settled = False
+            self.change(decided=1 + max(n.record.decided for n in self.w.names if n.record))  # the time of it
+        self.change(ended=False)
+        self.chosen = c
+        return True
+
+    def displace_others(self):
+        for s, c in self.copies:
+            if (s == self.follows or self.chosen != ABSENT and on('a decision is pinned')) and self.is_fresh(c):
+                if on('what gives way is kept'):
+                    self.displaced.append(c)
+                self.change(superseded=self.record.superseded | {copy_token(self.w, c)})
 
     def judge_members(self):
         """the copies to write"""
@@ -467,6 +535,15 @@ class Account:
     def remains_ended(self):
         return self.main == ABSENT or (self.record.ended and on('ended is sticky') and not self.is_fresh(self.main))
 
+    def adopt_first(self):
+        known = self.sibling is not None and self.knows(self.w.tok[self.sibling])
+        if self.sibling is not None and (not known or self.sibling_chosen):
+            if known:
+                self.bring_back(self.w.tok[self.sibling])
+                self.change(decided=max(n.record.decided for n in self.w.names if n.record))
+            self.adopt(self.sibling, ends_the_end=False)
+        self.adopt_newer_than_live()
+
     def decide(self):
         if self.record is None:
             first = self.behind if is_fence(self.main) else self.main
@@ -480,9 +557,11 @@ class Account:
                 self.sighted = before
             self.record = Record(first, frozenset(), first, ABSENT, ABSENT, frozenset(), False, False)
         self.live_settled = self.live_token() in self.w.marks
-        if self.sibling is not None and not self.knows(self.w.tok[self.sibling]):
-            self.adopt(self.sibling, ends_the_end=False)
-        self.adopt_newer_than_live()
+        if self.choice and not self.others_at_work() and not self.any_young() and not self.choose():
+            return self.conclude('refused')
+        pinned = self.chosen != ABSENT and on('a decision is pinned')
+        if not pinned:
+            self.adopt_first()
         if self.others_at_work():
             self.busy = True
             return self.conclude('busy')
@@ -492,8 +571,10 @@ class Account:
             return self.wait_for_fence()
         if self.remains_ended():
             return self.end_account()
-        self.adopt_newer_access()
-        self.judge_fresh()
+        self.displace_others()
+        if not pinned:
+            self.adopt_newer_access()
+            self.judge_fresh()
         if on('an old backup ends no end') and self.remains_ended():
             return self.end_account()
         if self.is_fresh(self.main):
@@ -511,16 +592,19 @@ class Account:
         if unknown and unknown.token == self.live_token():
             if unknown.sends >= 2 and on('two sends at most'):
                 return self.conclude('login', self.judge_members())
-            self.send = self.when in (LATE, TOLD) or self.when == DUE and not on('force is no last try')
+            self.send = not self.offline and (self.when in (LATE, TOLD) or
+                                              self.when == DUE and not on('force is no last try'))
             self.waits_for_answer = not self.send
             return self.conclude('hold', self.judge_members())
-        self.send = self.when in (DUE, TOLD) and not self.recovers
+        self.send = self.when in (DUE, TOLD) and not self.recovers and not self.offline
         return self.conclude('none', self.judge_members())
 
     def decide_fenced(self, unknown):
         """OpenClaw's own refresh of the live token failed, and it has thrown the token away"""
         if unknown and unknown.sends >= 2 and on('two sends at most'):
             return self.conclude('login')
+        if self.offline:
+            return self.conclude('hold')
         self.send = self.fenced = True
         self.resend = bool(unknown)
         nobody = unknown and on('a fenced token in doubt is nobody else\'s')
@@ -529,17 +613,19 @@ class Account:
 
 # ---- observe.c, cycle.c
 
-def look(w, me, when, opt, mine=()):
+def look(w, me, when, opt, mine=(), choice=None):
     """every name, decided; `mine`: their account locks are ours"""
-    def decide(n, sibling=None):
+    def decide(n, sibling=None, sibling_chosen=False):
         claimed = n in mine or w.names[n].account_lock is None
-        return Account(w, n, me, when, claimed, opt, sibling).decide()
+        return Account(w, n, me, when, claimed, opt, sibling, choice, sibling_chosen).decide()
     accounts = [decide(n) for n in range(len(w.names))]
     for n, a in enumerate(accounts):
         for other in accounts:
             if (on('siblings follow') and other is not a and other.record and a.record and
-                    a.live_token() in other.record.superseded):
-                accounts[n] = decide(n, other.record.live)
+                    a.chosen == ABSENT and a.live_token() in other.record.superseded):
+                chosen = ((other.chosen != ABSENT or other.record.decided > a.record.decided) and
+                          on('a decision is for all names'))
+                accounts[n] = decide(n, other.record.live, chosen)
                 break
     if on('names wait together'):
         hold_together(accounts)
@@ -589,6 +675,7 @@ def persist(w, names, accounts):
     for n in sorted(names, key=lambda n: accounts[n].sibling is not None and on('who leads is saved first')):
         a = accounts[n]
         todo += [('displace', g) for g in a.displaced if g not in w.displaced]
+        todo += [('take back', t) for t in a.take_back if t in w.marks]
         if a.record != a.recorded or a.sighted != w.names[n].sighted:
             todo.append(('record', n, a.record, a.sighted))
         todo += [('settle', t) for t in a.settle if t not in w.marks or receipt_of(w, t)]
@@ -615,7 +702,10 @@ def write_store(w, store, names, opt, fail, who):
                 any(is_fence(c) and w.tok[c.of] == w.tok[r.live] for c in (w.names[n].main, w.names[n].agent))):
             fail('P7', f'{who} gives {store} of {n} the token {r.live}, which is fenced off and may be spent')
         copy = generation_of(copy)
-        if login_of(w, copy) > login_of(w, r.live):
+        if (w.server[w.tok[copy]] == 'live' and w.tok[copy] != w.tok[r.live] and
+                all(w.tok[g] != w.tok[copy] for g in w.displaced)):
+            fail('P8', f'{who} overwrites {store} of {n}, {copy}, which works and is kept nowhere')
+        if login_of(w, copy) > login_of(w, r.live) and not w.ghost.chosen:
             limit = 'no ledger' if opt['ledger'] is False and r.before == ABSENT else ''
             if w.budget.keeper + w.budget.both < opt['kills'] and rotated_by_peer(w, r.live, copy):
                 limit = 'old line rotated after a login'
@@ -680,6 +770,8 @@ class Run:
             # The two runs are alike: the second works only beside the first.
             if not w.couriers[self.i] and (self.i == 0 or w.keepers[0] or w.couriers[0]):
                 self.start()
+                for choice in self.choices():
+                    self.start_choice(choice)
             return
         if w.budget.keeper:
             self.emit('kill', f'{self.who} killed ({k.stage})', pay(die(w, self.i), 'keeper'))
@@ -723,6 +815,47 @@ class Run:
                 if not any(a.send or a.write or a.receipts for a in mine) and not on('nothing without the locks'):
                     self.k = self.k._replace(stage='GRANT_WRITING', todo=persist(w, names, accounts), then='round')
                 self.emit('start', label, x._replace(keepers=put(x.keepers, self.i, self.k)))
+
+    def choices(self):
+        w = self.w
+        for n, name in enumerate(w.names) if w.budget.choose else ():
+            if name.record and name.account_lock is None:
+                yield from (Choice(n, kind, s) for kind in ('adopt', 'follow') for s in ('main', 'agent'))
+                yield from (Choice(n, 'restore', g) for g in sorted(w.displaced))
+
+    def start_choice(self, choice):
+        """a person decides: a run that sends nothing"""
+        w = self.w
+        accounts = look(w, self.i, EARLY, self.opt, choice=choice)
+        names = next(g for g in grants(accounts) if choice.name in g)
+        mine = [accounts[n] for n in names]
+        refused = accounts[choice.name].verdict == 'refused'
+        if (refused or any(a.busy for a in mine) or not any(a.has_work() for a in mine) or
+                any(w.names[n].account_lock is not None for n in names)):
+            return
+        x, answered = pay(w, 'choose'), answered_receipt(mine)
+        for n in names:
+            x = set_name(x, n, account_lock=self.i)
+        if answered is not None:
+            x = set_courier(x, self.i, ('guard', answered))
+        k = Keeper('GRANT_WAITING', names, EARLY, 'k' if answered is None else 'c', None, (), 'claim', choice)
+        self.emit('start', f'{self.who}: a person says {choice.kind} {choice.what}: {describe(accounts, names)}',
+                  x._replace(keepers=put(x.keepers, self.i, k)))
+
+    def note_chosen(self, w, accounts):
+        for a in accounts:
+            if self.k.choice and (a.chosen != ABSENT or a.follows):
+                w = note(w, chosen=w.ghost.chosen | ({w.tok[a.chosen]} if a.chosen != ABSENT else {ABSENT}))
+                if a.chosen != ABSENT:  # that it was no logout, too
+                    w = note(w, out=put(w.ghost.out, a.n, ''))
+                if a.chosen != ABSENT and w.server[w.tok[a.chosen]] != 'live':
+                    w = excuse(w, 'chosen')
+                changes = a.chosen != ABSENT and w.tok[a.chosen] != w.tok[a.recorded.live]
+                if changes and self.opt['rotates'] and w.tok[a.chosen] in w.ghost.sent:
+                    self.fail('P9', f'{self.who} makes {a.chosen} live, which we spent')
+                if a.chosen != ABSENT and w.tok[a.record.live] != w.tok[a.chosen] and not a.recovers:
+                    self.fail('P9', f'{self.who} makes {a.record.live} live, and {a.chosen} was chosen')
+        return w
 
     def occasions(self):
         b = self.w.budget
@@ -771,8 +904,9 @@ class Run:
     def look_again(self):
         """claim_locked and proceed: what is decided now is carried out"""
         k, x = self.k, self.w
-        accounts = look(x, self.i, k.when, self.opt, k.names)
+        accounts = look(x, self.i, k.when, self.opt, k.names, k.choice)
         mine = [accounts[n] for n in k.names]
+        x = self.note_chosen(x, mine)
         send, answered = any(a.send for a in mine), answered_receipt(mine)
         label = f'looks again: {describe(accounts, k.names)}'
         complete = not any(set(g) & set(k.names) and set(g) - set(k.names) for g in grants(accounts))
@@ -799,7 +933,8 @@ class Run:
                 self.fail('P1', f'{self.who} sends {token} once more, though that was not asked for')
             return self.let_go('receipt_exists')
         if self.opt['rotates'] and shown_as_spent(w, token):
-            self.fail('P1', f'{self.who} claims {token}, which is recorded as spent or dead')
+            limit = 'chosen' if token in w.ghost.chosen and token not in w.ghost.sent else ''
+            self.fail('P1', f'{self.who} claims {token}, which is recorded as spent or dead', limit)
         if self.opt['rotates'] and token in w.ghost.sent and not r:
             self.fail('P1', f'{self.who} claims {token} again')
         if not r and on('receipt before send'):
@@ -828,8 +963,9 @@ class Run:
     def round(self):
         """write_round: look, ledger, main, agents, and so on until a look finds nothing; then close the receipts"""
         w, k = self.w, self.k
-        accounts = look(w, self.i, EARLY, self.opt, k.names)
+        accounts = look(w, self.i, EARLY, self.opt, k.names, k.choice)
         mine = [accounts[n] for n in k.names]
+        w = self.note_chosen(w, mine)
         todo = persist(w, k.names, accounts)
         close = tuple(dict.fromkeys(('settle', t) for a in mine for t in a.close))
         stores = tuple(('write', s, tuple(n for n in k.names if s in accounts[n].write))
@@ -844,7 +980,7 @@ class Run:
         for n, a in zip(k.names, mine):
             if self.opt['server'] == 'keeps' and a.proven and a.verdict == 'none' and a.fence_names_live():
                 self.fail('P7', f'{self.who} leaves the fence of {n}, though an answer shows its token to be good')
-        self.go('round: nothing left to write', todo=todo + close, then='finish')
+        self.go('round: nothing left to write', w, todo=todo + close, then='finish')
 
     def finish(self):
         self.let_go('releases')
@@ -860,7 +996,10 @@ class Run:
             if record and record.ended and w.ghost.out[n]:
                 w = note(w, out=put(w.ghost.out, n, 'seen'))
         elif op == 'settle':
-            w = without_receipt(w, arg[0])._replace(marks=w.marks | {arg[0]})
+            sent = {arg[0]} if receipt_of(w, arg[0]) else set()
+            w = without_receipt(w, arg[0])._replace(marks=w.marks | {arg[0]}, notes=w.notes | sent)
+        elif op == 'take back':
+            w = w._replace(marks=w.marks - ({arg[0]} - w.notes))
         elif op == 'drop':
             w = without_receipt(w, arg[0])
         else:
@@ -1189,7 +1328,7 @@ def check_fences(n, a, may_send, fail):
             fail('P7', f'{s} of {n} ends as {show(c)}, live is {a.recorded.live}, and nobody is told')
 
 
-OPTIONS = dict(generations=5, rotates=True, server='rotates', unordered=False, names=1, ledger=True, copies=None,
+OPTIONS = dict(generations=5, rotates=True, older=False, server='rotates', unordered=False, names=1, ledger=True, copies=None,
                forgotten=False, openclaw_is='2026.6', openclaw_fails=False)
 
 
@@ -1205,10 +1344,14 @@ def begin(scenario):
     names = tuple(Name(m, a, record if opt['ledger'] is True or opt['ledger'] == [i] else None, frozenset(), None, None)
                   for i, (m, a) in enumerate(copies))
     history = {(i, 0 if opt['forgotten'] else m) for i, (m, _) in enumerate(copies)} if budget.restore else ()
-    ghost = Ghost((), frozenset(), frozenset(), frozenset(), '', ('',) * len(names))
-    return opt, World(tuple(range(-1, n - 1)), tuple(range(n)), tuple(range(n)), ('spent',) * (n - 1) + ('live',),
-                      names, (), frozenset(), frozenset(), (None, None), (None, None), None, frozenset(), None, budget,
-                      frozenset(history), ghost)
+    ghost = Ghost((), frozenset(), frozenset(), frozenset(), '', ('',) * len(names), frozenset())
+    w = World(tuple(range(-1, n - 1)), tuple(range(n)), tuple(range(n)), ('spent',) * (n - 1) + ('live',),
+              names, (), frozenset(), frozenset(), frozenset(), (None, None), (None, None), None, frozenset(), None, budget,
+              frozenset(history), ghost)
+    if opt['older']:  # the first one is a login of its own, older than the live one, that a person has yet to save
+        names = tuple(name._replace(record=record._replace(superseded=frozenset())) for name in names)
+        w = w._replace(par=(ABSENT,) * n, server=('live',) * n, names=names, login=(0, 0, opt['older']))
+    return opt, w
 
 
 def explore(job):
@@ -1305,7 +1448,26 @@ SCENARIOS |= {
     'fences, two names, one new': dict(openclaw=1, due=1, openclaw_killed=1, openclaw_fails=True, ledger=[1],
                                        **NEW, **TWO),
 }
+OLDER = dict(copies=[(1, 1)], generations=4)
+SCENARIOS |= {
+    'decision after a login': dict(due=1, login=1, choose=1, generations=3),
+    'decision after OpenClaw': dict(openclaw=1, due=1, choose=1, generations=4),
+    'decision, keeper killed': dict(login=1, choose=1, keeper=1, generations=2),
+    'decision and undoing': dict(due=1, login=1, choose=2, generations=3),
+    'decision after a refresh': dict(login=1, due=2, choose=2, generations=4),
+    'decision, order unknown': dict(login=1, choose=1, unordered=True, generations=3),
+    'decision, two names': dict(login=1, choose=1, generations=2, **TWO),
+    'older login saved in main': dict(due=1, choose=1, older='main', **OLDER),
+    'older login saved in a copy': dict(due=1, choose=1, older='agent', **OLDER),
+}
 FULL = {
+    'decision, lost, both killed': dict(due=2, login=1, lost=1, both=1, choose=1, generations=4),
+    'decision, due, keeper killed twice': dict(due=1, login=1, choose=2, keeper=2, generations=3),
+    'decision, fences': dict(openclaw=1, due=1, dns=1, login=1, choose=1, generations=4, **NEW),
+    'decision, logout, restore': dict(login=1, logout=1, restore=1, choose=1, due=1, generations=3),
+    'decision, forgotten': dict(login=1, due=2, choose=1, forget=1, generations=4),
+    'decision, two names, undoing': dict(login=1, choose=2, keeper=1, due=1, generations=3, **TWO),
+    'older login, OpenClaw, killed': dict(openclaw=1, due=1, choose=1, keeper=1, older='main', **OLDER),
     'keeper killed three times': dict(openclaw=1, due=2, keeper=3),
     'OpenClaw, keeper killed, lost': dict(openclaw=2, due=2, keeper=2, lost=1),
     'login, OpenClaw, keeper killed': dict(openclaw=1, due=1, login=1, keeper=2),
@@ -1321,7 +1483,7 @@ FULL = {
     'two names, keeper killed twice': dict(openclaw=1, due=1, keeper=2, names=2),
     'two names, logout, restore, login': dict(due=1, logout=1, restore=1, login=1, **TWO),
 }
-PROPERTIES = ['P1', 'P1o', 'P2', 'P3', 'P4', 'P5', 'P6', 'P7']
+PROPERTIES = ['P1', 'P1o', 'P2', 'P3', 'P4', 'P5', 'P6', 'P7', 'P8', 'P9']
 MOST = 4_000_000  # states of one scenario
 
 

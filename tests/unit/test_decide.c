@@ -33,6 +33,7 @@
 //	claimed                            the account's lock is ours
 //	answered                           … the live token is of an answer of ours
 //	reusable window noclient skew      xai, but: does not rotate; 120 s window; no client id; stored 5 minutes early
+//	sibling=3 sibling-later=3           another name went past our live token, or did so since ours is live
 //	force last-try offline at=10m adopt=STORE barred
 //	follow=STORE|all
 //	restore=3                          a person brings it back from displaced/ (restore=3! : it was sent)
@@ -427,6 +428,9 @@ static void give_value(struct world *w, const char *name, const char *value)
 		give_receipt(w, value);
 	else if (string_equal(name, "sibling"))
 		give_generation(&w->sibling.ahead, value), w->has_sibling = true;
+	else if (string_equal(name, "sibling-later"))
+		give_generation(&w->sibling.ahead, value), w->has_sibling = true,
+							   w->sibling.ahead.at_ms = NOW;
 	else if (string_equal(name, "at"))
 		w->policy.at_ms = NOW + parse_span(value);
 	else if (string_equal(name, "adopt"))
@@ -1498,6 +1502,8 @@ static const struct scene other_rules[] = {
 	{"live=2 life=12h sibling=3 main:2",
 	 "refresh/planned send live=3 #+1 sup+2 anchor=3 before=2 displaced=2 settle=2 write=main"},
 	{"live=4 sup=3 sibling=3 main:4", "none/unchanged"},
+	{"live=4 sup=3 sibling-later=3 main:4", // a person brought it back there
+	 "adopt/planned live=3 #+1 anchor=3 before=4 displaced=4 settle=4 write=main"},
 	{"live=2 settled sibling=3 main:2",
 	 "adopt/planned live=3 #+1 sup+2 anchor=3 before=2 displaced=2 settle=2 write=main"},
 	{"live=2=1h sibling=3 main:2 receipt=2:answered=3",
