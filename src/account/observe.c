@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "account/judge.h"
+#include "file/filesystem.h"
 #include "file/private_file.h"
 
 static bool holds_key(const struct holdings *h, const char *key)
@@ -250,6 +251,23 @@ static int look(const struct config *config, const struct ledger *ledger, struct
 	}
 }
 
+// That a receipt is there once, and durable, would be another machine's word.
+static void say_ledger_shared(struct observation *o, const struct ledger *ledger)
+{
+	const struct filesystem *fs = filesystem_of(ledger->directory);
+
+	if (!fs || !fs->is_shared)
+		return;
+	_cleanup_free_ char *shown = string_printable(ledger->directory, 1024);
+	problem_add(&o->problems, SEVERITY_ERROR, "ledger_filesystem", ledger->directory, NULL,
+		    xasprintf("the ledger %s lies on %s, where locks and fsync are not to be "
+			      "relied on: a token could be spent twice",
+			      shown, fs->name),
+		    xstrdup("move it to a local disk while nothing runs, and name it: `ledger_dir` "
+			    "in oauth-keepalive.conf"))
+		->needs_person = true;
+}
+
 static bool any_directory(const struct observation *o)
 {
 	for (size_t i = 0; i < o->stores.n_dirs; i++)
@@ -280,6 +298,7 @@ int observe(const struct config *config, const struct policy *policy, const stru
 	ours.clock_unsupported = !ret->clock_supported;
 	ours.clock_contradicted = clock_is_contradicted(&ret->records, policy->now_ms);
 	say_receipts(ret, ledger);
+	say_ledger_shared(ret, ledger);
 	apply_holdings(&ret->receipts, holdings);
 	for (size_t i = 0; i < ret->receipts.n; i++)
 		ret->receipts.list[i].elsewhere = is_elsewhere(ret, &ret->receipts.list[i]);

@@ -9,7 +9,8 @@
 #include "file/places.h"
 #include "file/safe_path.h"
 
-#define WANTED	    (STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID | STATX_SIZE | STATX_MNT_ID)
+#define WANTED                                                                                     \
+	(STATX_TYPE | STATX_MODE | STATX_NLINK | STATX_UID | STATX_GID | STATX_SIZE | STATX_MNT_ID)
 #define UNTOUCHABLE (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)
 
 void places_free(struct places *places)
@@ -27,6 +28,7 @@ void places_free(struct places *places)
 static struct stat as_stat(const struct statx *from)
 {
 	return (struct stat){.st_mode = from->stx_mode,
+			     .st_nlink = from->stx_nlink,
 			     .st_uid = from->stx_uid,
 			     .st_gid = from->stx_gid,
 			     .st_size = (off_t)from->stx_size};

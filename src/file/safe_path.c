@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file/filesystem.h"
 #include "file/trust.h"
 #include "file/safe_path.h"
 
@@ -76,9 +77,16 @@ static int refuse_owner(const char *path, const struct stat *st, enum owners own
 static int refuse_writable(const char *path, const struct stat *st, struct refusal *ret)
 {
 	_cleanup_free_ char *shown = printable(path), *word = shell_quoted(path);
-	ret->message =
-		xasprintf("%s is writable by group or others (mode %04o)", shown, mode_bits(st));
-	ret->fix = xasprintf("chmod go-w %s", word);
+	const struct filesystem *fs = filesystem_of(path);
+	bool made_up = fs && fs->has_no_modes; // there chmod does nothing
+
+	ret->message = xasprintf("%s is writable by group or others (mode %04o)%s%s%s", shown,
+				 mode_bits(st), made_up ? ", as everything is on " : "",
+				 made_up ? fs->name : "", made_up ? ", which keeps no modes" : "");
+	ret->fix = made_up ? xstrdup("keep it in a directory of the Linux system, such as ~; or "
+				     "mount with modes (WSL: options = \"metadata\" below "
+				     "[automount] in /etc/wsl.conf; else umask=077)")
+			   : xasprintf("chmod go-w %s", word);
 	return -EPERM;
 }
 

@@ -78,3 +78,11 @@ char *directory_remedy(const char *path)
 		return xasprintf("sudo chown -R %u %s", (unsigned)geteuid(), word);
 	return xasprintf("sudo -u '#%u' oauth-keepalive refresh", (unsigned)st.st_uid);
 }
+
+bool others_may_read(const char *path, const struct stat *st)
+{
+	if (st->st_mode & S_IROTH)
+		return true;
+	return st->st_mode & S_IRGRP &&
+	       (has_access_list(path) || !group_is_private(st->st_gid, st->st_uid));
+}

@@ -20,4 +20,7 @@ bool others_may_write(const char *path, const struct stat *st);
 // that runs this as that user.) Free it.
 char *directory_remedy(const char *path);
 
+// Read it, if they can come to it. (In a file with an access list the bit of the group stands for everybody in the list.)
+bool others_may_read(const char *path, const struct stat *st);
+
 #endif

@@ -42,6 +42,7 @@ struct json_doc {
 	size_t n;
 };
 
+#define JSON_ERROR_BOM "byte order mark"
 struct json_error {
 	const char *what; // a literal: "unexpected character", "duplicate key", …
 	size_t offset, line, column; // line and column from 1, column in bytes

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "file/safe_path.h"
+#include "file/trust.h"
 #include "store/format.h"
 #include "store/known.h"
 #include "store/mapped_json.h"
@@ -169,6 +170,51 @@ static void read_retired(struct store *store, const struct config *config)
 	store->state = STORE_RETIRED;
 }
 
+static bool can_be_reached(const char *path)
+{
+	_cleanup_free_ char *at = xstrdup(path);
+	struct stat st;
+
+	while (!string_equal(at, "/")) {
+		char *up = path_dirname(at);
+		free(at);
+		at = up;
+		if (stat(at, &st) == 0 && !(st.st_mode & (S_IXOTH | S_IXGRP)))
+			return false;
+	}
+	return true;
+}
+
+// OpenClaw writes its stores 0600, and in one file; what somebody else has made of them is kept, and said.
+static void check_manners(const struct store *store, const struct stat *st,
+			  struct problems *problems)
+{
+	_cleanup_free_ char *shown = NULL, *word = NULL;
+	bool open = store->state == STORE_OK && others_may_read(store->target, st) &&
+		    can_be_reached(store->target);
+	bool linked = store->state == STORE_OK && st->st_nlink > 1 &&
+		      store_format(store->format)->is_file;
+
+	if (!open && !linked)
+		return;
+	shown = string_printable(store->target, PATH_MAX);
+	word = shell_quoted(store->target);
+	if (open)
+		problem_add(problems, SEVERITY_WARNING, "store_readable", store->path, NULL,
+			    xasprintf("%s can be read by others (mode %04o), and holds tokens",
+				      shown, (unsigned)st->st_mode & 07777),
+			    xasprintf("chmod go-r %s", word));
+	if (linked)
+		problem_add(problems, SEVERITY_WARNING, "store_hard_link", store->path, NULL,
+			    xasprintf("%s has %u names (hard links): a write, OpenClaw's or ours, "
+				      "makes it a file of its own, and the others keep the old "
+				      "tokens",
+				      shown, (unsigned)st->st_nlink),
+			    xasprintf("make the others symbolic links (ln -sf %s NAME); they are "
+				      "found by: find ~ -xdev -samefile %s",
+				      word, word));
+}
+
 bool store_take(struct store *store, int fd, const struct place *directory,
 		const struct config *config)
 {
@@ -183,6 +229,7 @@ bool store_take(struct store *store, int fd, const struct place *directory,
 	format->read_open(store, fd, &st, config, &store->unsaid);
 	if (store->state == STORE_OK)
 		store->obstacle = place_obstacle(directory, attributes);
+	check_manners(store, &st, &store->unsaid);
 	return true;
 }
 
@@ -200,6 +247,7 @@ static void say_what_was_read(struct store *store, struct problems *problems)
 void store_read(struct store *store, const struct config *config, struct problems *problems)
 {
 	char *message = NULL, *fix = NULL;
+	struct stat st;
 	int r;
 
 	if (store->was_read) {
@@ -232,6 +280,8 @@ void store_read(struct store *store, const struct config *config, struct problem
 	if (store->state == STORE_OK && !store->obstacle)
 		store->obstacle =
 			obstacle_find(store->target, store_format(store->format)->is_file);
+	if (stat(store->target, &st) == 0)
+		check_manners(store, &st, problems);
 }
 
 const char *store_error(int error)

@@ -33,7 +33,14 @@ void store_give_up_error(struct store *store, struct problems *problems, int err
 void store_give_up_text(struct store *store, struct problems *problems,
 			const struct json_error *error)
 {
+	// OpenClaw reads no JSON with one either; Windows editors and PowerShell write it.
+	bool bom = string_equal(error->what, JSON_ERROR_BOM);
+	_cleanup_free_ char *word = shell_quoted(store->path);
+	_cleanup_free_ char *cut =
+		xasprintf("LC_ALL=C sed -i --follow-symlinks '1s/^\\xEF\\xBB\\xBF//' %s", word);
+
 	store_give_up(store, problems, "store_unreadable",
 		      xasprintf(":%zu:%zu: %s", error->line, error->column, error->what),
-		      "correct that place by hand; nothing is written to the file before");
+		      bom ? cut
+			  : "correct that place by hand; nothing is written to the file before");
 }
