@@ -7,7 +7,7 @@
 //
 //	observe.c    stores, ledger and receipts are read; no lock, no write
 //	group.c      whose are the copies, which is main, what else is known of their tokens: struct account
-//	decide.c     pure: struct account by const in, struct verdict out; its steps and what they share: judge.h
+//	decide.c     pure: struct account by const in, struct verdict out, step by step; the steps, a file each: judge.h
 //	siblings.c   accounts that are one login: who follows, who must wait for whom
 //	problems.c   what a person should know of it
 //

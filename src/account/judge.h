@@ -109,6 +109,20 @@ void expiries_sight(struct judgement *j);
 // stamped by a clock since put right is put right, too.
 void judge_clock(struct judgement *j);
 
+// ---- copies.c
+
+// The state of each, and whether it is to be written.
+void judge_copies(struct judgement *j);
+bool writes_any(const struct judgement *j);
+void write_nothing(struct judgement *j);
+
+// ---- sending.c
+
+// What stands in the way of sending, now that it is known what is live. True if that is the decision.
+bool cannot_send(struct judgement *j);
+// The live generation stands: mirror it, send it, or wait.
+void decide_sending(struct judgement *j);
+
 // ---- fences.c
 
 // Until a fence is 10 minutes old by our own first sighting, which this records, its maker may still be at work.
