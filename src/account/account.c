@@ -142,6 +142,15 @@ bool account_others_at_work(const struct account *a, struct fingerprint live)
 	return false;
 }
 
+struct member *account_add_member(struct account *account)
+{
+	struct member *added = array_add(&account->members, &account->n_members);
+
+	if (account->main)
+		account->main = &account->members[0]; // the array may have moved
+	return added;
+}
+
 bool account_has_work(const struct account *account)
 {
 	const struct verdict *v = &account->verdict;

@@ -138,6 +138,7 @@ struct verdict decide(const struct account *account, const struct sibling *sibli
 		      const struct policy *policy);
 
 void account_free(struct account *account);
+struct member *account_add_member(struct account *account); // an empty one, which stays until the next is added
 // Work for this run: anything to send, to write or to record.
 bool account_has_work(const struct account *account);
 bool account_has_writes(const struct account *account);

@@ -9,7 +9,6 @@
 //	5. dead, unknown outcome, due, back-off (sending.c)
 //
 // What is concluded is made durable (claim.c) before anything else happens.
-
 #include "account/judge.h"
 
 #include "base/clock.h"

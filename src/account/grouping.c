@@ -127,10 +127,8 @@ struct account_record *grouping_find_record(struct grouping *g, const char *key)
 
 struct member *grouping_add_member(struct account *a, struct seat *seat)
 {
-	struct member *m = array_add(&a->members, &a->n_members);
+	struct member *m = account_add_member(a);
 
-	if (a->main)
-		a->main = &a->members[0]; // the array may have moved
 	m->store = seat->store;
 	m->copy = seat->copy;
 	m->state = seat->copy->kind == COPY_FENCED  ? COPY_STATE_FENCED

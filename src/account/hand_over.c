@@ -22,7 +22,7 @@ static struct account *base_of(const struct observation *o, const struct account
 static void hand_over_copy(struct account *to, struct account *from, struct member *m,
 			   const char *client_id)
 {
-	struct member *taken = array_add(&to->members, &to->n_members);
+	struct member *taken = account_add_member(to);
 
 	*taken = (struct member){
 		.store = m->store,
@@ -33,8 +33,8 @@ static void hand_over_copy(struct account *to, struct account *from, struct memb
 		.client_id = client_id,
 	};
 	m->given_away = true;
-	if (to->main || to->n_members == 1)
-		to->main = &to->members[0]; // the array may have moved
+	if (to->n_members == 1)
+		to->main = taken;
 }
 
 // Both may be wanted. So `all` are those of an own login that was named, and not together with main's.
