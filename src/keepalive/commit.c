@@ -169,7 +169,8 @@ static void note_outcome(struct run *run, const struct grant *g, const struct ac
 	if (g->refusal[0])
 		return note_refused(result, g, a, run->policy.now_ms);
 	// Not for an account that is in the grant because the ledger makes room for it.
-	result_judge(result, a, g->exchanged && record_knows(&a->verdict.record, g->token),
+	result_judge(result, a,
+		     g->exchanged && record_knows(&a->verdict.record, g->token) ? &g->token : NULL,
 		     g->said);
 }
 

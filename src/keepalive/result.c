@@ -54,14 +54,20 @@ static bool is_good(enum outcome outcome)
 	       outcome != OUTCOME_NEEDS_LOGIN;
 }
 
-static enum outcome outcome_of(const struct result *result, const struct account *a, bool exchanged)
+static enum outcome outcome_of(const struct result *result, const struct account *a,
+			       const struct fingerprint *sent)
 {
+	bool exchanged = sent;
 	bool undecided = result->outcome == OUTCOME_PLANNED || result->outcome == OUTCOME_UNCHANGED;
 
 	if (a->verdict.outcome == OUTCOME_NEEDS_LOGIN)
 		return a->verdict.outcome;
 	if (a->verdict.decision == DECISION_RECOVER)
 		return exchanged ? OUTCOME_REFRESHED : OUTCOME_RECOVERED;
+	// Somebody else's answer came before ours, and is live.
+	if (exchanged && result->outcome != OUTCOME_REFRESHED &&
+	    !fingerprint_equal(*sent, a->verdict.record.live.fingerprint))
+		return OUTCOME_ADOPTED;
 	if (exchanged && a->verdict.send) // with --force, or at the last resort: not in this run
 		return result->outcome == OUTCOME_REFRESHED		     ? OUTCOME_REFRESHED
 		       : a->verdict.resend && !verdict_may_pass(&a->verdict) ? OUTCOME_HELD
@@ -81,11 +87,12 @@ static enum outcome outcome_of(const struct result *result, const struct account
 	return result->decision == DECISION_MIRROR ? OUTCOME_MIRRORED : OUTCOME_UNCHANGED;
 }
 
-void result_judge(struct result *result, const struct account *a, bool exchanged, const char *said)
+void result_judge(struct result *result, const struct account *a, const struct fingerprint *sent,
+		  const char *said)
 {
 	if (!result)
 		return;
-	result->outcome = outcome_of(result, a, exchanged);
+	result->outcome = outcome_of(result, a, sent);
 	if (is_good(result->outcome))
 		return result_conclude(result, result->outcome, NULL, 0, NULL);
 	set_reason(result, a);

@@ -65,9 +65,9 @@ void result_conclude(struct result *result, enum outcome outcome, const char *co
 void result_explain(struct result *result, const struct account *a);
 // A look before anything is sent: the decision as it is now.
 void result_decide(struct result *result, const struct account *a);
-// A look after that. `exchanged`: its token went to the provider in this run; `said`: what the courier said of an exchange
-// without an answer, or NULL. Later looks find less and less to do; the first word stays.
-void result_judge(struct result *result, const struct account *a, bool exchanged, const char *said);
+// A look after that. `sent`: its token that went to the provider in this run, or NULL; `said`: what the courier said of an
+// exchange without an answer, or NULL. Later looks find less and less to do; the first word stays.
+void result_judge(struct result *result, const struct account *a, const struct fingerprint *sent, const char *said);
 // What the account displaces, or in a preview would; the same is noted once.
 void result_note_displaced(struct result *result, const struct account *a);
 void result_note_written(struct result *result, const struct account *a, const struct store *store);
