@@ -133,7 +133,7 @@ include $(wildcard tests/*/*.mk)
 UNITS := $(filter $(if $(IN_HOME),user/%,%),$(patsubst systemd/%,%,$(wildcard systemd/*/*)))
 # As a word of a unit, in sed's replacement.
 empty :=
-UNIT_BINDIR = $(subst &,\&,$(subst $(empty) ,\\x20,$(subst %,%%,$(BINDIR))))
+unit_word = $(subst &,\&,$(subst $(empty) ,\\x20,$(subst %,%%,$(1))))
 # Where systemd looks for units, by UNITDIR.
 SYSTEMD_LOOKS = $(findstring |$(UNITDIR)|,|/usr/lib/systemd|/usr/local/lib/systemd|/lib/systemd|/etc/systemd|$(or \
 	$(XDG_DATA_HOME),$(HOME)/.local/share)/systemd|)
@@ -141,7 +141,7 @@ SYSTEMD_LOOKS = $(findstring |$(UNITDIR)|,|/usr/lib/systemd|/usr/local/lib/syste
 install: all
 	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
 	$(Q)$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(MANDIR)/man1" "$(DESTDIR)$(MANDIR)/man5" \
-		"$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(DATADIR)/hooks" "$(DESTDIR)$(DATADIR)/prometheus" "$(DESTDIR)$(DATADIR)/grafana" $(foreach d,$(sort $(dir $(UNITS))),"$(DESTDIR)$(UNITDIR)/$(d)")
+		"$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(DATADIR)/hooks" "$(DESTDIR)$(DATADIR)/prometheus" "$(DESTDIR)$(DATADIR)/grafana" "$(DESTDIR)$(DATADIR)/systemd" $(foreach d,$(sort $(dir $(UNITS))),"$(DESTDIR)$(UNITDIR)/$(d)")
 	$(Q)$(INSTALL) -m 755 "$(BUILD)/oauth-keepalive" "$(DESTDIR)$(BINDIR)/"
 	$(Q)$(INSTALL) -m 755 "$(BUILD)/oauth-keepalive-courier" "$(DESTDIR)$(LIBEXECDIR)/"
 	$(Q)$(INSTALL) -m 644 man/oauth-keepalive.1 "$(DESTDIR)$(MANDIR)/man1/"
@@ -149,9 +149,10 @@ install: all
 	$(Q)$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE etc/oauth-keepalive.conf docs/schema.json "$(DESTDIR)$(DOCDIR)/"
 	$(Q)$(INSTALL) -m 755 etc/hooks/* "$(DESTDIR)$(DATADIR)/hooks/"
 	$(Q)$(INSTALL) -m 644 etc/prometheus/* "$(DESTDIR)$(DATADIR)/prometheus/"
+	$(Q)$(INSTALL) -m 644 etc/systemd/* "$(DESTDIR)$(DATADIR)/systemd/"
 	$(Q)$(INSTALL) -m 644 etc/grafana/* "$(DESTDIR)$(DATADIR)/grafana/"
 	$(Q)for unit in $(UNITS); do \
-		sed 's|@BINDIR@|$(UNIT_BINDIR)|g' systemd/$$unit | \
+		sed 's|@BINDIR@|$(call unit_word,$(BINDIR))|g; s|@DATADIR@|$(call unit_word,$(DATADIR))|g' systemd/$$unit | \
 		$(INSTALL) -m 644 /dev/stdin "$(DESTDIR)$(UNITDIR)/$$unit" || exit 1; done
 	$(if $(DESTDIR),,$(Q)printf '%s\n' "look before it acts:  '$(BINDIR)/oauth-keepalive' preview" \
 		$(if $(SYSTEMD_LOOKS),"then:  systemctl --user daemon-reload", \

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
 // refresh: adopt, refresh what is due, mirror. What the timer calls, and the manual one-shot.
+#include <time.h>
+
+#include "base/clock.h"
 #include "base/log.h"
 #include "command/command.h"
 #include "report/hooks.h"
+
+#define SETTLE_MS  300
+#define BETWEEN_MS 10000 // runs that a path unit starts
 
 int session_run(const struct invocation *invocation, struct session *session)
 {
@@ -27,10 +33,27 @@ int session_run(const struct invocation *invocation, struct session *session)
 	return status;
 }
 
+// Woken by a store that was written: who saves one login may save more at once, and a store that is written all the time
+// must not keep us running all the time.
+static void wait_for_more(const struct session *session)
+{
+	struct last_run before = {0};
+	int64_t now_ms = clock_wall_ms(), wait_ms = SETTLE_MS;
+
+	last_run_read(&session->ledger, BY_PATH, &before);
+	if (before.at_ms <= now_ms && now_ms - before.at_ms < BETWEEN_MS - SETTLE_MS)
+		wait_ms = BETWEEN_MS - (now_ms - before.at_ms);
+	nanosleep(&(struct timespec){wait_ms / SECOND_MS, wait_ms % SECOND_MS * 1000000}, NULL);
+}
+
 int command_refresh(const struct invocation *invocation)
 {
 	_cleanup_session_ struct session session = {0};
 	int status = session_open(invocation, &session);
 
-	return status ? status : session_run(invocation, &session);
+	if (status)
+		return status;
+	if (run_by_whom() == BY_PATH && !(invocation->given & OPTION_DRY_RUN))
+		wait_for_more(&session);
+	return session_run(invocation, &session);
 }

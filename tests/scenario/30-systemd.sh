@@ -3,45 +3,20 @@
 # Under a real systemd the installed timers refresh once and in time, out of their sandbox, and no token is logged.
 . "$(dirname "$0")/lib.sh"
 
-LAB_SCRIPT=$TESTS/systemd-lab.sh
-why=$("$LAB_SCRIPT" check) || skip "$why"
-grep -qs __asan_init "$OAUTH_KEEPALIVE" && skip "a sanitizer does not run in the units' sandbox"
+. "$(dirname "$0")/systemd.sh"
 
 # ---- a machine: installed as the README says, alice's stores, five logins
 
 # shellcheck disable=SC2119
 start_oidc
-tree=$T/tree
-(
-	set -e
-	umask 022
-	mkdir -p "$tree/etc/oauth-keepalive"
-	make -s -C "$TESTS/.." -o all install BUILD="$(realpath --relative-to="$TESTS/.." "$(dirname "$OAUTH_KEEPALIVE")")" PREFIX=/usr/local DESTDIR="$tree"
-	for unit in system/oauth-keepalive@ user/oauth-keepalive; do
-		mkdir -p "$tree/etc/systemd/$unit".{timer,service}.d
-		printf '[Timer]\nOnCalendar=\nOnCalendar=*:*:0/2\nRandomizedDelaySec=0\n' \
-			>"$tree/etc/systemd/$unit.timer.d/often.conf"
-		# shellcheck disable=SC2016 # systemd's variables
-		printf '[Service]\nExecStopPost=/bin/echo ended: $SERVICE_RESULT $EXIT_STATUS\n' \
-			>"$tree/etc/systemd/$unit.service.d/say.conf"
-	done
-	echo "providers = ( { name = \"xai\"; token_url = \"$TOKEN_URL\"; } );" >"$tree/etc/oauth-keepalive/oauth-keepalive.conf"
-) || die "make install"
+prepare_tree
+for unit in system/oauth-keepalive@ user/oauth-keepalive; do
+	printf '[Timer]\nOnCalendar=\nOnCalendar=*:*:0/2\nRandomizedDelaySec=0\n' >"$tree/etc/systemd/$unit.timer.d/often.conf"
+done
 mint alice left=30m
-STATE=$tree/home/alice/.openclaw
 write_store "main a" xai:default=alice
 
-"$LAB_SCRIPT" start "$tree" "$T/lab.pid" >"$T/lab.log" 2>&1 &
-SERVERS+=($!)
-wait_until [ -s "$T/lab.pid" ] || die "no lab: $(cat "$T/lab.log")"
-LAB=$(cat "$T/lab.pid")
-lab() { "$LAB_SCRIPT" run "$LAB" "$@"; }
-alice() { "$LAB_SCRIPT" alice "$LAB" "$@"; }
-lab_runs() { lab systemctl is-active -q lab.target 2>/dev/null; }
-wait_until lab_runs || die "the lab's systemd does not come up: $(cat "$T/lab.log")"
-STATE=/proc/$LAB/root/home/alice/.openclaw
-LEDGER=/proc/$LAB/root/home/alice/.local/state/oauth-keepalive
-UNIT=oauth-keepalive@alice
+start_lab
 
 # login NAME: a new login under a profile of its own, in main and a; due at once.
 login() {
@@ -60,8 +35,6 @@ refreshed() {
 		expect_eq "$1's token in $agent" "$(store_token $agent "xai:$1")" "$(server_token "$1")"
 	done
 }
-# endings [MATCH…]: how the runs ended, oldest first.
-endings() { lab journalctl --sync && lab journalctl -q -o cat "${@:--u$UNIT}" | sed -n 's/^ended: //p'; }
 is_in() { [ "$(lab systemctl show $UNIT -P ActiveState)" = "$1" ]; }
 posted() { [ "$(posts)" -gt "$POSTS_BEFORE" ]; }
 

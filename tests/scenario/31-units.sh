@@ -8,7 +8,7 @@ XDG_RUNTIME_DIR=$T
 export XDG_RUNTIME_DIR
 
 # What no hardening may take away, in both services.
-for service in "$UNITS"/system/*.service "$UNITS"/user/*.service; do
+for service in "$UNITS"/system/oauth-keepalive@.service "$UNITS"/user/oauth-keepalive.service; do
 	for line in 'Type=oneshot' 'KillMode=process' 'SuccessExitStatus=.*\b4\b' 'SystemCallErrorNumber=EPERM' \
 		'RestrictAddressFamilies=.*AF_UNIX' 'SystemCallFilter=.*\blandlock_restrict_self\b' 'SystemCallFilter=.*\bseccomp\b'; do
 		expect_match "$service" "^$line"
@@ -39,19 +39,20 @@ command -v systemd-analyze >/dev/null || skip "systemd-analyze is missing; the r
 
 # As installed; any program will do, and ours may be in a path that no unit can name.
 mkdir -p "$T/system" "$T/user"
-for unit in system/oauth-keepalive@.{service,timer} user/oauth-keepalive.{service,timer}; do
-	sed "s|@BINDIR@/oauth-keepalive|/bin/true|" "$UNITS/$unit" >"$T/$unit"
+for unit in system/oauth-keepalive{@.service,@.timer,@.path,-alert@.service} user/oauth-keepalive{.service,.timer,.path,-alert@.service}; do
+	sed "s|@BINDIR@/oauth-keepalive|/bin/true|; s|@DATADIR@/hooks/alert-once|/bin/true|" "$UNITS/$unit" >"$T/$unit"
 done
-cp "$T/system/oauth-keepalive@.service" "$T/system/oauth-keepalive@$(id -un).service"
-cp "$T/system/oauth-keepalive@.timer" "$T/system/oauth-keepalive@$(id -un).timer"
+for kind in service timer path; do
+	cp "$T/system/oauth-keepalive@.$kind" "$T/system/oauth-keepalive@$(id -un).$kind"
+done
 
 verify() {
 	systemd-analyze verify --man=no "$@" >"$T/runs/verify" 2>&1
 	expect_eq "systemd-analyze verify $* ends with" $? 0
 	expect_no_match "$T/runs/verify" oauth-keepalive
 }
-verify --system "$T/system/oauth-keepalive@$(id -un)".{service,timer}
-verify --user "$T"/user/oauth-keepalive.{service,timer}
+verify --system "$T/system/oauth-keepalive@$(id -un)".{service,timer,path} "$T/system/oauth-keepalive-alert@.service"
+verify --user "$T"/user/oauth-keepalive{.service,.timer,.path,-alert@.service}
 
 # exposure WHICH UNIT LIMIT: ten times the score of `systemd-analyze security`; less is better.
 exposure() {

@@ -11,8 +11,12 @@ installed() { (cd "$T/dest$T/prefix" && find . ! -type d -printf '%m %P\n' | sor
 expect_eq "the files installed" "$(installed)" "$(
 	cat <<-END
 		755 bin/oauth-keepalive
+		644 lib/systemd/system/oauth-keepalive-alert@.service
+		644 lib/systemd/system/oauth-keepalive@.path
 		644 lib/systemd/system/oauth-keepalive@.service
 		644 lib/systemd/system/oauth-keepalive@.timer
+		644 lib/systemd/user/oauth-keepalive-alert@.service
+		644 lib/systemd/user/oauth-keepalive.path
 		644 lib/systemd/user/oauth-keepalive.service
 		644 lib/systemd/user/oauth-keepalive.timer
 		755 libexec/oauth-keepalive/oauth-keepalive-courier
@@ -24,16 +28,19 @@ expect_eq "the files installed" "$(installed)" "$(
 		644 share/man/man1/oauth-keepalive.1
 		644 share/man/man5/oauth-keepalive.conf.5
 		644 share/oauth-keepalive/grafana/oauth-keepalive.json
+		755 share/oauth-keepalive/hooks/alert-once
 		755 share/oauth-keepalive/hooks/desktop
 		755 share/oauth-keepalive/hooks/gateway-notice
 		755 share/oauth-keepalive/hooks/mail
 		755 share/oauth-keepalive/hooks/message
 		755 share/oauth-keepalive/hooks/ntfy
 		644 share/oauth-keepalive/prometheus/oauth-keepalive.rules.yml
+		644 share/oauth-keepalive/systemd/alert.conf
+		644 share/oauth-keepalive/systemd/exit-3-only.conf
 	END
 )"
 for service in "$T/dest$T/prefix"/lib/systemd/*/*.service; do
-	expect_match "$service" "^ExecStart=$T/prefix/bin/oauth-keepalive refresh"
+	expect_match "$service" "^ExecStart=$T/prefix/(bin/oauth-keepalive refresh|share/oauth-keepalive/hooks/alert-once)"
 	expect_no_match "$service" '@[A-Z]+@'
 done
 rm -r "$T/dest"
