@@ -60,14 +60,11 @@ static bool token_fits_now(const struct judgement *j)
 {
 	const struct account_record *r = &j->verdict->record;
 	const struct generation *live = &r->live;
-	struct jwt jwt = {0};
+	const struct jwt_times jwt = jwt_times(&live->access);
 
-	if (r->witness_ms || jwt_read(&live->access, &jwt) < 0)
-		return false;
-	bool fits = jwt.issued_ms && jwt.issued_ms <= j->policy->now_ms + SERVER_TOLERANCE_MS &&
-		    jwt.expires_ms > j->policy->now_ms;
-	jwt_free(&jwt);
-	return fits;
+	return !r->witness_ms && jwt.issued_ms &&
+	       jwt.issued_ms <= j->policy->now_ms + SERVER_TOLERANCE_MS &&
+	       jwt.expires_ms > j->policy->now_ms;
 }
 
 void judge_clock(struct judgement *j)

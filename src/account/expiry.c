@@ -123,7 +123,7 @@ static void reckon_margin(struct schedule *s, const struct provider *provider,
 		s->margin_s = most_s;
 }
 
-static int64_t reckon_lifetime(const struct account_record *r, const struct jwt *jwt,
+static int64_t reckon_lifetime(const struct account_record *r, const struct jwt_times *jwt,
 			       const struct provider *provider)
 {
 	if (r->lifetime_s)
@@ -139,9 +139,8 @@ struct schedule reckon_schedule(const struct account_record *r, const struct pro
 {
 	const struct generation *live = &r->live;
 	struct schedule s = {.expires_ms = live->expires_ms};
-	_cleanup_(jwt_free) struct jwt jwt = {0};
+	const struct jwt_times jwt = jwt_times(&live->access);
 
-	jwt_read(&live->access, &jwt);
 	s.lifetime_s = reckon_lifetime(r, &jwt, provider);
 	if (secret_empty(&live->access) && !secret_empty(&live->refresh)) {
 		s.expires_ms = policy->now_ms; // there is nothing that could live

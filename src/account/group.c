@@ -328,7 +328,7 @@ static void add_absent(struct grouping *g)
 			a->main_trouble = "its main store was replaced by SQLite";
 		else if (store_is_unread(was))
 			main_is_unread(a, was);
-		else if (store_has_bad_entry(was, r->profile))
+		else if (store_has_bad_entry(g, was, r->profile))
 			a->main_trouble = "its entry in the main store cannot be read";
 		else if (!was || was->state != STORE_OK || !was->n_copies)
 			a->vanished = true; // an empty store says nothing of a logout

@@ -51,6 +51,16 @@ static const struct store *find_main_store(const struct grouping *g)
 	return NULL;
 }
 
+static void index_bad_entries(struct grouping *g, size_t at)
+{
+	const struct store *store = &g->o->stores.list[at];
+
+	for (size_t i = 0; store->state == STORE_OK && i < store->n_copies; i++)
+		if (store->copies[i]->kind == COPY_UNREADABLE)
+			index_add(&g->bad_entries,
+				  hash_string(store->copies[i]->credential.profile), at);
+}
+
 static void index_all(struct grouping *g)
 {
 	for (size_t i = 0; i < g->n_seats; i++)
@@ -61,6 +71,8 @@ static void index_all(struct grouping *g)
 		index_add(&g->records_by_key, hash_string(r->key), i);
 		index_add(&g->records_by_name, hash_strings(r->provider, r->profile), i);
 	}
+	for (size_t i = 0; i < g->o->stores.n; i++)
+		index_bad_entries(g, i);
 	for (size_t i = 0; i < g->o->stores.n; i++)
 		index_add(&g->stores_by_path, hash_string(g->o->stores.list[i].path), i);
 	g->main = find_main_store(g);
@@ -77,6 +89,7 @@ void grouping_end(struct grouping *g)
 	free(g->seats);
 	index_free(&g->seats_by_name);
 	index_free(&g->seats_by_copy);
+	index_free(&g->bad_entries);
 	index_free(&g->records_by_key);
 	index_free(&g->records_by_name);
 	index_free(&g->stores_by_path);

@@ -27,6 +27,7 @@ struct grouping {
 	const struct store *main;	// OpenClaw's main store, or NULL
 	struct index seats_by_name;	// provider and profile
 	struct index seats_by_copy;	// the first of each
+	struct index bad_entries;	// stores with an entry that cannot be read, by its profile id
 	struct index records_by_key, records_by_name;
 	struct index stores_by_path;
 };
@@ -54,7 +55,7 @@ void grouping_add_fixed(struct account *a, struct seat *seat, enum copy_state st
 
 void main_is_unread(struct account *a, const struct store *store);
 // Sound but for the entry of this profile. `store` may be NULL.
-bool store_has_bad_entry(const struct store *store, const char *profile);
+bool store_has_bad_entry(const struct grouping *g, const struct store *store, const char *profile);
 // The main copy among these: in OpenClaw's main store; else where the ledger says main was; else the first. NULL: there
 // is none, and `main_trouble` says why if that is no logout.
 struct seat *main_copy_find(struct grouping *g, struct account *a, struct seat **seats, size_t n);

@@ -4,12 +4,15 @@
 // looked at, no other copy takes its place: the account is held.
 #include "account/grouping.h"
 
-bool store_has_bad_entry(const struct store *store, const char *profile)
+bool store_has_bad_entry(const struct grouping *g, const struct store *store, const char *profile)
 {
-	for (size_t i = 0; store && store->state == STORE_OK && i < store->n_copies; i++)
-		if (store->copies[i]->kind == COPY_UNREADABLE &&
-		    string_equal(store->copies[i]->credential.profile, profile))
-			return true;
+	for_each_found (found, &g->bad_entries, hash_string(profile)) {
+		const struct store *bad = &g->o->stores.list[found->at];
+		for (size_t i = 0; bad == store && i < bad->n_copies; i++)
+			if (bad->copies[i]->kind == COPY_UNREADABLE &&
+			    string_equal(bad->copies[i]->credential.profile, profile))
+				return true;
+	}
 	return false;
 }
 
@@ -38,8 +41,8 @@ struct seat *main_copy_find(struct grouping *g, struct account *a, struct seat *
 {
 	const struct store *main = g->main, *was = grouping_store(g, a->record.main_store);
 
-	if (store_has_bad_entry(main, a->record.profile) ||
-	    store_has_bad_entry(was, a->record.profile)) {
+	if (store_has_bad_entry(g, main, a->record.profile) ||
+	    store_has_bad_entry(g, was, a->record.profile)) {
 		a->main_trouble = "its entry in the main store cannot be read";
 		return NULL;
 	}
@@ -125,7 +128,7 @@ static bool may_stand_in_main(const struct grouping *g, const struct account *a)
 {
 	const struct store *main = g->main;
 	bool hidden = main && (store_is_unread(main) || main->state == STORE_RETIRED ||
-			       store_has_bad_entry(main, a->record.profile));
+			       store_has_bad_entry(g, main, a->record.profile));
 
 	for (size_t i = 0; hidden && i < a->n_members; i++)
 		if (!a->members[i].fixed &&

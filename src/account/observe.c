@@ -8,10 +8,19 @@
 #include "file/filesystem.h"
 #include "file/private_file.h"
 
-static bool holds_key(const struct holdings *h, const char *key)
+static bool holds_key(const struct holdings *h, const struct index *keys, const char *key)
 {
-	for (size_t i = 0; h && i < h->n_keys; i++)
-		if (string_equal(h->keys[i], key))
+	for_each_found (found, keys, hash_string(key))
+		if (string_equal(h->keys[found->at], key))
+			return true;
+	return false;
+}
+
+static bool holds_token(const struct holdings *h, const struct index *tokens,
+			struct fingerprint token)
+{
+	for_each_found (found, tokens, hash_token(token))
+		if (fingerprint_equal(h->tokens[found->at], token))
 			return true;
 	return false;
 }
@@ -19,9 +28,13 @@ static bool holds_key(const struct holdings *h, const char *key)
 // Receipts that are our own are not somebody else's; an answer that no receipt could take is read from memory.
 static void apply_holdings(struct receipts *receipts, const struct holdings *h)
 {
+	_cleanup_index_ struct index tokens = {0};
+
+	for (size_t i = 0; h && i < h->n_tokens; i++)
+		index_add(&tokens, hash_token(h->tokens[i]), i);
 	for (size_t i = 0; h && i < receipts->n; i++) {
 		struct receipt *r = &receipts->list[i];
-		if (fingerprint_listed(h->tokens, h->n_tokens, r->token))
+		if (holds_token(h, &tokens, r->token))
 			r->held = false;
 		for (size_t k = 0; k < h->n_rescued; k++) {
 			const struct receipt *rescued = &h->rescued[k];
@@ -41,19 +54,30 @@ static void apply_holdings(struct receipts *receipts, const struct holdings *h)
 }
 
 // Claimed for accounts of another state directory alone, one that is there: only a run there has their locks.
-static bool is_elsewhere(const struct observation *o, const struct receipt *receipt)
+static bool is_elsewhere(const struct observation *o, const struct index *by_key,
+			 const struct receipt *receipt)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < receipt->n_accounts; i++) {
-		for (size_t k = 0; k < o->records.n; k++) {
-			const struct account_record *r = &o->records.list[k];
+		for_each_found (found, by_key, hash_string(receipt->accounts[i])) {
+			const struct account_record *r = &o->records.list[found->at];
 			n += string_equal(r->key, receipt->accounts[i]) &&
 			     !record_is_of_here(o, r) &&
 			     (access(r->state_dir, F_OK) == 0 || errno != ENOENT);
 		}
 	}
 	return n > 0 && n == receipt->n_accounts;
+}
+
+static void find_elsewhere(struct observation *o)
+{
+	_cleanup_index_ struct index by_key = {0};
+
+	for (size_t i = 0; o->receipts.n && i < o->records.n; i++)
+		index_add(&by_key, hash_string(o->records.list[i].key), i);
+	for (size_t i = 0; i < o->receipts.n; i++)
+		o->receipts.list[i].elsewhere = is_elsewhere(o, &by_key, &o->receipts.list[i]);
 }
 
 // Another ledger at work on this state directory, or a lock directory that somebody else could turn: hands off.
@@ -171,12 +195,16 @@ static void look_up_choice(struct observation *o, const struct policy *policy,
 static void group(struct observation *o, const struct config *config, const struct policy *policy,
 		  const struct ledger *ledger, const struct holdings *holdings)
 {
+	_cleanup_index_ struct index keys = {0};
+
 	group_accounts(o, config, ledger);
+	for (size_t i = 0; holdings && i < holdings->n_keys; i++)
+		index_add(&keys, hash_string(holdings->keys[i]), i);
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		struct account *a = o->accounts[i];
 		// An answered receipt whose keeper is gone may be recovered by whoever has the account's lock; in a look
 		// without locks, nobody having it says the same.
-		a->claimed = holds_key(holdings, a->record.key) ||
+		a->claimed = holds_key(holdings, &keys, a->record.key) ||
 			     (a->n_receipts && !account_is_locked(ledger, a->record.key));
 	}
 	look_up_choice(o, policy, ledger);
@@ -300,8 +328,7 @@ int observe(const struct config *config, const struct policy *policy, const stru
 	say_receipts(ret, ledger);
 	say_ledger_shared(ret, ledger);
 	apply_holdings(&ret->receipts, holdings);
-	for (size_t i = 0; i < ret->receipts.n; i++)
-		ret->receipts.list[i].elsewhere = is_elsewhere(ret, &ret->receipts.list[i]);
+	find_elsewhere(ret);
 	r = bar_what_is_unsafe(ret, policy, ledger);
 	if (r < 0) {
 		observation_free(ret);

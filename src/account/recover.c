@@ -27,11 +27,10 @@ static int64_t witness_of(const struct receipt *receipt, const struct answer *an
 			  const struct generation *live)
 {
 	int64_t lifetime_ms = 0;
-	struct jwt jwt = {0};
+	const struct jwt_times jwt = jwt_times(&live->access);
 
-	if (live->issued_ms && jwt_read(&live->access, &jwt) == 0)
+	if (live->issued_ms && jwt.issued_ms)
 		lifetime_ms = jwt.expires_ms - jwt.issued_ms;
-	jwt_free(&jwt);
 	bool fresh = lifetime_ms && lifetime_ms == answer->lifetime_s * SECOND_MS;
 	int64_t date_ms = receipt->answer.date_ms;
 	if (fresh && (!date_ms || (!is_near(date_ms, live->issued_ms) &&
@@ -65,9 +64,7 @@ static void take_tokens(struct judgement *j, const struct receipt *receipt,
 		secret_copy(&live->id_token, &answer->id_token);
 	live->fingerprint = fingerprint_of(&live->refresh);
 	live->expires_ms = answer_expires_ms(a->provider, answer, receipt->received_ms);
-	struct jwt jwt = {0};
-	live->issued_ms = jwt_read(&live->access, &jwt) == 0 ? jwt.issued_ms : 0;
-	jwt_free(&jwt);
+	live->issued_ms = jwt_times(&live->access).issued_ms;
 	live->at_ms = receipt->received_ms;
 	live->answered = true;
 	r->number++;

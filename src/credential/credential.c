@@ -63,16 +63,24 @@ static void complete_identity(struct identity *identity, const struct jwt *id,
 	identity_complete(identity, &access->identity);
 }
 
+// Opaque tokens are the normal case: nothing is read from them, and nothing is wrong.
+static void complete_from(struct identity *identity, const struct secret *id_token,
+			  const struct jwt *access)
+{
+	struct jwt id = {0};
+
+	(void)jwt_read(id_token, &id);
+	complete_identity(identity, &id, access);
+	jwt_free(&id);
+}
+
 void identity_complete_from_tokens(struct identity *identity, const struct secret *id_token,
 				   const struct secret *access)
 {
-	struct jwt id = {0}, of_access = {0};
+	struct jwt of_access = {0};
 
-	// Opaque tokens are the normal case: nothing is read from them, and nothing is wrong.
-	(void)jwt_read(id_token, &id);
 	(void)jwt_read(access, &of_access);
-	complete_identity(identity, &id, &of_access);
-	jwt_free(&id);
+	complete_from(identity, id_token, &of_access);
 	jwt_free(&of_access);
 }
 
@@ -109,8 +117,7 @@ void credential_complete(struct credential *credential)
 
 	(void)jwt_read(&credential->access, &access);
 	credential->fingerprint = fingerprint_of(&credential->refresh);
-	identity_complete_from_tokens(&credential->identity, &credential->id_token,
-				      &credential->access);
+	complete_from(&credential->identity, &credential->id_token, &access);
 	credential->issued_ms = access.issued_ms;
 	credential->lifetime_s = 0;
 	if (access.issued_ms && access.expires_ms > access.issued_ms)

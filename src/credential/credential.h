@@ -56,6 +56,11 @@ struct jwt {
 // Bounded: tokens over 64 KiB are no JWT to us.
 int jwt_read(const struct secret *token, struct jwt *ret);
 void jwt_free(struct jwt *jwt);
+// The two times alone (0: unknown, or no JWT), which every decision asks for again: they are read once.
+struct jwt_times {
+	int64_t issued_ms, expires_ms;
+};
+struct jwt_times jwt_times(const struct secret *token);
 
 // What may be a token, in stores and in answers: visible ASCII (RFC 6749 A.12, without its blank, which goes into no
 // header), 64 KiB at most. Nothing at all is no fault.

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <sodium.h>
 
+#include "base/index.h"
 #include "json/json.h"
 #include "credential/credential.h"
 
@@ -122,4 +123,27 @@ int jwt_read(const struct secret *token, struct jwt *ret)
 	read_identity(claims, &jwt);
 	*ret = jwt;
 	return 0;
+}
+
+// By a hash of the token, so that nothing secret is kept. What was asked long ago makes room.
+struct jwt_times jwt_times(const struct secret *token)
+{
+	static struct {
+		struct text_hash hash;
+		struct jwt_times times;
+	} known[1024];
+	struct text_hash hash;
+	struct jwt jwt = {0};
+
+	if (secret_empty(token))
+		return (struct jwt_times){0};
+	hash = hash_text(token->text, token->len);
+	size_t at = hash.words[0] % ARRAY_SIZE(known);
+	if (!text_hash_equal(known[at].hash, hash)) {
+		(void)jwt_read(token, &jwt); // none is the normal case
+		known[at].hash = hash;
+		known[at].times = (struct jwt_times){jwt.issued_ms, jwt.expires_ms};
+		jwt_free(&jwt);
+	}
+	return known[at].times;
 }

@@ -403,3 +403,17 @@ void atomic_sweep(const char *target)
 		if (is_left(entry->d_name, target))
 			sweep_entry(dirfd(directory), entry->d_name);
 }
+
+void atomic_sweep_all(const char *path)
+{
+	_cleanup_directory_ DIR *directory = opendir(path);
+
+	if (!directory)
+		return;
+	for (const struct dirent *entry; (entry = readdir(directory));) {
+		_cleanup_free_ char *name = temp_name_target(entry->d_name);
+		_cleanup_free_ char *target = name ? path_join(path, name) : NULL;
+		if (target && is_left(entry->d_name, target))
+			sweep_entry(dirfd(directory), entry->d_name);
+	}
+}

@@ -58,5 +58,7 @@ int atomic_replace(const char *target, const char *text, size_t len, mode_t mode
 
 // Remove temp files of dead processes beside `target`, but for one that a swap left undone.
 void atomic_sweep(const char *target);
+// … beside all targets in this directory: for one that has many, which would be listed for each.
+void atomic_sweep_all(const char *directory);
 
 #endif

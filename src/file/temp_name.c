@@ -55,3 +55,13 @@ bool temp_name_read(const char *name, const char *target, struct process_id *ret
 	*ret = owner;
 	return true;
 }
+
+char *temp_name_target(const char *name)
+{
+	size_t n = strlen(name);
+
+	if (!string_ends(name, TEMP_SUFFIX))
+		return NULL;
+	const char *dot = memrchr(name, '.', n - strlen(TEMP_SUFFIX));
+	return dot ? xstrndup(name, (size_t)(dot - name)) : NULL;
+}

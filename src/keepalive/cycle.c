@@ -327,11 +327,14 @@ static void run_grants(struct run *run, struct cycle *cycle)
 	finish(run, cycle);
 }
 
-static void rescued_free(struct run *run)
+static void kept_free(struct run *run)
 {
 	for (size_t i = 0; i < run->n_rescued; i++)
 		receipt_free(&run->rescued[i]);
 	free(run->rescued);
+	for (size_t i = 0; i < run->n_swept; i++)
+		free(run->swept[i]);
+	free(run->swept);
 }
 
 // Finish what a run did that was killed while it replaced a store. True if there was any, and the look is out of date.
@@ -405,7 +408,7 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 	}
 	mirror_free(&run.mirror);
 	courier_stop(&run.courier);
-	rescued_free(&run);
+	kept_free(&run);
 	*ret = cycle;
 	return r;
 }

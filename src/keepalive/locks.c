@@ -150,8 +150,23 @@ static void add_locks_of_programs(struct grant *g, const struct account *a)
 						&g->locks);
 }
 
-static int take_refresh_locks(struct grant *g, const struct observation *o, struct process_id owner,
-			      const struct receipt *answered)
+// Drafts of runs that were killed: once for each directory, of which there are few, with a lock for each account.
+static void sweep_directories(struct run *run, const struct lock_set *locks)
+{
+	for (size_t i = 0; i < locks->n; i++) {
+		_cleanup_free_ char *directory = path_dirname(locks->files[i].path);
+		bool swept = false;
+		for (size_t k = 0; k < run->n_swept; k++)
+			swept |= string_equal(run->swept[k], directory);
+		if (swept)
+			continue;
+		atomic_sweep_all(directory);
+		*array_add(&run->swept, &run->n_swept) = TAKE_PTR(directory);
+	}
+}
+
+static int take_refresh_locks(struct run *run, struct grant *g, const struct observation *o,
+			      struct process_id owner, const struct receipt *answered)
 {
 	const struct account *a;
 	int r = 0;
@@ -165,8 +180,7 @@ static int take_refresh_locks(struct grant *g, const struct observation *o, stru
 		if (a->verdict.send)
 			add_locks_elsewhere(g, o, a);
 	}
-	for (size_t i = 0; i < g->locks.n; i++)
-		atomic_sweep(g->locks.files[i].path); // drafts of runs that were killed
+	sweep_directories(run, &g->locks);
 	r = lock_set_acquire(&g->locks, owner, answered ? answered->couriers : NULL,
 			     answered ? answered->n_couriers : 0);
 	if (r >= 0)
@@ -216,7 +230,7 @@ bool locks_take(struct run *run, struct grant *g, const struct observation *o,
 		const struct receipt *answered)
 {
 	struct process_id owner = g->by_courier ? run->courier.process : run->self;
-	int r = take_refresh_locks(g, o, owner, answered);
+	int r = take_refresh_locks(run, g, o, owner, answered);
 
 	for (size_t i = 0; r == -EBUSY && g->locks.busy_owner.pid && i < g->n_keys; i++)
 		result_note_rival(results_find(run->results, g->keys[i]), g->locks.busy_owner.pid);

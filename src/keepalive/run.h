@@ -26,6 +26,8 @@ struct run {
 	int64_t wait_ms;
 	int64_t round_ms;   // what the last round of writing took
 	unsigned rounds;    // of writing, so far
+	char **swept;       // directories of refresh locks, of what killed runs left there
+	size_t n_swept;
 	int64_t claimed_ms; // when it was claimed last
 	unsigned looks, claims; // so far
 	struct signals *signals;

@@ -550,7 +550,11 @@ int account_record_save(struct ledger *ledger, struct account_record *record, in
 	if (!reads_back(&text, record))
 		return -EINVAL;
 	path = account_path(ledger, record->key, ".json");
-	atomic_sweep(path);
+	if (!ledger->swept) {
+		_cleanup_free_ char *accounts = path_dirname(path);
+		atomic_sweep_all(accounts);
+		ledger->swept = true;
+	}
 	return atomic_replace(path, text.text, text.len, 0600);
 }
 

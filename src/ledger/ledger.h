@@ -26,6 +26,7 @@ struct ledger {
 	char *directory;
 	bool exists;      // false: nothing was ever written; reading yields nothing
 	char uuid[37];
+	bool swept;       // what killed runs left of its accounts' files
 	int version;      // as it stands there; an older one is brought up to date before anything is written
 };
 

@@ -3,7 +3,7 @@
 // See known.h.
 #include "store/known.h"
 
-#define DOCUMENT_MAX (64u << 10) // a longer one is read each time, rather than kept
+#define DOCUMENT_MAX (512u << 10) // a longer one is read each time, rather than kept
 
 struct copy *known_entry(const struct known *known, struct text_hash hash)
 {

@@ -170,7 +170,7 @@ class Control(Handler):
 
 class Server(ThreadingHTTPServer):
     daemon_threads = True
-    request_queue_size = 128  # a race of clients must not wait for a second SYN
+    request_queue_size = 1024  # a race of clients must not wait for a second SYN
     tls = None
 
     def get_request(self):  # the handshake is done by the thread that reads: one slow client delays no other

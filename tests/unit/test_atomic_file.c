@@ -908,6 +908,34 @@ static void test_sweep(void **state)
 	atomic_sweep(nowhere);
 }
 
+// Beside every target of a directory, and still only what is a dead process's.
+static void test_sweep_all(void **state)
+{
+	struct process_id dead = dead_process(), self;
+	const char *names[] = {"auth-profiles.json", "other", "with.dots.json", ""};
+
+	(void)state;
+	assert_int_equal(process_self(&self), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_cleanup_free_ char *file = path_join(directory, names[i]);
+		_cleanup_free_ char *of_dead =
+			xasprintf("%s.%d-%" PRIu64 SUFFIX, file, (int)dead.pid, dead.starttime);
+		_cleanup_free_ char *of_self =
+			xasprintf("%s.%d-%" PRIu64 SUFFIX, file, (int)self.pid, self.starttime);
+		_cleanup_free_ char *none = xasprintf("%s.%d" SUFFIX, file, (int)dead.pid);
+		put(of_dead, "x");
+		put(of_self, "x");
+		put(none, "x");
+		atomic_sweep_all(directory);
+		assert_false(exists(of_dead));
+		assert_true(exists(of_self));
+		assert_true(exists(none));
+	}
+	assert_content(target, OLD);
+	_cleanup_free_ char *nowhere = path_join(directory, "no");
+	atomic_sweep_all(nowhere);
+}
+
 static void test_sweep_follows_no_link(void **state)
 {
 	(void)state;
@@ -1322,6 +1350,7 @@ int main(void)
 		TEST(test_two_stages),
 		TEST(test_hard_link),
 		TEST(test_sweep),
+		TEST(test_sweep_all),
 		TEST(test_sweep_follows_no_link),
 		TEST(test_each_step_fails),
 		TEST(test_staging_again_fails),

@@ -273,6 +273,11 @@ static void test_jwt_claims(void **state)
 		    !string_equal(jwt.identity.user_id, cases[i].user) ||
 		    !string_equal(jwt.identity.email, cases[i].email))
 			fail_msg("%s", cases[i].payload);
+		for (int again = 0; again < 2; again++) {
+			struct jwt_times times = jwt_times(&token);
+			assert_true(times.issued_ms == jwt.issued_ms);
+			assert_true(times.expires_ms == jwt.expires_ms);
+		}
 		jwt_free(&jwt);
 		assert_null(jwt.identity.user_id);
 	}
@@ -314,6 +319,7 @@ static void test_jwt_refuses(void **state)
 		secret_set_string(&token, cases[i]);
 		if (jwt_read(&token, &untouched) != -EBADMSG || untouched.issued_ms != -5)
 			fail_msg("%s", cases[i]);
+		assert_true(jwt_times(&token).issued_ms == 0 && jwt_times(&token).expires_ms == 0);
 	}
 	for (int signed_ = 0; signed_ <= 1; signed_++) { // an empty signature is one
 		_cleanup_secret_ struct secret token = {0};
