@@ -103,12 +103,18 @@ int displaced_keep(struct ledger *ledger, const char *key, const struct credenti
 		return r;
 	suffix = displaced_suffix(key, token);
 	r = private_list(directory, 0, suffix, &kept);
-	if (r < 0 || kept.n > 0)
-		return r;
 	name = displaced_name(now_ms, suffix);
+	if (r < 0 || (kept.n > 0 && strcmp(kept.list[kept.n - 1], name) >= 0))
+		return r;
 	path = path_join(directory, name);
 	text = displaced_text(key, credential, store, why, now_ms);
-	return private_publish(path, text.text, text.len);
+	r = private_publish(path, text.text, text.len);
+	// Its days begin anew, and where it stood last is where it goes back to.
+	for (size_t i = 0; r == 0 && i < kept.n; i++) {
+		_cleanup_free_ char *older = path_join(directory, kept.list[i]);
+		unlink(older);
+	}
+	return r;
 }
 
 // ---- what is kept

@@ -158,7 +158,7 @@ bool account_is_locked(const struct ledger *ledger, const char *key);
 int account_lock_holder(const struct ledger *ledger, const char *key, struct process_id *ret,
 			int64_t *ret_since_ms);
 
-// Keep a credential that is about to be lost to view. Durable before it returns. The same token is kept once.
+// Keep a credential that is about to be lost to view. Durable before it returns. The same token is kept once, from the last time on.
 int displaced_keep(struct ledger *ledger, const char *key, const struct credential *credential, const char *store,
 		   const char *why, int64_t now_ms);
 void displaced_sweep(struct ledger *ledger, int64_t now_ms); // 30 days

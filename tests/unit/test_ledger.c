@@ -961,11 +961,14 @@ static void test_displaced(void **state)
 	assert_int_equal(displaced_keep(&ledger, key, &empty, "/store", "nothing", NOW_MS), 0);
 	assert_int_equal(count_files(kept), 0);
 	assert_int_equal(displaced_keep(&ledger, "../x", &one, "/store", "why", NOW_MS), -EINVAL);
+	assert_int_equal(displaced_keep(&ledger, key, &one, "/store0", "first", NOW_MS - day_ms),
+			 0);
 	assert_int_equal(displaced_keep(&ledger, key, &one, "/store", "adopted", NOW_MS), 0);
 	assert_int_equal(mode_of(path), 0600);
-	assert_int_equal(displaced_keep(&ledger, key, &one, "/store2", "again", NOW_MS + day_ms),
-			 0);
-	assert_int_equal(count_files(kept), 1); // once
+	assert_int_equal(count_files(kept), 1); // once, its days begun anew; …
+	assert_int_equal(displaced_keep(&ledger, key, &one, "/store2", "back", NOW_MS - day_ms),
+			 0); // … a clock that was put back takes none away
+	assert_int_equal(count_files(kept), 1);
 	assert_int_equal(displaced_keep(&ledger, key, &two, "/store", "adopted", NOW_MS + day_ms),
 			 0);
 	assert_int_equal(count_files(kept), 2);
