@@ -69,6 +69,16 @@ int json_file_stage(const struct store *store, struct atomic_stage *ret)
 	return atomic_stage(store->target, (size_t)st.st_size + GROWTH_MAX, ret);
 }
 
+int json_file_edit(const struct store *store, json_file_editor *edit, struct store_change *changes,
+		   size_t n, struct secret *ret)
+{
+	_cleanup_secret_ struct secret text = {};
+	struct stat st;
+	int r = load_text(store->target, &text, &st);
+
+	return r < 0 ? r : edit(store, &text, changes, n, ret);
+}
+
 int json_file_write(const struct store *store, json_file_editor *edit, struct store_change *changes,
 		    size_t n, struct atomic_stage *stage)
 {

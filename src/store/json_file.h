@@ -18,5 +18,8 @@ typedef int json_file_editor(const struct store *store, const struct secret *tex
 // Read again, edit, and leave the new text in `stage`, to be put in its place. Before all that it finishes what a killed process left.
 int json_file_write(const struct store *store, json_file_editor *edit, struct store_change *changes, size_t n,
 		    struct atomic_stage *stage);
+// The edit alone.
+int json_file_edit(const struct store *store, json_file_editor *edit, struct store_change *changes, size_t n,
+		   struct secret *ret);
 
 #endif

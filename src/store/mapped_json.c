@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/log.h"
+#include "file/link.h"
 #include "store/json_file.h"
 #include "store/mapped_entry.h"
 #include "store/trouble.h"
@@ -254,6 +256,30 @@ static int check_writable(const struct store *store)
 	return st.st_nlink > 1 ? -EMLINK : st.st_mode & S_IWUSR ? 0 : -EACCES;
 }
 
+// Some programs read through a link, and put a file of their own in its place when they write.
+static bool replaces_link(const struct store *store)
+{
+	struct stat st;
+
+	return store->external[0]->format->replaces_links && lstat(store->path, &st) == 0 &&
+	       S_ISLNK(st.st_mode);
+}
+
+static int write_over_link(const struct store *store, struct store_change *changes, size_t n)
+{
+	_cleanup_secret_ struct secret result = {};
+	int r = json_file_edit(store, edit, changes, n, &result);
+
+	if (r < 0 || !result.text)
+		return r;
+	r = link_replace(store->path, &result, store->mode & 0777);
+	if (r == 0)
+		log_warning("%s was a link, in whose place %s puts a file, and so do we: %s keeps "
+			    "the old tokens",
+			    store->path, store->external[0]->format->name, store->target);
+	return r;
+}
+
 int mapped_json_stage(const struct store *store, struct atomic_stage *ret)
 {
 	int r = check_writable(store);
@@ -266,7 +292,10 @@ int mapped_json_write(const struct store *store, struct store_change *changes, s
 {
 	int r = check_writable(store);
 
-	return r < 0 ? r : json_file_write(store, edit, changes, n, stage);
+	if (r < 0)
+		return r;
+	return replaces_link(store) ? write_over_link(store, changes, n)
+				    : json_file_write(store, edit, changes, n, stage);
 }
 
 // ---- locks

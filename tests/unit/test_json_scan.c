@@ -1039,9 +1039,58 @@ static void test_mutation_property(void **state)
 	assert_true(refusals > 1000);
 }
 
+// What stands, the member of the root that goes, what remains.
+static const char *const removals[][3] = {
+	{"{\"a\":1,\"b\":2,\"c\":3}", "a", "{\"b\":2,\"c\":3}"},
+	{"{\"a\":1,\"b\":2,\"c\":3}", "b", "{\"a\":1,\"c\":3}"},
+	{"{\"a\":1,\"b\":2,\"c\":3}", "c", "{\"a\":1,\"b\":2}"},
+	{"{ \"a\" : {\"x\": [1]} }", "a", "{  }"},
+	{"{\n  \"a\": 1,\n  \"b\": \"}\"\n}\n", "b", "{\n  \"a\": 1\n}\n"},
+	{"{\n  \"a\": 1,\n  \"b\": 2\n}\n", "a", "{\n  \"b\": 2\n}\n"},
+};
+
+static void test_remove(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(removals); i++) {
+		_cleanup_(json_edits_free) struct json_edits edits = {0};
+		_cleanup_(json_doc_free) struct json_doc doc = {0};
+		_cleanup_secret_ struct secret result = {0};
+		struct json_error error;
+
+		assert_int_equal(json_scan(removals[i][0], strlen(removals[i][0]), &doc, &error),
+				 0);
+		json_edit_remove(&edits, &doc, 0, removals[i][1]);
+		assert_int_equal(json_splice(&doc, &edits, &result), 0);
+		assert_string_equal(result.text, removals[i][2]);
+		json_edit_remove(&edits, &doc, 0,
+				 "no such member"); // would remove what it must not
+		assert_int_equal(json_splice(&doc, &edits, &result), -EBADMSG);
+	}
+}
+
+// The last one goes, and another comes in its place.
+static void test_remove_and_add(void **state)
+{
+	static const char text[] = "{\"a\": 1, \"b\": 2}";
+	_cleanup_(json_edits_free) struct json_edits edits = {0};
+	_cleanup_(json_doc_free) struct json_doc doc = {0};
+	_cleanup_secret_ struct secret result = {0};
+	struct json_error error;
+
+	(void)state;
+	assert_int_equal(json_scan(text, strlen(text), &doc, &error), 0);
+	json_edit_remove(&edits, &doc, 0, "b");
+	json_edit_add_integer(&edits, &doc, 0, "c", 3);
+	assert_int_equal(json_splice(&doc, &edits, &result), 0);
+	assert_string_equal(result.text, "{\"a\": 1, \"c\": 3}");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_remove),
+		cmocka_unit_test(test_remove_and_add),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_error_place),
 		cmocka_unit_test(test_accepted),
