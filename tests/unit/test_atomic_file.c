@@ -983,6 +983,42 @@ static struct attempt fail_at_step(int step, bool again)
 	return attempt;
 }
 
+#define MANY 40
+
+// Each for itself: two of forty cannot take their places, and the others do.
+static void test_place_many(void **state)
+{
+	(void)state;
+	struct atomic_stage stages[MANY], *list[MANY];
+	char *targets[MANY];
+	int errors[MANY];
+
+	for (size_t i = 0; i < MANY; i++) {
+		targets[i] = xasprintf("%s.%zu", target, i);
+		put(targets[i], OLD);
+		assert_int_equal(atomic_stage(targets[i], i % 2 ? 100 : 0, &stages[i]), 0);
+		struct stat st = stat_of(targets[i]);
+		atomic_expect(&stages[i], &st, OLD, strlen(OLD));
+		assert_int_equal(atomic_fill(&stages[i], NEW, strlen(NEW)), 0);
+		assert_content(targets[i], OLD);
+		list[i] = &stages[i];
+	}
+	put(targets[7], LOGIN);			     // somebody logged in
+	assert_int_equal(unlink(stages[8].temp), 0); // somebody swept
+	atomic_abort(&stages[9]);		     // there is nothing to be done
+	list[10] = NULL;
+	atomic_place(list, MANY, errors);
+	for (size_t i = 0; i < MANY; i++) {
+		bool left = i >= 7 && i <= 10;
+		assert_int_equal(errors[i], i == 7 || i == 8 ? -ESTALE : 0);
+		assert_content(targets[i], i == 7 ? LOGIN : left ? OLD : NEW);
+		atomic_abort(&stages[i]);
+		assert_int_equal(unlink(targets[i]), 0);
+		free(targets[i]);
+	}
+	assert_int_equal(count_entries(), 1);
+}
+
 static void test_each_step_fails(void **state)
 {
 	(void)state;
@@ -1352,6 +1388,7 @@ int main(void)
 		TEST(test_sweep),
 		TEST(test_sweep_all),
 		TEST(test_sweep_follows_no_link),
+		TEST(test_place_many),
 		TEST(test_each_step_fails),
 		TEST(test_staging_again_fails),
 		TEST(test_each_step_is_the_last),
