@@ -37,6 +37,17 @@ static bool is_place_of_main(const char *path)
 	       string_ends(path, "/state/openclaw.sqlite");
 }
 
+// Found by an environment that this run does not have, or by a setting that is gone.
+static bool main_store_is_hidden(const struct grouping *g, const struct account *a)
+{
+	_cleanup_free_ char *real = a->record.main_store ? path_real(a->record.main_store) : NULL;
+
+	for (size_t i = 0; real && i < g->o->stores.n; i++)
+		if (string_equal(g->o->stores.list[i].target, real))
+			return false;
+	return real;
+}
+
 struct seat *main_copy_find(struct grouping *g, struct account *a, struct seat **seats, size_t n)
 {
 	const struct store *main = g->main, *was = grouping_store(g, a->record.main_store);
@@ -77,6 +88,10 @@ struct seat *main_copy_find(struct grouping *g, struct account *a, struct seat *
 			if (seats[i]->store == was)
 				return seats[i];
 		return NULL; // gone from there: logged out
+	} else if (!was && main_store_is_hidden(g, a)) {
+		a->main_trouble = "its main store is there, but not where this run looks: a "
+				  "variable or a setting is missing (`stores`)";
+		return NULL;
 	} else if (!was && (!main || main->state != STORE_OK) &&
 		   is_place_of_main(a->record.main_store)) {
 		if (store_is_unread(main))

@@ -254,6 +254,7 @@ static void look_around(const struct report *report, struct session *session, bo
 		last_run_read(&session->ledger, by, &session->last_runs[by]);
 	if (string_equal(report->command, "status"))
 		warn_of_silence(report, problems);
+	report_say_world(report, problems);
 }
 
 int session_finish(const struct invocation *invocation, struct session *session,

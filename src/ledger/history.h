@@ -4,6 +4,7 @@
 // or removed, and is not fsynced. Never a token; of one no more than its fingerprint.
 //
 //	events, events.1    what happened, one JSON object a line, newest last; at HISTORY_MAX the older half goes
+//	world.<who>         what the last run by the timer … could see and write (report/world.c)
 //	run.<who>           the last run by the timer, by hand …: its mtime is when, its text how it ended
 //
 // Several runs may append at once (O_APPEND, one write a line). A line that is torn (a kill, a full disk) or of a newer

@@ -393,8 +393,10 @@ void report_remember(const struct report *report)
 	gethostname(s.host, sizeof(s.host) - 1);
 	if (run_is_news(&s))
 		note_run(&s);
-	if (is_round(report))
+	if (is_round(report)) {
+		report_note_world(report);
 		r = last_run_note(ledger, report->by, report->now_ms, report_exit_status(report));
+	}
 	if (r < 0 || s.error < 0)
 		log_debug("what this run did could not be written down: %s",
 			  strerror(r < 0 ? -r : -s.error));

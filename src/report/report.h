@@ -50,6 +50,9 @@ void report_kept_json(const struct report *report, cJSON *document);
 void report_remember(const struct report *report);
 // … or of one that could not even look.
 void report_remember_failure(const struct report *report, int exit_code);
+// What a timer's run could see and write; and in a shell's preview what it could not: to `problems`.
+void report_note_world(const struct report *report);
+void report_say_world(const struct report *report, struct problems *problems);
 // Who else renews these logins, or puts spent tokens back, by what is remembered: to `problems`.
 void report_say_rivals(const struct report *report, struct problems *problems);
 // For Prometheus; and to `metrics_file`, if one is configured: 0 or -errno.
