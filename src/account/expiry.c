@@ -113,6 +113,7 @@ static void reckon_margin(struct schedule *s, const struct provider *provider,
 	s->margin_s = margin.seconds   ? margin.seconds
 		      : margin.percent ? s->lifetime_s * margin.percent / 100
 				       : s->lifetime_s / 3;
+	s->margin_raised = (margin.seconds || margin.percent) && s->margin_s < floor_s;
 	if (s->margin_s < floor_s)
 		s->margin_s = floor_s;
 	s->timer_too_slow = s->lifetime_s && floor_s > most_s;

@@ -27,6 +27,15 @@ static void say_margins(struct observation *o, const struct account *a)
 		     "the margin is over 80 % of the token's lifetime: it is refreshed almost "
 		     "always",
 		     "choose a shorter `margin` in oauth-keepalive.conf");
+	if (a->verdict.schedule.margin_raised && !a->skip) {
+		_cleanup_free_ char *used = duration_format(a->verdict.schedule.margin_s);
+		problem_add(&o->problems, SEVERITY_INFO, "margin_raised", NULL, a->record.profile,
+			    xasprintf("the margin that is configured ends before the next run may "
+				      "come, or "
+				      "OpenClaw refreshes by itself; %s is used",
+				      used),
+			    xstrdup("choose a longer `margin` in oauth-keepalive.conf"));
+	}
 	if (a->verdict.schedule.margin_short && a->dir->fences && !a->skip &&
 	    a->verdict.schedule.expires_ms)
 		warn(o, a, "margin_short",
@@ -129,15 +138,37 @@ static void say_vanished(struct observation *o, const struct account *a)
 		->needs_person = true;
 }
 
+// Of its copies; 0: none says.
+static int64_t newest_expiry(const struct account *a)
+{
+	int64_t newest_ms = 0;
+
+	for (size_t i = 0; i < a->n_members; i++)
+		if (a->members[i].copy->credential.expires_ms > newest_ms)
+			newest_ms = a->members[i].copy->credential.expires_ms;
+	return newest_ms;
+}
+
 // A login that nothing keeps alive must not be found out at night. (One that is excluded, or that needs no refresh, is
 // nobody's problem.)
-static void say_unserved(struct observation *o, const struct account *a)
+static void say_unserved(struct observation *o, const struct account *a,
+			 const struct policy *policy)
 {
+	int64_t ends_ms = newest_expiry(a);
+	bool ended = ends_ms && ends_ms <= policy->now_ms;
+	_cleanup_free_ char *at = ends_ms ? time_format(ends_ms) : NULL;
+
 	if (!a->verdict.unserved || a->verdict.outcome != OUTCOME_SKIPPED || !a->n_members)
 		return;
-	problem_add(&o->problems, SEVERITY_WARNING, "not_refreshed", NULL, a->record.profile,
-		    xasprintf("nothing refreshes this login: %s", a->verdict.reason),
-		    xstrdup("name it in `exclude`, if something else keeps it alive"));
+	problem_add(&o->problems, ended ? SEVERITY_ERROR : SEVERITY_WARNING, "not_refreshed", NULL,
+		    a->record.profile,
+		    xasprintf("nothing refreshes this login: %s%s%s", a->verdict.reason,
+			      ended ? "; it ended at "
+			      : at  ? "; it ends at "
+				    : "",
+			      at ? at : ""),
+		    xstrdup("name it in `exclude`, if something else keeps it alive"))
+		->needs_person = ended;
 }
 
 // How a person names this account and no other.
@@ -377,7 +408,7 @@ void say_problems(struct observation *o, const struct policy *policy)
 		say_ends(o, a, policy);
 		say_clock(o, a, policy);
 		say_mismatch(o, a);
-		say_unserved(o, a);
+		say_unserved(o, a, policy);
 		say_vanished(o, a);
 		say_split(o, a);
 		say_ended_again(o, a);

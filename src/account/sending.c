@@ -160,9 +160,13 @@ static void decide_not_due(struct judgement *j, char *time)
 	struct verdict *v = j->verdict;
 	bool idle = v->decision == DECISION_NONE;
 
-	if (idle && v->clock_wrong)
-		object(j, v->decision, OUTCOME_FAILED, "clock", time);
-	else
+	if (idle && v->clock_wrong) {
+		object(j, v->decision, OUTCOME_FAILED, "clock",
+		       xasprintf("the system clock is wrong, and nothing is decided by time (by it "
+				 "the token %s)",
+				 time));
+		free(time);
+	} else
 		conclude(j, v->decision, idle ? OUTCOME_UNCHANGED : OUTCOME_PLANNED, time);
 }
 

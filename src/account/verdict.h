@@ -63,7 +63,7 @@ struct displaced {
 // The times of the live token, as they are reckoned with (expiry.c).
 struct schedule {
 	int64_t expires_ms, lifetime_s, margin_s; // 0: unknown
-	bool timer_too_slow, margin_too_long, margin_short; // to be told
+	bool timer_too_slow, margin_too_long, margin_short, margin_raised; // to be told
 	const struct format *earlier; // a program that shares the login and refreshes it before us; NULL
 };
 

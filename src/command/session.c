@@ -185,6 +185,8 @@ struct report session_report(const struct invocation *invocation, const struct s
 		.by = run_by_whom(),
 		.decided = session->policy.choice.why,
 		.now_ms = clock_wall_ms(),
+		.as_of_ms =
+			session->policy.at_ms > session->policy.now_ms ? session->policy.at_ms : 0,
 		.cycle = cycle,
 		.last_runs = session->last_runs,
 		.conditions = &session->conditions,
@@ -261,7 +263,7 @@ int session_finish(const struct invocation *invocation, struct session *session,
 		   struct cycle *cycle, int r, bool dry_run)
 {
 	struct report report = session_report(invocation, session, cycle, dry_run);
-	int status = session_look_failed(session, cycle, r);
+	int status = session_look_failed(session, cycle, r), error = 0;
 
 	if (status) {
 		report_remember_failure(&report, status);
@@ -276,11 +278,14 @@ int session_finish(const struct invocation *invocation, struct session *session,
 		report_json(&report, stdout);
 	} else {
 		report_text(&report, stdout);
-		fflush(stdout);
+		error = fflush(stdout) != 0 ? errno : 0;
 		report_problems(&report, dry_run ? stdout : stderr); // they are the answer there
 	}
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		log_error("standard output: %s", strerror(errno));
+	if (fflush(stdout) != 0 && !error)
+		error = errno;
+	if (error || ferror(stdout)) {
+		log_error("standard output: %s",
+			  error ? strerror(error) : "not all of it was written");
 		return status ? status : STATUS_FAILED;
 	}
 	return status;

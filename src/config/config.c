@@ -227,8 +227,9 @@ static int read_config(struct reader *reader)
 		_cleanup_free_ char *place =
 			source_place(reader->source, (unsigned)config_error_line(&tree));
 
-		reader->error = xasprintf("%s: %s; see oauth-keepalive.conf(5)", place,
-					  config_error_text(&tree));
+		reader->error = xasprintf("%s: %s; a duration stands in quotes (\"2h\"), no comma "
+					  "behind the last element; see oauth-keepalive.conf(5)",
+					  place, config_error_text(&tree));
 		return -EINVAL;
 	}
 	r = read_settings(reader, config_root_setting(&tree), root_rules, ARRAY_SIZE(root_rules),

@@ -69,6 +69,8 @@ static int fail_unknown(struct reader *reader, const config_setting_t *setting,
 				   "save it in a file only you can read and name that as "
 				   "`client_secret_file`");
 	for (size_t i = 0; i < n; i++) {
+		if (rules[i].read == read_unavailable)
+			continue;
 		char *longer = xasprintf(
 			"%s%s%s", known ? known : "known here: ", known ? ", " : "", rules[i].name);
 

@@ -3,7 +3,7 @@
 // The exit status: 3 a person, 1 may pass, 4 busy, 5 due (preview --check), 0.
 #include "report/report.h"
 
-static bool problem_counts(const struct report *report, const struct problem *problem)
+bool report_problem_counts(const struct report *report, const struct problem *problem)
 {
 	if (!report->selected)
 		return true;
@@ -30,7 +30,7 @@ int report_exit_status(const struct report *report)
 	}
 	for (size_t i = 0; i < cycle->now.problems.n; i++) {
 		const struct problem *problem = &cycle->now.problems.list[i];
-		bool counts = problem_counts(report, problem);
+		bool counts = report_problem_counts(report, problem);
 		person |= counts && problem->needs_person;
 		busy |= counts && problem->passes;
 	}

@@ -28,6 +28,7 @@ struct report {
 	bool verbose, quiet;
 	bool selected; // accounts were named: only theirs count
 	int64_t now_ms;
+	int64_t as_of_ms; // --at: judged as of then; 0
 	bool no_accounts; // the command is about none
 	const struct keepsakes *kept; // restore: what is kept, and nothing else
 	enum run_by by;
@@ -41,6 +42,8 @@ struct report {
 };
 
 int report_exit_status(const struct report *report);
+// Where accounts are named: is it one of theirs?
+bool report_problem_counts(const struct report *report, const struct problem *problem);
 void report_text(const struct report *report, FILE *out);
 void report_json(const struct report *report, FILE *out);
 // What is kept: a line each; an array of the document.

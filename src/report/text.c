@@ -24,7 +24,18 @@ static enum colour outcome_colour(enum outcome outcome)
 	}
 }
 
-static const char *verb(const struct report *report, const struct result *result)
+// `sync` sends nothing, whatever is due.
+static bool is_left_due(const struct report *report, const struct account *a,
+			const struct result *result)
+{
+	const struct schedule *s = &a->verdict.schedule;
+
+	return string_equal(report->command, "sync") && result->outcome == OUTCOME_UNCHANGED &&
+	       s->expires_ms && s->expires_ms - report->now_ms <= s->margin_s * SECOND_MS;
+}
+
+static const char *verb(const struct report *report, const struct account *a,
+			const struct result *result)
 {
 	static const char *const planned[] = {
 		[DECISION_REFRESH] = "would refresh",
@@ -37,6 +48,8 @@ static const char *verb(const struct report *report, const struct result *result
 		[OUTCOME_UNCHANGED] = "fresh",
 	};
 
+	if (is_left_due(report, a, result))
+		return "due";
 	if (report->dry_run && result->outcome == OUTCOME_PLANNED &&
 	    result->decision < ARRAY_SIZE(planned) && planned[result->decision])
 		return planned[result->decision];
@@ -44,6 +57,9 @@ static const char *verb(const struct report *report, const struct result *result
 		return outcomes[result->outcome];
 	return outcome_name(result->outcome);
 }
+
+#define NAME_WIDTH_MIN 26
+#define NAME_WIDTH_MAX 48
 
 // "~/…" for what is under the home directory: paths are the longest thing on the screen.
 static char *shown_path(const char *path)
@@ -88,12 +104,13 @@ static char *remark(const struct report *report, const struct account *a,
 		if (result->copies_pending && result->error_message)
 			why = string_printable(result->error_message, 300);
 		_cleanup_free_ char *change = generation_change(a, result);
+		bool timed = a->verdict.schedule.expires_ms;
+		if (timed && !result->n_written && !result->copies_pending) // nor was any to be
+			return xasprintf("expires in %s%s", left, change);
 		return xasprintf("%s%s%s%zu of %zu copies written%s%s%s%s",
-				 a->verdict.schedule.expires_ms ? "expires in " : "",
-				 a->verdict.schedule.expires_ms ? left : "",
-				 a->verdict.schedule.expires_ms ? "; " : "", result->n_written,
-				 a->n_members, why ? " (" : "", why ? why : "", why ? ")" : "",
-				 change);
+				 timed ? "expires in " : "", timed ? left : "", timed ? "; " : "",
+				 result->n_written, a->n_members, why ? " (" : "", why ? why : "",
+				 why ? ")" : "", change);
 	}
 	case OUTCOME_FAILED:
 	case OUTCOME_BUSY:
@@ -154,11 +171,21 @@ static void print_times(const struct report *report, const struct account *a, FI
 		fprintf(out, "now\n");
 }
 
+// "3h ago"; of a time that a clock which was wrong has stamped, the time.
+static char *when(const struct report *report, int64_t at_ms)
+{
+	_cleanup_free_ char *ago = duration_format((report->now_ms - at_ms) / SECOND_MS);
+	_cleanup_free_ char *at = time_format_local(at_ms);
+
+	return at_ms > report->now_ms + SECOND_MS ? xasprintf("at %s", at)
+						  : xasprintf("%s ago", ago);
+}
+
 // Who made the live generation: we, or whoever wrote the store that it was found in.
 static void print_generation(const struct report *report, const struct account *a, FILE *out)
 {
 	const struct generation *live = &a->verdict.record.live;
-	_cleanup_free_ char *ago = duration_format((report->now_ms - live->at_ms) / SECOND_MS);
+	_cleanup_free_ char *at = when(report, live->at_ms);
 	_cleanup_free_ char *from =
 		a->verdict.record.adopted_from ? shown_path(a->verdict.record.adopted_from) : NULL;
 
@@ -169,9 +196,9 @@ static void print_generation(const struct report *report, const struct account *
 	if (!a->recorded)
 		fprintf(out, "not refreshed by us yet\n");
 	else if (live->answered)
-		fprintf(out, "refreshed by us %s ago\n", ago);
+		fprintf(out, "refreshed by us %s\n", at);
 	else
-		fprintf(out, "adopted %s ago%s%s\n", ago, from ? " from " : "", from ? from : "");
+		fprintf(out, "adopted %s%s%s\n", at, from ? " from " : "", from ? from : "");
 }
 
 // "9 of 12 current; 1 ended, 2 static"
@@ -308,7 +335,7 @@ static bool login_helps(const char *code)
 }
 
 static void print_account(const struct report *report, const struct account *a,
-			  const struct result *result, FILE *out)
+			  const struct result *result, int width, FILE *out)
 {
 	_cleanup_free_ char *profile = string_printable(a->record.profile, 120);
 	_cleanup_free_ char *said = remark(report, a, result);
@@ -318,9 +345,9 @@ static void print_account(const struct report *report, const struct account *a,
 		colour == RED ? log_journal_prefix(fileno(out), LOG_LEVEL_ERROR) : "";
 	bool status = string_equal(report->command, "status");
 
-	fprintf(out, "%s%s%*s %s%-14s%s %s%s%s%s\n", priority, profile, padding(profile, 26), "",
-		paint(out, colour), verb(report, result), paint(out, PLAIN), said, who ? " (" : "",
-		who ? who : "", who ? ")" : "");
+	fprintf(out, "%s%s%*s %s%-14s%s %s%s%s%s\n", priority, profile, padding(profile, width), "",
+		paint(out, colour), verb(report, a, result), paint(out, PLAIN), said,
+		who ? " (" : "", who ? who : "", who ? ")" : "");
 	if (status && result->outcome != OUTCOME_SKIPPED)
 		print_details(report, a, result, out);
 	print_undo(report, result, out);
@@ -358,7 +385,8 @@ void report_problems(const struct report *report, FILE *out)
 		_cleanup_free_ char *store = p->store && !named ? shown_path(p->store) : NULL;
 		_cleanup_free_ char *profile =
 			p->profile ? string_printable(p->profile, 120) : NULL;
-		if (p->severity == SEVERITY_INFO && report->quiet)
+		if ((p->severity == SEVERITY_INFO && report->quiet) ||
+		    !report_problem_counts(report, p))
 			continue;
 		const char *priority = log_journal_prefix(fileno(out), levels[p->severity]);
 		fprintf(out, "%s%s%s%s [%s]%s%s%s%s: %s\n", priority,
@@ -376,7 +404,8 @@ static void print_errors(const struct report *report, FILE *out)
 	size_t n = 0;
 
 	for (size_t i = 0; i < problems->n; i++)
-		n += problems->list[i].severity == SEVERITY_ERROR;
+		n += problems->list[i].severity == SEVERITY_ERROR &&
+		     report_problem_counts(report, &problems->list[i]);
 	if (n)
 		fprintf(out, "; %zu error%s", n, n == 1 ? "" : "s");
 }
@@ -385,7 +414,13 @@ static void print_summary(const struct report *report, FILE *out)
 {
 	const struct cycle *cycle = report->cycle;
 	const char *separator = "";
+	size_t due = 0;
 
+	for (size_t i = 0; i < cycle->results.n; i++) {
+		const struct result *result = &cycle->results.list[i];
+		const struct account *a = observation_account(&cycle->now, result->key);
+		due += a && is_left_due(report, a, result);
+	}
 	if (!cycle->results.n) {
 		if (cycle->now.stores.n_dirs)
 			fprintf(out, "no OAuth account found under %s\n",
@@ -397,10 +432,16 @@ static void print_summary(const struct report *report, FILE *out)
 		return;
 	}
 	fprintf(out, "%zu account%s: ", cycle->results.n, cycle->results.n == 1 ? "" : "s");
+	if (due) {
+		fprintf(out, "%zu due", due);
+		separator = ", ";
+	}
 	for (enum outcome o = OUTCOME_UNCHANGED; o <= OUTCOME_PLANNED; o++) {
 		size_t n = 0;
 		for (size_t i = 0; i < cycle->results.n; i++)
 			n += cycle->results.list[i].outcome == o;
+		if (o == OUTCOME_UNCHANGED)
+			n -= due;
 		if (!n)
 			continue;
 		fprintf(out, "%s%zu %s", separator, n,
@@ -437,17 +478,44 @@ static bool account_is_shown(const struct report *report, const struct account *
 	       string_equal(report->command, "status");
 }
 
+// Of the column of names: the longest one's, within reason.
+static int name_width(const struct report *report)
+{
+	const struct observation *o = &report->cycle->now;
+	int width = NAME_WIDTH_MIN;
+
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		const struct account *a = o->accounts[i];
+		const struct result *result = results_find(&report->cycle->results, a->record.key);
+		_cleanup_free_ char *name = string_printable(a->record.profile, 120);
+		int columns = NAME_WIDTH_MAX - padding(name, NAME_WIDTH_MAX);
+		if (result && account_is_shown(report, a, result) && columns > width)
+			width = columns;
+	}
+	return width;
+}
+
 void report_text(const struct report *report, FILE *out)
 {
 	const struct observation *o = &report->cycle->now;
+	int width = name_width(report);
 
+	if (report->as_of_ms && !report->quiet) {
+		_cleanup_free_ char *at = time_format_local(report->as_of_ms);
+		_cleanup_free_ char *in = duration_format(
+			(report->as_of_ms - report->now_ms + SECOND_MS - 1) / SECOND_MS);
+		fprintf(out,
+			report->dry_run ? "as of %s (in %s), if nothing is refreshed until then\n"
+					: "what would be due at %s (in %s)\n",
+			at, in);
+	}
 	if (string_equal(report->command, "status") && report->cycle->results.n)
 		report_health(report, out);
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		const struct result *result =
 			results_find(&report->cycle->results, o->accounts[i]->record.key);
 		if (result && account_is_shown(report, o->accounts[i], result))
-			print_account(report, o->accounts[i], result, out);
+			print_account(report, o->accounts[i], result, width, out);
 	}
 	if (report->kept)
 		report_kept_text(report, out);
