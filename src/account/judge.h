@@ -94,6 +94,9 @@ char *expiry_describe(const struct judgement *j);
 // We go before a program that shares the login, where its row of the table says so; else it is said.
 void judge_programs(struct judgement *j);
 
+// A file that shares this login, and holds one that nobody can tell the owner of: its program may have made it of our token.
+const struct member *shared_stranger(const struct judgement *j);
+
 // ---- copy_expiry.c
 
 // The live generation's, where its token's own word is the better one.

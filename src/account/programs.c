@@ -27,6 +27,17 @@ bool account_knows_access(const struct account *a, struct fingerprint access)
 	       fingerprint_equal(fingerprint_of(&a->main->copy->credential.access), access);
 }
 
+const struct member *shared_stranger(const struct judgement *j)
+{
+	for (size_t i = 0; i < j->account->n_members; i++) {
+		const struct member *m = &j->account->members[i];
+		if (m->copy->external && !m->copy->external->withhold &&
+		    m->copy->kind == COPY_OAUTH && on_copy(j, m)->state == COPY_UNPROVEN)
+			return m;
+	}
+	return NULL;
+}
+
 static int64_t margin_of(const struct format *format, int64_t lifetime_s)
 {
 	int64_t share_s = lifetime_s * format->margin_percent / 100;

@@ -71,13 +71,17 @@ expect_status 0
 expect_eq "its state" "$(copy_state)" foreign
 expect_untouched "$CLAUDE" "$before"
 
-# A login that nobody can tell the owner of is neither written nor sent, until a person says what it is.
+# A login that nobody can tell the owner of is neither written nor sent, until a person says what it is; and as it may have
+# been made of our token, that waits, too, while there is time.
 jq -cj 'del(.claudeAiOauth.accountUuid)' "$CLAUDE" >"$T/nobody"
 cat "$T/nobody" >"$CLAUDE"
 before=$(sum "$CLAUDE")
 due
+requests=$(posts)
 keeper refresh -j
-expect_status 0
+expect_status 3
+expect_field '.accounts[0].error.code' copy_unproven
+expect_eq "requests" "$(posts)" "$requests"
 expect_eq "its state" "$(copy_state)" unproven
 expect_untouched "$CLAUDE" "$before"
 expect_match "$out" 'copy_unproven'
@@ -85,3 +89,23 @@ keeper sync -j --follow "$CLAUDE"
 expect_status 0
 expect_eq "its token" "$(claude_token)" "$(server_token alice)"
 expect_no_secrets
+
+# It was made of our token: a person says so, and nobody has lost anything. Else it is sent when there is no more time.
+peer alice
+write_claude alice
+cp "$CLAUDE" "$T/unnamed"
+jq -cj 'del(.claudeAiOauth.accountUuid)' "$T/unnamed" >"$CLAUDE"
+requests=$(posts)
+due
+keeper refresh -j
+expect_status 3
+keeper sync -j --adopt "$CLAUDE"
+expect_status 0
+expect_eq "requests" "$(posts)" "$requests"
+expect_eq "alice's token in main" "$(store_token main $id)" "$(server_token alice)"
+jq -cj 'del(.claudeAiOauth.accountUuid) | .claudeAiOauth.refreshToken = "FAKE-another-login"' "$CLAUDE" >"$T/another"
+cat "$T/another" >"$CLAUDE"
+change_records '.live.expires_ms = ((now + 300) * 1000 | floor)'
+keeper refresh -j
+expect_eq "requests" "$(posts)" "$((requests + 1))"
+expect_eq "alice's token in main" "$(store_token main $id)" "$(server_token alice)"
