@@ -16,6 +16,10 @@ LIBEXECDIR ?= $(PREFIX)/libexec/oauth-keepalive
 MANDIR     ?= $(PREFIX)/share/man
 DOCDIR     ?= $(PREFIX)/share/doc/oauth-keepalive
 DATADIR    ?= $(PREFIX)/share/oauth-keepalive
+# Where the shells look for completions.
+BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR    ?= $(PREFIX)/share/fish/vendor_completions.d
 SYSCONFDIR ?= /etc
 UNITDIR    ?= $(PREFIX)/$(if $(IN_HOME),share,lib)/systemd
 INSTALL    ?= install
@@ -141,12 +145,15 @@ SYSTEMD_LOOKS = $(findstring |$(UNITDIR)|,|/usr/lib/systemd|/usr/local/lib/syste
 install: all
 	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
 	$(Q)$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(MANDIR)/man1" "$(DESTDIR)$(MANDIR)/man5" \
-		"$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(DATADIR)/hooks" "$(DESTDIR)$(DATADIR)/prometheus" "$(DESTDIR)$(DATADIR)/grafana" "$(DESTDIR)$(DATADIR)/systemd" $(foreach d,$(sort $(dir $(UNITS))),"$(DESTDIR)$(UNITDIR)/$(d)")
+		"$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(DATADIR)/hooks" "$(DESTDIR)$(DATADIR)/prometheus" "$(DESTDIR)$(DATADIR)/grafana" "$(DESTDIR)$(DATADIR)/systemd" "$(DESTDIR)$(BASHDIR)" "$(DESTDIR)$(ZSHDIR)" "$(DESTDIR)$(FISHDIR)" $(foreach d,$(sort $(dir $(UNITS))),"$(DESTDIR)$(UNITDIR)/$(d)")
 	$(Q)$(INSTALL) -m 755 "$(BUILD)/oauth-keepalive" "$(DESTDIR)$(BINDIR)/"
 	$(Q)$(INSTALL) -m 755 "$(BUILD)/oauth-keepalive-courier" "$(DESTDIR)$(LIBEXECDIR)/"
 	$(Q)$(INSTALL) -m 644 man/oauth-keepalive.1 "$(DESTDIR)$(MANDIR)/man1/"
 	$(Q)$(INSTALL) -m 644 man/oauth-keepalive.conf.5 "$(DESTDIR)$(MANDIR)/man5/"
 	$(Q)$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE etc/oauth-keepalive.conf docs/schema.json "$(DESTDIR)$(DOCDIR)/"
+	$(Q)$(INSTALL) -m 644 etc/completion/oauth-keepalive.bash "$(DESTDIR)$(BASHDIR)/oauth-keepalive"
+	$(Q)$(INSTALL) -m 644 etc/completion/_oauth-keepalive "$(DESTDIR)$(ZSHDIR)/"
+	$(Q)$(INSTALL) -m 644 etc/completion/oauth-keepalive.fish "$(DESTDIR)$(FISHDIR)/"
 	$(Q)$(INSTALL) -m 755 etc/hooks/* "$(DESTDIR)$(DATADIR)/hooks/"
 	$(Q)$(INSTALL) -m 644 etc/prometheus/* "$(DESTDIR)$(DATADIR)/prometheus/"
 	$(Q)$(INSTALL) -m 644 etc/systemd/* "$(DESTDIR)$(DATADIR)/systemd/"
@@ -163,7 +170,8 @@ install: all
 uninstall:
 	$(call say,REMOVE,$(DESTDIR)$(PREFIX))
 	$(Q)rm -f "$(DESTDIR)$(BINDIR)/oauth-keepalive" "$(DESTDIR)$(MANDIR)/man1/oauth-keepalive.1" \
-		"$(DESTDIR)$(MANDIR)/man5/oauth-keepalive.conf.5"
+		"$(DESTDIR)$(MANDIR)/man5/oauth-keepalive.conf.5" "$(DESTDIR)$(BASHDIR)/oauth-keepalive" \
+		"$(DESTDIR)$(ZSHDIR)/_oauth-keepalive" "$(DESTDIR)$(FISHDIR)/oauth-keepalive.fish"
 	$(Q)rm -rf "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(DATADIR)"
 	$(Q)for unit in $(UNITS); do rm -f "$(DESTDIR)$(UNITDIR)/$$unit"; done
 

@@ -25,10 +25,10 @@ static const struct command commands[] = {
 	{"status", "show every account and its copies", OPTION_WATCH, command_status},
 	{"sync", "make every copy the live generation; never the network",
 	 OPTION_WAIT | OPTION_DRY_RUN | OPTION_ADOPT | OPTION_FORCE | OPTION_FOLLOW, command_sync},
-	{"restore", "list the logins that were displaced; with an ID, bring that one back",
+	{"restore", "list the logins that were displaced; with an ID, bring one back",
 	 OPTION_WAIT | OPTION_DRY_RUN, command_restore},
-	{"forget", "drop what the ledger holds of an account that no store shows any more",
-	 OPTION_FORCE, command_forget},
+	{"forget", "drop what the ledger holds of a login that no store shows", OPTION_FORCE,
+	 command_forget},
 	{"log", "show what happened, newest last", OPTION_SINCE | OPTION_NUMBER, command_log},
 	{"hook-test", "run a hook now: refreshed, needs_login, failed or recovered", 0,
 	 command_hook_test},
@@ -84,37 +84,9 @@ static int finish_output(void)
 	return STATUS_FAILED;
 }
 
-static int show_help(void)
+static int show_help(const struct command *which)
 {
-	printf("Usage: oauth-keepalive [OPTION...] COMMAND [OPTION...] [ACCOUNT...]\n\n"
-	       "Keeps shared OAuth logins alive: refreshes each token once, early, and writes\n"
-	       "the result to every store that holds a copy.\n\nCommands:\n");
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		printf("  %-9s %s\n", commands[i].name, commands[i].summary);
-	printf("\nOptions:\n"
-	       "  -c, --config FILE    default: ~/.config/oauth-keepalive/oauth-keepalive.conf,\n"
-	       "                       then /etc/oauth-keepalive/oauth-keepalive.conf\n"
-	       "      --state-dir DIR  OpenClaw's state directory (~/.openclaw)\n"
-	       "      --ledger-dir DIR our own record (~/.local/state/oauth-keepalive)\n"
-	       "  -j, --json           one JSON document on standard output\n"
-	       "  -v, --verbose        more detail      -q, --quiet    problems and changes\n"
-	       "  -h, --help           this text        -V, --version  version\n\n"
-	       "  refresh: --force (although not due), --at WHEN (what would be due by then),\n"
-	       "           --wait DURATION (for locks, default 10s), --dry-run (as preview),\n"
-	       "           --last-try (send a token once more that may be spent)\n"
-	       "  preview: --at WHEN, --check (exit status 5 if work is due), --force, --last-try\n"
-	       "  status:  --watch\n"
-	       "  sync:    --adopt STORE (the login there is the right one), --force (although it\n"
-	       "           looks like a mistake), --wait, --dry-run\n"
-	       "           --follow STORE (the copy there gives way to the live one; all)\n"
-	       "  restore: [ID] (as the list shows it), --wait, --dry-run\n"
-	       "  forget:  --force (although a store shows it)\n"
-	       "  hook-test: EVENT [ACCOUNT] (refreshed, needs_login, failed, recovered)\n"
-	       "  log:     -n N (the last N), --since WHEN (2h, 02:30, 2030-11-20)\n\n"
-	       "ACCOUNT is a profile id, provider/profile-id, or a shell pattern; an e-mail\n"
-	       "address; the name of an agent or a provider; none is all.\n"
-	       "Exit status: 0 done, 1 failed but will be tried again, 2 usage or configuration,\n"
-	       "3 a person is needed, 4 busy, 5 work is due (preview --check).\n");
+	help_show(commands, ARRAY_SIZE(commands), which);
 	return finish_output();
 }
 
@@ -254,15 +226,20 @@ int main(int argc, char **argv)
 	log_setup("oauth-keepalive", invocation.verbose ? LOG_LEVEL_DEBUG
 				     : invocation.quiet ? LOG_LEVEL_WARNING
 							: LOG_LEVEL_INFO);
-	if (help)
-		return show_help();
 	if (version)
 		return show_version(invocation.verbose);
+	// "help", "help COMMAND", "COMMAND --help"
+	if (optind < argc && string_equal(argv[optind], "help")) {
+		help = true;
+		optind++;
+	}
 	if (optind == argc)
-		return usage_error("no command", NULL);
+		return help ? show_help(NULL) : usage_error("no command", NULL);
 	invocation.command = find_command(argv[optind]);
 	if (!invocation.command)
 		return usage_error("unknown command", argv[optind]);
+	if (help)
+		return show_help(invocation.command);
 	if (invocation.given & ~invocation.command->options)
 		return foreign_option(&invocation);
 	invocation.accounts = &argv[optind + 1];

@@ -41,6 +41,9 @@ struct invocation {
 	size_t n_accounts;
 };
 
+// Of one command, or of the program (`which` NULL).
+void help_show(const struct command *commands, size_t n, const struct command *which);
+
 int command_refresh(const struct invocation *invocation);
 int command_preview(const struct invocation *invocation);
 int command_status(const struct invocation *invocation);

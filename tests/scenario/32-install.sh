@@ -20,11 +20,13 @@ expect_eq "the files installed" "$(installed)" "$(
 		644 lib/systemd/user/oauth-keepalive.service
 		644 lib/systemd/user/oauth-keepalive.timer
 		755 libexec/oauth-keepalive/oauth-keepalive-courier
+		644 share/bash-completion/completions/oauth-keepalive
 		644 share/doc/oauth-keepalive/CHANGELOG.md
 		644 share/doc/oauth-keepalive/LICENSE
 		644 share/doc/oauth-keepalive/README.md
 		644 share/doc/oauth-keepalive/oauth-keepalive.conf
 		644 share/doc/oauth-keepalive/schema.json
+		644 share/fish/vendor_completions.d/oauth-keepalive.fish
 		644 share/man/man1/oauth-keepalive.1
 		644 share/man/man5/oauth-keepalive.conf.5
 		644 share/oauth-keepalive/grafana/oauth-keepalive.json
@@ -37,6 +39,7 @@ expect_eq "the files installed" "$(installed)" "$(
 		644 share/oauth-keepalive/prometheus/oauth-keepalive.rules.yml
 		644 share/oauth-keepalive/systemd/alert.conf
 		644 share/oauth-keepalive/systemd/exit-3-only.conf
+		644 share/zsh/site-functions/_oauth-keepalive
 	END
 )"
 for service in "$T/dest$T/prefix"/lib/systemd/*/*.service; do
@@ -76,13 +79,16 @@ done
 expect_match "$T/all.conf" '^margin ='
 
 # The manual: every command, option, problem and error is there.
-for command in refresh preview status sync; do
-	expect_match "$TOP/man/oauth-keepalive.1" "^\.Cm $command\$"
-done
 keeper --help
+cp "$out" "$T/help"
+while read -r command; do
+	expect_match "$TOP/man/oauth-keepalive.1" "^\.Cm $command\$"
+	keeper help "$command"
+	cat "$out" >>"$T/help"
+done < <(sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\)  .*/\1/p' "$out")
 while read -r option; do
 	expect_match "$TOP/man/oauth-keepalive.1" "^\.(Op|It) .*-${option#--}( |\$)"
-done < <(grep -oE -- '--[a-z-]+' "$out" | sort -u)
+done < <(grep -oE -- '--[a-z-]+' "$T/help" | sort -u)
 # codes FILES…: string literals in the place of a code
 calls='problem_add|complain|give_up|try_later|not_sent|grant_conclude|result_conclude|return unsent|errand_conclude'
 codes() { cat "$@" | tr -d '\n' | grep -oE "($calls)\([^;\"]*\"[a-z_]+\"" | grep -oE '"[a-z_]+"' | tr -d '"' | sort -u; }

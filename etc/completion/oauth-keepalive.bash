@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# bash completion for oauth-keepalive: commands, options, and what there really is: accounts, agents, displaced logins.
+
+# The names in a document, asked for with the options that stand on the line so far.
+_oauth_keepalive_ask() { # COMMAND FIELD
+	local i where=()
+	for ((i = 1; i < ${#_oauth_keepalive_words[@]} - 1; i++)); do
+		case ${_oauth_keepalive_words[i]} in
+		-c | --config | --state-dir | --ledger-dir) where+=("${_oauth_keepalive_words[i]}" "${_oauth_keepalive_words[i + 1]/#\~/$HOME}") ;;
+		esac
+	done
+	oauth-keepalive "${where[@]}" "$1" -j 2>/dev/null | sed -n "s/^[[:space:]{]*\"$2\":[[:space:]]*\"\([^\"\\\\]*\)\".*/\1/p" | sort -u
+}
+
+_oauth_keepalive() {
+	local line=${COMP_LINE:0:COMP_POINT} current previous command='' word options i
+	local common='--config --state-dir --ledger-dir --json --verbose --quiet --help'
+	local -a _oauth_keepalive_words
+	# By blanks only: a profile id has colons, which bash takes for the ends of words.
+	read -ra _oauth_keepalive_words <<<"$line"
+	[[ $line == *[[:blank:]] ]] && _oauth_keepalive_words+=('')
+	current=${_oauth_keepalive_words[-1]}
+	previous=${_oauth_keepalive_words[-2]:-}
+	for ((i = 1; i < ${#_oauth_keepalive_words[@]} - 1; i++)); do
+		word=${_oauth_keepalive_words[i]}
+		case $word in
+		-c | --config | --state-dir | --ledger-dir | --at | --wait | --adopt | --follow | --since | --number | -n) i=$((i + 1)) ;;
+		-*) ;;
+		*) [[ -n $command ]] || command=$word ;;
+		esac
+	done
+	COMPREPLY=()
+	case $previous in
+	-c | --config)
+		mapfile -t COMPREPLY < <(compgen -f -- "$current")
+		return
+		;;
+	--state-dir | --ledger-dir)
+		mapfile -t COMPREPLY < <(compgen -d -- "$current")
+		return
+		;;
+	--adopt | --follow)
+		word=$(_oauth_keepalive_ask status agent)
+		[[ $previous = --follow ]] && word+=$'\n'all
+		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$current"; compgen -f -- "$current")
+		return
+		;;
+	--at | --wait | --since | --number | -n) return ;;
+	esac
+	case $command in
+	refresh) options='--force --at --wait --dry-run --last-try' ;;
+	preview) options='--at --check --force --last-try' ;;
+	status) options='--watch' ;;
+	sync) options='--adopt --follow --force --wait --dry-run' ;;
+	restore) options='--wait --dry-run' ;;
+	forget) options='--force' ;;
+	log) options='--number --since' ;;
+	*) options='' ;;
+	esac
+	if [[ $current == -* ]]; then
+		[[ -n $command ]] || options+=' --version'
+		mapfile -t COMPREPLY < <(compgen -W "$common $options" -- "$current")
+		return
+	fi
+	case $command in
+	'' | help) word='refresh preview status sync restore forget log hook-test own help' ;;
+	restore) word=$(_oauth_keepalive_ask restore id) ;;
+	hook-test) word="refreshed needs_login failed recovered $(_oauth_keepalive_ask status profile)" ;;
+	own) word='' ;;
+	*) word=$(_oauth_keepalive_ask status profile) ;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$word" -- "$current")
+	# What stands before the last colon is on the line already.
+	if [[ $current == *:* && $COMP_WORDBREAKS == *:* ]]; then
+		word=${current%"${current##*:}"}
+		COMPREPLY=("${COMPREPLY[@]#"$word"}")
+	fi
+}
+complete -F _oauth_keepalive oauth-keepalive

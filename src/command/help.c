@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+//
+// What --help says: of the program, and of each command. The manual says more.
+#include <stdio.h>
+
+#include "command/command.h"
+
+static const struct page {
+	const char *command, *operands, *text;
+} pages[] = {
+	{"refresh", "[ACCOUNT...]",
+	 "Adopt what is newer, refresh what is due, and bring every copy to the newest\n"
+	 "state. What the timer calls.\n\n"
+	 "      --force          although it is not due, whatever an earlier failure said\n"
+	 "                       about waiting; never a token that may be spent\n"
+	 "      --last-try       send a token once more whose last answer was lost: if it\n"
+	 "                       was spent, the login ends\n"
+	 "      --at WHEN        what would be due by then: +10m, 02:30, RFC 3339\n"
+	 "      --wait DURATION  how long to wait for a lock (10s); 0 does not wait\n"
+	 "      --dry-run        the same as preview\n\n"
+	 "Before a restart of OpenClaw:\n"
+	 "  oauth-keepalive refresh --at +10m\n"},
+	{"preview", "[ACCOUNT...]",
+	 "Show what refresh would do, store by store and hook by hook, by the same code:\n"
+	 "no lock, no write, no network.\n\n"
+	 "      --at WHEN        as of then: +2h, 02:30, RFC 3339\n"
+	 "      --check          exit status 5 if there is anything to do\n"
+	 "      --force, --last-try\n"
+	 "                       what refresh would do with them\n"},
+	{"status", "[ACCOUNT...]",
+	 "Show every login: whose it is, the time left, when it is due, its copies. The\n"
+	 "first line says what it comes to.\n\n"
+	 "      --watch          again every two seconds\n"},
+	{"sync", "[ACCOUNT...]",
+	 "Make every copy the newest state that is known, without the network.\n\n"
+	 "      --adopt STORE    the login in this store (a path, or an agent) is the live\n"
+	 "                       one, exactly that; what it displaces is kept\n"
+	 "      --follow STORE   the login in this store gives way to the live one; all:\n"
+	 "                       every copy that goes its own way\n"
+	 "      --force          although it looks like a mistake\n"
+	 "      --wait DURATION  how long to wait for a lock (10s)\n"
+	 "      --dry-run        only show it\n\n"
+	 "The copy of agent coder is the right one:\n"
+	 "  oauth-keepalive sync --adopt coder xai:default\n"},
+	{"restore", "[ID]",
+	 "List the logins that were displaced within 30 days; with an ID (four digits do),\n"
+	 "make that one the live one again.\n\n"
+	 "      --wait DURATION  how long to wait for a lock (10s)\n"
+	 "      --dry-run        only show it\n"},
+	{"forget", "ACCOUNT...",
+	 "Drop what the ledger holds of a login that no store shows any more. That its\n"
+	 "tokens were sent stays known.\n\n"
+	 "      --force          although a store shows it\n"},
+	{"log", "[ACCOUNT...]",
+	 "Show what happened, newest last: refreshes, adoptions and from where, failures,\n"
+	 "what a person decided.\n\n"
+	 "  -n, --number N       the last N\n"
+	 "      --since WHEN     2h (ago), 02:30, 2030-11-20, RFC 3339\n"},
+	{"hook-test", "EVENT [ACCOUNT]",
+	 "Run the hook that is configured for refreshed, needs_login, failed or recovered\n"
+	 "now, as if that had happened, and say how it ended.\n"},
+	{"own", "",
+	 "Take over a ledger that came from another machine. Be sure that the other one\n"
+	 "does not keep these logins alive any more: both would spend the same tokens.\n"},
+};
+
+static void show_overview(const struct command *commands, size_t n)
+{
+	printf("Usage: oauth-keepalive [OPTION...] COMMAND [OPTION...] [ACCOUNT...]\n\n"
+	       "Keeps shared OAuth logins alive: refreshes each token once, early, and writes\n"
+	       "the result to every store that holds a copy.\n\nCommands:\n");
+	for (size_t i = 0; i < n; i++)
+		printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+	printf("  %-10s %s\n", "help",
+	       "this text; help COMMAND, or COMMAND --help, says more of it");
+	printf("\nOptions:\n"
+	       "  -c, --config FILE    default: ~/.config/oauth-keepalive/oauth-keepalive.conf,\n"
+	       "                       then /etc/oauth-keepalive/oauth-keepalive.conf\n"
+	       "      --state-dir DIR  OpenClaw's state directory (~/.openclaw)\n"
+	       "      --ledger-dir DIR our own record (~/.local/state/oauth-keepalive)\n"
+	       "  -j, --json           one JSON document on standard output\n"
+	       "  -v, --verbose        more detail      -q, --quiet    problems and changes\n"
+	       "  -h, --help           this text        -V, --version  version\n\n"
+	       "ACCOUNT is a profile id, provider/profile-id, or a shell pattern; an e-mail\n"
+	       "address; the name of an agent or a provider; none is all.\n"
+	       "Exit status: 0 done, 1 failed but will be tried again, 2 usage or configuration,\n"
+	       "3 a person is needed, 4 busy, 5 work is due (preview --check).\n");
+}
+
+void help_show(const struct command *commands, size_t n, const struct command *which)
+{
+	const struct page *page = NULL;
+
+	for (size_t i = 0; which && i < ARRAY_SIZE(pages); i++)
+		if (string_equal(pages[i].command, which->name))
+			page = &pages[i];
+	if (!which)
+		return show_overview(commands, n);
+	printf("Usage: oauth-keepalive [OPTION...] %s%s%s%s\n\n%s\n", which->name,
+	       which->options ? " [OPTION...]" : "", page && *page->operands ? " " : "",
+	       page ? page->operands : "", page ? page->text : which->summary);
+	printf("Options that every command takes: oauth-keepalive --help. All of it: man\n"
+	       "oauth-keepalive.\n");
+}
