@@ -95,10 +95,11 @@ static const char *wrong_copy(const struct judgement *j, const struct member *m)
 
 	if (no)
 		return no;
-	if (m->state == COPY_FOREIGN ||
-	    identity_compare(&r->identity, &m->copy->credential.identity) == IDENTITY_DIFFERENT)
+	if (identity_compare(&r->identity, &m->copy->credential.identity) == IDENTITY_DIFFERENT)
 		return "the login there belongs to another identity";
-	return NULL;
+	return m->state == COPY_FOREIGN
+		       ? "the login there is an account of its own, and is live in that"
+		       : NULL;
 }
 
 static bool is_scrap(const struct secret *token)

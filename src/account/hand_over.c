@@ -91,6 +91,26 @@ static bool has_copy_in(const struct account *a, const char *store)
 	return false;
 }
 
+// "Adopt what stands there" may be meant for main's account, too, which cannot: it says so, unless the own login was named.
+static void show_to_main(struct observation *o, const struct choice *choice, struct account *own)
+{
+	struct account *base = own->record.own_login && !own->skip ? base_of(o, own) : NULL;
+
+	if (!base || !selection_matches(choice->accounts, base, &base->record))
+		return;
+	for (size_t i = 0; i < own->n_members; i++) {
+		const struct member *m = &own->members[i];
+		if (m->fixed || !store_is_named(m->store, choice->store) ||
+		    has_copy_in(base, m->store->path))
+			continue;
+		struct member *seen = array_add(&base->members, &base->n_members);
+		*seen = (struct member){
+			.store = m->store, .copy = m->copy, .state = COPY_FOREIGN, .fixed = true};
+		if (base->main)
+			base->main = &base->members[0]; // the array may have moved
+	}
+}
+
 // To where it stood, if what has its place is main's, and known.
 static void hand_back(struct observation *o, const struct keepsake *kept, struct account *own)
 {
@@ -117,6 +137,8 @@ void hand_over(struct observation *o, const struct policy *policy)
 		if (choice->kind == CHOICE_FOLLOW) {
 			correct_entries(choice, a);
 			hand_to_main(o, choice, a);
+		} else if (choice->kind == CHOICE_ADOPT) {
+			show_to_main(o, choice, a);
 		} else if (choice->kind == CHOICE_RESTORE && a->restores) {
 			hand_back(o, choice->kept, a);
 		}

@@ -265,12 +265,14 @@ static void disagreement(const struct identity *a, const struct identity *b, con
 	}
 }
 
-static char *sync_command(const struct account *a, const struct member *m, const char *option)
+static char *sync_command(const struct observation *o, const struct account *a,
+			  const struct member *m, const char *option)
 {
-	_cleanup_free_ char *store = shell_quoted(m->store->path),
-			    *profile = shell_quoted(a->record.profile);
+	_cleanup_free_ char *store = shell_quoted(m->store->path);
+	_cleanup_free_ char *name =
+		a->record.own_login ? account_selector(o, a) : shell_quoted(a->record.profile);
 
-	return xasprintf("oauth-keepalive sync %s %s %s", option, store, profile);
+	return xasprintf("oauth-keepalive sync %s %s %s", option, store, name);
 }
 
 // Neither is sent or written until a person has said which is right.
@@ -280,7 +282,7 @@ static void say_conflict(struct observation *o, const struct account *a, const s
 
 	if (!member_contradicts(a, &a->verdict.record, m))
 		return;
-	_cleanup_free_ char *correct = sync_command(a, m, "--follow");
+	_cleanup_free_ char *correct = sync_command(o, a, m, "--follow");
 	disagreement(&a->verdict.record.identity, &m->copy->credential.identity, &account, &entry);
 	_cleanup_free_ char *x = string_printable(account, 64), *y = string_printable(entry, 64);
 	problem_add(
@@ -304,14 +306,15 @@ static bool fence_needs_person(const struct account *a, const struct member *m)
 }
 
 // What displaces one copy goes before what displaces all others. To a shell the rest of the line is a comment.
-static char *decide_command(const struct account *a, const struct member *m)
+static char *decide_command(const struct observation *o, const struct account *a,
+			    const struct member *m)
 {
 	if (a->identity_conflict || a->shared_token) // nothing is adopted meanwhile
 		return NULL;
-	_cleanup_free_ char *adopt = sync_command(a, m, "--adopt");
+	_cleanup_free_ char *adopt = sync_command(o, a, m, "--adopt");
 	if (m == a->main)
 		return TAKE_PTR(adopt);
-	_cleanup_free_ char *follow = sync_command(a, m, "--follow");
+	_cleanup_free_ char *follow = sync_command(o, a, m, "--follow");
 	return xasprintf("%s # or, to take it instead: %s", follow, adopt);
 }
 
@@ -327,7 +330,7 @@ static void say_ended_again(struct observation *o, const struct account *a)
 		    a->record.profile,
 		    xstrdup("it was logged out there, and the same login stands there again: it is "
 			    "not used until somebody says that it was no logout"),
-		    sync_command(a, m, "--adopt"));
+		    sync_command(o, a, m, "--adopt"));
 }
 
 static void say_copy(struct observation *o, const struct account *a, const struct member *m)
@@ -344,7 +347,7 @@ static void say_copy(struct observation *o, const struct account *a, const struc
 		code = "copy_unproven";
 		what = "it cannot be proven that this copy belongs to the account: it is neither "
 		       "written nor sent";
-		fix = !account_logged_out(a) ? decide_command(a, m)
+		fix = !account_logged_out(a) ? decide_command(o, a, m)
 		      : login		     ? xstrdup(login)
 					     : xstrdup("log in again in the main store");
 	} else if (v->state == COPY_FOREIGN) {
@@ -362,7 +365,7 @@ static void say_copy(struct observation *o, const struct account *a, const struc
 		       "neither written nor sent";
 		fix = a->verdict.record.ended_ms
 			      ? xstrdup(login ? login : "log in again in the main store")
-			      : decide_command(a, m);
+			      : decide_command(o, a, m);
 	} else if (v->expiry_left) {
 		severity = SEVERITY_INFO;
 		code = "expiry_fight";

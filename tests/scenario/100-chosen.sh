@@ -38,7 +38,7 @@ name() {
 	diverged) one 4h named ;;
 	unproven) mint nobody left=4h && login nobody 'del(.email, .accountId) + {access: "FAKE-OPAQUE-ACCESS", refresh: "FAKE-OPAQUE-REFRESH"}' >"$T/logins/named.json" ;;
 	unsent | sent) named=first ;;
-	foreign) mint bob left=4h && mv "$T/logins/bob.json" "$T/logins/named.json" ;;
+	foreign | own) mint bob left=4h && mv "$T/logins/bob.json" "$T/logins/named.json" ;;
 	ended) login live '.access = "" | .refresh = ""' >"$T/logins/named.json" ;;
 	esac
 }
@@ -56,7 +56,7 @@ cell() { # KIND OTHER
 	name "$1"
 	other "$2"
 	b=$(store_token b)
-	if [ "$1" = foreign ]; then # an agent's would be an account of its own
+	if [ "$1" = foreign ]; then # an agent's is an account of its own
 		write_store "$HOME/ext.json" xai:default=named
 		CONFIG="stores = ( { path = \"$HOME/ext.json\"; format = \"openclaw-json\"; role = \"external\"; } );"
 		set -- "$@" "$HOME/ext.json"
@@ -71,9 +71,10 @@ cell() { # KIND OTHER
 	keeper sync --adopt "$3" -j
 	expect_eq "$FORMAT $1 $2: the plan is what is done" "$planned" "$(field '.accounts[0] | "\(.decision) \(.generation)"')"
 	case $1 in
-	sent | foreign | ended)
+	sent | foreign | own | ended)
 		expect_status 3
 		expect_field '.accounts[0].error.code' adopt_refused
+		[ "$1" = own ] && expect_eq "$FORMAT $1 $2: bob's stays" "$(store_token a)" "$(login_token named)"
 		expect_eq "$FORMAT $1 $2: nothing is written" "$(store_token main) $(store_token b)" "$(login_token live) $b"
 		;;
 	*)
@@ -94,7 +95,7 @@ cell() { # KIND OTHER
 }
 
 for FORMAT in json sqlite; do
-	for kind in live newer diverged unproven unsent sent foreign ended; do
+	for kind in live newer diverged unproven unsent sent foreign own ended; do
 		for beside in none newer older diverged; do
 			cell $kind $beside
 		done

@@ -105,6 +105,17 @@ for FORMAT in json sqlite; do
 	expect_status 3
 	expect_field '.accounts[0].error.code' adopt_refused
 
+	# To adopt it for all is refused, with the reason; named as what it is, it is live already.
+	mint bob left=5h
+	copies b xai:default=bob
+	keeper sync -j
+	keeper sync --adopt b xai:default -j
+	expect_status 3
+	expect_field '[.accounts[] | select(.identity.email == "alice@example.com") | .error.message] | .[]' "the login there belongs to another identity"
+	keeper sync --adopt b bob@example.com -j
+	expect_status 0
+	whole b bob alice
+
 	# What stands there meanwhile is not overwritten for it: somebody logs in again as bob.
 	fresh
 	mint alice left=5h
