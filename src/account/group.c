@@ -348,13 +348,16 @@ static bool knows_login(const struct grouping *g, const struct account_record *r
 		record_superseded(r, a->record.live.fingerprint));
 }
 
-// Under another name, or in another state directory, where a run may not look this time.
+// Under another name (also as what that one's fence stands for), or in another state directory, where a run may not look
+// this time.
 static bool lives_on(const struct grouping *g, const struct account *a)
 {
 	for (size_t i = 0; i < g->o->n_accounts; i++) {
 		const struct account *other = g->o->accounts[i];
 		if (other->n_members && (knows_login(g, &other->record, a) ||
-					 account_holds(other, a->record.live.fingerprint)))
+					 account_holds(other, a->record.live.fingerprint) ||
+					 fingerprint_equal(other->behind_fence.fingerprint,
+							   a->record.live.fingerprint)))
 			return true;
 	}
 	for (size_t i = 0; i < g->o->records.n; i++) {
