@@ -77,8 +77,9 @@ $(BUILD)/base/clock.o: DEFINES += -DBUILD_EPOCH=$(BUILD_EPOCH)
 
 # The only one that knows where the courier will be installed, and where that is from our own program's directory: so it
 # is the same for every PREFIX, and a tree may be moved.
-$(BUILD)/courier/client.o: DEFINES += -DLIBEXECDIR='"$(LIBEXECDIR)"' \
-	-DLIBEXEC_FROM_BIN='"$(shell realpath -ms --relative-to="$(BINDIR)" "$(LIBEXECDIR)")"'
+PLACES = -DLIBEXECDIR='"$(LIBEXECDIR)"' \
+	 -DLIBEXEC_FROM_BIN='"$(shell realpath -ms --relative-to="$(BINDIR)" "$(LIBEXECDIR)")"'
+$(BUILD)/courier/client.o: DEFINES += $(PLACES)
 $(BUILD)/courier/client.o: $(BUILD)/places
 $(BUILD)/places: FORCE
 	@mkdir -p $(@D)

@@ -542,7 +542,9 @@ static const struct {
 	{"cluster = { password = \"FAKE-SECRET\"; };", "1: `cluster`: is not in this version"},
 	{"cluster = \"x\";", "1: `cluster`: is not in this version"},
 	// syntax
-	{"margin = \"2h\";\nfence = ;\n", "2: syntax error; see oauth-keepalive.conf(5)"},
+	{"margin = \"2h\";\nfence = ;\n",
+	 "2: syntax error; a duration stands in quotes (\"2h\"), no comma behind the last element; "
+	 "see oauth-keepalive.conf(5)"},
 	{"margin = \"2h\";\nmargin = \"3h\";\n", "2: duplicate setting name"},
 	{"margin = \"2h\";\nfence", "2: syntax error"},
 	{"margin = \"2h\";\n/* exclude = ( \"a\" );\nfence = \"report\";\n",
