@@ -149,8 +149,9 @@ install: all
 		"$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(DATADIR)/hooks" "$(DESTDIR)$(DATADIR)/prometheus" "$(DESTDIR)$(DATADIR)/grafana" "$(DESTDIR)$(DATADIR)/systemd" "$(DESTDIR)$(BASHDIR)" "$(DESTDIR)$(ZSHDIR)" "$(DESTDIR)$(FISHDIR)" $(foreach d,$(sort $(dir $(UNITS))),"$(DESTDIR)$(UNITDIR)/$(d)")
 	$(Q)$(INSTALL) -m 755 "$(BUILD)/oauth-keepalive" "$(DESTDIR)$(BINDIR)/"
 	$(Q)$(INSTALL) -m 755 "$(BUILD)/oauth-keepalive-courier" "$(DESTDIR)$(LIBEXECDIR)/"
-	$(Q)$(INSTALL) -m 644 man/oauth-keepalive.1 "$(DESTDIR)$(MANDIR)/man1/"
-	$(Q)$(INSTALL) -m 644 man/oauth-keepalive.conf.5 "$(DESTDIR)$(MANDIR)/man5/"
+	$(Q)for page in oauth-keepalive.1 oauth-keepalive.conf.5; do \
+		sed 's|^\.Os$$|.Os oauth-keepalive $(VERSION)|' man/$$page | \
+		$(INSTALL) -m 644 /dev/stdin "$(DESTDIR)$(MANDIR)/man$${page##*.}/$$page" || exit 1; done
 	$(Q)$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE etc/oauth-keepalive.conf docs/schema.json "$(DESTDIR)$(DOCDIR)/"
 	$(Q)$(INSTALL) -m 644 etc/completion/oauth-keepalive.bash "$(DESTDIR)$(BASHDIR)/oauth-keepalive"
 	$(Q)$(INSTALL) -m 644 etc/completion/_oauth-keepalive "$(DESTDIR)$(ZSHDIR)/"

@@ -39,6 +39,7 @@ expect_eq "the files installed" "$(installed)" "$(
 		644 share/oauth-keepalive/prometheus/oauth-keepalive.rules.yml
 		644 share/oauth-keepalive/systemd/alert.conf
 		644 share/oauth-keepalive/systemd/exit-3-only.conf
+		644 share/oauth-keepalive/systemd/openclaw-gateway.conf
 		644 share/zsh/site-functions/_oauth-keepalive
 	END
 )"
@@ -98,15 +99,26 @@ documented() {
 		grep -qE "^\.It Sy (.* )?$code( |\$)" "$TOP/man/oauth-keepalive.1" || echo "$code"
 	done
 }
-all=$(codes "$TOP"/src/{keepalive,store,ledger,courier}/*.c)
+all=$(codes "$TOP"/src/{command,report,keepalive,account,store,ledger,courier}/*.c)
 [ "$(wc -w <<<"$all")" -gt 25 ] || fail "found too few codes in the sources to compare" "$all"
 # shellcheck disable=SC2086
 expect_eq "codes that the manual does not list" "$(documented $all)" ""
+# in_order FROM TO: the first words of the lists there
+in_order() { sed -n "/^\.Ss $1/,/^\.$2/s/^\.It Sy \([a-z_]*\).*/\1/p" "$TOP/man/oauth-keepalive.1"; }
+for part in "Problems Ss.Errors" "Errors.of Sh"; do
+	# shellcheck disable=SC2086
+	[ "$(in_order $part | wc -l)" -gt 20 ] || fail "the list ${part%% *} is not found"
+	# shellcheck disable=SC2086
+	expect_eq "order of ${part%% *}" "$(in_order $part)" "$(in_order $part | LC_ALL=C sort)"
+done
 
 if command -v mandoc >/dev/null; then
+	for page in "$TOP"/man/*; do # whether other pages are installed is not theirs
+		expect_eq "mandoc's complaints" "$(mandoc -T lint "$page" 2>/dev/null | grep -v 'referenced manual not found')" ""
+	done
 	for page in "$T"/prefix/share/man/*/*; do
-		expect_eq "mandoc's complaints" "$(mandoc -T lint -W warning "$page")" ""
 		mandoc -T utf8 "$page" >"$T/runs/page"
+		expect_match "$T/runs/page" "^oauth-keepalive $version .* oauth-keepalive $version\$"
 		expect_eq "lines of $(basename "$page") over 80 columns" "$(col -bx <"$T/runs/page" | grep -cE '^.{81}')" 0
 	done
 else
