@@ -216,16 +216,36 @@ static void give_up_blind(struct run *run, struct grant *g, const struct observa
 	grant_release(&run->grants, g);
 }
 
-static void end_round(struct run *run, struct grant *g, const struct observation *o, bool blind)
+static bool is_over(const struct run *run, const struct grant *g, const struct observation *o,
+		    bool blind)
 {
-	if ((blind || !grant_is_written(g, o)) && has_patience(run, g, o))
-		return;
-	if (!g->judged)
-		return give_up_blind(run, g, o);
-	note_pending(run, g, o);
-	grant_close_receipts(run, g, o);
-	g->guards = !g->saved;
-	grant_release(&run->grants, g);
+	return (!blind && grant_is_written(g, o)) || !has_patience(run, g, o);
+}
+
+// The receipts of all that are over are settled together, before their locks are let go.
+static void end_round(struct run *run, const struct observation *o, bool seen)
+{
+	_cleanup_free_ struct fingerprint *closed = NULL;
+	struct grant *g;
+	size_t n = 0;
+
+	for_each_grant (g, &run->grants) {
+		g->over = g->in_round && is_over(run, g, o, look_is_blind(g, o, seen));
+		if (!g->over || !g->judged)
+			continue;
+		note_pending(run, g, o);
+		grant_add_closed(g, o, &closed, &n);
+	}
+	receipts_settle(run->ledger, closed, n);
+	for_each_grant (g, &run->grants) {
+		if (g->over && !g->judged)
+			give_up_blind(run, g, o);
+		else if (g->over) {
+			g->guards = !g->saved;
+			grant_release(&run->grants, g);
+		}
+		g->over = false;
+	}
 }
 
 // ---- rounds
@@ -279,9 +299,7 @@ void commit_round(struct run *run)
 		if (!look_is_blind(g, &o, seen))
 			persist_grant(run, g, &o);
 	}
-	for_each_grant (g, &run->grants)
-		if (g->in_round)
-			end_round(run, g, &o, look_is_blind(g, &o, seen));
+	end_round(run, &o, seen);
 	write_stores(run, &o);
 	run->policy.choice.done = true;
 	plan_next(run, began_ms);

@@ -46,6 +46,7 @@ struct grant {
 	char *said; // what the courier said of an exchange without an answer
 	unsigned rounds; // of writing
 	bool in_round;   // of this one
+	bool over;       // … and with it nothing is left to do for it
 	bool hopeless; // a store cannot be written, and waiting does not help
 };
 

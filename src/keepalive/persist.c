@@ -106,16 +106,15 @@ static bool is_live_elsewhere(const struct observation *o, struct fingerprint to
 	return false;
 }
 
-void grant_close_receipts(const struct run *run, const struct grant *g, const struct observation *o)
+void grant_add_closed(const struct grant *g, const struct observation *o,
+		      struct fingerprint **tokens, size_t *n)
 {
-	struct account *a;
+	const struct account *a;
 
 	if (!g->saved)
 		return;
-	for_each_account (a, g, o) {
-		for (size_t i = 0; i < a->verdict.n_close; i++) {
+	for_each_account (a, g, o)
+		for (size_t i = 0; i < a->verdict.n_close; i++)
 			if (!is_live_elsewhere(o, a->verdict.close[i], a))
-				receipt_settle(run->ledger, a->verdict.close[i]);
-		}
-	}
+				*array_add(tokens, n) = a->verdict.close[i];
 }

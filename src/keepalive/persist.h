@@ -8,7 +8,7 @@
 
 // All accounts of the grant, in order. What could not be kept first is not overwritten.
 int grant_persist(struct run *run, struct grant *g, const struct observation *o);
-// The ledger has it, every copy that could be written is: nothing hangs on the receipts any more.
-void grant_close_receipts(const struct run *run, const struct grant *g, const struct observation *o);
+// The ledger has it, every copy that could be written is: nothing hangs on these receipts any more. Added to the list.
+void grant_add_closed(const struct grant *g, const struct observation *o, struct fingerprint **tokens, size_t *n);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "ledger/mark.h"
 #include "file/private_file.h"
+#include "file/sync.h"
 
 #define OLD_SUFFIX	".settled"
 #define UNSENT		"unsent"
@@ -96,12 +97,53 @@ static int sync_marks(const struct ledger *ledger, const char *directory)
 	return r < 0 ? r : fsync_directory(top);
 }
 
-int mark_publish(struct ledger *ledger, struct fingerprint token, enum mark mark)
+int mark_make(struct ledger *ledger, struct fingerprint token, enum mark mark)
 {
 	_cleanup_free_ char *path = mark_path(ledger, token), *directory = path_dirname(path);
-	int r = make_mark_in(directory, path, mark);
 
-	return r < 0 ? r : sync_marks(ledger, directory);
+	return make_mark_in(directory, path, mark);
+}
+
+static bool is_first_there(const struct fingerprint *tokens, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (strncmp(tokens[k].hex, tokens[i].hex, 2) == 0)
+			return false;
+	return true;
+}
+
+// Each directory once, and the one above them: whoever made it may not have come to its fsync yet.
+int marks_sync(const struct ledger *ledger, const struct fingerprint *tokens, size_t n)
+{
+	_cleanup_free_ int *fds = xcalloc(n + 1, sizeof(*fds)), *errors = NULL;
+	size_t opened = 0;
+	int r = 0;
+
+	errors = xcalloc(n + 1, sizeof(*errors));
+	for (size_t i = 0; r == 0 && i <= n; i++) {
+		if (i < n && !is_first_there(tokens, i))
+			continue;
+		_cleanup_free_ char *digits = i < n ? xstrndup(tokens[i].hex, 2) : xstrdup("");
+		_cleanup_free_ char *path = marks_path(ledger, digits);
+		fds[opened] = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		r = fds[opened] < 0 ? -errno : 0;
+		opened += r == 0;
+	}
+	if (r == 0)
+		sync_together(fds, opened, errors);
+	for (size_t i = 0; i < opened; i++) {
+		if (r == 0 && errors[i] != -EINVAL) // directory_sync
+			r = errors[i];
+		close(fds[i]);
+	}
+	return r;
+}
+
+int mark_publish(struct ledger *ledger, struct fingerprint token, enum mark mark)
+{
+	int r = mark_make(ledger, token, mark);
+
+	return r < 0 ? r : marks_sync(ledger, &token, 1);
 }
 
 int mark_take_back(struct ledger *ledger, struct fingerprint token)

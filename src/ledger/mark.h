@@ -18,6 +18,9 @@ enum mark { MARK_NONE, MARK_UNSENT, MARK_SPENT };
 int mark_look(const struct ledger *ledger, struct fingerprint token);
 // Durable. A mark never gets milder: what is spent stays so.
 int mark_publish(struct ledger *ledger, struct fingerprint token, enum mark mark);
+// In two steps, so that many marks share their waits: made; and durable, all of them or an error.
+int mark_make(struct ledger *ledger, struct fingerprint token, enum mark mark);
+int marks_sync(const struct ledger *ledger, const struct fingerprint *tokens, size_t n);
 // A person brought the token back. Never one that is spent: -EPERM. Durable.
 int mark_take_back(struct ledger *ledger, struct fingerprint token);
 // Drop those that are older than 180 days. What one call looks at is bounded; what is left is another's.

@@ -471,22 +471,57 @@ int receipt_remove(struct ledger *ledger, struct fingerprint token)
 	return unlink_durably(path);
 }
 
-int receipt_settle(struct ledger *ledger, struct fingerprint token)
+// Without a receipt it was merely displaced, and may come back.
+static bool was_sent(const struct ledger *ledger, struct fingerprint token)
 {
 	_cleanup_free_ char *path = receipt_path(ledger, token);
-	int r;
 
-	if (!is_hex(token.hex, FINGERPRINT_LENGTH))
-		return -EINVAL;
-	r = ledger_create(ledger);
-	if (r < 0)
+	return access(path, F_OK) == 0 || errno != ENOENT;
+}
+
+// What is missed here, the sweep notes.
+static void note_spent(struct ledger *ledger, const struct fingerprint *tokens, size_t n)
+{
+	_cleanup_free_ struct fingerprint *new = xcalloc(n, sizeof(*new));
+	size_t n_new = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (was_sent(ledger, tokens[i]) && mark_look(ledger, tokens[i]) != MARK_SPENT)
+			new[n_new++] = tokens[i];
+	spent_note_all(ledger, new, n_new);
+}
+
+static int unlink_receipts(const struct ledger *ledger, const struct fingerprint *tokens, size_t n)
+{
+	_cleanup_free_ char *directory = receipts_path(ledger);
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_free_ char *path = receipt_path(ledger, tokens[i]);
+		if (unlink(path) < 0 && errno != ENOENT)
+			r = -errno;
+	}
+	return r < 0 ? r : fsync_directory(directory);
+}
+
+int receipts_settle(struct ledger *ledger, const struct fingerprint *tokens, size_t n)
+{
+	int r = n ? ledger_create(ledger) : 0;
+
+	if (r < 0 || !n)
 		return r;
-	// Without a receipt it was merely displaced, and may come back. (What is missed here, the sweep notes.)
-	bool sent = access(path, F_OK) == 0 || errno != ENOENT;
-	if (sent && mark_look(ledger, token) != MARK_SPENT)
-		spent_note(ledger, token);
-	r = mark_publish(ledger, token, sent ? MARK_SPENT : MARK_UNSENT);
-	return r < 0 ? r : unlink_durably(path);
+	note_spent(ledger, tokens, n);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = mark_make(ledger, tokens[i],
+			      was_sent(ledger, tokens[i]) ? MARK_SPENT : MARK_UNSENT);
+	if (r == 0)
+		r = marks_sync(ledger, tokens, n);
+	return r < 0 ? r : unlink_receipts(ledger, tokens, n);
+}
+
+int receipt_settle(struct ledger *ledger, struct fingerprint token)
+{
+	return is_hex(token.hex, FINGERPRINT_LENGTH) ? receipts_settle(ledger, &token, 1) : -EINVAL;
 }
 
 bool receipt_is_settled(const struct ledger *ledger, struct fingerprint token)

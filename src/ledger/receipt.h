@@ -66,6 +66,8 @@ int receipt_append_answer(int fd, const struct http_answer *answer, int64_t rece
 int receipt_remove(struct ledger *ledger, struct fingerprint token);
 // The token is superseded or dead: mark it durably, then unlink the open receipt if there is one. Idempotent.
 int receipt_settle(struct ledger *ledger, struct fingerprint token);
+// Many at once, for little more than the price of one. On error some may be left as they are.
+int receipts_settle(struct ledger *ledger, const struct fingerprint *tokens, size_t n);
 bool receipt_is_settled(const struct ledger *ledger, struct fingerprint token);
 // As far as the ledger knows, the token was never sent, settled or not: what a person may bring back.
 bool receipt_never_was(const struct ledger *ledger, struct fingerprint token);
@@ -73,6 +75,7 @@ bool receipt_never_was(const struct ledger *ledger, struct fingerprint token);
 void receipts_sweep(struct ledger *ledger, int64_t now_ms);
 
 int spent_note(struct ledger *ledger, struct fingerprint token);
+int spent_note_all(struct ledger *ledger, const struct fingerprint *tokens, size_t n);
 bool spent_is_noted(const struct ledger *ledger, struct fingerprint token);
 
 #endif

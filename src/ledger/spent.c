@@ -30,16 +30,17 @@ static void entry_of(struct fingerprint token, unsigned char ret[ENTRY_BYTES])
 }
 
 // Somebody may have cut it: then a filler comes first, and the rest is whole again.
-static int append_entry(int fd, const unsigned char entry[ENTRY_BYTES])
+static int append_entries(int fd, const struct fingerprint *tokens, size_t n)
 {
-	unsigned char bytes[2 * ENTRY_BYTES] = {0};
+	_cleanup_free_ unsigned char *bytes = xcalloc(n + 1, ENTRY_BYTES);
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	size_t odd = (size_t)st.st_size % ENTRY_BYTES, filler = odd ? ENTRY_BYTES - odd : 0;
-	memcpy(bytes + filler, entry, ENTRY_BYTES);
-	int r = write_full(fd, (const char *)bytes, filler + ENTRY_BYTES);
+	for (size_t i = 0; i < n; i++)
+		entry_of(tokens[i], bytes + filler + i * ENTRY_BYTES);
+	int r = write_full(fd, bytes, filler + n * ENTRY_BYTES);
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
 	if (r == 0 && st.st_size == 0) // it is new
@@ -47,19 +48,20 @@ static int append_entry(int fd, const unsigned char entry[ENTRY_BYTES])
 	return r;
 }
 
-int spent_note(struct ledger *ledger, struct fingerprint token)
+int spent_note_all(struct ledger *ledger, const struct fingerprint *tokens, size_t n)
 {
 	_cleanup_free_ char *path = spent_path(ledger);
 	_cleanup_close_ int fd = -1;
-	unsigned char entry[ENTRY_BYTES];
+	int r = n ? private_open(path, O_RDWR | O_APPEND | O_CREAT, &fd, NULL) : 0;
 
-	if (fingerprint_empty(token))
-		return -EINVAL;
-	entry_of(token, entry);
-	int r = private_open(path, O_RDWR | O_APPEND | O_CREAT, &fd, NULL);
-	if (r == 0)
-		r = append_entry(fd, entry);
+	if (r == 0 && n)
+		r = append_entries(fd, tokens, n);
 	return r > 0 ? fsync_parent(path) : r;
+}
+
+int spent_note(struct ledger *ledger, struct fingerprint token)
+{
+	return fingerprint_empty(token) ? -EINVAL : spent_note_all(ledger, &token, 1);
 }
 
 bool spent_is_noted(const struct ledger *ledger, struct fingerprint token)

@@ -473,6 +473,21 @@ static void show(long number, const struct task *task, enum kind kind, const str
 		action);
 }
 
+// In the *at calls a path is looked up in the directory whose descriptor comes just before it.
+static void read_path(const struct task *task, const struct call *call, const uint64_t *args,
+		      char target[PATH_MAX])
+{
+	char name[PATH_MAX] = "", directory[PATH_MAX] = "";
+
+	read_memory(task, args[call->path], name, sizeof(name));
+	if (call->path > 0 && name[0] && name[0] != '/' && strstr(call->name, "at"))
+		read_fd_name(task, (int)args[call->path - 1], directory);
+	if (directory[0] == '/')
+		snprintf(target, PATH_MAX, "%.*s/%s", PATH_MAX / 2, directory, name);
+	else
+		snprintf(target, PATH_MAX, "%s", name);
+}
+
 static void at_entry(struct task *task, const struct __ptrace_syscall_info *info)
 {
 	const struct call *call = find_call(info->entry.nr);
@@ -483,7 +498,7 @@ static void at_entry(struct task *task, const struct __ptrace_syscall_info *info
 	if (!call || done)
 		return;
 	if (call->path != NO_ARGUMENT)
-		read_memory(task, args[call->path], target, sizeof(target));
+		read_path(task, call, args, target);
 	else if (call->fd != NO_ARGUMENT)
 		read_fd_name(task, (int)args[call->fd], target);
 	const char *mark = mark_of(task, call, args);
