@@ -46,6 +46,7 @@ struct choice {
 	const struct selection *accounts; // NULL: all
 	const char *store;                // CHOICE_ADOPT, CHOICE_FOLLOW (store_is_named); NULL: every copy
 	const struct keepsake *kept;      // CHOICE_RESTORE
+	const struct keepsakes *all;      // … and all that are kept
 	const char *why;                  // for those that are displaced by it
 	bool done;                        // this run has written already: an entry of main's that was put right is no mistake
 };

@@ -88,6 +88,8 @@ static const char *wrong_kind(const struct member *m)
 	return NULL;
 }
 
+static const char of_another[] = "the login there belongs to another identity";
+
 static const char *wrong_copy(const struct judgement *j, const struct member *m)
 {
 	const struct account_record *r = &j->verdict->record;
@@ -96,10 +98,20 @@ static const char *wrong_copy(const struct judgement *j, const struct member *m)
 	if (no)
 		return no;
 	if (identity_compare(&r->identity, &m->copy->credential.identity) == IDENTITY_DIFFERENT)
-		return "the login there belongs to another identity";
+		return of_another;
 	return m->state == COPY_FOREIGN
 		       ? "the login there is an account of its own, and is live in that"
 		       : NULL;
+}
+
+// … and whose it is.
+static char *in_words(const char *no, const struct member *m)
+{
+	if (no != of_another)
+		return xstrdup(no);
+	_cleanup_free_ char *who =
+		string_printable(identity_label(&m->copy->credential.identity), 64);
+	return xasprintf("%s, %s", no, who);
 }
 
 static bool is_scrap(const struct secret *token)
@@ -179,7 +191,7 @@ static char *why_not(const struct judgement *j, const struct member *m, const st
 	if (!no && secret_empty(&c->refresh))
 		no = "it holds no refresh token";
 	if (no || live)
-		return xstrdup(no);
+		return in_words(no, m);
 	char *spent = spent_token(j, m, c);
 	return spent || j->policy->force ? spent : likely_mistake(j, m, c);
 }
@@ -253,7 +265,7 @@ static char *follow(struct judgement *j)
 		named &= !j->policy->choice.done || m != a->main || m->taken_from;
 		const char *no = named ? why_not_follow(j, m) : NULL;
 		if (no && store)
-			return xstrdup(no);
+			return in_words(no, m);
 		if (!named || no)
 			continue;
 		on_copy(j, m)->fixed = false;

@@ -111,20 +111,32 @@ static void show_to_main(struct observation *o, const struct choice *choice, str
 	}
 }
 
-// To where it stood, if what has its place is main's, and known.
-static void hand_back(struct observation *o, const struct keepsake *kept, struct account *own)
+// This copy was taken from there.
+static bool stood_there(const struct choice *choice, const struct member *m)
 {
-	struct account *base =
-		own->record.own_login && kept->store && !has_copy_in(own, kept->store)
-			? base_of(o, own)
-			: NULL;
+	struct fingerprint token = displaced_id(&choice->kept->credential);
+
+	for (size_t i = 0; i < choice->all->n; i++) {
+		const struct keepsake *k = &choice->all->list[i];
+		if (string_equal(k->store, m->store->path) &&
+		    string_equal(k->key, choice->kept->key) &&
+		    fingerprint_equal(displaced_id(&k->credential), token))
+			return true;
+	}
+	return false;
+}
+
+// To where it stood, if what has its place is main's, and known.
+static void hand_back(struct observation *o, const struct choice *choice, struct account *own)
+{
+	struct account *base = own->record.own_login ? base_of(o, own) : NULL;
 
 	for (size_t i = 0; base && i < base->n_members; i++) {
 		struct member *m = &base->members[i];
 		if (m != base->main && !m->fixed && m->copy->kind == COPY_OAUTH &&
-		    string_equal(m->store->path, kept->store) &&
+		    stood_there(choice, m) && !has_copy_in(own, m->store->path) &&
 		    record_knows(&base->record, m->copy->credential.fingerprint))
-			hand_over_copy(own, base, m, kept->credential.client_id);
+			hand_over_copy(own, base, m, choice->kept->credential.client_id);
 	}
 }
 
@@ -140,7 +152,7 @@ void hand_over(struct observation *o, const struct policy *policy)
 		} else if (choice->kind == CHOICE_ADOPT) {
 			show_to_main(o, choice, a);
 		} else if (choice->kind == CHOICE_RESTORE && a->restores) {
-			hand_back(o, choice->kept, a);
+			hand_back(o, choice, a);
 		}
 	}
 }

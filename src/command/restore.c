@@ -60,6 +60,7 @@ static int bring_back(const struct invocation *invocation, struct session *sessi
 	session->policy.choice = (struct choice){
 		.kind = CHOICE_RESTORE,
 		.kept = kept,
+		.all = &session->kept,
 		.why = session->why,
 	};
 	return session_run(invocation, session);

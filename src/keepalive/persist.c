@@ -19,8 +19,10 @@ static int keep_displaced(struct run *run, struct account *a)
 
 	for (size_t i = 0; i < a->verdict.n_displaced; i++) {
 		const struct displaced *d = &a->verdict.displaced[i];
-		int r = displaced_keep(run->ledger, d->key ? d->key : a->record.key, &d->credential,
-				       d->store, d->why, run->policy.now_ms);
+		int r = d->key ? displaced_keep_of_copy(run->ledger, d->key, &d->credential,
+							d->store, d->why, run->policy.now_ms)
+			       : displaced_keep(run->ledger, a->record.key, &d->credential,
+						d->store, d->why, run->policy.now_ms);
 		if (r < 0) {
 			spare_copies(a, d->credential.fingerprint);
 			result = r;

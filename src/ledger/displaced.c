@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// displaced/<UTC time>-<key>-<first digits of the fingerprint>.json: a whole credential that was
+// displaced/<UTC time>-<key>-<first digits of the fingerprint>[-<of the store's>].json: a whole credential that was
 // about to be overwritten, or to stop being live, without anybody knowing that it was spent. Kept
 // for 30 days, so that no decision of ours is unrecoverable: `restore` brings it back.
 #include <errno.h>
@@ -26,9 +26,9 @@ static char *displaced_directory(const struct ledger *ledger)
 	return path_join(ledger->directory, "displaced");
 }
 
-static char *displaced_suffix(const char *key, struct fingerprint token)
+static char *displaced_infix(const char *key, struct fingerprint token)
 {
-	return xasprintf("-%s-%.*s.json", key, NAME_DIGITS, token.hex);
+	return xasprintf("-%s-%.*s", key, NAME_DIGITS, token.hex);
 }
 
 struct fingerprint displaced_id(const struct credential *credential)
@@ -84,37 +84,55 @@ static struct secret displaced_text(const char *key, const struct credential *cr
 	return json_print(json, true);
 }
 
+static int keep(struct ledger *ledger, const char *suffix, const char *key,
+		const struct credential *credential, const char *store, const char *why,
+		int64_t now_ms)
+{
+	_cleanup_free_ char *directory = displaced_directory(ledger);
+	_cleanup_free_ char *name = displaced_name(now_ms, suffix);
+	_cleanup_free_ char *path = path_join(directory, name);
+	_cleanup_names_ struct names kept = {0};
+	_cleanup_secret_ struct secret text = {0};
+	int r = ledger_create(ledger);
+
+	if (r >= 0)
+		r = private_list(directory, 0, suffix, &kept);
+	if (r < 0 || (kept.n > 0 && strcmp(kept.list[kept.n - 1], name) >= 0))
+		return r;
+	text = displaced_text(key, credential, store, why, now_ms);
+	r = private_publish(path, text.text, text.len);
+	for (size_t i = 0; r == 0 && i < kept.n; i++) { // its days begin anew
+		_cleanup_free_ char *older = path_join(directory, kept.list[i]);
+		unlink(older);
+	}
+	return r;
+}
+
 int displaced_keep(struct ledger *ledger, const char *key, const struct credential *credential,
 		   const char *store, const char *why, int64_t now_ms)
 {
-	_cleanup_free_ char *directory = displaced_directory(ledger);
-	_cleanup_free_ char *suffix = NULL, *name = NULL, *path = NULL;
-	_cleanup_names_ struct names kept = {0};
-	_cleanup_secret_ struct secret text = {0};
 	struct fingerprint token = displaced_id(credential);
-	int r;
 
 	if (!is_hex(key, KEY_DIGITS))
 		return -EINVAL;
 	if (fingerprint_empty(token))
 		return 0; // nothing that could be lost
-	r = ledger_create(ledger);
-	if (r < 0)
-		return r;
-	suffix = displaced_suffix(key, token);
-	r = private_list(directory, 0, suffix, &kept);
-	name = displaced_name(now_ms, suffix);
-	if (r < 0 || (kept.n > 0 && strcmp(kept.list[kept.n - 1], name) >= 0))
-		return r;
-	path = path_join(directory, name);
-	text = displaced_text(key, credential, store, why, now_ms);
-	r = private_publish(path, text.text, text.len);
-	// Its days begin anew, and where it stood last is where it goes back to.
-	for (size_t i = 0; r == 0 && i < kept.n; i++) {
-		_cleanup_free_ char *older = path_join(directory, kept.list[i]);
-		unlink(older);
-	}
-	return r;
+	_cleanup_free_ char *infix = displaced_infix(key, token);
+	_cleanup_free_ char *suffix = xasprintf("%s.json", infix);
+	return keep(ledger, suffix, key, credential, store, why, now_ms);
+}
+
+int displaced_keep_of_copy(struct ledger *ledger, const char *key,
+			   const struct credential *credential, const char *store, const char *why,
+			   int64_t now_ms)
+{
+	struct fingerprint place = fingerprint_of_bytes(store, strlen(store));
+
+	if (!is_hex(key, KEY_DIGITS))
+		return -EINVAL;
+	_cleanup_free_ char *infix = displaced_infix(key, displaced_id(credential));
+	_cleanup_free_ char *suffix = xasprintf("%s-%.8s.json", infix, place.hex);
+	return keep(ledger, suffix, key, credential, store, why, now_ms);
 }
 
 // ---- what is kept
@@ -214,11 +232,16 @@ int displaced_read(const struct ledger *ledger, struct keepsakes *ret, struct pr
 bool displaced_holds(const struct ledger *ledger, const char *key, struct fingerprint token)
 {
 	_cleanup_free_ char *directory = displaced_directory(ledger);
-	_cleanup_free_ char *suffix = displaced_suffix(key, token);
+	_cleanup_free_ char *infix = displaced_infix(key, token);
 	_cleanup_names_ struct names names = {0};
+	bool holds = false;
 
-	return ledger->exists && !fingerprint_empty(token) &&
-	       private_list(directory, 0, suffix, &names) == 0 && names.n > 0;
+	if (!ledger->exists || fingerprint_empty(token) ||
+	    private_list(directory, 0, ".json", &names) < 0)
+		return false;
+	for (size_t i = 0; i < names.n; i++)
+		holds |= strstr(names.list[i], infix) != NULL;
+	return holds;
 }
 
 int displaced_remove(struct ledger *ledger, const char *key)

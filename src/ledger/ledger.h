@@ -161,6 +161,9 @@ int account_lock_holder(const struct ledger *ledger, const char *key, struct pro
 // Keep a credential that is about to be lost to view. Durable before it returns. The same token is kept once, from the last time on.
 int displaced_keep(struct ledger *ledger, const char *key, const struct credential *credential, const char *store,
 		   const char *why, int64_t now_ms);
+// The same, of one copy among others that hold it: each goes back to where it stood.
+int displaced_keep_of_copy(struct ledger *ledger, const char *key, const struct credential *credential,
+			   const char *store, const char *why, int64_t now_ms);
 void displaced_sweep(struct ledger *ledger, int64_t now_ms); // 30 days
 // By what it is called: the fingerprint of its refresh token, or of an access token that stood alone.
 struct fingerprint displaced_id(const struct credential *credential);
