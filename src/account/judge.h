@@ -181,7 +181,7 @@ void recover_receipts(struct judgement *j);
 // Do both sides have a user id, and another one?
 bool names_another_user(const struct account_record *record, const struct answer *answer);
 // What is known of a request whose outcome is not. Free it.
-char *describe_unknown(const struct account *account, const struct receipt *unknown);
+char *describe_unknown(const struct provider *provider, const struct generation *live, const struct receipt *unknown);
 // The provider said yes, and with something: a token may be in it that nobody can read. Whatever it is, the one that was
 // sent is spent, and a second send would end the login.
 bool receipt_holds_success(const struct receipt *receipt);

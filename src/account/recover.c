@@ -16,6 +16,23 @@ static bool is_live(const struct judgement *j, const struct receipt *receipt)
 	return fingerprint_equal(receipt->token, r->live.fingerprint);
 }
 
+static bool shows_token(const char *text, const struct generation *live)
+{
+	return said_shows(text, &live->refresh) || said_shows(text, &live->access) ||
+	       said_shows(text, &live->id_token);
+}
+
+// Neither what it says for people nor its code is kept where that should quote one of the tokens.
+static void read_answer(const struct provider *provider, const struct generation *live,
+			const struct receipt *receipt, struct answer *ret)
+{
+	provider_read_answer(provider, &receipt->answer, receipt->received_ms, ret);
+	if (shows_token(ret->said, live))
+		ret->said[0] = '\0';
+	if (shows_token(ret->code, live))
+		snprintf(ret->code, sizeof(ret->code), "http_%d", ret->status);
+}
+
 static bool is_near(int64_t a_ms, int64_t b_ms)
 {
 	return a_ms < b_ms + WITNESSES_AGREE_MS && b_ms < a_ms + WITNESSES_AGREE_MS;
@@ -104,15 +121,6 @@ static void keep_answer(struct judgement *j, const struct receipt *receipt,
 		displace(j, &c, NULL, "the answer came when another login had taken its place");
 }
 
-// What the provider said of it, for people; but not if it should quote one of the tokens.
-static void note_said(struct account_record *r, const char *said)
-{
-	bool shows = said_shows(said, &r->live.refresh) || said_shows(said, &r->live.access) ||
-		     said_shows(said, &r->live.id_token);
-
-	snprintf(r->said, sizeof(r->said), "%s", shows ? "" : said);
-}
-
 // An outcome that leaves the token unspent: it may be sent again, later. A second send has no such way back.
 static void not_spent(struct judgement *j, const struct receipt *receipt,
 		      const struct answer *answer)
@@ -124,7 +132,7 @@ static void not_spent(struct judgement *j, const struct receipt *receipt,
 	if (answer->kind == ANSWER_REJECTED)
 		r->rejections++;
 	r->barred = answer->kind == ANSWER_BARRED;
-	note_said(r, answer->said);
+	snprintf(r->said, sizeof(r->said), "%s", answer->said);
 	record_failure(r, answer->code, answer->status, answer->retry_after_s, j->policy->now_ms);
 	v->record_changed = true;
 }
@@ -196,7 +204,7 @@ static bool recover_answer(struct judgement *j, const struct receipt *receipt)
 	bool live = is_live(j, receipt);
 	bool once = receipt->sends <= 1 || !a->provider->rotates;
 
-	provider_read_answer(a->provider, &receipt->answer, receipt->received_ms, &answer);
+	read_answer(a->provider, &r->live, receipt, &answer);
 	switch (answer.kind) {
 	case ANSWER_TOKENS:
 		recover_tokens(j, receipt, &answer);
@@ -205,7 +213,7 @@ static bool recover_answer(struct judgement *j, const struct receipt *receipt)
 		if (live && !r->dead_code[0]) {
 			snprintf(r->dead_code, sizeof(r->dead_code), "%s", answer.code);
 			r->error_status = answer.status;
-			note_said(r, answer.said);
+			snprintf(r->said, sizeof(r->said), "%s", answer.said);
 			v->record_changed = true;
 		}
 		fingerprint_list_add(&v->close, &v->n_close, receipt->token);
@@ -263,7 +271,8 @@ bool receipt_holds_success(const struct receipt *receipt)
 	       answer->body.text[strspn(answer->body.text, " \t\r\n")];
 }
 
-char *describe_unknown(const struct account *account, const struct receipt *unknown)
+char *describe_unknown(const struct provider *provider, const struct generation *live,
+		       const struct receipt *unknown)
 {
 	_cleanup_(answer_free) struct answer answer = {0};
 	bool answered = unknown->state == RECEIPT_ANSWERED;
@@ -272,7 +281,7 @@ char *describe_unknown(const struct account *account, const struct receipt *unkn
 	if (!answered)
 		return xasprintf("the last refresh was sent%s%s, and its answer was lost",
 				 at ? " at " : "", at ? at : "");
-	provider_read_answer(account->provider, &unknown->answer, unknown->received_ms, &answer);
+	read_answer(provider, live, unknown, &answer);
 	bool coded = !string_starts(answer.code, "http_");
 	return xasprintf("the provider answered HTTP %d%s%s%s%s at %s; whether it spent the "
 			 "refresh token is unknown",

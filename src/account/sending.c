@@ -55,7 +55,8 @@ static void decide_unknown_outcome(struct judgement *j, const struct receipt *un
 	struct verdict *v = j->verdict;
 	int64_t left_s = (v->schedule.expires_ms - j->policy->now_ms) / SECOND_MS;
 	bool last = v->schedule.expires_ms && left_s < last_resort_s(j->config);
-	_cleanup_free_ char *what = describe_unknown(j->account, unknown);
+	_cleanup_free_ char *what =
+		describe_unknown(j->account->provider, &j->verdict->record.live, unknown);
 
 	if (unknown->state == RECEIPT_ANSWERED)
 		v->status = unknown->answer.status;

@@ -10,7 +10,7 @@
 #define WORD_MAX   32 // of small letters, as in a code: oauth_org_not_allowed
 #define PROPER_MAX 12 // with others: a name
 #define DIGITS_MAX 3
-#define SHOWS_MIN  8 // so many bytes of a token in a row show it
+#define SHOWS_MIN  8 // so many bytes of a token in a row show it; of a shorter one all
 
 // Letters. With a sign in between only small ones: "plan's", "sign-in", "billing_error".
 static bool is_word(const char *text, size_t n)
@@ -109,10 +109,10 @@ void said_in_answer(const cJSON *json, char ret[SAID_MAX])
 
 bool said_shows(const char *said, const struct secret *token)
 {
-	size_t n = strlen(said);
+	size_t n = strlen(said), part = token->len < SHOWS_MIN ? token->len : SHOWS_MIN;
 
-	for (size_t i = 0; token->text && i + SHOWS_MIN <= n; i++)
-		if (memmem(token->text, token->len, said + i, SHOWS_MIN))
+	for (size_t i = 0; part && i + part <= n; i++)
+		if (memmem(token->text, token->len, said + i, part))
 			return true;
 	return false;
 }

@@ -57,6 +57,14 @@ expect_posts 2
 make_ uninstall PREFIX=/usr DESTDIR="$T/moved away"
 expect_eq "left by make uninstall" "$(files_of "$T/moved away")" ""
 
+# Elsewhere than is usual, as distributions have it.
+make_ install PREFIX=/usr LIBEXECDIR=/usr/lib/oauth-keepalive BINDIR=/usr/lib/bin/keep DESTDIR="$T/odd"
+expect_eq "its courier" "$(courier_of "$T/odd/usr/lib/bin/keep/oauth-keepalive")" \
+	"$T/odd/usr/lib/oauth-keepalive/oauth-keepalive-courier"
+expect_match "$T/odd/usr/lib/systemd/user/oauth-keepalive.service" '^ExecStart=/usr/lib/bin/keep/oauth-keepalive refresh'
+make_ uninstall PREFIX=/usr LIBEXECDIR=/usr/lib/oauth-keepalive BINDIR=/usr/lib/bin/keep DESTDIR="$T/odd"
+expect_eq "left by make uninstall" "$(files_of "$T/odd")" ""
+
 # A prefix with spaces, where systemd does not look.
 make_ install PREFIX="$T/a 100% prefix"
 expect_match "$T/make.log" "^look before it acts:  '$T/a 100% prefix/bin/oauth-keepalive' preview"
@@ -75,8 +83,8 @@ expect_eq "left by make uninstall" "$(files_of "$T/a 100% prefix")" ""
 # shellcheck disable=SC2088 # as dash hands it on
 for prefix in "$HOME/.local" '~/.local'; do
 	make_ install PREFIX="$prefix"
-	expect_eq "units in $prefix" "$(cd "$HOME/.local" && find . -name '*.service' -o -name '*.timer' | sort)" \
-		"$(printf '%s\n' ./share/systemd/user/oauth-keepalive.{service,timer})"
+	expect_eq "units in $prefix" "$(files_of "$HOME/.local" | grep -E '^(share|lib)/systemd/')" \
+		"$(ls "$TOP/systemd/user" | sort | sed 's|^|share/systemd/user/|')"
 	expect_match "$HOME/.local/share/systemd/user/oauth-keepalive.service" "^ExecStart=$HOME/.local/bin/oauth-keepalive refresh"
 	expect_no_match "$T/make.log" 'systemctl --user link'
 	expect_eq "its courier" "$(courier_of "$HOME/.local/bin/oauth-keepalive")" \

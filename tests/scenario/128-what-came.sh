@@ -100,4 +100,18 @@ expect_status 0
 expect_posts 3
 keeper status -j
 expect_field '.accounts[0].error' null
+
+# A server that gives the token for the code, or in words that could be any, is not quoted.
+for status in 400 403 500; do
+	fresh
+	fake frank left=2h refresh=correcthorsebatterystaple access=FAKE-ACCESS-FRANK
+	write_store main xai:default=frank
+	for body in '{"error": "correcthorsebatterystaple"}' '{"error": {"code": "FAKE-ACCESS-FRANK", "message": "it is correcthorse, and batterystaple"}}'; do
+		answers "{\"status\": $status, \"body\": $body}"
+		keeper refresh
+		keeper status -j
+		change_records '.not_before_ms = 1'
+	done
+	expect_eq "the code of $status" "$(field '.accounts[0].error | .code | IN("http_\(400, 403)", "unknown_outcome")')" true
+done
 expect_no_secrets

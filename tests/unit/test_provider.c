@@ -580,6 +580,10 @@ static void test_said(void **state)
 	secret_set_string(&token, "correcthorsebatterystaple");
 	assert_true(said_shows("it is horsebattery", &token));
 	assert_false(said_shows("it is a horse, a battery", &token));
+	secret_set_string(&token, "horse");
+	assert_true(said_shows("it is a horse, a battery", &token));
+	secret_set_string(&token, NULL);
+	assert_false(said_shows("it is a horse, a battery", &token));
 }
 
 static void test_answers(void **state)
