@@ -20,4 +20,9 @@ budgets-write: all $(BENCH_TOOLS)
 	$(Q)tests/static/tools.sh valgrind
 	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive tests/bench/budget --write
 
-.PHONY: bench budgets budgets-write
+# Time and memory against size, into docs/cost.png: some minutes, and 2 GB in $TMPDIR. SIZES="10 100" for a look.
+bench-plot: all $(BENCH_TOOLS)
+	$(Q)tests/static/tools.sh plot
+	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive tests/bench/plot docs/cost.png
+
+.PHONY: bench bench-plot budgets budgets-write

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""world.py STATE AGENTS ACCOUNTS [LEFT]: main and AGENTS agents, each with the same ACCOUNTS logins, which have LEFT
-seconds left of six hours (default five hours: nothing to do). Access tokens are JWTs, as they mostly are; with ten
+"""world.py STATE AGENTS ACCOUNTS [LEFT [own]]: main and AGENTS agents, each with the same ACCOUNTS logins (own: each with
+logins of its own, of other people), which have LEFT seconds left of six hours (default five hours: nothing to do). Access tokens are JWTs, as they mostly are; with ten
 logins a store has about 4 KiB."""
 import base64
 import json
@@ -27,10 +27,17 @@ def profile(n, now, left):
 state, agents, accounts = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 left = int(sys.argv[4]) if len(sys.argv) > 4 else 18000
 now = int(time.time())
-text = json.dumps({"version": 1, "profiles": {f"xai:p{n:04}": profile(n, now, left) for n in range(accounts)}},
-                  indent=2) + "\n"
+own = "own" in sys.argv[5:]
+
+
+def document(first):
+    profiles = {f"xai:p{n:04}": profile(first + n, now, left) for n in range(accounts)}
+    return json.dumps({"version": 1, "profiles": profiles}, indent=2) + "\n"
+
+
+text = document(0)
 for n in range(agents + 1):
     directory = f"{state}/agents/{f'a{n:06}' if n else 'main'}/agent"
     os.makedirs(directory)
     with open(f"{directory}/auth-profiles.json", "w") as file:
-        file.write(text)
+        file.write(document(n * accounts) if own else text)

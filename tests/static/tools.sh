@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# tools.sh fuzz|static|valgrind: see to it that the tools of that gate are there. Where they are not, and apt-get may
+# tools.sh fuzz|static|valgrind|plot: see to it that the tools of that gate are there. Where they are not, and apt-get may
 # be used (root, or sudo without a password), it installs them and says so; else it names them and ends with 1.
 set -u
 
@@ -27,10 +27,11 @@ missing() {
 		has cppcheck cppcheck
 		;;
 	valgrind) has valgrind valgrind ;;
+	plot) has gnuplot gnuplot-nox ;;
 	esac
 }
 
-case ${1:-} in fuzz | static | valgrind) ;; *) echo "usage: $0 fuzz|static|valgrind" >&2 && exit 2 ;; esac
+case ${1:-} in fuzz | static | valgrind | plot) ;; *) echo "usage: $0 fuzz|static|valgrind|plot" >&2 && exit 2 ;; esac
 # shellcheck disable=SC2005,SC2046,SC2116 # one line of words
 packages=$(echo $(missing "$1"))
 [ -n "$packages" ] || exit 0
