@@ -210,6 +210,34 @@ static void lock(struct run *run, struct grant *g, const struct observation *o)
 // ---- the looks
 
 // What a look leaves to do. False: nothing now, and the grant was concluded or put off.
+// Logins that are new to the ledger, with nothing to be sent, written, displaced or marked: our own lock is enough to note
+// them, and a hundred people's logins under one profile id, which all have one lock of OpenClaw's, need not queue for it.
+static bool is_only_noted(const struct grant *g, const struct observation *o)
+{
+	const struct account *a;
+
+	for_each_account (a, g, o) {
+		const struct verdict *v = &a->verdict;
+		if (a->recorded || v->send || v->n_displaced || v->n_take_back || v->n_settle ||
+		    v->n_drop || v->n_close || a->renamed_from[0] || a->n_receipts ||
+		    account_has_writes(a))
+			return false;
+	}
+	return true;
+}
+
+static void note_only(struct run *run, struct grant *g, const struct observation *o)
+{
+	int r = persist_all(run, g, o);
+
+	note_decisions(run, g, o);
+	if (r < 0)
+		grant_give_up(&run->grants, g, "ledger_not_writable", r,
+			      "the ledger cannot be written, so nothing was sent");
+	else
+		grant_release(&run->grants, g);
+}
+
 static bool has_a_turn(struct run *run, struct grant *g, const struct observation *o)
 {
 	bool busy, work;
@@ -219,6 +247,10 @@ static bool has_a_turn(struct run *run, struct grant *g, const struct observatio
 		return false;
 	}
 	work = grant_has_work(g, o, &busy);
+	if (work && !busy && g->stage != GRANT_CLAIMED && is_only_noted(g, o)) {
+		note_only(run, g, o);
+		return false;
+	}
 	if (work && !busy)
 		return true;
 	if (work && g->stage != GRANT_CLAIMED)
