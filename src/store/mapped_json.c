@@ -58,6 +58,14 @@ static bool stands(const struct json_doc *doc, const struct spot *spot, const st
 	return secret_equal(&standing, wanted);
 }
 
+// A member that is something else here than it is to this program's releases that we know is left alone.
+static bool is_scalar(const struct json_doc *doc, const struct spot *spot)
+{
+	enum json_type type = spot->node ? doc->nodes[spot->node].type : JSON_NULL;
+
+	return type != JSON_OBJECT && type != JSON_ARRAY;
+}
+
 static void edit_refresh(struct json_edits *edits, const struct json_doc *doc,
 			 const struct mapped_entry *entry, const struct config_store *external,
 			 const struct store_change *change)
@@ -77,20 +85,21 @@ static void edit_refresh(struct json_edits *edits, const struct json_doc *doc,
 		json_edit_remove(edits, doc, spot->object, spot->name);
 }
 
-// The member that says which kind of login it is. One that says another thing is not known here and stays.
+// The member that says which kind of login it is. Another kind (an API key) is its person's choice, and stays.
 static void edit_mode(struct json_edits *edits, const struct json_doc *doc,
 		      const struct mapped_entry *entry, bool withhold)
 {
 	const struct format *format = entry->format;
 	_cleanup_spot_ struct spot spot = {};
-	_cleanup_secret_ struct secret wanted = {};
+	_cleanup_secret_ struct secret shared = {}, withheld = {};
 
 	if (!format->mode)
 		return;
 	mapped_find(doc, entry->object, format->mode, &spot);
-	secret_set_string(&wanted, withhold ? format->mode_withheld : format->mode_shared);
-	if (!stands(doc, &spot, &wanted))
-		mapped_edit_text(edits, doc, &spot, &wanted);
+	secret_set_string(&shared, format->mode_shared);
+	secret_set_string(&withheld, format->mode_withheld);
+	if (!spot.node || stands(doc, &spot, withhold ? &shared : &withheld))
+		mapped_edit_text(edits, doc, &spot, withhold ? &withheld : &shared);
 }
 
 static void edit_expiry(struct json_edits *edits, const struct json_doc *doc,
@@ -115,7 +124,7 @@ static void edit_also(struct json_edits *edits, const struct json_doc *doc,
 		double standing = 0;
 
 		mapped_find(doc, entry->object, also->pointer, &spot);
-		if (!spot.node && !also->needed)
+		if ((!spot.node && !also->needed) || !is_scalar(doc, &spot))
 			continue;
 		if (also->is == ALSO_NOW)
 			mapped_edit_time(edits, doc, &spot, also->time, clock_wall_ms());

@@ -17,6 +17,9 @@ $(FUZZ_BUILD)/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
 
+# It starts no courier.
+$(FUZZ_BUILD)/courier/client.o: DEFINES += -DLIBEXECDIR='"/nonexistent"' -DLIBEXEC_FROM_BIN='"nonexistent"'
+
 $(FUZZ_BUILD)/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(FUZZ_OBJECTS)
 	$(call say,FUZZ,$@)
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< $(FUZZ_OBJECTS) \

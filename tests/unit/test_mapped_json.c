@@ -299,6 +299,14 @@ static const struct {
 	 "{\"tokens\":{\"access_token\":\"" NEW_A
 	 "\",\"refresh_token\":\"\"},\"auth_mode\":\"chatgptAuthTokens\",\"last_refresh\":"
 	 "\"NOW9\"}"},
+	// a person who uses an API key goes on doing so, and what is of another shape stays
+	{"codex-cli", "openai-codex",
+	 "{\"auth_mode\":\"apikey\",\"tokens\":{\"access_token\":\"" OLD_A
+	 "\",\"refresh_token\":\"" OLD "\"},\"last_refresh\":{\"at\":1}}",
+	 "{\"auth_mode\":\"apikey\",\"tokens\":{\"access_token\":\"" NEW_A
+	 "\",\"refresh_token\":\"" NEW "\"},\"last_refresh\":{\"at\":1}}",
+	 "{\"auth_mode\":\"apikey\",\"tokens\":{\"access_token\":\"" NEW_A
+	 "\",\"refresh_token\":\"\"},\"last_refresh\":{\"at\":1}}"},
 	{"claude-code", "anthropic",
 	 "{\"claudeAiOauth\":{\"accessToken\":\"" OLD_A "\",\"refreshToken\":\"" OLD
 	 "\",\"expiresAt\":1795892325260,\"refreshTokenExpiresAt\":1798288725260,\"scopes\":[\"a\"]"
