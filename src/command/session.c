@@ -278,7 +278,8 @@ int session_finish(const struct invocation *invocation, struct session *session,
 		report_json(&report, stdout);
 	} else {
 		report_text(&report, stdout);
-		error = fflush(stdout) != 0 ? errno : 0;
+		if (!dry_run && fflush(stdout) != 0)
+			error = errno;
 		report_problems(&report, dry_run ? stdout : stderr); // they are the answer there
 	}
 	if (fflush(stdout) != 0 && !error)

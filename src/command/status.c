@@ -7,6 +7,7 @@
 #include "command/command.h"
 
 #define WATCH_PERIOD_S 2
+#define SCREEN_MAX     (1 << 16)
 
 static int show_once(const struct invocation *invocation)
 {
@@ -29,6 +30,8 @@ int command_status(const struct invocation *invocation)
 
 	if (!(invocation->given & OPTION_WATCH))
 		return show_once(invocation);
+	if (isatty(STDOUT_FILENO)) // a screen in one write: nobody sees the empty one between two
+		setvbuf(stdout, NULL, _IOFBF, SCREEN_MAX);
 	do {
 		if (isatty(STDOUT_FILENO))
 			printf("\033[H\033[2J");

@@ -78,6 +78,8 @@ const struct last_run *report_last_timer(const struct report *report, enum run_b
 bool report_timer_is_late(const struct report *report, const struct last_run *run);
 // status: what it comes to, in one sentence that is true.
 void report_health(const struct report *report, FILE *out);
+// … and the time left of one login, as a bar with its margin marked.
+void report_bar(const struct report *report, const struct account *account, FILE *out);
 
 // Which copies this command has written, or would: shared by text and JSON.
 bool report_copy_written(const struct result *result, const struct member *member);

@@ -229,6 +229,7 @@ static void print_details(const struct report *report, const struct account *a,
 
 	if (*who)
 		fprintf(out, "    identity    %s\n", who);
+	report_bar(report, a, out);
 	print_times(report, a, out);
 	print_generation(report, a, out);
 	print_copies(report, a, result, out);
