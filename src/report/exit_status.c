@@ -16,6 +16,34 @@ bool report_problem_counts(const struct report *report, const struct problem *pr
 	return false;
 }
 
+static bool holds_selected(const struct report *report, const char *store)
+{
+	for (size_t i = 0; i < report->cycle->now.n_accounts; i++) {
+		const struct account *a = report->cycle->now.accounts[i];
+		bool there = string_equal(a->record.main_store, store);
+		for (size_t k = 0; k < a->n_members; k++)
+			there |= string_equal(a->members[k].store->path, store);
+		if (there && results_find(&report->cycle->results, a->record.key))
+			return true;
+	}
+	return false;
+}
+
+bool report_problem_is_shown(const struct report *report, const struct problem *problem)
+{
+	const struct stores *stores = &report->cycle->now.stores;
+
+	if (!report->selected || report_problem_counts(report, problem))
+		return true;
+	if (problem->profile)
+		return false;
+	for (size_t i = 0; i < stores->n; i++)
+		if (string_equal(stores->list[i].path, problem->store))
+			return stores->list[i].state != STORE_OK || // who knows
+			       holds_selected(report, problem->store);
+	return true; // the ledger, the locks, the clock: everybody's
+}
+
 int report_exit_status(const struct report *report)
 {
 	const struct cycle *cycle = report->cycle;

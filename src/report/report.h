@@ -44,6 +44,8 @@ struct report {
 int report_exit_status(const struct report *report);
 // Where accounts are named: is it one of theirs?
 bool report_problem_counts(const struct report *report, const struct problem *problem);
+// … is it to be shown? What is nobody's own, or of a store that theirs stand in, too.
+bool report_problem_is_shown(const struct report *report, const struct problem *problem);
 void report_text(const struct report *report, FILE *out);
 void report_json(const struct report *report, FILE *out);
 // What is kept: a line each; an array of the document.

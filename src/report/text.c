@@ -387,7 +387,7 @@ void report_problems(const struct report *report, FILE *out)
 		_cleanup_free_ char *profile =
 			p->profile ? string_printable(p->profile, 120) : NULL;
 		if ((p->severity == SEVERITY_INFO && report->quiet) ||
-		    !report_problem_counts(report, p))
+		    !report_problem_is_shown(report, p))
 			continue;
 		const char *priority = log_journal_prefix(fileno(out), levels[p->severity]);
 		fprintf(out, "%s%s%s%s [%s]%s%s%s%s: %s\n", priority,
@@ -406,7 +406,7 @@ static void print_errors(const struct report *report, FILE *out)
 
 	for (size_t i = 0; i < problems->n; i++)
 		n += problems->list[i].severity == SEVERITY_ERROR &&
-		     report_problem_counts(report, &problems->list[i]);
+		     report_problem_is_shown(report, &problems->list[i]);
 	if (n)
 		fprintf(out, "; %zu error%s", n, n == 1 ? "" : "s");
 }

@@ -97,6 +97,22 @@ mv "$HOME/moved" "$LEDGER"
 keeper sync -j
 expect_status 0
 
+# With accounts named, what bars them is shown all the same; what is another's is not.
+begin
+mint bob left=5h
+write_store b xai:bob=bob
+keeper sync -j
+write_store b xai:bob='{"type": "oauth", "provider": "xai", "access": 7, "refresh": 7}'
+chmod 666 "$(store a)"
+chmod 644 "$LEDGER/ledger.json"
+keeper sync xai:default
+expect_match "$err" "fix: chmod 600 .*/ledger.json$"
+chmod 600 "$LEDGER/ledger.json"
+keeper sync xai:default
+expect_match "$err" "fix: chmod go-w .*/a/agent/auth-profiles.json$"
+expect_no_match "$err" "xai:bob"
+begin
+
 # Two ledgers, and the other one is there.
 mv "$LEDGER" "$HOME/first"
 sed -i "s| .*| $HOME/first|" "$STATE/locks/oauth-keepalive"
