@@ -23,6 +23,7 @@ struct config_store {
 	char *provider, *profile;
 	char *entry;   // which of its logins: a member's name, or a pointer; NULL: the format says
 	bool withhold; // it gets no refresh token
+	bool in_place; // written where it stands, for a file that cannot be replaced
 	struct format plain; // what `format` is, where it is described here
 };
 

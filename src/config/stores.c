@@ -12,7 +12,7 @@ struct entry {
 	struct config_store store;
 	char *format, *account;
 	int refresh_token; // a choice, counted from 1; 0: not said
-	int withheld_as;
+	int withheld_as, write;
 	struct margin margin; // the program's own, of a plain one
 	char *lock_file;
 	bool has_role, described; // `fields` are there
@@ -96,6 +96,7 @@ static int read_pointer(struct reader *reader, config_setting_t *setting, const 
 static const char *const times[] = {"ms", "s", "iso", "iso9", "jwt", NULL}; // enum format_time
 static const char *const roles[] = {"agent", "external", "main", NULL};
 static const char *const refresh_tokens[] = {"share", "withhold", NULL};
+static const char *const writes[] = {"replace", "in-place", NULL};
 static const char *const withheld[] = {"null", "blank", "remove", NULL}; // enum format_withhold
 
 #define IN_ENTRY(member) offsetof(struct entry, member)
@@ -124,6 +125,7 @@ static const struct rule store_rules[] = {
 	{"path", read_path, IN_ENTRY(store.path)},
 	{"format", read_text, IN_ENTRY(format)},
 	{"role", read_role, .choices = roles},
+	{"write", read_choice_from_1, IN_ENTRY(write), .choices = writes},
 	{"account", read_text, IN_ENTRY(account)},
 	{"entry", read_text, IN_ENTRY(store.entry)},
 	{"refresh_token", read_choice_from_1, IN_ENTRY(refresh_token), .choices = refresh_tokens},
@@ -293,6 +295,7 @@ static int read_store(struct reader *reader, config_setting_t *group)
 	r = read_settings(reader, group, store_rules, ARRAY_SIZE(store_rules), &entry);
 	if (r == 0)
 		r = settle(reader, group, &entry);
+	entry.store.in_place = entry.write == 2;
 	if (r == 0) {
 		*array_add(&config->stores, &config->n_stores) = entry.store;
 		entry.store = (struct config_store){};

@@ -52,7 +52,7 @@ static int look_at_target(const struct atomic_stage *stage, struct statx *ret)
 		return -ELOOP;
 	if (!S_ISREG(st.stx_mode))
 		return S_ISDIR(st.stx_mode) ? -EISDIR : -EINVAL;
-	if (st.stx_attributes & STATX_ATTR_MOUNT_ROOT)
+	if (st.stx_attributes & STATX_ATTR_MOUNT_ROOT && !stage->over)
 		return -EBUSY;
 	if (st.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND))
 		return -EPERM;
@@ -176,7 +176,7 @@ static int fill_temp(struct atomic_stage *stage, size_t size)
 	bool exists = r == 0;
 
 	r = open_temp(stage);
-	if (r == 0 && exists && size)
+	if (r == 0 && exists && size && !stage->over)
 		r = prove_attributes(stage, &target);
 	if (r == 0 && size)
 		r = prove_room(stage, size);
@@ -194,17 +194,28 @@ static int fill_stage(struct atomic_stage *stage, size_t size)
 	return r;
 }
 
-int atomic_stage(const char *target, size_t size, struct atomic_stage *ret)
+static int stage_file(const char *target, size_t size, bool over, struct atomic_stage *ret)
 {
 	_cleanup_stage_ struct atomic_stage stage = ATOMIC_STAGE_NONE;
 
 	stage.target = xstrdup(target);
+	stage.over = over;
 	int r = fill_stage(&stage, size);
 	if (r < 0)
 		return r;
 	*ret = stage;
 	stage = ATOMIC_STAGE_NONE;
 	return 0;
+}
+
+int atomic_stage(const char *target, size_t size, struct atomic_stage *ret)
+{
+	return stage_file(target, size, false, ret);
+}
+
+int atomic_stage_over(const char *target, size_t size, struct atomic_stage *ret)
+{
+	return stage_file(target, size, true, ret);
 }
 
 // ---- committing
@@ -224,6 +235,8 @@ static int copy_attributes(const struct atomic_stage *stage)
 {
 	struct statx target;
 	int r = look_at_target(stage, &target);
+	if (r == 0 && stage->over)
+		return 0;
 	if (r == 0)
 		return attributes_copy(stage->target, &target, stage->fd);
 	if (r != -ENOENT || !stage->mode_if_new)
@@ -274,7 +287,7 @@ static int replace_expected(const struct atomic_stage *stage)
 		.new = stage->new,
 	};
 
-	return swap_in(&swap, &stage->expected);
+	return stage->over ? swap_over(&swap) : swap_in(&swap, &stage->expected);
 }
 
 // close can report what an earlier write met (NFS, quota), so it comes before the rename.

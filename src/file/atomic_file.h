@@ -32,6 +32,7 @@ struct atomic_stage {
 	struct stat expected;
 	struct fingerprint old, new;
 	bool filled; // the new content is in the temp file
+	bool over;   // the target is written where it stands (swap_over)
 	mode_t mode_if_new; // of a target that does not exist yet; 0: it must
 };
 #define ATOMIC_STAGE_NONE ((struct atomic_stage){ .directory = -1, .fd = -1 })
@@ -40,6 +41,9 @@ struct atomic_stage {
 // bind mount), -EPERM for an immutable one or an append-only directory, -ENODATA if its owner, group, ACL or attributes
 // cannot be kept. Size 0: a temp file and no more, for content that comes at once.
 int atomic_stage(const char *target, size_t size, struct atomic_stage *ret);
+// … for a file that is to stay the one it is, a mount point or not: the new content is written over it, once it is durable in
+// the temp file.
+int atomic_stage_over(const char *target, size_t size, struct atomic_stage *ret);
 // After an error the target still is what it was, or (only if the directory's fsync failed) already new: the
 // caller may call again with the same content. -ESTALE: the temp file was taken away (call again).
 int atomic_commit(struct atomic_stage *stage, const char *text, size_t len);

@@ -85,6 +85,15 @@ static char *fix_read_only(const char *path, const char *directory)
 	return xasprintf("sudo mount -o remount,rw %s", word);
 }
 
+static char *fix_mount_point(const char *path, const char *directory)
+{
+	return xasprintf(
+		"mount its directory %s in place of the file; where that cannot be, let it "
+		"be written where it stands: stores = ( { path = \"%s\"; write = "
+		"\"in-place\"; } ); in oauth-keepalive.conf",
+		directory, path);
+}
+
 static char *fix_immutable(const char *path, const char *directory)
 {
 	_cleanup_free_ char *word = shell_quoted(attributes(path) & UNTOUCHABLE ? path : directory);
@@ -117,7 +126,7 @@ char *obstacle_fix(enum obstacle obstacle, const char *path)
 
 	switch (obstacle) {
 	case OBSTACLE_MOUNT_POINT:
-		return xasprintf("mount its directory %s in place of the file", word);
+		return fix_mount_point(path, word);
 	case OBSTACLE_READ_ONLY:
 		return fix_read_only(path, directory);
 	case OBSTACLE_IMMUTABLE:

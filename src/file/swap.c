@@ -214,6 +214,72 @@ int swap_in(const struct swap *swap, const struct stat *was)
 	return r;
 }
 
+// ---- written over
+
+static int load(const struct swap *swap, const char *path, int flags, int *ret_fd,
+		struct secret *ret)
+{
+	int fd = openat(swap->directory, path_basename(path),
+			flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int r = fd < 0 ? -errno : secret_read(fd, JSON_SCAN_MAX, ret);
+
+	if (r < 0 && fd >= 0)
+		close(fd);
+	else if (r >= 0)
+		*ret_fd = fd;
+	return r < 0 ? r : 0;
+}
+
+static int copy_over(const struct swap *swap)
+{
+	_cleanup_secret_ struct secret new = {0}, old = {0};
+	_cleanup_close_ int from = -1, to = -1;
+	int r = load(swap, swap->temp, O_RDONLY, &from, &new);
+
+	if (r == 0)
+		r = load(swap, swap->target, O_RDWR, &to, &old);
+	if (r == 0 && lseek(to, 0, SEEK_SET) < 0)
+		r = -errno;
+	if (r == 0)
+		r = write_full(to, new.text, new.len);
+	if (r == 0 && (ftruncate(to, (off_t) new.len) < 0 || fsync(to) < 0))
+		r = -errno;
+	return r < 0 ? r : drop_temp(swap, 0);
+}
+
+int swap_over(const struct swap *swap)
+{
+	_cleanup_free_ char *record = record_path(swap->target);
+	int r = record_write(swap, record);
+
+	if (r <= 0)
+		return drop_temp(swap, r < 0 ? r : -EPERM);
+	r = directory_sync(swap->directory);
+	if (r == 0)
+		r = copy_over(swap);
+	if (r == 0)
+		unlinkat(swap->directory, path_basename(record), 0);
+	return r;
+}
+
+// A part of the new text over a part of the old one. (Where both make sense together, the next look finds which tokens they
+// are, and mends it.)
+static bool is_torn(const struct swap *swap)
+{
+	_cleanup_secret_ struct secret text = {0};
+	_cleanup_close_ int fd = -1;
+	struct json_doc doc = {0};
+	struct json_error error;
+	bool torn;
+
+	if (look(swap, swap->temp, NULL) != TEXT_NEW ||
+	    load(swap, swap->target, O_RDONLY, &fd, &text) < 0)
+		return false;
+	torn = json_scan(text.text, text.len, &doc, &error) == -EBADMSG;
+	json_doc_free(&doc);
+	return torn;
+}
+
 // ---- those of others
 
 struct process_id swap_owner(const char *target)
@@ -257,7 +323,7 @@ int swap_recover(const char *target)
 	swap.directory = directory;
 	swap.target = target;
 	swap.temp = temp;
-	int r = settle(&swap, NULL);
+	int r = is_torn(&swap) ? copy_over(&swap) : settle(&swap, NULL);
 	if (r < 0 && r != -ESTALE)
 		return r;
 	unlinkat(directory, path_basename(path), 0);

@@ -37,6 +37,11 @@ struct swap {
 // by a plain rename. The caller syncs the directory.
 int swap_in(const struct swap *swap, const struct stat *was);
 
+// For a file that nothing can take the place of, a mount point: it is written over where it stands. Others may read a part
+// of it meanwhile. The new text stands in the temp file, durable, and the record tells of it: killed in between, what is left
+// is no JSON, and is written over again. -EPERM where no record can be made.
+int swap_over(const struct swap *swap);
+
 // Did a process that is gone leave a swap undone?
 bool swap_is_interrupted(const char *target);
 // Finish it; the caller holds the store's locks. -EBUSY if its process lives.

@@ -345,7 +345,8 @@ static bool finish_interrupted(struct run *run, const struct observation *o)
 
 	for (size_t i = 0; i < o->stores.n; i++) {
 		const struct store *store = &o->stores.list[i];
-		if (store->interrupted && store->state == STORE_OK &&
+		bool torn = store->in_place && store->state == STORE_UNREADABLE;
+		if (store->interrupted && (torn || store->state == STORE_OK) &&
 		    !observation_bars_store(o, store))
 			jobs[n++].store = store;
 	}

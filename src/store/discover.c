@@ -391,6 +391,7 @@ static struct store *take_store(struct search *s, const struct candidate *candid
 		add_name(store, target);
 	}
 	add_dir(store, s->dir);
+	store->in_place |= candidate->configured && candidate->configured->in_place;
 	// What it is to another state directory's agents, which have it too, changes nothing.
 	if (candidate->role < store->role && store - s->stores->list >= (ptrdiff_t)s->first) {
 		store->role = candidate->role;

@@ -35,6 +35,7 @@ bool json_file_read_open(struct store *store, int fd, const struct stat *st, str
 {
 	int r = secret_read_sized(fd, st->st_size, STORE_TEXT_MAX, ret);
 
+	store->interrupted = swap_is_interrupted(store->target);
 	if (r < 0) {
 		store_give_up_error(store, problems, r);
 		return false;
@@ -42,7 +43,6 @@ bool json_file_read_open(struct store *store, int fd, const struct stat *st, str
 	store->mode = st->st_mode & 07777;
 	store->links = st->st_nlink;
 	store->group = st->st_gid;
-	store->interrupted = swap_is_interrupted(store->target);
 	return true;
 }
 
@@ -60,13 +60,19 @@ bool json_file_read(struct store *store, struct secret *ret, struct problems *pr
 	return false;
 }
 
+static int stage_for(const struct store *store, size_t size, struct atomic_stage *ret)
+{
+	return store->in_place ? atomic_stage_over(store->target, size, ret)
+			       : atomic_stage(store->target, size, ret);
+}
+
 int json_file_stage(const struct store *store, struct atomic_stage *ret)
 {
 	struct stat st;
 
 	if (stat(store->target, &st) < 0)
 		return -errno;
-	return atomic_stage(store->target, (size_t)st.st_size + GROWTH_MAX, ret);
+	return stage_for(store, (size_t)st.st_size + GROWTH_MAX, ret);
 }
 
 int json_file_edit(const struct store *store, json_file_editor *edit, struct store_change *changes,
@@ -95,7 +101,7 @@ int json_file_write(const struct store *store, json_file_editor *edit, struct st
 		return r;
 	if (!stage->temp) {
 		atomic_abort(stage);
-		r = atomic_stage(store->target, 0, stage);
+		r = stage_for(store, 0, stage);
 	}
 	if (r < 0)
 		return r;

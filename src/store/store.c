@@ -100,7 +100,9 @@ static int check_writable(const struct store *store)
 	_cleanup_free_ char *message = NULL, *fix = NULL;
 	int r;
 
-	if (store->state != STORE_OK)
+	// What a killed process left half written is finished, and then read again.
+	if (store->state != STORE_OK &&
+	    !(store->state == STORE_UNREADABLE && store->interrupted && store->in_place))
 		return -EPERM;
 	r = check_target(store);
 	return r < 0 ? r : path_check_file(store->target, &message, &fix);
@@ -244,7 +246,7 @@ static void say_what_was_read(struct store *store, struct problems *problems)
 	check_group(store, problems);
 }
 
-void store_read(struct store *store, const struct config *config, struct problems *problems)
+static void read_store(struct store *store, const struct config *config, struct problems *problems)
 {
 	char *message = NULL, *fix = NULL;
 	struct stat st;
@@ -282,6 +284,13 @@ void store_read(struct store *store, const struct config *config, struct problem
 			obstacle_find(store->target, store_format(store->format)->is_file);
 	if (stat(store->target, &st) == 0)
 		check_manners(store, &st, problems);
+}
+
+void store_read(struct store *store, const struct config *config, struct problems *problems)
+{
+	read_store(store, config, problems);
+	if (store->in_place && store->obstacle == OBSTACLE_MOUNT_POINT)
+		store->obstacle = OBSTACLE_NONE;
 }
 
 const char *store_error(int error)

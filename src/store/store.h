@@ -99,6 +99,7 @@ struct store {
 	size_t n_external;
 	const struct config *config; // … of which they are
 	bool interrupted; // a process was killed while it replaced it (file/swap.h): any write, of no change too, mends that
+	bool in_place;    // by the configuration: written where it stands, not replaced
 	enum obstacle obstacle; // for STORE_OK: why it could not be written, as far as a look can tell
 	struct copy **copies; // for STORE_OK; what is left to see for STORE_RETIRED. Shared, and not to be changed
 	size_t n_copies;
