@@ -75,6 +75,30 @@ static void decide_unknown_outcome(struct judgement *j, const struct receipt *un
 	}
 }
 
+// A person has to change something at the provider's; the same token is tried again meanwhile, ever less often.
+static void wait_barred(struct judgement *j, const char *what)
+{
+	const struct account_record *r = &j->verdict->record;
+	_cleanup_free_ char *until = time_format(r->not_before_ms);
+
+	object(j, DECISION_HOLD, OUTCOME_HELD, r->error_code,
+	       xasprintf("%s; the provider bars this account (%s, HTTP %d%s%s): that is for a "
+			 "person to settle there; tried again after %s",
+			 what, r->error_code, r->error_status, r->said[0] ? ": " : "", r->said,
+			 until));
+}
+
+static void wait_backed_off(struct judgement *j, const char *what)
+{
+	const struct account_record *r = &j->verdict->record;
+	_cleanup_free_ char *until = time_format(r->not_before_ms);
+	_cleanup_free_ char *since = failing_since(r, j->policy->now_ms);
+
+	object(j, j->verdict->decision, OUTCOME_FAILED, r->error_code,
+	       xasprintf("%s; last attempt failed (%s%s%s)%s, next one after %s", what,
+			 r->error_code, r->said[0] ? ": " : "", r->said, since, until));
+}
+
 // OpenClaw's own refresh of the live token failed, so its outcome is unknown; but as it has thrown the token away, the
 // login is lost unless ours still works: the last resort, at once.
 static void decide_fenced(struct judgement *j, const struct receipt *unknown)
@@ -98,9 +122,8 @@ static void decide_fenced(struct judgement *j, const struct receipt *unknown)
 				 "times (%s): log in again, or try with --force",
 				 r->rejections, r->error_code));
 	} else if (r->not_before_ms > j->policy->now_ms && !j->policy->force) {
-		object(j, DECISION_NONE, OUTCOME_FAILED, r->error_code,
-		       xstrdup("OpenClaw fenced it off; the last attempt to recover it failed and "
-			       "will be repeated"));
+		v->decision = DECISION_NONE;
+		(r->barred ? wait_barred : wait_backed_off)(j, "OpenClaw fenced it off");
 	} else {
 		v->send = true;
 		v->resend = unknown != NULL;
@@ -130,30 +153,6 @@ static bool is_due(const struct judgement *j)
 	if (!v->schedule.expires_ms)
 		return !r->live.answered && !any_diverged(j);
 	return v->schedule.expires_ms - j->policy->at_ms <= v->schedule.margin_s * SECOND_MS;
-}
-
-// A person has to change something at the provider's; the same token is tried again meanwhile, ever less often.
-static void wait_barred(struct judgement *j, const char *time)
-{
-	const struct account_record *r = &j->verdict->record;
-	_cleanup_free_ char *until = time_format(r->not_before_ms);
-
-	object(j, DECISION_HOLD, OUTCOME_HELD, r->error_code,
-	       xasprintf("%s; the provider bars this account (%s, HTTP %d%s%s): that is for a "
-			 "person to settle there; tried again after %s",
-			 time, r->error_code, r->error_status, r->said[0] ? ": " : "", r->said,
-			 until));
-}
-
-static void wait_backed_off(struct judgement *j, const char *time)
-{
-	const struct account_record *r = &j->verdict->record;
-	_cleanup_free_ char *until = time_format(r->not_before_ms);
-	_cleanup_free_ char *since = failing_since(r, j->policy->now_ms);
-
-	object(j, j->verdict->decision, OUTCOME_FAILED, r->error_code,
-	       xasprintf("%s; last attempt failed (%s%s%s)%s, next one after %s", time,
-			 r->error_code, r->said[0] ? ": " : "", r->said, since, until));
 }
 
 static void decide_not_due(struct judgement *j, char *time)

@@ -209,7 +209,7 @@ static void back_off_with(struct account *a, const struct account *other,
 			  const struct policy *policy)
 {
 	const struct account_record *r = &other->verdict.record;
-	bool refused = r->rejections >= REJECTIONS_MAX;
+	bool refused = r->barred || r->rejections >= REJECTIONS_MAX;
 
 	if (backs_off(other, a, policy))
 		stop(a, refused ? DECISION_HOLD : DECISION_NONE,

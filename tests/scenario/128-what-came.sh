@@ -101,6 +101,19 @@ expect_posts 3
 keeper status -j
 expect_field '.accounts[0].error' null
 
+# One login under two names is barred under both, with one request.
+fresh
+fake gina left=2h
+write_store main xai:default=gina xai:two=gina
+answers '{"status": 402, "body": {"error": {"type": "billing_error", "message": "The plan has ended."}}}'
+for _ in 1 2; do
+	keeper refresh -j
+	expect_status 3
+	expect_field '[.accounts[] | "\(.outcome) \(.error.code) \(.error.http_status)"] | unique | join(", ")' "held billing_error 402"
+	expect_posts 1
+done
+expect_field '[.accounts[].error.message | test("The plan has ended")] | all' true
+
 # A server that gives the token for the code, or in words that could be any, is not quoted.
 for status in 400 403 500; do
 	fresh
