@@ -136,8 +136,10 @@ const struct place *place_find(struct places *places, const char *path)
 	for_each_found (found, &places->by_path, hash)
 		if (string_equal(places->list[found->at].path, path))
 			return &places->list[found->at];
-	if (!places->n)
+	if (!places->n) {
 		places->self = geteuid();
+		places->group = getegid();
+	}
 	place.path = xstrdup(path);
 	look_at(places, &place);
 	index_add(&places->by_path, hash, places->n);

@@ -26,6 +26,7 @@ struct places { // zero to begin with
 	size_t n;
 	struct index by_path;
 	uid_t self; // we, once there is a place
+	gid_t group;
 };
 void places_free(struct places *places);
 

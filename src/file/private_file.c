@@ -27,13 +27,13 @@ static int refuse(int error, char **ret_message, char *message)
 	return error;
 }
 
-int private_open(const char *path, int flags, int *ret_fd, char **ret_message)
+static int open_own(const char *path, int flags, int *ret_fd, struct stat *ret, char **ret_message)
 {
 	// O_NONBLOCK: a FIFO in the place of a file must not make us wait.
 	_cleanup_close_ int fd =
 		open(path, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
 	int r = fd < 0 ? -errno : 0;
-	struct stat st;
+	struct stat st = {0};
 
 	if (r == -ENOENT)
 		return r;
@@ -53,17 +53,26 @@ int private_open(const char *path, int flags, int *ret_fd, char **ret_message)
 			      xasprintf("%s is open to group or others (mode %04o)", path,
 					(unsigned)st.st_mode & 07777));
 	*ret_fd = TAKE_FD(fd);
+	*ret = st;
 	return 0;
+}
+
+int private_open(const char *path, int flags, int *ret_fd, char **ret_message)
+{
+	struct stat st;
+
+	return open_own(path, flags, ret_fd, &st, ret_message);
 }
 
 int private_read(const char *path, size_t max, struct secret *ret, char **ret_message)
 {
 	_cleanup_close_ int fd = -1;
-	int r = private_open(path, O_RDONLY, &fd, ret_message);
+	struct stat st;
+	int r = open_own(path, O_RDONLY, &fd, &st, ret_message);
 
 	if (r < 0)
 		return r;
-	r = secret_read(fd, max, ret);
+	r = secret_read_sized(fd, st.st_size, max, ret);
 	if (r < 0)
 		return refuse(r, ret_message, xasprintf("cannot read %s: %s", path, strerror(-r)));
 	return 0;

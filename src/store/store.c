@@ -124,7 +124,8 @@ static bool group_can_be_kept(const struct store *store)
 	_cleanup_close_ int fd = -1;
 	struct stat st;
 
-	if (store->group == getegid())
+	if (store->group ==
+	    (store->known && store->known->places.n ? store->known->places.group : getegid()))
 		return true;
 	if (stat(directory, &st) == 0 && st.st_mode & S_ISGID && st.st_gid == store->group)
 		return true; // it comes by itself
