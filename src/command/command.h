@@ -88,7 +88,7 @@ int session_run(const struct invocation *invocation, struct session *session);
 // Report the cycle and return the exit status. -r of a failed cycle is said, too.
 int session_finish(const struct invocation *invocation, struct session *session, struct cycle *cycle, int r, bool dry_run);
 
-struct report session_report(const struct invocation *invocation, const struct session *session,
+struct report session_report(const struct invocation *invocation, struct session *session,
 			     const struct cycle *cycle, bool dry_run);
 // Says what kept the cycle from looking, and returns the exit status; 0: it has looked.
 int session_look_failed(const struct session *session, const struct cycle *cycle, int r);

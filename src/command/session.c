@@ -169,7 +169,7 @@ void session_bar(const struct session *session, struct problems *problems)
 			->needs_person = true;
 }
 
-struct report session_report(const struct invocation *invocation, const struct session *session,
+struct report session_report(const struct invocation *invocation, struct session *session,
 			     const struct cycle *cycle, bool dry_run)
 {
 	return (struct report){

@@ -235,7 +235,12 @@ static struct conditions take_due(const struct report *report)
 	_cleanup_close_ int lock = -1;
 
 	conditions_lock(report->ledger, &lock);
-	conditions_read(report->ledger, &all);
+	if (report->conditions->n) {
+		all = *report->conditions;
+		*report->conditions = (struct conditions){0};
+	} else {
+		conditions_read(report->ledger, &all);
+	}
 	for (size_t i = 0; i < all.n; i++) {
 		if (!is_to_be_told(report, &all.list[i]))
 			continue;
@@ -303,7 +308,7 @@ void report_tell(const struct report *report)
 	struct conditions due;
 
 	if (!hooks_any(hooks) || history_path(report->ledger, "open", false, &open) < 0 ||
-	    access(open, F_OK) < 0)
+	    (access(open, F_OK) < 0 && !report->conditions->n))
 		return;
 	due = take_due(report);
 	for (size_t i = 0; i < due.n; i++) {

@@ -370,8 +370,14 @@ static void note_run(struct scribe *s)
 		note_problem(s, &cycle->now.problems.list[i]);
 	if (is_round(s->report))
 		clear_conditions(s);
-	if (s->changed && s->error >= 0)
-		s->error = conditions_save(s->ledger, &s->conditions);
+	if (s->changed) {
+		int r = conditions_save(s->ledger, &s->conditions);
+		if (r < 0) {
+			s->error = r;
+			*s->report->conditions = s->conditions;
+			s->conditions = (struct conditions){0};
+		}
+	}
 	if (s->counts && s->error >= 0)
 		s->error = counts_save(s->ledger, s->counts);
 }

@@ -35,7 +35,9 @@ struct report {
 	const char *decided; // what a person decided, for whoever asks later; NULL
 	const struct events *events; // log: what happened, and nothing else
 	const struct last_run *last_runs; // RUN_BY_N of them: before this run
-	const struct conditions *conditions; // in a preview: what hooks were told; NULL
+	// In a preview, what hooks were told; in a run, what could not be saved of what is wrong, and is to be told all the
+	// same: a full disk must not silence its own alarm.
+	struct conditions *conditions;
 	const struct ledger *ledger;
 	const struct config *config;
 	const struct cycle *cycle;

@@ -147,8 +147,22 @@ chmod 700 "$T/hook"
 keeper refresh
 expect_told ran
 
+# ---- what cannot be remembered is told all the same: a full disk must not silence its own alarm
+rm -f "$TOLD"
+hooks "$(quoted "$HOOK")"
+mv "$LEDGER/log" "$T/log"
+: >"$LEDGER/log"
+answers '{"status": 503, "headers": {"Retry-After": "1"}, "body": {"error": "server_error"}}'
+keeper refresh --force
+expect_status 1
+expect_told "failed xai xai:default server_error"
+rm "$LEDGER/log"
+mv "$T/log" "$LEDGER/log"
+keeper refresh
+rm -f "$TOLD"
+
 # ---- hook-test
-rm "$TOLD"
+rm -f "$TOLD"
 # shellcheck disable=SC2016
 hooks "$(quoted 'echo "$OAUTH_KEEPALIVE_EVENT $OAUTH_KEEPALIVE_TEST $OAUTH_KEEPALIVE_PROFILE" >>'"$TOLD")"
 keeper hook-test needs_login
