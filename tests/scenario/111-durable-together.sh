@@ -8,7 +8,8 @@ strace -qq -o /dev/null true 2>/dev/null || { not_shown "the order of fsync and 
 start_scripted
 many 1 60
 good_answers
-UNDER=(strace -f -y -qq -s 512 -o "$T/trace" -e trace=fsync,renameat2,link,unlink)
+calls=fsync,renameat2,link,unlink
+UNDER=(strace -f -y -qq -s 512 -o "$T/trace" -e "trace=$calls")
 keeper refresh -v -j
 UNDER=()
 expect_status 0
