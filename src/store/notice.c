@@ -12,11 +12,12 @@
 #include "store/mapped_entry.h"
 #include "store/trouble.h"
 
-#define PROFILES      "auth-profiles.json"
-#define TOKEN_LEAST   16  // what is shorter is no token
-#define TOKENS_MAX    256 // of one file
-#define FILES_MAX     256 // of one directory
-#define SEARCH_LEVELS 2	  // below a state directory
+#define PROFILES	"auth-profiles.json"
+#define TOKEN_LEAST	16  // what is shorter is no token
+#define TOKENS_MAX	256 // of one file
+#define FILES_MAX	256 // of one directory
+#define SEARCH_LEVELS	2   // below a state directory
+#define DIRECTORIES_MAX 256 // … so many
 
 static void noticed_free(struct noticed *n)
 {
@@ -103,8 +104,9 @@ static void look_into(const struct stores *stores, const char *path, const struc
 	}
 }
 
-// An old place of OpenClaw's (credentials/), a copy that somebody made.
-static void look_below(const struct stores *stores, const char *path, int levels,
+// An old place of OpenClaw's (credentials/), a copy that somebody made. A workspace may hold no end of directories: so many
+// are looked into, `left` of them.
+static void look_below(const struct stores *stores, const char *path, int levels, size_t *left,
 		       struct notices *ret)
 {
 	_cleanup_free_ char *file = path_join(path, PROFILES);
@@ -112,11 +114,13 @@ static void look_below(const struct stores *stores, const char *path, int levels
 	const struct dirent *entry;
 
 	look_at(stores, file, NULL, ret);
-	for (size_t i = 0; directory && (entry = readdir(directory)) && i < FILES_MAX; i++) {
+	while (directory && *left && (entry = readdir(directory))) {
 		_cleanup_free_ char *below = path_join(path, entry->d_name);
 		if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
-		    !(levels == SEARCH_LEVELS && string_equal(entry->d_name, "agents")))
-			look_below(stores, below, levels - 1, ret);
+		    !(levels == SEARCH_LEVELS && string_equal(entry->d_name, "agents"))) {
+			(*left)--;
+			look_below(stores, below, levels - 1, left, ret);
+		}
 	}
 }
 
@@ -133,8 +137,10 @@ void notices_find(const struct stores *stores, struct notices *ret)
 		else if (path)
 			look_at(stores, path, &formats[i], ret);
 	}
-	for (size_t i = 0; i < stores->n_dirs; i++)
-		look_below(stores, stores->dirs[i]->path, SEARCH_LEVELS, ret);
+	for (size_t i = 0; i < stores->n_dirs; i++) {
+		size_t left = DIRECTORIES_MAX;
+		look_below(stores, stores->dirs[i]->path, SEARCH_LEVELS, &left, ret);
+	}
 }
 
 // ---- what is there
