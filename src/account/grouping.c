@@ -70,6 +70,8 @@ static void index_all(struct grouping *g)
 		const struct account_record *r = &g->o->records.list[i];
 		index_add(&g->records_by_key, hash_string(r->key), i);
 		index_add(&g->records_by_name, hash_strings(r->provider, r->profile), i);
+		if (r->own_login && !fingerprint_empty(r->live.fingerprint))
+			index_add(&g->own_by_token, hash_token(r->live.fingerprint), i);
 	}
 	for (size_t i = 0; i < g->o->stores.n; i++)
 		index_bad_entries(g, i);
@@ -92,6 +94,7 @@ void grouping_end(struct grouping *g)
 	index_free(&g->bad_entries);
 	index_free(&g->records_by_key);
 	index_free(&g->records_by_name);
+	index_free(&g->own_by_token);
 	index_free(&g->stores_by_path);
 }
 

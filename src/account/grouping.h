@@ -29,6 +29,7 @@ struct grouping {
 	struct index seats_by_copy;	// the first of each
 	struct index bad_entries;	// stores with an entry that cannot be read, by its profile id
 	struct index records_by_key, records_by_name;
+	struct index own_by_token;	// records of own logins, by the live one
 	struct index stores_by_path;
 };
 

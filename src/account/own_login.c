@@ -66,18 +66,38 @@ static bool record_matches(const struct account_record *r, const struct copy *co
 	return false;
 }
 
+static bool is_own_login_of(const struct grouping *g, const struct account_record *r,
+			    const struct copy *copy)
+{
+	return !r->unreadable && r->own_login && string_equal(r->state_dir, g->dir->path) &&
+	       string_equal(r->provider, copy->credential.provider) &&
+	       string_equal(r->profile, copy->credential.profile);
+}
+
+// As nearly all copies are known: by the token that is live. So not every record is asked.
+static struct account_record *record_of_live_token(struct grouping *g, const struct copy *copy)
+{
+	for_each_found (found, &g->own_by_token, hash_token(copy->credential.fingerprint)) {
+		struct account_record *r = &g->o->records.list[found->at];
+		if (is_own_login_of(g, r, copy) && !r->ended_ms &&
+		    fingerprint_equal(r->live.fingerprint, copy->credential.fingerprint))
+			return r;
+	}
+	return NULL;
+}
+
 static struct account_record *record_of_own_login(struct grouping *g, const struct copy *copy,
 						  enum known_by by)
 {
-	struct account_record *ended = NULL;
+	struct account_record *ended = NULL,
+			      *live = by == BY_TOKEN ? record_of_live_token(g, copy) : NULL;
 
+	if (live)
+		return live;
 	for_each_found (found, &g->records_by_name,
 			hash_strings(copy->credential.provider, copy->credential.profile)) {
 		struct account_record *r = &g->o->records.list[found->at];
-		if (!r->unreadable && r->own_login && string_equal(r->state_dir, g->dir->path) &&
-		    string_equal(r->provider, copy->credential.provider) &&
-		    string_equal(r->profile, copy->credential.profile) &&
-		    record_matches(r, copy, by)) {
+		if (is_own_login_of(g, r, copy) && record_matches(r, copy, by)) {
 			if (!r->ended_ms)
 				return r;
 			ended = r;
