@@ -21,6 +21,7 @@ fresh_programs() {
 }
 
 # follow FORMAT FILE ACCOUNT [SETTING…]
+# shellcheck disable=SC2034 # lib.sh reads it
 follow() {
 	STORES+="${STORES:+, }{ path = \"$2\"; format = \"$1\"; account = \"$3\"; ${*:4} }"
 	CONFIG="stores = ( $STORES );"
