@@ -211,6 +211,7 @@ expect_field '.accounts[0].copies[0] | .role, (.store | split("/") | .[-2])' "$(
 state ""
 for open in "store_unsafe $(store a)" "state_dir_unsafe $STATE" "lock_directory $STATE/locks/oauth-refresh"; do
 	keeper refresh
+	[ -e "${open#* }" ] || mkdir -m 700 "${open#* }" # locks are made when they are taken
 	chmod o+w "${open#* }"
 	shows "${open%% *}" error 3 "^chmod go-w "
 	mends "${open%% *}"
@@ -218,6 +219,9 @@ done
 
 echo '{agents: {list: []}}' >"$STATE/openclaw.json"
 shows openclaw_config_unread warning 0 '`stores` of oauth-keepalive.conf'
+
+state 'stores = ( { path = "~/.openclaw/agents/a/agent/auth-profiles.json"; format = "codex-cli"; account = "openai-codex:default"; } );'
+shows store_twice error 3 "^keep the one"
 
 # ---- the ledger
 
