@@ -6,6 +6,7 @@
 // had it, the first store that has). An agent's copy that belongs to somebody else under the same profile id is an
 // account of its own. Where it cannot be told whose a copy is, it is unproven: neither written nor spent.
 #include "account/grouping.h"
+#include "base/clock.h"
 
 static bool same_profile(const struct seat *a, const struct seat *b)
 {
@@ -368,6 +369,49 @@ static bool lives_on(const struct grouping *g, const struct account *a)
 	return false;
 }
 
+static int64_t issued_ms(const struct account *a)
+{
+	const struct credential *c = &a->main->copy->credential;
+
+	return c->issued_ms ? c->issued_ms
+			    : c->expires_ms - a->provider->lifetime_s * SECOND_MS; // at the latest
+}
+
+// Another login of the same person, who is served elsewhere, in a directory that nobody named. It may be one of its own; or
+// it was put away before the ledger knew of any, and has been replaced since: to send it could end the one in use.
+static const struct account *possible_successor(const struct grouping *g, const struct account *a)
+{
+	for (size_t i = 0; i < g->o->n_accounts; i++) {
+		const struct account *other = g->o->accounts[i];
+		if (other->dir != a->dir && other->main && !other->skip &&
+		    provider_same_family(other->provider, a->provider) &&
+		    !account_holds(other, a->main->copy->credential.fingerprint) &&
+		    identity_compare(&other->record.identity, &a->record.identity) ==
+			    IDENTITY_SAME &&
+		    (!other->recorded || issued_ms(a) <= other->record.first_seen_ms))
+			return other;
+	}
+	return NULL;
+}
+
+static void judge_put_away(const struct grouping *g)
+{
+	for (size_t i = 0; i < g->o->n_accounts; i++) {
+		struct account *a = g->o->accounts[i];
+		const struct account *other = NULL;
+		if (a->dir->found && !a->recorded && !a->skip && a->main &&
+		    a->main->copy->kind == COPY_OAUTH)
+			other = possible_successor(g, a);
+		if (!other)
+			continue;
+		a->unserved = true;
+		a->skip = xasprintf("the same person has another login in %s, which may have "
+				    "replaced it; if both are in use, name both directories in "
+				    "`state_dirs`",
+				    other->dir->path);
+	}
+}
+
 // What no store shows is nothing to keep alive, unless it is a living login that nobody is known to have ended.
 static void judge_absent(const struct grouping *g)
 {
@@ -429,5 +473,6 @@ void group_accounts(struct observation *observation, const struct config *config
 	evidence_of_accounts(&all);
 	evidence_of_sharing(&all);
 	judge_absent(&all);
+	judge_put_away(&all);
 	grouping_end(&all);
 }

@@ -146,8 +146,9 @@ static void add_profiles(struct stores *stores, const char *home)
 			continue;
 		path = path_join(home, entry->d_name);
 		char *real = is_state_dir(path) ? path_real(path) : NULL;
-		if (real)
-			add(stores, real);
+		if (real && !stores_dir(stores, real))
+			add(stores, TAKE_PTR(real))->found = true;
+		free(real);
 	}
 	if (stores->n_dirs > before)
 		qsort(stores->dirs + before, stores->n_dirs - before, sizeof(*stores->dirs),

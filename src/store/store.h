@@ -74,6 +74,7 @@ void copies_free(struct copy ***list, size_t *n);
 // A state directory of OpenClaw's (store/state_dirs.h).
 struct state_dir {
 	char *path;   // real path
+	bool found;   // by its name alone: nobody named it, so it may be a copy that somebody put away
 	bool gone;    // the ledger knows it, and it is not there any more
 	bool unread;  // not all could be found in it: there may be stores, main's among them, that are not here
 	bool fences;  // its OpenClaw is of 2026.9.4 or later: a refresh of its own that fails loses the login

@@ -134,6 +134,29 @@ for format in json sqlite; do
 	hold "c$format" .openclaw-dev
 done
 
+# A directory that somebody put away, with a login that its person's runtime has replaced since: not sent, or that would end
+# the one in use. If both are in use, the configuration says so; one that is made later is one of its own.
+main=main
+fresh
+mint anna left=30m
+copies anna json .openclaw-backup
+peer anna
+copies anna json .openclaw
+keeper refresh -j --force
+expect_status 0
+expect_posts 1
+expect_eq "what is said" "$(field '.problems[] | select(.code == "not_refreshed") | .message' | grep -c state_dirs)" 1
+hold anna .openclaw
+mint own left=359m email=anna@example.com
+copies own json .openclaw-backup
+WHERE="state_dirs = ( \"$HOME/.openclaw\", \"$HOME/.openclaw-backup\" );"
+keeper refresh -j --force
+expect_status 0
+expect_posts 3
+hold own .openclaw-backup
+hold anna .openclaw
+WHERE=
+
 # By the configuration, and by what the ledger knows: a shell's variable, then a timer without it, in another HOME.
 main=main
 fresh
