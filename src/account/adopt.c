@@ -111,7 +111,21 @@ static void adopt_member(struct judgement *j, const struct member *m)
 
 // ---- which one
 
-// The latest of the unknown tokens that is later than `than`; NULL if there is none.
+// An unknown token that is later than `than`, and than the one before the live one.
+static bool is_fresh_after(const struct judgement *j, const struct member *m,
+			   struct issue_time than)
+{
+	return member_is_fresh(j, m) && !is_diverged(j, m) &&
+	       is_later_than_previous(j, &m->copy->credential) &&
+	       issue_compare(issue_of_copy(j, &m->copy->credential), than) > 0;
+}
+
+bool member_leads(const struct judgement *j, const struct member *m)
+{
+	return is_fresh_after(j, m, j->verdict->record.anchor);
+}
+
+// The latest of them; NULL if there is none.
 static const struct member *latest_fresh(struct judgement *j, struct issue_time than)
 {
 	const struct account *a = j->account;
@@ -119,9 +133,7 @@ static const struct member *latest_fresh(struct judgement *j, struct issue_time 
 
 	for (size_t i = 0; i < a->n_members; i++) {
 		const struct member *m = &a->members[i];
-		if (!member_is_fresh(j, m) || is_diverged(j, m) ||
-		    !is_later_than_previous(j, &m->copy->credential) ||
-		    issue_compare(issue_of_copy(j, &m->copy->credential), than) <= 0)
+		if (!is_fresh_after(j, m, than))
 			continue;
 		if (!best || issue_compare(issue_of_copy(j, &m->copy->credential),
 					   issue_of_copy(j, &best->copy->credential)) > 0)

@@ -20,11 +20,12 @@ static const struct member *named_member(const struct account *a, const struct p
 	return NULL;
 }
 
-// A copy that goes its own way, by a login that is not the account's.
+// A copy that goes its own way, by a login that is not the account's. One that all others are about to follow does not.
 static bool goes_its_own_way(const struct judgement *j, const struct member *m)
 {
 	return m != j->account->main && m->copy->kind == COPY_OAUTH &&
-	       (m->taken_from || m->state == COPY_UNPROVEN || member_is_fresh(j, m));
+	       (m->taken_from || m->state == COPY_UNPROVEN ||
+		(member_is_fresh(j, m) && !member_leads(j, m)));
 }
 
 static bool any_to_follow(const struct judgement *j)

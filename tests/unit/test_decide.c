@@ -1487,6 +1487,13 @@ static const struct scene followed[] = {
 	{"live=4 anchor=3 before=1 offline main:4 agent:9~ other:2 ext:9~~ follow=all",
 	 "mirror/planned sup+9,2 displaced=9@agent,2@other write=agent,other"},
 	{"live=4 anchor=3 before=1 offline main:4 agent:4 follow=all", "none/unchanged"},
+	// All: not the one that somebody has refreshed meanwhile, which is to be the live one. What it leaves behind
+	// follows.
+	{"live=4 anchor=3 before=1 offline main:4 agent:6 other:4 follow=all",
+	 "adopt/planned live=6 #+1 sup+4 anchor=6 before=3 displaced=4 settle=4 write=main,other"},
+	{"live=4 anchor=3 before=1 offline main:4 agent:6 other:9~ follow=all",
+	 "adopt/planned live=6 #+1 sup+4,9 anchor=6 before=3 displaced=4,9@other settle=4 "
+	 "write=main,other"},
 	{"live=4 anchor=3 before=1 offline main:4 agent:4 follow=main", "hold/held"},
 	{"live=4 anchor=3 before=1 offline main:blank agent:9~ follow=agent", "hold/held"},
 	{"live=4 anchor=3 before=1 offline dead main:4 agent:9~ follow=agent", "hold/held"},
