@@ -28,7 +28,7 @@ for command in "${commands[@]}"; do
 	mapfile -t options < <(sed '/^Options that every/,$d' "$page" | grep -oE '^ +(-[a-z], )?--[a-z-]+(, --[a-z-]+)*' | grep -oE -- '--[a-z-]+' | sort -u)
 	for option in "${options[@]}"; do
 		value=
-		grep -qE -- "$option [A-Z]" "$page" && value==
+		grep -qE -- "$option [A-Z]" "$page" && value='='
 		keeper "$command" "$option$value" --help
 		[ -n "$value" ] || expect_status 0
 		expect_no_match "$err" "takes no|unknown option"
@@ -50,7 +50,7 @@ for command in "${commands[@]}"; do
 		grep -qE "__oauth_keepalive_in [a-z -]*\b$command\b.*'.* -l ${option#--}( |\$)" "$COMPLETION/oauth-keepalive.fish" && offered=yes
 		expect_eq "$command $option in fish" "$offered" "$taken"
 		offered=no
-		sed -n "/^		($command)/{:a;/;;/!{N;ba};p;q}" "$COMPLETION/_oauth-keepalive" | grep -qE -- "$option[[},]" && offered=yes
+		sed -n "/^		($command)/{:a;/;;/!{N;ba};p;q}" "$COMPLETION/_oauth-keepalive" | grep -qE -- "${option}[[},]" && offered=yes
 		expect_eq "$command $option in zsh" "$offered" "$taken"
 	done
 done
