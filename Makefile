@@ -147,13 +147,14 @@ SYSTEMD_LOOKS = $(findstring |$(UNITDIR)|,|/usr/lib/systemd|/usr/local/lib/syste
 install: all
 	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
 	$(Q)$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(MANDIR)/man1" "$(DESTDIR)$(MANDIR)/man5" \
-		"$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(DATADIR)/hooks" "$(DESTDIR)$(DATADIR)/prometheus" "$(DESTDIR)$(DATADIR)/grafana" "$(DESTDIR)$(DATADIR)/systemd" "$(DESTDIR)$(BASHDIR)" "$(DESTDIR)$(ZSHDIR)" "$(DESTDIR)$(FISHDIR)" $(foreach d,$(sort $(dir $(UNITS))),"$(DESTDIR)$(UNITDIR)/$(d)")
+		"$(DESTDIR)$(DOCDIR)/docs" "$(DESTDIR)$(DATADIR)/hooks" "$(DESTDIR)$(DATADIR)/prometheus" "$(DESTDIR)$(DATADIR)/grafana" "$(DESTDIR)$(DATADIR)/systemd" "$(DESTDIR)$(BASHDIR)" "$(DESTDIR)$(ZSHDIR)" "$(DESTDIR)$(FISHDIR)" $(foreach d,$(sort $(dir $(UNITS))),"$(DESTDIR)$(UNITDIR)/$(d)")
 	$(Q)$(INSTALL) -m 755 "$(BUILD)/oauth-keepalive" "$(DESTDIR)$(BINDIR)/"
 	$(Q)$(INSTALL) -m 755 "$(BUILD)/oauth-keepalive-courier" "$(DESTDIR)$(LIBEXECDIR)/"
 	$(Q)for page in oauth-keepalive.1 oauth-keepalive.conf.5; do \
 		sed 's|^\.Os$$|.Os oauth-keepalive $(VERSION)|' man/$$page | \
 		$(INSTALL) -m 644 /dev/stdin "$(DESTDIR)$(MANDIR)/man$${page##*.}/$$page" || exit 1; done
 	$(Q)$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE etc/oauth-keepalive.conf docs/schema.json "$(DESTDIR)$(DOCDIR)/"
+	$(Q)$(INSTALL) -m 644 $(filter-out %.json,$(wildcard docs/*)) "$(DESTDIR)$(DOCDIR)/docs/"
 	$(Q)$(INSTALL) -m 644 etc/completion/oauth-keepalive.bash "$(DESTDIR)$(BASHDIR)/oauth-keepalive"
 	$(Q)$(INSTALL) -m 644 etc/completion/_oauth-keepalive "$(DESTDIR)$(ZSHDIR)/"
 	$(Q)$(INSTALL) -m 644 etc/completion/oauth-keepalive.fish "$(DESTDIR)$(FISHDIR)/"

@@ -24,6 +24,12 @@ expect_eq "the files installed" "$(installed)" "$(
 		644 share/doc/oauth-keepalive/CHANGELOG.md
 		644 share/doc/oauth-keepalive/LICENSE
 		644 share/doc/oauth-keepalive/README.md
+		644 share/doc/oauth-keepalive/docs/architecture.md
+		644 share/doc/oauth-keepalive/docs/cost.png
+		644 share/doc/oauth-keepalive/docs/data-flow.svg
+		644 share/doc/oauth-keepalive/docs/from-a-script.md
+		644 share/doc/oauth-keepalive/docs/platforms.md
+		644 share/doc/oauth-keepalive/docs/testing.md
 		644 share/doc/oauth-keepalive/oauth-keepalive.conf
 		644 share/doc/oauth-keepalive/schema.json
 		644 share/fish/vendor_completions.d/oauth-keepalive.fish
