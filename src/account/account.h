@@ -103,6 +103,7 @@ struct account {
 	bool claimed;                   // we hold its lock: whoever holds a receipt is an orphan courier
 	bool live_settled;              // its live token, or the one that is about to be, has a settled receipt: it was spent
 	struct credential behind_fence; // fenced in main under a name that never had it: the token, of another name
+	bool put_away;                  // … in a directory that may be a copy nobody uses
 	bool vanished;                  // a living login of the ledger's that no store shows any more, and no logout was seen
 	char *skip;                     // not ours to refresh: why
 	bool unserved;                  // … though nobody asked for that: we lack what it takes

@@ -404,10 +404,9 @@ static void judge_put_away(const struct grouping *g)
 			other = possible_successor(g, a);
 		if (!other)
 			continue;
-		a->unserved = true;
+		a->unserved = a->put_away = true;
 		a->skip = xasprintf("the same person has another login in %s, which may have "
-				    "replaced it; if both are in use, name both directories in "
-				    "`state_dirs`",
+				    "replaced it",
 				    other->dir->path);
 	}
 }

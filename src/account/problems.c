@@ -155,8 +155,8 @@ static void say_unserved(struct observation *o, const struct account *a,
 			 const struct policy *policy)
 {
 	int64_t ends_ms = newest_expiry(a);
-	bool ended = ends_ms && ends_ms <= policy->now_ms;
-	_cleanup_free_ char *at = ends_ms ? time_format(ends_ms) : NULL;
+	bool ended = ends_ms && ends_ms <= policy->now_ms && !a->put_away;
+	_cleanup_free_ char *at = ends_ms && !a->put_away ? time_format(ends_ms) : NULL;
 
 	if (!a->verdict.unserved || a->verdict.outcome != OUTCOME_SKIPPED || !a->n_members)
 		return;
@@ -167,7 +167,11 @@ static void say_unserved(struct observation *o, const struct account *a,
 			      : at  ? "; it ends at "
 				    : "",
 			      at ? at : ""),
-		    xstrdup("name it in `exclude`, if something else keeps it alive"))
+		    a->put_away ? xasprintf("if it is in use, too, name both directories in "
+					    "`state_dirs`; if not, call %s by another name "
+					    "than .openclaw-*",
+					    a->dir->path)
+				: xstrdup("name it in `exclude`, if something else keeps it alive"))
 		->needs_person = ended;
 }
 

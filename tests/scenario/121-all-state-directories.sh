@@ -145,7 +145,7 @@ copies anna json .openclaw
 keeper refresh -j --force
 expect_status 0
 expect_posts 1
-expect_eq "what is said" "$(field '.problems[] | select(.code == "not_refreshed") | .message' | grep -c state_dirs)" 1
+expect_eq "what is said" "$(field '.problems[] | select(.code == "not_refreshed") | .fix' | grep -c state_dirs)" 1
 hold anna .openclaw
 mint own left=359m email=anna@example.com
 copies own json .openclaw-backup
