@@ -182,8 +182,7 @@ static void place(struct grouping *g, struct account *a, struct seat *seat)
 	}
 	// A token that an agent's own login is known by stays there, even when the same person logs in to main: by time
 	// alone our last answer to the agent could look newer than that login, and must not take its place.
-	if (agent)
-		own = own_login_find(g, seat->copy, BY_TOKEN);
+	own = agent ? own_login_find(g, seat->copy, BY_TOKEN) : own_login_of_agents(g, seat->copy);
 	if (own)
 		place_known(own, seat);
 	else if (match == IDENTITY_SAME)
@@ -195,6 +194,16 @@ static void place(struct grouping *g, struct account *a, struct seat *seat)
 			a, seat); // OpenClaw's rule: nobody says whose it is, its place does
 	else
 		grouping_add_fixed(a, seat, COPY_UNPROVEN);
+}
+
+// Who says whose it is comes first; the rest can then be told by an equal token, and another program's file by who has one.
+enum turn { NAMED, UNNAMED, EXTERNAL };
+
+static enum turn turn_of(const struct seat *seat)
+{
+	if (seat->store->role == ROLE_EXTERNAL)
+		return EXTERNAL;
+	return identity_empty(&seat->copy->credential.identity) ? UNNAMED : NAMED;
 }
 
 static void group_profile(struct grouping *g, struct seat **seats, size_t n)
@@ -224,11 +233,9 @@ static void group_profile(struct grouping *g, struct seat **seats, size_t n)
 			identity_complete(&a->record.identity, &main->copy->credential.identity);
 	}
 	complete_from_known(a, seats, n);
-	// Who says whose it is comes first; the rest can then be told by an equal token.
-	for (int named = 1; named >= 0; named--) {
+	for (enum turn turn = NAMED; turn <= EXTERNAL; turn++) {
 		for (size_t i = 0; i < n; i++) {
-			if (seats[i] == main || seats[i]->placed ||
-			    identity_empty(&seats[i]->copy->credential.identity) == named)
+			if (seats[i] == main || seats[i]->placed || turn_of(seats[i]) != turn)
 				continue;
 			if (seats[i]->store->state == STORE_RETIRED)
 				place_retired(g, a, seats[i]);

@@ -70,6 +70,9 @@ enum known_by { BY_TOKEN, BY_FENCE, BY_IDENTITY };
 
 // The account that this copy belongs to: of the ledger, or just made. Or NULL.
 struct account *own_login_find(struct grouping *g, const struct copy *copy, enum known_by by);
+// For another program's file, once the agents have their places: the own login that this token is known for, which renews
+// it. A file alone keeps no login alive.
+struct account *own_login_of_agents(const struct grouping *g, const struct copy *copy);
 // The account of its own that a copy's identity has, for now or in the ledger; made if there is none.
 struct account *own_login_add(struct grouping *g, const struct copy *copy);
 // One that nobody knows: an account of its own, unless an account id alone makes it look like a known one.

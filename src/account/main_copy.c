@@ -121,13 +121,13 @@ static bool is_logged_out(const struct store *was, const struct account *a)
 	return true;
 }
 
-// Where an own login's main is: an index of its members, or -1.
+// Where an own login's main is: an index of its members, or -1. Another program's file is never one.
 static ssize_t find_own_main(const struct account *a)
 {
 	ssize_t first = -1;
 
 	for (size_t i = 0; i < a->n_members; i++) {
-		if (a->members[i].fixed)
+		if (a->members[i].fixed || a->members[i].store->role == ROLE_EXTERNAL)
 			continue;
 		if (string_equal(a->members[i].store->path, a->record.main_store))
 			return (ssize_t)i;

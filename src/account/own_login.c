@@ -153,6 +153,19 @@ struct account *own_login_find(struct grouping *g, const struct copy *copy, enum
 	return a;
 }
 
+struct account *own_login_of_agents(const struct grouping *g, const struct copy *copy)
+{
+	struct fingerprint token = copy->credential.fingerprint;
+
+	for (size_t i = g->first + 1; i < g->o->n_accounts; i++) {
+		struct account *a = g->o->accounts[i];
+		if (a->record.own_login && !a->record.ended_ms && a->n_members &&
+		    account_holds(a, token))
+			return a;
+	}
+	return NULL;
+}
+
 // Its main is no more, nor does any copy stand that is known to be its.
 static bool is_orphaned(const struct grouping *g, const struct account *a)
 {

@@ -315,7 +315,8 @@ static const struct scene identities[] = {
 	 "base<alice> main* | own<bob> a* b | own<carol> c*"},
 	{"main=1/alice a=2/bob b=2/mail.bob", "base<alice> main* | own<bob> a* b"},
 	{"main=1/alice ext=2/bob", "base<alice> main* ext!"},
-	{"main=1/alice a=2/bob ext=2/bob", "base<alice> main* ext! | own<bob> a*"},
+	{"main=1/alice a=2/bob ext=2/bob", "base<alice> main* | own<bob> a* ext"},
+	{"main=1/alice a=2/bob ext=3/bob", "base<alice> main* ext! | own<bob> a*"},
 	{"main=1/team.alice a=2/team.bob", "base<alice> main* | own<bob> a*"},
 	// nobody says whose it is
 	{"main=1/alice a=2", "base<alice> main* a?"},
