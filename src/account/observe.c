@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "account/judge.h"
+#include "file/obstacle.h"
 #include "file/filesystem.h"
 #include "file/private_file.h"
 
@@ -101,6 +102,10 @@ static int bar_directory(struct observation *o, const struct ledger *ledger, str
 	if (!message) {
 		reason = "the lock directory cannot be looked at";
 		message = xasprintf("%s: %s", reason, strerror(-r));
+	}
+	if (!fix) {
+		_cleanup_free_ char *locks = path_join(dir->path, "locks");
+		fix = unreadable_fix(access(dir->path, R_OK) < 0 ? dir->path : locks, r);
 	}
 	problem_add(&o->problems, SEVERITY_ERROR, code, NULL, NULL, TAKE_PTR(message),
 		    TAKE_PTR(fix))

@@ -142,3 +142,30 @@ char *obstacle_fix(enum obstacle obstacle, const char *path)
 	}
 	return NULL;
 }
+
+// The first directory on the way that does not let us pass; NULL: they all do.
+static char *closed_directory(const char *path)
+{
+	char *word = xstrdup(path);
+
+	for (char *slash = strchr(word + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (access(word, X_OK) < 0)
+			return word;
+		*slash = '/';
+	}
+	free(word);
+	return NULL;
+}
+
+char *unreadable_fix(const char *path, int error)
+{
+	_cleanup_free_ char *word = shell_quoted(path), *closed = closed_directory(path);
+	struct stat st;
+
+	if (error != -EACCES)
+		return xasprintf("ls -ld %s # see what it is, and whether its disk is well", word);
+	if (closed)
+		return fix_mode(closed, "x");
+	return fix_mode(path, stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? "rx" : "r");
+}

@@ -26,4 +26,7 @@ const char *obstacle_text(enum obstacle obstacle);
 // The remedy, to be freed.
 char *obstacle_fix(enum obstacle obstacle, const char *real_path);
 
+// … for what stands there and could not be read, by this (negative) error. To be freed.
+char *unreadable_fix(const char *path, int error);
+
 #endif

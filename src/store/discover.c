@@ -8,6 +8,7 @@
 //  - JSON that a database replaced is retired;
 //  - read.
 // (facts: openclaw-json-store.md 1; openclaw-sqlite-store.md 1.4)
+#include "file/obstacle.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -115,10 +116,11 @@ static bool state_dir_is_safe(const struct search *s)
 		problem_add(s->problems, SEVERITY_ERROR, "state_dir_unsafe", s->dir->path, NULL,
 			    message, fix)
 			->needs_person = true;
-	else
-		complain(s->problems, SEVERITY_ERROR, "state_dir_unsafe", s->dir->path,
-			 xasprintf(": %s", strerror(-r)),
-			 "make it a directory that the user of this program can read");
+	if (r == -EPERM && message)
+		return false;
+	_cleanup_free_ char *remedy = unreadable_fix(s->dir->path, r);
+	complain(s->problems, SEVERITY_ERROR, "state_dir_unsafe", s->dir->path,
+		 xasprintf(": %s", strerror(-r)), remedy);
 	return false;
 }
 
@@ -137,10 +139,11 @@ static void add_candidate(struct candidates *candidates, enum store_role role,
 // What cannot be listed is unread, not empty.
 static void say_unlisted(const char *agents, int error, const struct search *s)
 {
+	_cleanup_free_ char *fix = unreadable_fix(agents, -error);
+
 	s->dir->unread = true;
 	complain(s->problems, SEVERITY_ERROR, "store_unreadable", agents,
-		 xasprintf(": %s", strerror(error)),
-		 "make it a directory that the user of this program can read");
+		 xasprintf(": %s", strerror(error)), fix);
 }
 
 static void add_agent_directories(struct search *s, enum store_role role_of_main)
@@ -350,15 +353,14 @@ static void say_missing(const struct candidate *candidate, struct problems *prob
 static void say_unresolved(const struct candidate *candidate, int error, struct problems *problems)
 {
 	if (error == ELOOP || is_link(candidate->path))
-		complain(problems, SEVERITY_WARNING, "store_dangling_link", candidate->path,
-			 xstrdup(" is a link that leads nowhere"),
-			 "point the link at a store, or remove it");
-	else if (error != ENOENT && error != ENOTDIR)
-		complain(problems, SEVERITY_ERROR, "store_unreadable", candidate->path,
-			 xasprintf(": %s", strerror(error)),
-			 "let the user of this program reach it");
-	else
-		say_missing(candidate, problems);
+		return complain(problems, SEVERITY_WARNING, "store_dangling_link", candidate->path,
+				xstrdup(" is a link that leads nowhere"),
+				"point the link at a store, or remove it");
+	if (error == ENOENT || error == ENOTDIR)
+		return say_missing(candidate, problems);
+	_cleanup_free_ char *fix = unreadable_fix(candidate->path, -error);
+	complain(problems, SEVERITY_ERROR, "store_unreadable", candidate->path,
+		 xasprintf(": %s", strerror(error)), fix);
 }
 
 // Several logins of one file are one store. It has one format: what was said first.

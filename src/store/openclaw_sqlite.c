@@ -341,13 +341,14 @@ static void say_unreadable(struct store *store, struct problems *problems, int e
 
 static void say_busy(struct store *store, struct problems *problems)
 {
-	_cleanup_free_ char *shown = string_printable(store->path, 1024);
+	_cleanup_free_ char *shown = string_printable(store->path, 1024),
+			    *word = shell_quoted(store->path);
 
 	store->state = STORE_BUSY;
 	problem_add(problems, SEVERITY_WARNING, "store_busy", store->path, NULL,
 		    xasprintf("%s: another process has it locked, so it is not known what it holds",
 			      shown),
-		    xstrdup("run this again; if it stays so, see who has it open"))
+		    xasprintf("fuser -v %s # if it stays so, see who has it open", word))
 		->passes = true;
 }
 

@@ -2,6 +2,7 @@
 //
 // What all formats share: the safety of the path before any look or write, staging, names, and the
 // way to the format's own code.
+#include "file/obstacle.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -158,7 +159,7 @@ static void cannot_look(struct store *store, struct problems *problems, int erro
 	store->state = STORE_UNREADABLE;
 	problem = problem_add(problems, SEVERITY_ERROR, "store_unreadable", store->path, NULL,
 			      xasprintf("%s: %s", shown, strerror(-error)),
-			      xstrdup("make it a file that the user of this program can read"));
+			      unreadable_fix(store->target, error));
 	problem->needs_person = true;
 }
 

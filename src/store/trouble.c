@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // See trouble.h.
+#include "file/obstacle.h"
 #include "store/trouble.h"
 
 #include <errno.h>
@@ -22,12 +23,12 @@ void store_give_up(struct store *store, struct problems *problems, const char *c
 void store_give_up_error(struct store *store, struct problems *problems, int error)
 {
 	if (error == -EFBIG)
-		store_give_up(store, problems, "store_unreadable", xstrdup(": larger than 4 MiB"),
-			      "look at what fills it; a credential file has some kilobytes");
-	else
-		store_give_up(store, problems, "store_unreadable",
-			      xasprintf(": %s", strerror(-error)),
-			      "make it a regular file that the user of this program can read");
+		return store_give_up(store, problems, "store_unreadable",
+				     xstrdup(": larger than 4 MiB"),
+				     "look at what fills it; a credential file has some kilobytes");
+	_cleanup_free_ char *fix = unreadable_fix(store->target, error);
+	store_give_up(store, problems, "store_unreadable", xasprintf(": %s", strerror(-error)),
+		      fix);
 }
 
 void store_give_up_text(struct store *store, struct problems *problems,

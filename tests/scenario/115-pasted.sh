@@ -141,6 +141,24 @@ chmod 777 "$STATE"
 pasted "the state directory" state_dir_unsafe
 works
 
+# … and that cannot be read.
+if [ "$(id -u)" != 0 ]; then
+	begin
+	for closed in "$(store a)" "$STATE/agents/a/agent" "$STATE/agents" "$STATE"; do
+		chmod 000 "$closed"
+		for _ in 1 2 3; do # to pass, then to read, then to write
+			keeper sync -j
+			fix=$(field '.problems[0].fix // ""')
+			case $fix in chmod\ u+*) bash -c "$fix" ;; esac
+		done
+		keeper sync -j
+		expect_eq "$closed" "$status $(codes)" "0 "
+	done
+	works
+else
+	not_shown "stores that cannot be read: root reads all"
+fi
+
 # Where a login helps, it is what is shown, and it does.
 begin
 jq '.profiles["xai:third"] = .profiles["xai:default"] | .profiles["xai:third"].email = "bob@example.com"' "$(store main)" >"$T/new"
