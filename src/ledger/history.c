@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "file/ofd_lock.h"
 #include "file/private_file.h"
 #include "json/json.h"
@@ -166,6 +167,8 @@ static int read_file(const struct ledger *ledger, const char *name, struct event
 
 	if (r == 0)
 		r = private_read(path, 2 * HISTORY_MAX, &text, NULL);
+	if (r == -EFBIG) // none of ours is as long: the other half can still be read
+		return log_warning("%s is too long, and is not read", path), 0;
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	for (const char *line = text.text, *end = line + text.len; line < end;) {

@@ -13,6 +13,7 @@
 #define TELL_AGAIN_MS (DAY_S * SECOND_MS)
 #define TRIES_MOST    3
 #define BUDGET_MS     60000 // of all hooks of a run; what is left is told by the next
+#define STORES_MOST   65536 // bytes of names; the kernel takes 128 KiB in one variable
 #define BLANK	      " \t\n"
 
 enum hook_event hook_event_of_name(const char *name)
@@ -114,19 +115,24 @@ static void set(struct variables *v, const char *name, const char *value)
 	*array_add(&v->list, &v->n) = xasprintf("OAUTH_KEEPALIVE_%s=%s", name, safe);
 }
 
-// One a line, which is why it does not go through set().
+// One a line, which is why it does not go through set(). As many as fit: with a longer variable no program can be started,
+// and COPIES says how many there are.
 static void set_stores(struct variables *v, const struct account *a, const char *store)
 {
-	char *list = xstrdup("");
+	_cleanup_free_ char *list = NULL;
+	size_t len = 0, n = a ? a->n_members : 1;
+	FILE *out = open_memstream(&list, &len);
 
-	for (size_t i = 0; i < (a ? a->n_members : 1); i++) {
-		_cleanup_free_ char *shorter = list, *safe = NULL;
+	for (size_t i = 0, sum = 0; i < n; i++) {
 		const char *path = a ? a->members[i].store->path : store;
-		safe = string_printable(path ? path : "", 4096);
-		list = xasprintf("%s%s%s", shorter, *shorter ? "\n" : "", safe);
+		_cleanup_free_ char *safe = string_printable(path ? path : "", 4096);
+		sum += strlen(safe) + 1;
+		if (sum > STORES_MOST)
+			break;
+		fprintf(out, "%s%s", i ? "\n" : "", safe);
 	}
+	fclose(out);
 	*array_add(&v->list, &v->n) = xasprintf("OAUTH_KEEPALIVE_STORES=%s", list);
-	free(list);
 }
 
 static void set_account(struct variables *v, const struct account *a)

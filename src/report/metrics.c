@@ -245,16 +245,24 @@ void report_metrics(const struct report *report, FILE *out)
 
 // ---- the file
 
+// Of a run that is at work. A time to come is that of a killed one, before the clock was put back.
+static bool is_young(const char *temp)
+{
+	struct stat st;
+	int64_t age_s = lstat(temp, &st) == 0 ? clock_wall_ms() / SECOND_MS - st.st_mtime : -1;
+
+	return age_s >= 0 && age_s < TEMP_STALE_S;
+}
+
 // One name: what a killed run left is replaced, and of two at once the second leaves it to the first.
 static int open_temp(const char *temp)
 {
 	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
 	int fd = open(temp, flags, 0644);
-	struct stat st;
 
 	if (fd >= 0 || errno != EEXIST)
 		return fd < 0 ? -errno : fd;
-	if (lstat(temp, &st) == 0 && clock_wall_ms() / SECOND_MS - st.st_mtime < TEMP_STALE_S)
+	if (is_young(temp))
 		return -EBUSY;
 	unlink(temp);
 	fd = open(temp, flags, 0644);
