@@ -12,6 +12,7 @@ start_oidc
 prepare_tree
 for unit in system/oauth-keepalive@ user/oauth-keepalive; do
 	printf '[Timer]\nOnCalendar=\nOnCalendar=*:*:0/2\nRandomizedDelaySec=0\n' >"$tree/etc/systemd/$unit.timer.d/often.conf"
+	chmod 644 "$tree/etc/systemd/$unit.timer.d/often.conf" # alice's manager reads it, too
 done
 mint alice left=30m
 write_store "main a" xai:default=alice
