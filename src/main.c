@@ -30,6 +30,8 @@ static const struct command commands[] = {
 	{"forget", "drop what the ledger holds of a login that no store shows", OPTION_FORCE,
 	 command_forget},
 	{"log", "show what happened, newest last", OPTION_SINCE | OPTION_NUMBER, command_log},
+	{"token", "print the access token of an account alone, for scripts",
+	 OPTION_WAIT | OPTION_MIN_LIFE, command_token},
 	{"hook-test", "run a hook now: refreshed, needs_login, failed or recovered", 0,
 	 command_hook_test},
 	{"own", "take over a ledger that came from another machine", 0, command_own},
@@ -50,6 +52,7 @@ enum {
 	LONG_SINCE,
 	LONG_NUMBER,
 	LONG_LAST_TRY,
+	LONG_MIN_LIFE,
 };
 
 static const struct option options[] = {
@@ -72,6 +75,7 @@ static const struct option options[] = {
 	{"since", required_argument, NULL, LONG_SINCE},
 	{"number", required_argument, NULL, LONG_NUMBER},
 	{"last-try", no_argument, NULL, LONG_LAST_TRY},
+	{"min-life", required_argument, NULL, LONG_MIN_LIFE},
 	{0},
 };
 
@@ -136,6 +140,7 @@ static const struct {
 	{LONG_FOLLOW, offsetof(struct invocation, follow)},
 	{LONG_SINCE, offsetof(struct invocation, since)},
 	{LONG_NUMBER, offsetof(struct invocation, number)},
+	{LONG_MIN_LIFE, offsetof(struct invocation, min_life)},
 };
 
 static bool take_option(struct invocation *i, int option, bool *ret_help, bool *ret_version)

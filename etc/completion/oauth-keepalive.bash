@@ -26,7 +26,7 @@ _oauth_keepalive() {
 	for ((i = 1; i < ${#_oauth_keepalive_words[@]} - 1; i++)); do
 		word=${_oauth_keepalive_words[i]}
 		case $word in
-		-c | --config | --state-dir | --ledger-dir | --at | --wait | --adopt | --follow | --since | --number | -n) i=$((i + 1)) ;;
+		-c | --config | --state-dir | --ledger-dir | --at | --wait | --adopt | --follow | --since | --number | -n | --min-life) i=$((i + 1)) ;;
 		-*) ;;
 		*) [[ -n $command ]] || command=$word ;;
 		esac
@@ -47,7 +47,7 @@ _oauth_keepalive() {
 		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$current"; compgen -f -- "$current")
 		return
 		;;
-	--at | --wait | --since | --number | -n) return ;;
+	--at | --wait | --since | --number | -n | --min-life) return ;;
 	esac
 	case $command in
 	refresh) options='--force --at --wait --dry-run --last-try' ;;
@@ -57,6 +57,7 @@ _oauth_keepalive() {
 	restore) options='--wait --dry-run' ;;
 	forget) options='--force' ;;
 	log) options='--number --since' ;;
+	token) options='--min-life --wait' ;;
 	*) options='' ;;
 	esac
 	if [[ $current == -* ]]; then
@@ -65,7 +66,7 @@ _oauth_keepalive() {
 		return
 	fi
 	case $command in
-	'' | help) word='refresh preview status sync restore forget log hook-test own help' ;;
+	'' | help) word='refresh preview status sync restore forget log token hook-test own help' ;;
 	restore) word=$(_oauth_keepalive_ask restore id) ;;
 	hook-test) word="refreshed needs_login failed recovered $(_oauth_keepalive_ask status profile)" ;;
 	own) word='' ;;

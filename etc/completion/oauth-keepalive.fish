@@ -20,7 +20,7 @@ function __oauth_keepalive_command
     for word in (commandline -opc)[2..]
         if test $skip = 1
             set skip 0
-        else if contains -- $word -c --config --state-dir --ledger-dir --at --wait --adopt --follow --since --number -n
+        else if contains -- $word -c --config --state-dir --ledger-dir --at --wait --adopt --follow --since --number -n --min-life
             set skip 1
         else if not string match -q -- '-*' $word
             echo $word
@@ -52,6 +52,7 @@ $c -n $first -a sync -d 'Make every copy the live generation'
 $c -n $first -a restore -d 'Bring a displaced login back'
 $c -n $first -a forget -d 'Drop what the ledger holds of an account'
 $c -n $first -a log -d 'Show what happened'
+$c -n $first -a token -d 'Print the access token of an account'
 $c -n $first -a hook-test -d 'Run a hook now'
 $c -n $first -a own -d 'Take over a ledger'
 $c -n $first -a help -d 'Help'
@@ -59,7 +60,7 @@ $c -n $first -a help -d 'Help'
 $c -n '__oauth_keepalive_in refresh preview sync forget' -l force -d 'Although it should not be necessary'
 $c -n '__oauth_keepalive_in refresh preview' -l last-try -d 'Send a token that may be spent'
 $c -n '__oauth_keepalive_in refresh preview' -l at -x -d 'What would be due by then'
-$c -n '__oauth_keepalive_in refresh sync restore' -l wait -x -d 'How long to wait for a lock'
+$c -n '__oauth_keepalive_in refresh sync restore token' -l wait -x -d 'How long to wait for a lock'
 $c -n '__oauth_keepalive_in refresh sync restore' -l dry-run -d 'Only show it'
 $c -n '__oauth_keepalive_in preview' -l check -d 'Exit status 5 if work is due'
 $c -n '__oauth_keepalive_in status' -l watch -d 'Again every two seconds'
@@ -67,7 +68,8 @@ $c -n '__oauth_keepalive_in sync' -l adopt -r -F -a '(__oauth_keepalive_ask stat
 $c -n '__oauth_keepalive_in sync' -l follow -r -F -a '(__oauth_keepalive_ask status agent; echo all)' -d 'The login there gives way'
 $c -n '__oauth_keepalive_in log' -s n -l number -x -d 'The last ones only'
 $c -n '__oauth_keepalive_in log' -l since -x -d 'What happened since'
+$c -n '__oauth_keepalive_in token' -l min-life -x -d 'Refresh first if it lives shorter than that'
 
 $c -n '__oauth_keepalive_in hook-test' -a 'refreshed needs_login failed recovered'
 $c -n '__oauth_keepalive_in restore' -a '(__oauth_keepalive_ask restore id)'
-$c -n '__oauth_keepalive_in refresh preview status sync forget log hook-test' -a '(__oauth_keepalive_ask status profile)'
+$c -n '__oauth_keepalive_in refresh preview status sync forget log token hook-test' -a '(__oauth_keepalive_ask status profile)'

@@ -3,7 +3,8 @@
 // Memory for what must never be shown: tokens, whole store documents, request bodies, answers.
 //
 // A `struct secret` is wiped before it is freed and when it is overwritten, and no printf-like function
-// takes one. The fingerprint is the only thing that ever leaves the program. The text is always
+// takes one. The fingerprint is the only thing that ever leaves the program, but for stores, requests and
+// what the verb `token` prints. The text is always
 // NUL-terminated, but `len` counts: a document may hold anything.
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H

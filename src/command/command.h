@@ -21,6 +21,7 @@ enum {
 	OPTION_SINCE = 1 << 8,
 	OPTION_NUMBER = 1 << 9,
 	OPTION_LAST_TRY = 1 << 10,
+	OPTION_MIN_LIFE = 1 << 11,
 };
 
 struct invocation;
@@ -35,7 +36,7 @@ struct invocation {
 	const struct command *command;
 	const char *config, *state_dir, *ledger_dir;
 	bool json, verbose, quiet;
-	const char *at, *wait, *adopt, *follow, *since, *number;
+	const char *at, *wait, *adopt, *follow, *since, *number, *min_life;
 	unsigned given; // of OPTION_…
 	char **accounts;
 	size_t n_accounts;
@@ -53,6 +54,7 @@ int command_forget(const struct invocation *invocation);
 int command_hook_test(const struct invocation *invocation);
 int command_log(const struct invocation *invocation);
 int command_own(const struct invocation *invocation);
+int command_token(const struct invocation *invocation);
 
 // What every verb opens first.
 struct session {
@@ -88,6 +90,8 @@ int session_run(const struct invocation *invocation, struct session *session);
 // Report the cycle and return the exit status. -r of a failed cycle is said, too.
 int session_finish(const struct invocation *invocation, struct session *session, struct cycle *cycle, int r, bool dry_run);
 
+// What a cycle ends with, but for what is printed of it: its exit status, and what is remembered and told to monitoring.
+int session_conclude(struct session *session, struct cycle *cycle, const struct report *report, bool json, int r);
 struct report session_report(const struct invocation *invocation, struct session *session,
 			     const struct cycle *cycle, bool dry_run);
 // Says what kept the cycle from looking, and returns the exit status; 0: it has looked.

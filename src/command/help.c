@@ -56,6 +56,16 @@ static const struct page {
 	 "what a person decided.\n\n"
 	 "  -n, --number N       the last N\n"
 	 "      --since WHEN     2h (ago), 02:30, 2030-11-20, RFC 3339\n"},
+	{"token", "ACCOUNT",
+	 "Print the access token of one account, and nothing else, on standard output;\n"
+	 "never the refresh token, and not to a terminal. What is wrong is said on\n"
+	 "standard error, and then nothing is printed.\n\n"
+	 "      --min-life DURATION\n"
+	 "                       refresh first if it lives shorter than that (10m)\n"
+	 "      --wait DURATION  how long to wait for a lock (10s); 0 does not wait\n\n"
+	 "In a script, so that it is in no argument list:\n"
+	 "  printf 'Authorization: Bearer %s' \"$(oauth-keepalive token xai:default)\" |\n"
+	 "    curl -H @- https://api.x.ai/v1/models\n"},
 	{"hook-test", "EVENT [ACCOUNT]",
 	 "Run the hook that is configured for refreshed, needs_login, failed or recovered\n"
 	 "now, as if that had happened, and say how it ended.\n"},

@@ -259,21 +259,31 @@ static void look_around(const struct report *report, struct session *session, bo
 	report_say_world(report, problems);
 }
 
+int session_conclude(struct session *session, struct cycle *cycle, const struct report *report,
+		     bool json, int r)
+{
+	int status = session_look_failed(session, cycle, r);
+
+	if (status) {
+		report_remember_failure(report, status);
+		return status;
+	}
+	look_around(report, session, json, &cycle->now.problems);
+	status = report_exit_status(report);
+	report_remember(report);
+	report_say_rivals(report, &cycle->now.problems);
+	write_metrics(report, &cycle->now.problems);
+	return status;
+}
+
 int session_finish(const struct invocation *invocation, struct session *session,
 		   struct cycle *cycle, int r, bool dry_run)
 {
 	struct report report = session_report(invocation, session, cycle, dry_run);
-	int status = session_look_failed(session, cycle, r), error = 0;
+	int status = session_conclude(session, cycle, &report, invocation->json, r), error = 0;
 
-	if (status) {
-		report_remember_failure(&report, status);
+	if (r < 0)
 		return status;
-	}
-	look_around(&report, session, invocation->json, &cycle->now.problems);
-	status = report_exit_status(&report);
-	report_remember(&report);
-	report_say_rivals(&report, &cycle->now.problems);
-	write_metrics(&report, &cycle->now.problems);
 	if (invocation->json) {
 		report_json(&report, stdout);
 	} else {
