@@ -126,7 +126,7 @@ static const char *what_looks_wrong(const struct judgement *j, const struct memb
 				    const struct credential *c)
 {
 	if (is_scrap(&c->refresh) || is_scrap(&c->access))
-		return "its tokens are too short to be any";
+		return "its tokens are too short to be real";
 	if (m && !m->kept && is_not_later_than_previous(j, c))
 		return "it is older than the token before the live one, and may have been spent";
 	return NULL;
@@ -139,8 +139,8 @@ static char *likely_mistake(const struct judgement *j, const struct member *m,
 	const char *wrong = what_looks_wrong(j, m, c);
 	_cleanup_free_ char *left = wrong ? expiry_describe(j) : NULL;
 
-	return wrong ? xasprintf("%s, and would displace the live login %.*s, which %s; --force "
-				 "takes it all the same",
+	return wrong ? xasprintf("%s, and it would displace the live login %.*s, which %s; --force "
+				 "takes it anyway",
 				 wrong, FINGERPRINT_SHOWN, r->live.fingerprint.hex, left)
 		     : NULL;
 }

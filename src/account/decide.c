@@ -101,6 +101,23 @@ static bool account_holds_live(const struct judgement *j)
 	return false;
 }
 
+// The way back that costs no login, where there is one.
+static const char *unless_it_was_no_logout(const struct judgement *j)
+{
+	const struct account *a = j->account;
+	const struct account_record *r = &j->verdict->record;
+
+	if (r->own_login || r->dead_code[0] || j->live_settled || !account_holds_live(j))
+		return "";
+	if (!a->main)
+		return "; if it was lost there and is no logout, put it back, then "
+		       "`oauth-keepalive sync --adopt main`";
+	return fingerprint_equal(a->main->copy->credential.fingerprint, r->live.fingerprint)
+		       ? ", which holds the same login again; if that was no logout: "
+			 "`oauth-keepalive sync --adopt main`"
+		       : "";
+}
+
 static void end_account(struct judgement *j)
 {
 	const struct account *a = j->account;
@@ -126,16 +143,10 @@ static void end_account(struct judgement *j)
 	for (size_t i = 0; i < a->n_members; i++)
 		if (!recovering || r->dead_code[0] || &a->members[i] == a->main)
 			v->copies[i].write = false;
-	bool alive = !a->main && !r->own_login && account_holds_live(j) && !r->dead_code[0] &&
-		     !j->live_settled;
 	if (a->n_members)
 		object(j, recovering ? DECISION_RECOVER : DECISION_LOGIN, OUTCOME_NEEDS_LOGIN,
 		       "logged_out",
-		       xasprintf(
-			       "logged out of its main store%s",
-			       alive ? "; if it was lost there and is no logout, put it back, then "
-				       "`oauth-keepalive sync --adopt main`"
-				     : ""));
+		       xasprintf("logged out of its main store%s", unless_it_was_no_logout(j)));
 	else
 		conclude(j, DECISION_SKIP, OUTCOME_SKIPPED,
 			 xstrdup("logged out; no store holds it any more"));

@@ -123,14 +123,13 @@ static void say_vanished(struct observation *o, const struct account *a)
 	if (!string_equal(a->verdict.code, "vanished"))
 		return;
 	_cleanup_free_ char *until = time_format(r->live.expires_ms);
-	_cleanup_free_ char *where = string_printable(r->main_store ? r->main_store : "?", 1024);
 	_cleanup_free_ char *directory = a->dir->gone ? string_printable(a->dir->path, 1024) : NULL;
 	problem_add(
 		&o->problems, SEVERITY_ERROR, "vanished", r->main_store, r->profile,
-		xasprintf("%s%sno store shows this login any more (it was in %s), and nobody is "
-			  "seen to have logged out: only the ledger has it, and nothing keeps "
-			  "it alive; its access token ends at %s",
-			  directory ? directory : "", directory ? " is gone: " : "", where,
+		xasprintf("%s%sthis login was here and is in no store any more, and no logout was "
+			  "seen: only the ledger has it, and nothing keeps it alive; its access "
+			  "token expires at %s",
+			  directory ? directory : "", directory ? " is gone: " : "",
 			  until ? until : "an unknown time"),
 		xasprintf("bring the store back (a mount, a backup); if it is gone for good: "
 			  "oauth-keepalive forget %.12s",

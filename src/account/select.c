@@ -21,9 +21,11 @@ static bool is_named(const struct account *a, const struct account_record *r, co
 	const char *email = r->identity.email;
 	_cleanup_free_ char *full = xasprintf("%s/%s", r->provider, r->profile);
 	_cleanup_free_ char *whose = email ? xasprintf("%s@%s", full, email) : NULL;
+	_cleanup_free_ char *short_whose = email ? xasprintf("%s@%s", r->profile, email) : NULL;
 
 	return fnmatch(name, r->profile, 0) == 0 || fnmatch(name, full, 0) == 0 ||
-	       (whose && strcasecmp(name, whose) == 0) || (email && strcasecmp(name, email) == 0) ||
+	       (email && (strcasecmp(name, whose) == 0 || strcasecmp(name, short_whose) == 0 ||
+			  strcasecmp(name, email) == 0)) ||
 	       (*name && string_equal(name, r->provider)) || string_equal(name, r->state_dir) ||
 	       has_agent(a, name) ||
 	       (strlen(name) >= KEY_DIGITS_LEAST && string_starts(r->key, name));

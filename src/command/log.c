@@ -16,14 +16,15 @@
 // As ACCOUNT does elsewhere, as far as a line tells.
 static bool is_named(const struct event *e, const char *name)
 {
-	_cleanup_free_ char *full = NULL, *whose = NULL;
+	_cleanup_free_ char *full = NULL, *whose = NULL, *short_whose = NULL;
 
 	if (!e->profile)
 		return false;
 	full = xasprintf("%s/%s", e->provider ? e->provider : "", e->profile);
 	whose = xasprintf("%s@%s", full, e->identity ? e->identity : "");
+	short_whose = xasprintf("%s@%s", e->profile, e->identity ? e->identity : "");
 	return fnmatch(name, e->profile, 0) == 0 || fnmatch(name, full, 0) == 0 ||
-	       strcasecmp(name, whose) == 0 ||
+	       strcasecmp(name, whose) == 0 || strcasecmp(name, short_whose) == 0 ||
 	       (e->identity && strcasecmp(name, e->identity) == 0) ||
 	       string_equal(name, e->provider) ||
 	       (strlen(name) >= 6 && e->account && string_starts(e->account, name));

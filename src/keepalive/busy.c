@@ -15,6 +15,7 @@
 struct holder {
 	bool found;
 	bool ours;	  // of this program
+	bool answered;	  // … whose request was answered: about to end
 	bool database;	  // it is no lock file that stands there, but a lock on one
 	const char *what; // "… has held WHAT"
 	char *path; // … which is this file; NULL: there is none that a person should look at
@@ -72,6 +73,7 @@ static void find_run(const struct observation *o, const struct ledger *ledger,
 		ret->found = true;
 		ret->process = newest_living(r);
 		ret->since_ms = receipt_since_ms(r);
+		ret->answered = r->state == RECEIPT_ANSWERED;
 	}
 	if (account_lock_holder(ledger, a->record.key, &keeper, &since_ms) == 0) {
 		if (since_ms > ret->since_ms) // he may just now finish what another left behind
@@ -284,7 +286,7 @@ void judge_busy(struct results *results, struct observation *o, const struct con
 		bool fails = is_failure(a, &h, config, policy->now_ms);
 		if (busy && fails)
 			fail_busy(a, result, &h, policy->now_ms);
-		if (fails || (stuck && h.ours))
+		if (fails || (stuck && h.ours && !h.answered))
 			say_holder(o, a, &h, policy->now_ms);
 		free(h.path);
 	}

@@ -87,6 +87,17 @@ static enum outcome outcome_of(const struct result *result, const struct account
 	return result->decision == DECISION_MIRROR ? OUTCOME_MIRRORED : OUTCOME_UNCHANGED;
 }
 
+// Why it was sent is not why it failed.
+static char *describe_attempt(const struct account *a)
+{
+	const struct account_record *r = &a->verdict.record;
+
+	if (a->verdict.resend || !r->error_code[0])
+		return xstrdup(a->verdict.reason);
+	return xasprintf("%s; the attempt failed (%s%s%s)", a->verdict.reason, r->error_code,
+			 r->said[0] ? ": " : "", r->said);
+}
+
 void result_judge(struct result *result, const struct account *a, const struct fingerprint *sent,
 		  const char *said)
 {
@@ -106,7 +117,7 @@ void result_judge(struct result *result, const struct account *a, const struct f
 								: "unknown_outcome",
 				a->verdict.status ? a->verdict.status
 						  : a->verdict.record.error_status,
-				xstrdup(a->verdict.reason));
+				describe_attempt(a));
 	if (said && result->outcome == OUTCOME_HELD) {
 		free(result->error_message);
 		result->error_message = xasprintf("%s (%s)", a->verdict.reason, said);

@@ -362,8 +362,12 @@ static enum answer_kind classify(const struct reading *in, int64_t received_ms, 
 		return ANSWER_NOT_SPENT;
 	if (in->http->cut && !in->json)
 		return ANSWER_UNKNOWN;
-	if (in->http->challenge)
-		return ANSWER_NOT_SPENT; // the edge answered: it never reached the token server
+	if (in->http->challenge) { // the edge answered: it never reached the token server
+		said_plainly("a challenge page of Cloudflare's, not the provider's answer; another "
+			     "network or proxy may get through",
+			     ret->said);
+		return ANSWER_NOT_SPENT;
+	}
 	if (status < 200 || status >= 600 || status == 408)
 		return ANSWER_UNKNOWN;
 	if (status < 300)

@@ -37,10 +37,13 @@ void report_kept_text(const struct report *report, FILE *out)
 		fprintf(out, "    %s; %s; kept until %s%s\n", why, left, until,
 			k->may_come_back ? "" : "; it was sent, and cannot be restored");
 	}
-	if (!report->quiet)
-		fprintf(out, "%zu login%s kept%s\n", report->kept->n,
-			report->kept->n == 1 ? "" : "s",
-			report->kept->n ? "; oauth-keepalive restore ID brings one back" : "");
+	if (report->quiet)
+		return;
+	if (!report->kept->n)
+		fputs("no displaced login is kept\n", out);
+	else
+		fprintf(out, "%zu login%s kept; oauth-keepalive restore ID brings one back\n",
+			report->kept->n, report->kept->n == 1 ? "" : "s");
 }
 
 static void put_time(cJSON *object, const char *name, int64_t ms)

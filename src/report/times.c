@@ -21,6 +21,9 @@ int64_t report_next_try_ms(const struct account *a)
 {
 	int64_t due_ms = report_due_ms(a), not_before_ms = a->verdict.record.not_before_ms;
 
+	if (due_ms && a->verdict.retry_ms) // a token of unknown outcome waits for its last try
+		return a->verdict.retry_ms;
+
 	return due_ms && not_before_ms > due_ms ? not_before_ms : due_ms;
 }
 

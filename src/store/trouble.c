@@ -40,8 +40,9 @@ void store_give_up_text(struct store *store, struct problems *problems,
 	_cleanup_free_ char *cut =
 		xasprintf("LC_ALL=C sed -i --follow-symlinks '1s/^\\xEF\\xBB\\xBF//' %s", word);
 
-	store_give_up(store, problems, "store_unreadable",
-		      xasprintf(":%zu:%zu: %s", error->line, error->column, error->what),
-		      bom ? cut
-			  : "correct that place by hand; nothing is written to the file before");
+	store_give_up(
+		store, problems, "store_unreadable",
+		xasprintf(":%zu:%zu: %s", error->line, error->column, error->what),
+		bom ? cut
+		    : "correct that place by hand; until then nothing is written to the file");
 }

@@ -22,7 +22,7 @@ begin() {
 begin
 keeper restore
 expect_status 0
-expect_match "$out" "^0 logins kept$"
+expect_match "$out" "^no displaced login is kept$"
 keeper sync --adopt a --dry-run
 expect_match "$out" "would displace $(login_token first), which is live$"
 keeper sync --adopt a
