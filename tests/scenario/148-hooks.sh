@@ -185,4 +185,20 @@ echo '{' >"$(store broken)"
 for _ in 1 2 3 4; do start_keeper refresh; done
 wait_keepers
 expect_told "failed   store_unreadable"
+# ---- one that floods its output fills no disk, and is ended like any other; what a sound one says is passed on whole
+fresh
+start_oidc
+mint carol left=3h
+write_store main xai:default=carol
+hooks "$(quoted 'yes flood')" 'timeout = "1s";'
+keeper refresh --force
+expect_status 0
+[ "$(wc -c <"$err")" -lt 70000 ] || fail "it printed $(wc -c <"$err") bytes"
+expect_match "$err" 'the rest of its output is left out'
+expect_match "$err" 'was ended: it took longer'
+hooks "$(quoted 'echo first; sleep 0.2; echo last >&2; setsid sleep 30 &')"
+keeper refresh --force
+expect_status 0
+expect_match "$err" first
+expect_match "$err" last
 expect_no_secrets
