@@ -299,6 +299,8 @@ static bool became_live(const struct judgement *j, const struct credential *c)
 	const struct account *a = j->account;
 	bool became = false;
 
+	if (fingerprint_equal(c->fingerprint, j->verdict->record.live.fingerprint))
+		return false;
 	for (size_t i = 0; i < a->n_receipts && !became; i++) {
 		const struct receipt *r = a->receipts[i];
 		_cleanup_(answer_free) struct answer answer = {0};

@@ -223,7 +223,7 @@ bool store_take(struct store *store, int fd, const struct place *directory,
 		const struct config *config)
 {
 	const struct store_format *format = store_format(store->format);
-	uint64_t attributes;
+	uint64_t attributes = 0;
 	struct stat st;
 
 	if (!directory->safe || !format->read_open || file_look(fd, &st, &attributes) < 0 ||

@@ -345,7 +345,7 @@ static void test_empty_file(void **state)
 {
 	(void)state;
 	make_file(agent_database, "");
-	assert_verdicts(SQLITE_ABSENT, SQLITE_ABSENT);
+	assert_verdicts(SQLITE_UNREADABLE, SQLITE_ABSENT);
 }
 
 static void test_unreadable(void **state)
