@@ -222,6 +222,7 @@ struct holdings {
 	size_t n_tokens;
 	const struct receipt *rescued; // answers that no receipt could take
 	size_t n_rescued;
+	struct seen *seen; // what our looks so far have read (store/seen.h), or NULL
 };
 
 // Find, read, group, decide. `ledger` may not exist yet. 0, or -ENOENT (a named state directory is missing).

@@ -265,13 +265,14 @@ static bool learn_places(const struct observation *o, struct names *known)
 
 // The stores before the ledger: what another run has done in between, the ledger tells. (Where it tells of places that
 // were not looked at, both are looked at once more.)
-static int look(const struct config *config, const struct ledger *ledger, struct observation *ret)
+static int look(const struct config *config, const struct ledger *ledger, struct seen *seen,
+		struct observation *ret)
 {
 	_cleanup_names_ struct names known = {0};
 
 	for (;;) {
 		struct observation o = {0};
-		int found = discover_stores(config, &known, &o.stores, &o.problems);
+		int found = discover_stores(config, &known, seen, &o.stores, &o.problems);
 		int r = read_ledger(&o, ledger);
 		bool more = r >= 0 && (found < 0 || !config->state_dir) && learn_places(&o, &known);
 		if (found >= 0 && r >= 0 && !more) {
@@ -323,7 +324,7 @@ int observe(const struct config *config, const struct policy *policy, const stru
 	    const struct holdings *holdings, struct observation *ret)
 {
 	struct policy ours = *policy;
-	int r = look(config, ledger, ret);
+	int r = look(config, ledger, holdings ? holdings->seen : NULL, ret);
 
 	if (r < 0)
 		return r;

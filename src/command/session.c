@@ -114,7 +114,7 @@ int session_stores(const struct session *session, struct stores *ret, struct pro
 			    !names_hold(&known, records.list[i].state_dir))
 				*array_add(&known.list, &known.n) =
 					xstrdup(records.list[i].state_dir);
-	r = discover_stores(&session->config, &known, ret, problems);
+	r = discover_stores(&session->config, &known, NULL, ret, problems);
 	account_records_free(&records);
 	return r;
 }

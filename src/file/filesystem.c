@@ -39,3 +39,22 @@ const struct filesystem *filesystem_of(const char *path)
 			return &known[i].filesystem;
 	return NULL;
 }
+
+bool filesystem_keeps_time(const struct statfs *fs)
+{
+	static const uint32_t keepers[] = {
+		0xef53,	    // ext4
+		0x58465342, // XFS
+		0x9123683e, // Btrfs
+		0xf2f52010, // F2FS
+		0xca451a4e, // bcachefs
+		0x2fc12fc1, // ZFS
+		0x01021994, // tmpfs
+		0x794c7630, // overlayfs
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(keepers); i++)
+		if ((uint32_t)fs->f_type == keepers[i])
+			return true;
+	return false;
+}

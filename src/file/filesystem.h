@@ -14,4 +14,9 @@ struct filesystem {
 // Of a path, or of the nearest directory above it that is there. NULL: one like any other.
 const struct filesystem *filesystem_of(const char *path);
 
+// Is the time of a file's last change our own kernel's, each time, and finer than a second? Of those that are not known
+// for it, it may be a server's, or one that is remembered for a while.
+struct statfs;
+bool filesystem_keeps_time(const struct statfs *fs);
+
 #endif

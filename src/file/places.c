@@ -4,13 +4,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include "file/filesystem.h"
 #include "file/places.h"
 #include "file/safe_path.h"
 
 #define WANTED                                                                                     \
-	(STATX_TYPE | STATX_MODE | STATX_NLINK | STATX_UID | STATX_GID | STATX_SIZE | STATX_MNT_ID)
+	(STATX_TYPE | STATX_MODE | STATX_NLINK | STATX_UID | STATX_GID | STATX_SIZE | STATX_INO |  \
+	 STATX_MTIME | STATX_CTIME | STATX_MNT_ID)
 #define UNTOUCHABLE (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)
 
 void places_free(struct places *places)
@@ -24,21 +28,36 @@ void places_free(struct places *places)
 	*places = (struct places){0};
 }
 
-// What trust and safety are judged by.
+static struct timespec as_time(const struct statx_timestamp *from)
+{
+	return (struct timespec){.tv_sec = from->tv_sec, .tv_nsec = from->tv_nsec};
+}
+
+// What trust and safety are judged by, and whether it is what it was.
 static struct stat as_stat(const struct statx *from)
 {
 	return (struct stat){.st_mode = from->stx_mode,
 			     .st_nlink = from->stx_nlink,
 			     .st_uid = from->stx_uid,
 			     .st_gid = from->stx_gid,
-			     .st_size = (off_t)from->stx_size};
+			     .st_size = (off_t)from->stx_size,
+			     .st_dev = makedev(from->stx_dev_major, from->stx_dev_minor),
+			     .st_ino = from->stx_ino,
+			     .st_mtim = as_time(&from->stx_mtime),
+			     .st_ctim = as_time(&from->stx_ctime)};
 }
 
-static bool is_read_only(const char *path)
+static void judge_mount(struct place *place, const struct place *above)
 {
-	struct statvfs fs;
+	struct statfs fs;
 
-	return statvfs(path, &fs) == 0 && fs.f_flag & ST_RDONLY;
+	if (above && place->mount && place->mount == above->mount) {
+		place->read_only = above->read_only;
+		place->keeps_time = above->keeps_time;
+	} else if (statfs(place->real, &fs) == 0) {
+		place->read_only = fs.f_flags & ST_RDONLY;
+		place->keeps_time = filesystem_keeps_time(&fs);
+	}
 }
 
 // Our own directory with all its owner's bits is open to us, whatever else stands there.
@@ -58,9 +77,7 @@ static void judge(struct place *place, const struct statx *at, const struct plac
 	place->safe = (!above || above->safe) && path_ancestor_is_safe(place->real, &st, self);
 	place->untouchable = at->stx_attributes & UNTOUCHABLE;
 	place->closed = is_closed(place->real, &st, self);
-	place->read_only = above && place->mount && place->mount == above->mount
-				   ? above->read_only
-				   : is_read_only(place->real);
+	judge_mount(place, above);
 }
 
 // Through a link, or by a path with steps in it that say nothing or go back: the long way.
@@ -148,15 +165,24 @@ const struct place *place_find(struct places *places, const char *path)
 	return kept;
 }
 
-int file_look(int fd, struct stat *ret, uint64_t *ret_attributes)
+static int look_with(int fd, const char *path, int flags, struct file_look *ret)
 {
 	struct statx st;
 
-	if (statx(fd, "", AT_EMPTY_PATH, WANTED, &st) < 0)
+	if (statx(fd, path, flags, WANTED, &st) < 0)
 		return -errno;
-	*ret = as_stat(&st);
-	*ret_attributes = st.stx_attributes;
+	*ret = (struct file_look){.st = as_stat(&st), .attributes = st.stx_attributes};
 	return 0;
+}
+
+int file_look(int fd, struct file_look *ret)
+{
+	return look_with(fd, "", AT_EMPTY_PATH, ret);
+}
+
+int file_look_at(const char *path, struct file_look *ret)
+{
+	return look_with(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, ret);
 }
 
 enum obstacle place_obstacle(const struct place *directory, uint64_t attributes_of_file)

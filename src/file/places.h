@@ -19,6 +19,7 @@ struct place {
 	bool safe; // of it and of every directory above it can be said what safe_path.h asks of those above a file
 	bool read_only, untouchable, closed; // obstacles to every file in it: its mount, chattr(1), its mode
 	uint64_t mount;                      // 0: unknown
+	bool keeps_time; // what is changed in it bears the time of our own kernel's clock (filesystem.h)
 };
 
 struct places { // zero to begin with
@@ -33,8 +34,13 @@ void places_free(struct places *places);
 // An absolute path. The place is valid until the next call.
 const struct place *place_find(struct places *places, const char *path);
 
-// A file that is open: what it is, and what would keep another from taking its place there.
-int file_look(int fd, struct stat *ret, uint64_t *ret_attributes);
+// A file: what it is, and what would keep another from taking its place there.
+struct file_look {
+	struct stat st; // type, mode, links, owner, group, size, device, inode, mtime, ctime
+	uint64_t attributes;
+};
+int file_look(int fd, struct file_look *ret); // one that is open
+int file_look_at(const char *path, struct file_look *ret); // … or not; of a link, the link
 enum obstacle place_obstacle(const struct place *directory, uint64_t attributes_of_file);
 
 #endif

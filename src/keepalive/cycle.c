@@ -335,6 +335,7 @@ static void kept_free(struct run *run)
 	for (size_t i = 0; i < run->n_swept; i++)
 		free(run->swept[i]);
 	free(run->swept);
+	seen_free(&run->seen);
 }
 
 // Finish what a run did that was killed while it replaced a store. True if there was any, and the look is out of date.

@@ -9,7 +9,8 @@ int run_look(struct run *run, struct observation *ret)
 {
 	_cleanup_free_ char **keys = NULL;
 	_cleanup_free_ struct fingerprint *tokens = NULL;
-	struct holdings holdings = {.rescued = run->rescued, .n_rescued = run->n_rescued};
+	struct holdings holdings = {
+		.rescued = run->rescued, .n_rescued = run->n_rescued, .seen = &run->seen};
 	int64_t ahead = run->policy.at_ms - run->policy.now_ms;
 	const struct grant *g;
 

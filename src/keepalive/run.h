@@ -8,6 +8,7 @@
 #include "keepalive/grant.h"
 #include "keepalive/mirror.h"
 #include "keepalive/signals.h"
+#include "store/seen.h"
 
 #define HOLD_LIMIT_S 100 // OpenClaw waits 142 s for a refresh lock; up to 2026.5.2 reclaims it after 180 s
 
@@ -22,6 +23,7 @@ struct run {
 	struct process_id self;
 	struct receipt *rescued; // answers that no receipt could take
 	size_t n_rescued;
+	struct seen seen; // what its looks have read
 	size_t window; // grants that may be between their claim and their settling
 	int64_t wait_ms;
 	int64_t round_ms;   // what the last round of writing took

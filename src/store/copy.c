@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A copy lives as long as somebody points to it: a store that holds it, or what is known of a look's texts (known.h).
+// A copy lives as long as somebody points to it: a store that holds it, or what is known of a look's texts (known.h),
+// or of the last look's files (seen.h).
 #include "store/store.h"
 
 struct copy *copy_new(void)
@@ -34,4 +35,13 @@ void copies_free(struct copy ***list, size_t *n)
 	free(*list);
 	*list = NULL;
 	*n = 0;
+}
+
+struct copy **copies_share(struct copy *const *copies, size_t n)
+{
+	struct copy **list = xcalloc(n + 1, sizeof(struct copy *));
+
+	for (size_t i = 0; i < n; i++)
+		list[i] = copy_ref(copies[i]);
+	return list;
 }

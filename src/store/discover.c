@@ -23,6 +23,7 @@
 #include "store/openclaw_config.h"
 #include "file/safe_path.h"
 #include "store/openclaw_sqlite.h"
+#include "store/seen.h"
 #include "store/sqlite_look.h"
 #include "store/state_dirs.h"
 
@@ -96,6 +97,7 @@ static void complain(struct problems *problems, enum severity severity, const ch
 // What is done for one of them. `dir` NULL: there is none, only the configuration's stores.
 struct search {
 	struct stores *stores;
+	struct seen *seen;
 	struct state_dir *dir;
 	size_t first; // of the stores that it adds
 	const struct config *config;
@@ -415,6 +417,22 @@ static int open_plain(const char *name)
 	return fd < 0 ? -errno : TAKE_FD(fd);
 }
 
+// What an earlier look read, and nobody has touched since, is not opened again.
+static bool take_seen(struct search *s, const struct candidate *candidate, const char *name,
+		      const struct place *place)
+{
+	struct file_look look = {0};
+	const struct seen_file *file = NULL;
+
+	if (seen_any(s->seen) && !is_foreign(candidate) && place->keeps_time &&
+	    file_look_at(name, &look) == 0)
+		file = seen_find(s->seen, &look.st);
+	if (!file)
+		return false;
+	struct store *store = take_store(s, candidate, name, name);
+	return store->was_read || store_take_seen(store, file, &look, place, s->seen);
+}
+
 // OpenClaw locks a name as it stands in the resolved directory; the last component is not resolved (facts 3). A store is
 // not written under fewer locks than it has names.
 static void add_store(struct search *s, const struct candidate *candidate)
@@ -423,6 +441,8 @@ static void add_store(struct search *s, const struct candidate *candidate)
 	const struct place *place = place_find(&s->stores->known->places, directory);
 	_cleanup_free_ char *name =
 		place->real ? path_join(place->real, path_basename(candidate->path)) : NULL;
+	if (name && take_seen(s, candidate, name, place))
+		return;
 	_cleanup_close_ int fd = name ? open_plain(name) : place->error;
 
 	if (fd == -ENOENT && name) {
@@ -432,7 +452,7 @@ static void add_store(struct search *s, const struct candidate *candidate)
 	} else if (fd >= 0) {
 		struct store *store = take_store(s, candidate, name, name);
 		if (!store->was_read)
-			store_take(store, fd, place, s->config);
+			store_take(store, fd, place, s->config, s->seen);
 	} else {
 		_cleanup_free_ char *target = path_real(name);
 		if (target)
@@ -608,8 +628,8 @@ static void search(struct search *s)
 	databases_free(&s->databases);
 }
 
-static int discover_once(const struct config *config, const struct names *known, struct stores *ret,
-			 struct problems *problems)
+static int discover_once(const struct config *config, const struct names *known, struct seen *seen,
+			 struct stores *ret, struct problems *problems)
 {
 	_cleanup_free_ char *home = openclaw_home();
 	struct stores stores = {};
@@ -619,10 +639,12 @@ static int discover_once(const struct config *config, const struct names *known,
 		stores_free(&stores);
 		return r;
 	}
+	seen_begin_look(seen);
 	stores.known = xcalloc(1, sizeof(*stores.known));
 	for (size_t i = 0; i < stores.n_dirs || i == 0; i++) {
 		struct search s = {
 			.stores = &stores,
+			.seen = seen,
 			.dir = stores.n_dirs ? stores.dirs[i] : NULL,
 			.first = stores.n,
 			.config = config,
@@ -645,15 +667,15 @@ void discover_set_patience(int64_t ms)
 	patience_ms = ms;
 }
 
-int discover_stores(const struct config *config, const struct names *known, struct stores *ret,
-		    struct problems *problems)
+int discover_stores(const struct config *config, const struct names *known, struct seen *seen,
+		    struct stores *ret, struct problems *problems)
 {
 	size_t before = problems->n;
 
 	sqlite_look_may_pass();
 	for (int64_t waited_ms = 0;; waited_ms = LOOK_PAUSE_MS) {
 		int64_t began_ms = clock_boot_ms();
-		int r = discover_once(config, known, ret, problems);
+		int r = discover_once(config, known, seen, ret, problems);
 
 		if (waited_ms)
 			patience_ms -= waited_ms + clock_boot_ms() - began_ms;

@@ -30,20 +30,23 @@ static int load_text(const char *target, struct secret *ret, struct stat *ret_st
 	return fd < 0 ? fd : secret_read_sized(fd, ret_st->st_size, STORE_TEXT_MAX, ret);
 }
 
+void json_file_describe(struct store *store, const struct stat *st)
+{
+	store->interrupted = swap_is_interrupted(store->target);
+	store->mode = st->st_mode & 07777;
+	store->links = st->st_nlink;
+	store->group = st->st_gid;
+}
+
 bool json_file_read_open(struct store *store, int fd, const struct stat *st, struct secret *ret,
 			 struct problems *problems)
 {
 	int r = secret_read_sized(fd, st->st_size, STORE_TEXT_MAX, ret);
 
-	store->interrupted = swap_is_interrupted(store->target);
-	if (r < 0) {
+	json_file_describe(store, st);
+	if (r < 0)
 		store_give_up_error(store, problems, r);
-		return false;
-	}
-	store->mode = st->st_mode & 07777;
-	store->links = st->st_nlink;
-	store->group = st->st_gid;
-	return true;
+	return r >= 0;
 }
 
 bool json_file_read(struct store *store, struct secret *ret, struct problems *problems)

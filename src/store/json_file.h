@@ -10,6 +10,7 @@
 bool json_file_read(struct store *store, struct secret *ret, struct problems *problems);
 bool json_file_read_open(struct store *store, int fd, const struct stat *st, struct secret *ret,
 			 struct problems *problems); // … of the open file
+void json_file_describe(struct store *store, const struct stat *st); // … the rest, without the text
 int json_file_stage(const struct store *store, struct atomic_stage *ret);
 // The text with every change applied that may be; each change's `result` is set. `ret` stays unset when nothing changes.
 // -EBADMSG if the text is not what it should be.

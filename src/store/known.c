@@ -30,22 +30,13 @@ static bool is_of(const struct known_document *document, const struct secret *te
 	       memcmp(document->text.text, text->text, text->len) == 0;
 }
 
-static struct copy **share(struct copy *const *copies, size_t n)
-{
-	struct copy **list = xcalloc(n + 1, sizeof(struct copy *));
-
-	for (size_t i = 0; i < n; i++)
-		list[i] = copy_ref(copies[i]);
-	return list;
-}
-
 bool known_document(const struct known *known, const struct secret *text, struct store *store)
 {
 	for (size_t i = 0; known && i < KNOWN_DOCUMENTS; i++) {
 		const struct known_document *document = &known->documents[i];
 		if (!is_of(document, text))
 			continue;
-		store->copies = share(document->copies, document->n_copies);
+		store->copies = copies_share(document->copies, document->n_copies);
 		store->n_copies = document->n_copies;
 		return true;
 	}
@@ -65,7 +56,7 @@ void known_add_document(struct known *known, struct secret *text, const struct s
 	struct known_document *document = &known->documents[known->next++ % KNOWN_DOCUMENTS];
 	document_free(document);
 	document->text = secret_take(text);
-	document->copies = share(store->copies, store->n_copies);
+	document->copies = copies_share(store->copies, store->n_copies);
 	document->n_copies = store->n_copies;
 }
 

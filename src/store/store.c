@@ -15,8 +15,10 @@
 #include "file/safe_path.h"
 #include "file/trust.h"
 #include "store/format.h"
+#include "store/json_file.h"
 #include "store/known.h"
 #include "store/mapped_json.h"
+#include "store/seen.h"
 
 void stores_free(struct stores *stores)
 {
@@ -219,21 +221,49 @@ static void check_manners(const struct store *store, const struct stat *st,
 				      word, word));
 }
 
-bool store_take(struct store *store, int fd, const struct place *directory,
-		const struct config *config)
+static bool may_be_taken(const struct store *store, const struct stat *st,
+			 const struct place *directory)
 {
-	const struct store_format *format = store_format(store->format);
-	uint64_t attributes = 0;
-	struct stat st;
+	return directory->safe && store_format(store->format)->read_open &&
+	       path_file_is_safe(store->target, st, store->known->places.self);
+}
 
-	if (!directory->safe || !format->read_open || file_look(fd, &st, &attributes) < 0 ||
-	    !path_file_is_safe(store->target, &st, store->known->places.self))
-		return false;
+// One with anything wrong in it is read again at the next look, which says so again.
+static void have_taken(struct store *store, const struct file_look *look,
+		       const struct place *directory, struct seen *seen)
+{
+	bool sound = store->state == STORE_OK && !store->unsaid.n;
+
 	store->was_read = true;
-	format->read_open(store, fd, &st, config, &store->unsaid);
+	if (sound && directory->keeps_time)
+		seen_add(seen, &look->st, store->copies, store->n_copies);
 	if (store->state == STORE_OK)
-		store->obstacle = place_obstacle(directory, attributes);
-	check_manners(store, &st, &store->unsaid);
+		store->obstacle = place_obstacle(directory, look->attributes);
+	check_manners(store, &look->st, &store->unsaid);
+}
+
+bool store_take(struct store *store, int fd, const struct place *directory,
+		const struct config *config, struct seen *seen)
+{
+	struct file_look look = {0};
+
+	if (file_look(fd, &look) < 0 || !may_be_taken(store, &look.st, directory))
+		return false;
+	store_format(store->format)->read_open(store, fd, &look.st, config, &store->unsaid);
+	have_taken(store, &look, directory, seen);
+	return true;
+}
+
+bool store_take_seen(struct store *store, const struct seen_file *file,
+		     const struct file_look *look, const struct place *directory, struct seen *seen)
+{
+	if (!may_be_taken(store, &look->st, directory))
+		return false;
+	json_file_describe(store, &look->st);
+	store->state = STORE_OK;
+	store->copies = copies_share(file->copies, file->n_copies);
+	store->n_copies = file->n_copies;
+	have_taken(store, look, directory, seen);
 	return true;
 }
 

@@ -70,6 +70,7 @@ struct copy *copy_new(void);
 struct copy *copy_ref(struct copy *copy);
 void copy_unref(struct copy *copy);
 void copies_free(struct copy ***list, size_t *n);
+struct copy **copies_share(struct copy *const *copies, size_t n);
 
 // A state directory of OpenClaw's (store/state_dirs.h).
 struct state_dir {
@@ -143,8 +144,10 @@ const char *store_format_name(const struct store *store); // "openclaw-json"
 // which is one for all databases and all looks of a run.
 #define LOOK_PATIENCE_MS 500
 void discover_set_patience(int64_t ms);
-int discover_stores(const struct config *config, const struct names *known, struct stores *ret,
-		    struct problems *problems);
+// `seen` is what earlier looks of the run read (store/seen.h), or NULL: then every store is opened.
+struct seen;
+int discover_stores(const struct config *config, const struct names *known, struct seen *seen,
+		    struct stores *ret, struct problems *problems);
 
 // Read one store again (its copies are replaced). Used by discover_stores and for a fresh look under a lock.
 void store_read(struct store *store, const struct config *config, struct problems *problems);
@@ -152,7 +155,13 @@ void store_read(struct store *store, const struct config *config, struct problem
 // Read a store from its file, which discovery has open: a plain one in a directory of ours, as nearly all are. False: it is
 // none of ours to trust, or not to be read like that; store_read says what is wrong. What else is wrong is kept in `unsaid`.
 struct place;
-bool store_take(struct store *store, int fd, const struct place *directory, const struct config *config);
+bool store_take(struct store *store, int fd, const struct place *directory, const struct config *config,
+		struct seen *seen);
+// … or from what was read before of a file that is still the same.
+struct file_look;
+struct seen_file;
+bool store_take_seen(struct store *store, const struct seen_file *file, const struct file_look *look,
+		     const struct place *directory, struct seen *seen);
 
 // What one copy shall become. Unset fields are left as they are.
 struct store_change {

@@ -15,19 +15,27 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "config/config.h"
+#include "store/seen.h"
 #include "store/store.h"
 
-// ---- a file system that fails
+// ---- a file system that fails, whose clock stands still, or that is another one
 
 static struct {
 	int entries;	      // so many are listed, then EIO; -1: all
 	const char *unopened; // what ends so cannot be opened: no descriptor is left
 	const char *unseen;   // … or looked at
+	bool stopped;	      // no write changes a file's times any more
+	struct statx_timestamp time;
+	unsigned magic; // of all file systems; 0: what they are
 } fault = {.entries = -1};
+
+static unsigned opened; // stores, so far
 
 struct dirent *readdir(DIR *directory)
 {
@@ -58,6 +66,7 @@ int open(const char *path, int flags, ...)
 		errno = EMFILE;
 		return -1;
 	}
+	opened += (flags & O_ACCMODE) == O_RDONLY && string_ends(path, "auth-profiles.json");
 	return openat(AT_FDCWD, path, flags, mode);
 }
 
@@ -67,7 +76,19 @@ int statx(int fd, const char *path, int flags, unsigned mask, struct statx *ret)
 		errno = EIO;
 		return -1;
 	}
-	return (int)syscall(SYS_statx, fd, path, flags, mask, ret);
+	int r = (int)syscall(SYS_statx, fd, path, flags, mask, ret);
+	if (fault.stopped)
+		ret->stx_mtime = ret->stx_ctime = fault.time;
+	return r;
+}
+
+int statfs(const char *path, struct statfs *ret)
+{
+	int r = (int)syscall(SYS_statfs, path, ret);
+
+	if (fault.magic)
+		ret->f_type = fault.magic;
+	return r;
 }
 
 #define EMPTY_STORE "{\"version\":1,\"profiles\":{}}\n"
@@ -79,6 +100,7 @@ static char *home;
 static struct config config;
 static struct stores stores;
 static struct problems problems;
+static struct seen seen;
 
 static void clear_environment(void)
 {
@@ -115,6 +137,10 @@ static int teardown(void **state)
 
 	(void)state;
 	forget();
+	seen_free(&seen);
+	seen = (struct seen){0};
+	fault.stopped = false;
+	fault.magic = 0;
 	assert_int_equal(system(command), 0);
 	free(home);
 	return 0;
@@ -185,7 +211,7 @@ static void make_database(const char *name, const char *sql)
 static void discover(void)
 {
 	forget();
-	assert_int_equal(discover_stores(&config, NULL, &stores, &problems), 0);
+	assert_int_equal(discover_stores(&config, NULL, NULL, &stores, &problems), 0);
 }
 
 // All stores as "role agent path(state) name name …; ", with the home left out.
@@ -320,12 +346,12 @@ static void test_named_state_dir_is_missed(void **state)
 	(void)state;
 	make_states();
 	setenv("OPENCLAW_STATE_DIR", nowhere, 1);
-	assert_int_equal(discover_stores(&config, NULL, &stores, &problems), -ENOENT);
+	assert_int_equal(discover_stores(&config, NULL, NULL, &stores, &problems), -ENOENT);
 	unsetenv("OPENCLAW_STATE_DIR");
 	config.state_dir = nowhere;
-	assert_int_equal(discover_stores(&config, NULL, &stores, &problems), -ENOENT);
+	assert_int_equal(discover_stores(&config, NULL, NULL, &stores, &problems), -ENOENT);
 	config.state_dir = file;
-	assert_int_equal(discover_stores(&config, NULL, &stores, &problems), -ENOTDIR);
+	assert_int_equal(discover_stores(&config, NULL, NULL, &stores, &problems), -ENOTDIR);
 	assert_int_equal(stores.n, 0);
 }
 
@@ -925,6 +951,157 @@ static void test_migrated(void **state)
 	assert_no_problem();
 }
 
+// ---- look after look of one run
+
+#define STORE(agent) ".openclaw/agents/" agent "/agent/auth-profiles.json"
+#define LOGIN(token)                                                                               \
+	"{\"version\":1,\"profiles\":{\"xai:default\":{\"type\":\"oauth\",\"provider\":\"xai\","   \
+	"\"access\":\"FAKE-ACCESS\",\"refresh\":\"" token "\"}}}\n"
+
+static void pass_time(void)
+{
+	nanosleep(&(struct timespec){.tv_nsec = 80 * 1000 * 1000}, NULL);
+}
+
+static void make_two(void)
+{
+	fault.magic = 0xef53; // ext4
+	make(STORE("main"), LOGIN("FAKE-REFRESH-1"));
+	make(STORE("work"), LOGIN("FAKE-REFRESH-2"));
+}
+
+// How many stores were opened for it.
+static unsigned look_again(void)
+{
+	unsigned before = opened;
+
+	forget();
+	assert_int_equal(discover_stores(&config, NULL, &seen, &stores, &problems), 0);
+	return opened - before;
+}
+
+static void assert_token(size_t store, const char *token)
+{
+	assert_int_equal(stores.list[store].state, STORE_OK);
+	assert_int_equal(stores.list[store].n_copies, 1);
+	assert_string_equal(stores.list[store].copies[0]->credential.refresh.text, token);
+}
+
+static void test_unchanged_is_read_once(void **state)
+{
+	(void)state;
+	make_two();
+	pass_time();
+	assert_int_equal(look_again(), 2);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(look_again(), 0);
+		assert_token(0, "FAKE-REFRESH-1");
+		assert_token(1, "FAKE-REFRESH-2");
+		assert_int_equal(stores.list[1].mode, 0600);
+		assert_int_equal(stores.list[1].links, 1);
+		assert_no_problem();
+	}
+}
+
+static void write_in_place(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write_full(fd, LOGIN("FAKE-REFRESH-3"), strlen(LOGIN("FAKE-REFRESH-3"))),
+			 0);
+}
+
+static void replace(const char *path)
+{
+	_cleanup_free_ char *other = make_file("other", LOGIN("FAKE-REFRESH-3"));
+
+	assert_int_equal(rename(other, path), 0);
+}
+
+// As long, and as old by the time that anybody can set.
+static void test_changed_is_read(void **state)
+{
+	void (*const ways[])(const char *path) = {write_in_place, replace};
+	struct stat before;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		_cleanup_free_ char *path = path_join(home, STORE("work"));
+		make_two();
+		pass_time();
+		assert_int_equal(look_again(), 2);
+		assert_int_equal(stat(path, &before), 0);
+		ways[i](path);
+		const struct timespec times[] = {before.st_atim, before.st_mtim};
+		assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+		assert_int_equal(look_again(), 1);
+		assert_token(0, "FAKE-REFRESH-1");
+		assert_token(1, "FAKE-REFRESH-3");
+	}
+}
+
+// Written within the same tick before the look and after it: nothing but the text differs.
+static void test_racy_write_is_read(void **state)
+{
+	struct timespec now;
+
+	(void)state;
+	make_two();
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	fault.stopped = true;
+	fault.time = (struct statx_timestamp){.tv_sec = now.tv_sec, .tv_nsec = now.tv_nsec | 1};
+	assert_int_equal(look_again(), 2);
+	make(STORE("work"), LOGIN("FAKE-REFRESH-3"));
+	assert_int_equal(look_again(), 2);
+	assert_token(1, "FAKE-REFRESH-3");
+	pass_time(); // what is read now has been there for longer than that
+	assert_int_equal(look_again(), 2);
+	assert_int_equal(look_again(), 0);
+}
+
+// It keeps whole seconds, or is another machine's.
+static void test_odd_clock_is_not_believed(void **state)
+{
+	(void)state;
+	make_two();
+	fault.stopped = true;
+	fault.time = (struct statx_timestamp){.tv_sec = time(NULL) - 3600};
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(look_again(), 2);
+	fault.stopped = false;
+	fault.magic = 0x6969; // NFS
+	pass_time();
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(look_again(), 2);
+}
+
+// What is asked of a store's place is asked at every look; what is wrong with it is said at every look.
+static void test_unchanged_is_judged_anew(void **state)
+{
+	_cleanup_free_ char *directory = path_join(home, ".openclaw/agents/work/agent");
+	_cleanup_free_ char *readable = make_file(STORE("main"), LOGIN("FAKE-REFRESH-1"));
+
+	(void)state;
+	make(STORE("work"), LOGIN("FAKE-REFRESH-2"));
+	fault.magic = 0xef53;
+	make(STORE("torn"), "{\"version\":1,");
+	assert_int_equal(chmod(home, 0755), 0);
+	assert_int_equal(chmod(readable, 0644), 0);
+	pass_time();
+	assert_int_equal(look_again(), 3);
+	assert_int_equal(problems.n, 1);
+	assert_int_equal(look_again(), 1); // the torn one
+	assert_int_equal(problems.n, 1);
+	assert_int_equal(chmod(directory, 0777), 0);
+	look_again();
+	assert_int_equal(stores.list[2].state, STORE_REFUSED);
+	assert_int_equal(stores.list[2].n_copies, 0);
+	assert_int_equal(chmod(directory, 0700), 0);
+	assert_int_equal(look_again(), 2);
+	assert_token(2, "FAKE-REFRESH-2");
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -958,6 +1135,11 @@ int main(void)
 		test(test_unreadable_database_retires),
 		test(test_unreadable_state),
 		test(test_migrated),
+		test(test_unchanged_is_read_once),
+		test(test_changed_is_read),
+		test(test_racy_write_is_read),
+		test(test_odd_clock_is_not_believed),
+		test(test_unchanged_is_judged_anew),
 	};
 
 	return cmocka_run_group_tests_name("discover", tests, NULL, NULL);
