@@ -56,7 +56,7 @@ struct jwt {
 // Bounded: tokens over 64 KiB are no JWT to us.
 int jwt_read(const struct secret *token, struct jwt *ret);
 void jwt_free(struct jwt *jwt);
-// The two times alone (0: unknown, or no JWT), which every decision asks for again: they are read once.
+// The two times alone (0: unknown, or no JWT). Of either, a token is decoded once in a run, as long as it is not thousands.
 struct jwt_times {
 	int64_t issued_ms, expires_ms;
 };

@@ -105,45 +105,63 @@ static void read_identity(const cJSON *claims, struct jwt *jwt)
 	jwt->user_is_subject = jwt->user_is_subject && jwt->identity.user_id;
 }
 
-int jwt_read(const struct secret *token, struct jwt *ret)
+static int decode(const char *text, size_t len, struct jwt *ret)
 {
 	_cleanup_secret_ struct secret payload = {0};
 	_cleanup_json_ cJSON *claims = NULL;
-	struct jwt jwt = {0};
-	const char *text;
-	size_t len;
 
-	if (find_payload(token, &text, &len) < 0 || decode_payload(text, len, &payload) < 0)
+	if (decode_payload(text, len, &payload) < 0)
 		return -EBADMSG;
 	claims = json_parse_foreign(payload.text, payload.len);
 	if (!cJSON_IsObject(claims))
 		return -EBADMSG;
-	jwt.issued_ms = read_date_ms(claims, "iat");
-	jwt.expires_ms = read_date_ms(claims, "exp");
-	read_identity(claims, &jwt);
-	*ret = jwt;
+	ret->issued_ms = read_date_ms(claims, "iat");
+	ret->expires_ms = read_date_ms(claims, "exp");
+	read_identity(claims, ret);
 	return 0;
 }
 
-// By a hash of the token, so that nothing secret is kept. What was asked long ago makes room.
-struct jwt_times jwt_times(const struct secret *token)
+// What a payload says is decoded once, however many copies and looks ask for it. It is known by a hash, so that nothing
+// secret is kept; what was asked long ago makes room. NULL: none that says anything.
+static const struct jwt *find_claims(const struct secret *token)
 {
 	static struct {
 		struct text_hash hash;
-		struct jwt_times times;
+		struct jwt jwt;
+		bool is_jwt;
 	} known[1024];
-	struct text_hash hash;
-	struct jwt jwt = {0};
+	const char *text;
+	size_t len;
 
-	if (secret_empty(token))
-		return (struct jwt_times){0};
-	hash = hash_text(token->text, token->len);
+	if (find_payload(token, &text, &len) < 0)
+		return NULL;
+	struct text_hash hash = hash_text(text, len);
 	size_t at = hash.words[0] % ARRAY_SIZE(known);
 	if (!text_hash_equal(known[at].hash, hash)) {
-		(void)jwt_read(token, &jwt); // none is the normal case
+		jwt_free(&known[at].jwt);
 		known[at].hash = hash;
-		known[at].times = (struct jwt_times){jwt.issued_ms, jwt.expires_ms};
-		jwt_free(&jwt);
+		known[at].is_jwt = decode(text, len, &known[at].jwt) == 0;
 	}
-	return known[at].times;
+	return known[at].is_jwt ? &known[at].jwt : NULL;
+}
+
+int jwt_read(const struct secret *token, struct jwt *ret)
+{
+	const struct jwt *known = find_claims(token);
+
+	if (!known)
+		return -EBADMSG;
+	*ret = *known;
+	ret->identity = (struct identity){0};
+	identity_copy(&ret->identity, &known->identity);
+	ret->subject = xstrdup(known->subject);
+	return 0;
+}
+
+struct jwt_times jwt_times(const struct secret *token)
+{
+	const struct jwt *known = find_claims(token);
+
+	return known ? (struct jwt_times){known->issued_ms, known->expires_ms}
+		     : (struct jwt_times){0};
 }

@@ -3,6 +3,7 @@
 // Identity is tested against an oracle that knows what each spelling stands for; tokens by tables,
 // and by thousands of broken ones.
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <sodium.h>
@@ -10,6 +11,18 @@
 
 #include "base/clock.h"
 #include "credential/credential.h"
+
+static unsigned decoded; // payloads, so far
+
+int sodium_base642bin(unsigned char *bin, size_t bin_max, const char *text, size_t len,
+		      const char *ignore, size_t *ret_len, const char **ret_end, int variant)
+{
+	int (*real)(unsigned char *, size_t, const char *, size_t, const char *, size_t *,
+		    const char **, int) = dlsym(RTLD_NEXT, "sodium_base642bin");
+
+	decoded++;
+	return real(bin, bin_max, text, len, ignore, ret_len, ret_end, variant);
+}
 
 static uint64_t seed = 0xda942042e4dd58b5;
 
@@ -280,6 +293,34 @@ static void test_jwt_claims(void **state)
 		}
 		jwt_free(&jwt);
 		assert_null(jwt.identity.user_id);
+	}
+}
+
+// By whoever asks for whatever; and what one says is never taken for what another does.
+static void test_jwt_is_decoded_once(void **state)
+{
+	unsigned before = decoded;
+
+	(void)state;
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 20; i++) {
+			_cleanup_free_ char *payload = xasprintf(
+				"{\"iat\":%d,\"exp\":9000,\"sub\":\"once-%d\"}", 100 + i, i);
+			_cleanup_free_ char *user = xasprintf("once-%d", i);
+			struct credential c = {.access = make_jwt(payload)};
+			credential_complete(&c);
+			assert_int_equal(jwt_times(&c.access).issued_ms, (100 + i) * 1000);
+			assert_int_equal(c.lifetime_s, 8900 - i);
+			assert_string_equal(c.identity.user_id, user);
+			credential_free(&c);
+		}
+	}
+	assert_in_range(decoded - before, 20,
+			40); // two may have one place, and push each other out
+	for (int i = 0; i < 5000; i++) {
+		_cleanup_free_ char *payload = xasprintf("{\"iat\":%d}", 1 + i % 2500);
+		_cleanup_secret_ struct secret token = make_jwt(payload);
+		assert_int_equal(jwt_times(&token).issued_ms, (1 + i % 2500) * 1000);
 	}
 }
 
@@ -594,6 +635,7 @@ int main(void)
 		cmocka_unit_test(test_jwt_mutations),
 		cmocka_unit_test(test_complete_from_tokens),
 		cmocka_unit_test(test_complete_opaque),
+		cmocka_unit_test(test_jwt_is_decoded_once),
 		cmocka_unit_test(test_complete_odd_times),
 		cmocka_unit_test(test_complete_prefers_user_id),
 		cmocka_unit_test(test_compare_tokens),
