@@ -121,7 +121,7 @@ int cycle_preview(const struct config *config, const struct policy *policy,
 	for (size_t i = 0; i < cycle.results.n; i++) {
 		struct account *a = observation_account(&cycle.now, cycle.results.list[i].key);
 		if (a)
-			result_note_displaced(&cycle.results.list[i], a);
+			result_note_displaced(&cycle.results.list[i], a, ledger);
 	}
 	judge_busy(&cycle.results, &cycle.now, config, policy, ledger);
 	say_noticed(&cycle.now, config);

@@ -55,7 +55,7 @@ static int account_persist(struct run *run, struct account *a)
 	for (size_t i = 0; r >= 0 && i < a->verdict.n_drop; i++)
 		r = receipt_remove(run->ledger, a->verdict.drop[i]);
 	if (r >= 0)
-		result_note_displaced(results_find(run->results, a->record.key), a);
+		result_note_displaced(results_find(run->results, a->record.key), a, run->ledger);
 	return r;
 }
 

@@ -135,13 +135,15 @@ static bool is_noted(const struct result *result, const char *id, const char *st
 	return false;
 }
 
-void result_note_displaced(struct result *result, const struct account *a)
+void result_note_displaced(struct result *result, const struct account *a,
+			   const struct ledger *ledger)
 {
 	for (size_t i = 0; result && i < a->verdict.n_displaced; i++) {
 		const struct displaced *d = &a->verdict.displaced[i];
 		struct displacement note = {.chosen = a->verdict.obeyed, .handed = d->key != NULL};
 		memcpy(note.id, displaced_id(&d->credential).hex, FINGERPRINT_SHOWN);
-		if (is_noted(result, note.id, d->store))
+		if (is_noted(result, note.id, d->store) ||
+		    !receipt_never_was(ledger, displaced_id(&d->credential)))
 			continue;
 		note.store = xstrdup(d->store);
 		*array_add(&result->displaced, &result->n_displaced) = note;

@@ -69,7 +69,9 @@ void result_decide(struct result *result, const struct account *a);
 // exchange without an answer, or NULL. Later looks find less and less to do; the first word stays.
 void result_judge(struct result *result, const struct account *a, const struct fingerprint *sent, const char *said);
 // What the account displaces, or in a preview would; the same is noted once.
-void result_note_displaced(struct result *result, const struct account *a);
+// (Of what was sent, as under another state directory, there is nothing to bring back.)
+void result_note_displaced(struct result *result, const struct account *a,
+			   const struct ledger *ledger);
 void result_note_written(struct result *result, const struct account *a, const struct store *store);
 void result_note_write_error(struct result *result, const struct store *store, int error);
 // Somebody else has its refresh lock.

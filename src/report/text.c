@@ -291,7 +291,7 @@ static void print_undo(const struct report *report, const struct result *result,
 	for (size_t i = 0; i < result->n_displaced; i++) {
 		const struct displacement *d = &result->displaced[i];
 		_cleanup_free_ char *store = d->store ? shown_path(d->store) : NULL;
-		const char *label = d->chosen ? "undo" : "undo, if that was a login and no refresh";
+		const char *label = d->chosen ? "undo" : "to undo it, if it is an unwanted login";
 		if (report->dry_run)
 			fprintf(out, "    would displace %s, %s\n", d->id,
 				store ? store : "which is live");

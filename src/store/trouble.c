@@ -39,10 +39,18 @@ void store_give_up_text(struct store *store, struct problems *problems,
 	_cleanup_free_ char *word = shell_quoted(store->path);
 	_cleanup_free_ char *cut =
 		xasprintf("LC_ALL=C sed -i --follow-symlinks '1s/^\\xEF\\xBB\\xBF//' %s", word);
+	// An agent that has no store reads main's.
+	_cleanup_free_ char *away =
+		store->role == ROLE_AGENT && store->agent
+			? xasprintf("; or, for the agent to use main's logins: mv %s %s.broken",
+				    word, word)
+			: xstrdup("");
+	_cleanup_free_ char *correct =
+		xasprintf("correct that place by hand; until then nothing is "
+			  "written to the file%s",
+			  away);
 
-	store_give_up(
-		store, problems, "store_unreadable",
-		xasprintf(":%zu:%zu: %s", error->line, error->column, error->what),
-		bom ? cut
-		    : "correct that place by hand; until then nothing is written to the file");
+	store_give_up(store, problems, "store_unreadable",
+		      xasprintf(":%zu:%zu: %s", error->line, error->column, error->what),
+		      bom ? cut : correct);
 }

@@ -127,8 +127,8 @@ one 350m newer
 write_store main xai:default=newer
 keeper refresh --quiet
 expect_status 0
-expect_match "$out" "undo, if that was a login and no refresh: oauth-keepalive restore $(login_token live)$"
-undo=$(sed -n 's/^ *undo, if.*: oauth-keepalive //p' "$out")
+expect_match "$out" "to undo it, if it is an unwanted login: oauth-keepalive restore $(login_token live)$"
+undo=$(sed -n 's/^ *to undo it, if.*: oauth-keepalive //p' "$out")
 # shellcheck disable=SC2086
 keeper $undo -j
 expect_status 0

@@ -50,12 +50,35 @@ keeper sync --adopt main
 expect_status 0
 expect_match "$out" 'fresh'
 
+# An agent's store that was cut: moved away as it is shown, it is no finding any more, and nothing is lost.
+known
+head -c 60 "$(store main)" >"$(store coder)"
+keeper refresh -q -j
+expect_status 3
+fix=$(field '.problems[] | select(.code == "store_unreadable") | .fix')
+[[ $fix =~ "main's logins: mv "(.*) ]] || fail "what is advised: $fix"
+eval "mv ${BASH_REMATCH[1]}"
+keeper refresh -q
+expect_status 0
+
+# A copy of the directory was refreshed: what it spent is no login that could be brought back, and nothing says so.
+known 20m
+cp -a "$STATE" "$T/copied"
+answers "{\"body\": $(tokens 9)}"
+keeper --state-dir "$T/copied" refresh
+expect_status 0
+keeper refresh
+expect_status 0
+expect_eq "the successor" "$(store_token main)" "$(store_token "$T/copied/agents/main/agent/auth-profiles.json")"
+expect_no_match "$out" 'restore'
+
 # Who is meant, as a person writes it; and there may be nothing to restore.
 keeper status xai:default@alice@example.com
 expect_status 0
 keeper log xai:default@alice@example.com
 expect_status 0
 expect_match "$out" 'alice@example\.com'
+known
 keeper restore
 expect_match "$out" '^no displaced login is kept$'
 
