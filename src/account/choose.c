@@ -109,7 +109,7 @@ static const char *wrong_copy(const struct judgement *j, const struct member *m)
 static char *in_words(const char *no, const struct member *m)
 {
 	if (no != of_another)
-		return xstrdup(no);
+		return no ? xstrdup(no) : NULL;
 	_cleanup_free_ char *who =
 		string_printable(identity_label(&m->copy->credential.identity), 64);
 	return xasprintf("%s, %s", no, who);
@@ -324,19 +324,15 @@ char *choose(struct judgement *j)
 	const struct member *m =
 		j->policy->choice.kind == CHOICE_ADOPT ? named_member(a, j->policy) : NULL;
 	const struct credential *c = m ? &m->copy->credential : &j->policy->choice.kept->credential;
-	char *no;
+	bool became = became_live(j, c);
+	char *no = became ? in_words(wrong_account(j), m) : why_not(j, m, c);
 
-	if (became_live(j, c)) {
-		v->obeyed = true;
-		return NULL;
-	}
-	no = why_not(j, m, c);
 	if (!no)
 		no = take_copies(j);
 	if (no)
 		return no;
 	v->obeyed = true;
-	if (!fingerprint_equal(c->fingerprint, r->live.fingerprint)) {
+	if (!became && !fingerprint_equal(c->fingerprint, r->live.fingerprint)) {
 		make_live(j, m, c);
 	} else if (r->ended_ms) { // a person says that it is none
 		r->ended_ms = 0;

@@ -1457,6 +1457,8 @@ static const struct scene chosen[] = {
 	{"live=4 main:4 agent:5 restore=4", "mirror/planned sup+5 displaced=5@agent write=agent"},
 	{"live=3 ended=-1h main:3 agent:0 receipt=3:answered=3 reusable restore=3",
 	 "recover/planned #+1 sup+0 unended displaced=0@agent drop=3 write=main,agent"},
+	{"live=2 sup=8 ended=-3d agent:6 ext:8 receipt=8:answered=same-refresh adopt=ext",
+	 "hold/held"},
 	{"live=4 main:4 restore=9",
 	 "adopt/planned live=9 #+1 sup+4 anchor=9 before=4 displaced=4 back=9 settle=4 write=main"},
 	{"live=4 main:4 agent:7 adopt=agent receipt=4:sending:held", "none/busy"},
