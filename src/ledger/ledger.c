@@ -423,6 +423,19 @@ static bool owner_is(const char *line, const char *uuid)
 	return line && string_starts(line, uuid) && (line[36] == ' ' || line[36] == '\0');
 }
 
+// Ours is a copy of the one that is named, which is still there: either may know of tokens that the other does not.
+static bool is_copy(const struct ledger *ledger, const char *line)
+{
+	const char *named = strchr(line, ' ');
+	struct stat ours, theirs;
+
+	if (!named || string_equal(named + 1, ledger->directory) || stat(named + 1, &theirs) < 0 ||
+	    stat(ledger->directory, &ours) < 0)
+		return false;
+	return (ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino) &&
+	       !is_gone(named + 1, line);
+}
+
 // Of several first runs at once another one has made the ledger since we looked: it is ours, too.
 static bool made_meanwhile(const struct ledger *ledger, const char *line)
 {
@@ -456,7 +469,8 @@ int ledger_check_owner(const struct ledger *ledger, const char *state_dir, char 
 		return 0;
 	if (error_is_shortage(r)) // says nothing of whose it is
 		return r;
-	if ((ledger->exists && owner_is(line, ledger->uuid)) || made_meanwhile(ledger, line))
+	if (ledger->exists && owner_is(line, ledger->uuid) ? !is_copy(ledger, line)
+							   : made_meanwhile(ledger, line))
 		return 0;
 	return foreign_owner(path, line, ret_message, ret_fix);
 }

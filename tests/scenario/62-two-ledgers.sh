@@ -50,3 +50,18 @@ keeper refresh -j
 expect_status 0
 expect_posts 2
 expect_generation late main a
+
+# A copy of a ledger is another ledger, as long as the first one is there: neither knows what the other sends.
+cp -a "$owner" "$HOME/copy"
+LEDGER=$HOME/copy
+mint copied left=30m
+write_store "main a" xai:default=copied
+keeper refresh -j
+expect_status 3
+expect_posts 2
+expect_field "[.problems[] | select(.code == \"ledger_conflict\") | .message | contains(\"$owner\")] | first" true
+mv "$owner" "$owner.away" # it was moved, then
+keeper refresh -j
+expect_status 0
+expect_posts 3
+expect_generation copied main a
