@@ -66,7 +66,7 @@ _oauth_keepalive() {
 		return
 	fi
 	case $command in
-	'' | help) word='refresh preview status sync restore forget log token hook-test own help' ;;
+	'' | help) word='refresh preview status doctor sync restore forget log token hook-test own help' ;;
 	restore) word=$(_oauth_keepalive_ask restore id) ;;
 	hook-test) word="refreshed needs_login failed recovered $(_oauth_keepalive_ask status profile)" ;;
 	own) word='' ;;

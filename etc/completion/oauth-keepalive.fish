@@ -48,6 +48,7 @@ set -l first 'test -z (__oauth_keepalive_command); or __oauth_keepalive_in help'
 $c -n $first -a refresh -d 'Refresh what is due'
 $c -n $first -a preview -d 'Show what refresh would do'
 $c -n $first -a status -d 'Show every account and its copies'
+$c -n $first -a doctor -d 'Say what is wrong and how to mend it'
 $c -n $first -a sync -d 'Make every copy the live generation'
 $c -n $first -a restore -d 'Bring a displaced login back'
 $c -n $first -a forget -d 'Drop what the ledger holds of an account'
@@ -72,4 +73,4 @@ $c -n '__oauth_keepalive_in token' -l min-life -x -d 'Refresh first if it lives 
 
 $c -n '__oauth_keepalive_in hook-test' -a 'refreshed needs_login failed recovered'
 $c -n '__oauth_keepalive_in restore' -a '(__oauth_keepalive_ask restore id)'
-$c -n '__oauth_keepalive_in refresh preview status sync forget log token hook-test' -a '(__oauth_keepalive_ask status profile)'
+$c -n '__oauth_keepalive_in refresh preview status doctor sync forget log token hook-test' -a '(__oauth_keepalive_ask status profile)'

@@ -54,6 +54,7 @@ int command_forget(const struct invocation *invocation);
 int command_hook_test(const struct invocation *invocation);
 int command_log(const struct invocation *invocation);
 int command_own(const struct invocation *invocation);
+int command_doctor(const struct invocation *invocation);
 int command_token(const struct invocation *invocation);
 
 // What every verb opens first.

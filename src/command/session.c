@@ -9,6 +9,7 @@
 #include "command/command.h"
 #include "report/hooks.h"
 #include "courier/client.h"
+#include "doctor/doctor.h"
 
 #define WAIT_DEFAULT_S 10
 
@@ -178,6 +179,7 @@ struct report session_report(const struct invocation *invocation, struct session
 		.check = invocation->given & OPTION_CHECK,
 		.verbose = invocation->verbose,
 		.quiet = invocation->quiet,
+		.doctor = string_equal(invocation->command->name, "doctor"),
 		.selected = session->selection.n > 0,
 		.kept = session->lists_kept ? &session->kept : NULL,
 		.events = session->events,
@@ -254,9 +256,11 @@ static void look_around(const struct report *report, struct session *session, bo
 		conditions_read(&session->ledger, &session->conditions);
 	for (enum run_by by = 0; (report->dry_run || json) && by < RUN_BY_N; by++)
 		last_run_read(&session->ledger, by, &session->last_runs[by]);
-	if (string_equal(report->command, "status"))
+	if (report->doctor || string_equal(report->command, "status"))
 		warn_of_silence(report, problems);
 	report_say_world(report, problems);
+	if (report->doctor)
+		doctor_examine(report, problems);
 }
 
 int session_conclude(struct session *session, struct cycle *cycle, const struct report *report,
@@ -269,11 +273,10 @@ int session_conclude(struct session *session, struct cycle *cycle, const struct 
 		return status;
 	}
 	look_around(report, session, json, &cycle->now.problems);
-	status = report_exit_status(report);
 	report_remember(report);
 	report_say_rivals(report, &cycle->now.problems);
 	write_metrics(report, &cycle->now.problems);
-	return status;
+	return report_exit_status(report);
 }
 
 int session_finish(const struct invocation *invocation, struct session *session,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The exit status: 3 a person, 1 may pass, 4 busy, 5 due (preview --check), 0.
+// The exit status: 3 a person, 1 may pass, 4 busy, 5 due (preview --check), 0. Of doctor: 3 an error, 1 a warning, 0.
 #include "report/report.h"
 
 bool report_problem_counts(const struct report *report, const struct problem *problem)
@@ -44,8 +44,24 @@ bool report_problem_is_shown(const struct report *report, const struct problem *
 	return true; // the ledger, the locks, the clock: everybody's
 }
 
+static int grade(const struct report *report)
+{
+	enum severity worst = SEVERITY_INFO;
+
+	for (size_t i = 0; i < report->cycle->now.problems.n; i++) {
+		const struct problem *problem = &report->cycle->now.problems.list[i];
+		if (report_problem_is_shown(report, problem) && problem->severity > worst)
+			worst = problem->severity;
+	}
+	return worst == SEVERITY_ERROR	   ? STATUS_PERSON
+	       : worst == SEVERITY_WARNING ? STATUS_FAILED
+					   : STATUS_DONE;
+}
+
 int report_exit_status(const struct report *report)
 {
+	if (report->doctor)
+		return grade(report);
 	const struct cycle *cycle = report->cycle;
 	bool person = false, failed = false, busy = false, due = false;
 

@@ -26,6 +26,7 @@ struct report {
 	bool dry_run; // nothing was written
 	bool check;   // preview --check
 	bool verbose, quiet;
+	bool doctor; // problems are what it is about, and by the worst of them it ends
 	bool selected; // accounts were named: only theirs count
 	int64_t now_ms;
 	int64_t as_of_ms; // --at: judged as of then; 0

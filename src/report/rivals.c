@@ -166,7 +166,7 @@ static bool is_asked(const struct report *report)
 {
 	const struct results *results = &report->cycle->results;
 
-	if (string_equal(report->command, "status"))
+	if (report->doctor || string_equal(report->command, "status"))
 		return true;
 	for (size_t i = 0; i < results->n && !report->dry_run; i++)
 		if (results->list[i].n_put_back ||

@@ -510,8 +510,13 @@ void report_text(const struct report *report, FILE *out)
 					: "what would be due at %s (in %s)\n",
 			at, in);
 	}
-	if (string_equal(report->command, "status") && report->cycle->results.n)
+	if ((report->doctor || string_equal(report->command, "status")) && report->cycle->results.n)
 		report_health(report, out);
+	if (report->doctor) { // the problems follow
+		if (report_exit_status(report) == STATUS_DONE && !report->quiet)
+			fputs("nothing is wrong\n", out);
+		return;
+	}
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		const struct result *result =
 			results_find(&report->cycle->results, o->accounts[i]->record.key);

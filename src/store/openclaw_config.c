@@ -164,26 +164,36 @@ static const char *take_agents(const cJSON *root, const char *home, struct openc
 	return complaint;
 }
 
+int openclaw_config_read(const char *state_dir, const char *home, char **ret_path, cJSON **ret)
+{
+	_cleanup_secret_ struct secret text = {};
+	int r;
+
+	*ret_path = config_path(state_dir, home);
+	*ret = NULL;
+	r = read_text(*ret_path, &text);
+	if (r < 0 || !text.text)
+		return r;
+	blank_comments(text.text, text.len);
+	*ret = json_parse_foreign(text.text, text.len);
+	return *ret ? 0 : -EBADMSG;
+}
+
 void openclaw_config_agents(const char *state_dir, const char *home, enum severity severity,
 			    struct openclaw_agents *ret, struct problems *problems)
 {
-	_cleanup_free_ char *path = config_path(state_dir, home);
-	_cleanup_secret_ struct secret text = {};
+	_cleanup_free_ char *path = NULL;
 	_cleanup_json_ cJSON *root = NULL;
-	const char *complaint;
-	int r = read_text(path, &text);
+	const char *complaint = NULL;
+	int r = openclaw_config_read(state_dir, home, &path, &root);
 
 	*ret = (struct openclaw_agents){};
-	if (r < 0) {
-		say_unread(problems, severity, path, strerror(-r));
-		return;
-	}
-	if (!text.text)
-		return;
-	blank_comments(text.text, text.len);
-	root = json_parse_foreign(text.text, text.len);
-	complaint = root ? take_agents(root, home, ret)
-			 : "not JSON (comments are fine, other JSON5 is not understood)";
+	if (r == -EBADMSG)
+		complaint = "not JSON (comments are fine, other JSON5 is not understood)";
+	else if (r < 0)
+		complaint = strerror(-r);
+	else if (root)
+		complaint = take_agents(root, home, ret);
 	if (complaint)
 		say_unread(problems, severity, path, complaint);
 }

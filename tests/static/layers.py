@@ -13,6 +13,7 @@ import sys
 LAYERS = [
     ["main"],
     ["command"],
+    ["doctor"],
     ["report"],
     ["keepalive"],
     ["account"],

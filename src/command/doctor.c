@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+//
+// doctor: what status knows is wrong, and what is wrong around it; each with the command that mends it. Reads only.
+#include "command/command.h"
+
+int command_doctor(const struct invocation *invocation)
+{
+	_cleanup_session_ struct session session = {0};
+	struct cycle cycle = {0};
+	int status = session_open(invocation, &session), r;
+
+	if (status)
+		return status;
+	r = cycle_preview(&session.config, &session.policy, &session.ledger, &session.selection,
+			  &cycle);
+	status = session_finish(invocation, &session, &cycle, r, true);
+	cycle_free(&cycle);
+	return status;
+}

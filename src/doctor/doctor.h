@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+//
+// What is wrong around the logins, beyond what a look at them says by itself: a check a file, each of which reads, says
+// and changes nothing. A finding's `fix` is a command that can be pasted into a shell, and once it was run the finding is
+// gone.
+//
+//	logins.c     what the accounts say; copies that are behind; how many agents hang on one login
+//	openclaw.c   openclaw.json: API keys beside logins, the order of models, the version
+//	git.c        stores that git tracks
+//	locks.c      lock files whose holder is dead
+//	timer.c      whether anything runs this program, and often enough
+#ifndef DOCTOR_DOCTOR_H
+#define DOCTOR_DOCTOR_H
+
+#include "report/report.h"
+
+void doctor_examine(const struct report *report, struct problems *problems);
+
+void doctor_check_logins(const struct report *report, struct problems *problems);
+void doctor_check_openclaw(const struct report *report, struct problems *problems);
+void doctor_check_git(const struct report *report, struct problems *problems);
+void doctor_check_locks(const struct report *report, struct problems *problems);
+void doctor_check_timer(const struct report *report, struct problems *problems);
+
+#endif
