@@ -15,6 +15,7 @@ expect_no_leak() {
 	expect_no_secrets "$LEDGER"/log/* "$@"
 }
 
+# shellcheck disable=SC2119
 start_oidc
 mint alice left=5h email=alice@example.com
 write_store "main a" xai:default=alice
@@ -103,6 +104,7 @@ keeper_command token xai:default
 script -qec "$(printf '%q ' "${COMMAND[@]}")" "$T/typescript" >/dev/null 2>&1 </dev/null
 grep -q "standard output is a terminal" "$T/typescript" || fail "a terminal is not refused" "$(head -c 300 "$T/typescript")"
 keeper_command token xai:default
+# shellcheck disable=SC2094 # the stream of its own output
 JOURNAL_STREAM=$(stat -Lc %d:%i "$T/typescript") "${COMMAND[@]}" >>"$T/typescript" 2>"$err"
 expect_eq "status with the journal" $? 2
 expect_match "$err" "is the journal"

@@ -42,6 +42,7 @@ clean() {
 	expect_match "$out" "nothing is wrong"
 }
 
+# shellcheck disable=SC2119
 start_oidc
 mint alice left=5h email=alice@example.com
 write_store "main a b" xai:default=alice
@@ -181,4 +182,5 @@ keeper doctor nobody
 expect_status 2
 keeper doctor xai:default
 expect_status 0
+# shellcheck disable=SC2119
 expect_no_secrets
