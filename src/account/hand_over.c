@@ -49,13 +49,15 @@ static bool shall_follow(const struct choice *choice, const struct account *base
 			     : of_own && !of_base;
 }
 
+// An agent's copy: another program's file goes with the agents whose login it shares, and never to somebody else's.
 static void hand_to_main(struct observation *o, const struct choice *choice, struct account *own)
 {
 	struct account *base = own->record.own_login && !own->skip ? base_of(o, own) : NULL;
 
 	for (size_t i = 0; base && i < own->n_members; i++) {
 		struct member *m = &own->members[i];
-		if (!m->fixed && !m->taken_from && shall_follow(choice, base, own, m))
+		if (!m->fixed && !m->taken_from && m->store->role != ROLE_EXTERNAL &&
+		    shall_follow(choice, base, own, m))
 			hand_over_copy(base, own, m,
 				       base->main ? base->main->copy->credential.client_id : NULL);
 	}
@@ -91,7 +93,8 @@ static bool has_copy_in(const struct account *a, const char *store)
 	return false;
 }
 
-// "Adopt what stands there" may be meant for main's account, too, which cannot: it says so, unless the own login was named.
+// "Adopt what stands there", or "let it follow", may be meant for main's account, too, which cannot: it says so, unless the
+// own login was named.
 static void show_to_main(struct observation *o, const struct choice *choice, struct account *own)
 {
 	struct account *base = own->record.own_login && !own->skip ? base_of(o, own) : NULL;
@@ -149,6 +152,8 @@ void hand_over(struct observation *o, const struct policy *policy)
 		if (choice->kind == CHOICE_FOLLOW) {
 			correct_entries(choice, a);
 			hand_to_main(o, choice, a);
+			if (choice->store)
+				show_to_main(o, choice, a);
 		} else if (choice->kind == CHOICE_ADOPT) {
 			show_to_main(o, choice, a);
 		} else if (choice->kind == CHOICE_RESTORE && a->restores) {
