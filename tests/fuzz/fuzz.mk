@@ -12,7 +12,6 @@ FUZZ_CFLAGS  = -O1 -g -fno-omit-frame-pointer -std=gnu17 $(DEFINES) -Wall -Wextr
 FUZZ_OBJECTS = $(patsubst src/%.c,$(FUZZ_BUILD)/%.o,$(KEEPER_SOURCES) src/courier/request.c)
 FUZZ_TARGETS = $(patsubst tests/fuzz/%.c,$(FUZZ_BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-$(FUZZ_BUILD)/courier/client.o: DEFINES += $(PLACES)
 $(FUZZ_BUILD)/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
