@@ -46,7 +46,7 @@ static void check_sent(const uint8_t *data, size_t size, bool answered)
 	secret_append(&text, (const char *)data, size);
 	read_receipt(&text, &receipt);
 	fuzz_check(receipt.sends >= 1 && receipt.state != RECEIPT_CLAIMED);
-	fuzz_check(receipt.n_accounts == 1 && receipt.courier.pid == 2);
+	fuzz_check(receipt.n_accounts == 1 && receipt.couriers[0].pid == 2);
 	receipt_free(&receipt);
 }
 
