@@ -127,7 +127,7 @@ lint:
 	$(Q)shellcheck -x -P SCRIPTDIR -S warning -e SC2119,SC2178,SC1007 tests/*.sh tests/scenario/*.sh tests/scenario/run tests/scale/run .ci/run \
 		tests/interop/*.sh tests/interop/run tests/interop/install tests/distro/run tests/distro/foreign \
 		etc/hooks/* etc/completion/*.bash \
-		$(filter-out %.c %.mk %.py,$(wildcard tests/bench/*))
+		$(filter-out %.c %.mk %.py %/budgets,$(wildcard tests/bench/*))
 
 format:
 	clang-format -i $(C_FILES)

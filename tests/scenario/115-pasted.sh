@@ -42,7 +42,7 @@ begin() {
 works() {
 	keeper refresh --force -j
 	expect_status 0
-	expect_generation "${1:-alice}" main a
+	expect_generation alice main a
 }
 
 # The ledger: its directory, its files, its place.

@@ -155,7 +155,7 @@ for step in $(seq 1 "${steps:-12}"); do
 	write_store main xai:default=second xai:alice=first
 	keeper sync -j
 	expect_eq "both follow" "$(store_token a xai:default) $(store_token a xai:alice)" "$(login_token second) $(login_token second)"
-	UNDER=(strace -f -qq -o /dev/null -e inject=fsync,fdatasync:signal=KILL:when="$step")
+	UNDER=(strace -f -qq -o /dev/null -e "inject=fsync,fdatasync:signal=KILL:when=$step")
 	keeper restore "$(login_token first)" -j
 	UNDER=()
 	keeper refresh --force -j

@@ -203,7 +203,7 @@ mint gwen left=30m
 copies gwen json .openclaw
 mkdir -p "$HOME/.openclaw-dev/agents"
 ln -s "$HOME/.openclaw/agents/main" "$HOME/.openclaw-dev/agents/main"
-mkdir -p -m 700 "$HOME/.openclaw-dev/locks/oauth-refresh"
+mkdir -p "$HOME/.openclaw-dev/locks/oauth-refresh" # (umask 077)
 echo "{\"pid\": $$, \"createdAt\": \"$(date -u +%FT%T.000Z)\"}" >"$(lock_of .openclaw-dev)"
 keeper refresh -j --wait 0
 expect_status 4

@@ -8,7 +8,7 @@ start_scripted
 whose() { jq -nc --arg u "$1" --arg e "$2" '{account: {uuid: $u, email_address: $e}}'; }
 
 # The store knows an address only, and the answer comes for another one: one token is spent, and what came is kept.
-for command in "" pasted; do
+for _ in once again; do
 	fresh
 	fake alice left=1h provider=anthropic email=alice@old.example
 	write_store "main a" anthropic:default=alice
@@ -24,7 +24,7 @@ for command in "" pasted; do
 	keeper sync --adopt main anthropic:default -j
 	expect_status 3
 	expect_posts 1
-	# shellcheck disable=SC2086
+	# shellcheck disable=SC2046
 	keeper $(sed 's/^oauth-keepalive //; s/ #.*//' <<<"$fix") -j
 	expect_status 0
 	expect_posts 1
