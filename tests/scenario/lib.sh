@@ -87,19 +87,32 @@ trap 'exit 1' INT TERM
 
 # ---- servers
 
-# start_server COMMAND…: CONTROL, TOKEN_URL, DISCOVERY_URL and CA_FILE are then of this one. However long it takes to
-# start, it is waited for while it lives; and its line is read when it is whole.
-# shellcheck disable=SC2034
-start_server() {
-	local ready=$T/server${#SERVERS[@]}.json line
+# serve COMMAND…: its first line is then in $line. False: it hangs before it says a word (node was seen to, once in thousands
+# of starts), and is to be started again.
+serve() {
+	local began=$SECONDS
 
 	: >"$ready"
 	"$@" >"$ready" 2>"$ready.log" &
 	SERVERS+=($!)
 	until read -r line <"$ready"; do
 		kill -0 $! 2>/dev/null || die "$1 did not start: $(cat "$ready.log")"
+		if [ $((SECONDS - began)) -gt 90 ]; then
+			{ kill -KILL $! && wait $!; } 2>/dev/null
+			unset 'SERVERS[-1]'
+			return 1
+		fi
 		sleep 0.02
 	done
+}
+
+# start_server COMMAND…: CONTROL, TOKEN_URL, DISCOVERY_URL and CA_FILE are then of this one. However long it takes to
+# start, it is waited for while it lives; and its line is read when it is whole.
+# shellcheck disable=SC2034
+start_server() {
+	local ready=$T/server${#SERVERS[@]}.json line
+
+	until serve "$@"; do :; done
 	{ read -r CONTROL; read -r TOKEN_URL; read -r DISCOVERY_URL; read -r CA_FILE; } < \
 		<(jq -r '.control_url, .token_url, .discovery_url, .ca_file // ""' <<<"$line")
 	[ -n "$CONTROL" ] || die "$1 did not say where it is, but: $line"
