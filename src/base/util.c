@@ -46,6 +46,15 @@ static _Noreturn void die_without_memory(void)
 	_exit(EXIT_FAILURE);
 }
 
+FILE *xopen_memstream(char **text, size_t *len)
+{
+	FILE *f = open_memstream(text, len);
+
+	if (!f)
+		die_without_memory();
+	return f;
+}
+
 void *xcalloc(size_t n, size_t size)
 {
 	void *p = calloc(n ? n : 1, size ? size : 1);

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
@@ -51,6 +52,7 @@ void cleanup_directory(DIR **directory);
 	})
 
 void *xcalloc(size_t n, size_t size);
+FILE *xopen_memstream(char **text, size_t *len); // for fclose; then free *text
 void *xreallocarray(void *p, size_t n, size_t size);
 char *xstrdup(const char *s);         // NULL stays NULL
 char *xstrndup(const char *s, size_t n);

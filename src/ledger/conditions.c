@@ -122,8 +122,9 @@ int conditions_read(const struct ledger *ledger, struct conditions *ret)
 	const cJSON *item;
 
 	*ret = (struct conditions){0};
-	cJSON_ArrayForEach (item, json_get(json, "conditions"))
+	cJSON_ArrayForEach (item, json_get(json, "conditions")) {
 		condition_of_json(item, ret);
+	}
 	return 0;
 }
 

@@ -276,7 +276,8 @@ int last_run_note(const struct ledger *ledger, enum run_by by, int64_t now_ms, i
 		if (pwrite(fd, text, strlen(text), 0) < 0)
 			return -errno;
 	}
-	times[0] = times[1] = (struct timespec){.tv_sec = now_ms / SECOND_MS,
-						.tv_nsec = now_ms % SECOND_MS * 1000000};
+	times[0].tv_sec = now_ms / SECOND_MS;
+	times[0].tv_nsec = now_ms % SECOND_MS * 1000000;
+	times[1] = times[0];
 	return futimens(fd, times) < 0 ? -errno : 0;
 }

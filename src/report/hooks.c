@@ -121,7 +121,7 @@ static void set_stores(struct variables *v, const struct account *a, const char 
 {
 	_cleanup_free_ char *list = NULL;
 	size_t len = 0, n = a ? a->n_members : 1;
-	FILE *out = open_memstream(&list, &len);
+	FILE *out = xopen_memstream(&list, &len);
 
 	for (size_t i = 0, sum = 0; i < n; i++) {
 		const char *path = a ? a->members[i].store->path : store;

@@ -283,7 +283,7 @@ int report_write_metrics(const struct report *report)
 	r = fd = open_temp(temp);
 	if (r < 0)
 		return r == -EBUSY ? 0 : r;
-	out = open_memstream(&text, &len);
+	out = xopen_memstream(&text, &len);
 	report_metrics(report, out);
 	fclose(out);
 	r = write_full(fd, text, len);

@@ -33,7 +33,7 @@ static char *describe(const struct stores *stores)
 	_cleanup_free_ char *unit = process_own_unit();
 	char *text = NULL;
 	size_t size;
-	FILE *out = open_memstream(&text, &size);
+	FILE *out = xopen_memstream(&text, &size);
 
 	fprintf(out, "unit %s\n", unit ? unit : "-");
 	for (size_t i = 0; i < stores->n; i++)
