@@ -2,12 +2,14 @@
 //
 // Receipts: what became of a token that was sent, by the answer that was kept.
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "account/judge.h"
 
 #include "base/clock.h"
 
 #define WITNESSES_AGREE_MS (10 * MINUTE_S * SECOND_MS)
+#define FRESH_WITHIN_MS	   (10 * SECOND_MS) // `exp` may be reckoned a moment after `iat`
 
 static bool is_live(const struct judgement *j, const struct receipt *receipt)
 {
@@ -48,7 +50,8 @@ static int64_t witness_of(const struct receipt *receipt, const struct answer *an
 
 	if (live->issued_ms && jwt.issued_ms)
 		lifetime_ms = jwt.expires_ms - jwt.issued_ms;
-	bool fresh = lifetime_ms && lifetime_ms == answer->lifetime_s * SECOND_MS;
+	bool fresh = lifetime_ms > 0 && answer->lifetime_s > 0 &&
+		     llabs(lifetime_ms - answer->lifetime_s * SECOND_MS) <= FRESH_WITHIN_MS;
 	int64_t date_ms = receipt->answer.date_ms;
 	if (fresh && (!date_ms || (!is_near(date_ms, live->issued_ms) &&
 				   is_near(live->issued_ms, receipt->received_ms))))

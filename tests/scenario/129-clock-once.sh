@@ -133,7 +133,8 @@ for date in '"Fri, 01 Jan 2100 00:00:00 GMT"' '"Mon, 01 Jan 2024 00:00:00 GMT"' 
 		write_store "main a" xai:default=erin
 		for n in 1 2 3; do
 			more={}
-			[ $kind = jwt ] && more="{\"access_token\": \"$(jwt "{\"iat\":$(date +%s),\"exp\":$(($(date +%s) + 21600)),\"n\":$n}")\"}"
+			now=$(date +%s) # ("exp" may be reckoned a second or two after "iat")
+			[ $kind = jwt ] && more="{\"access_token\": \"$(jwt "{\"iat\":$now,\"exp\":$((now + 21599 + n)),\"n\":$n}")\"}"
 			answers "{\"headers\": {\"Date\": $date}, \"body\": $(tokens "e$n" "$more")}"
 			due
 			keeper refresh -j $force
