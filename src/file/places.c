@@ -25,7 +25,33 @@ void places_free(struct places *places)
 	}
 	free(places->list);
 	index_free(&places->by_path);
+	if (places->near)
+		close(places->near_fd);
+	free(places->near);
 	*places = (struct places){0};
+}
+
+void places_stay_near(struct places *places, const char *directory)
+{
+	int fd = open(directory, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (places->near)
+		close(places->near_fd);
+	free(places->near);
+	places->near = xstrdup(directory);
+	places->near_len = strlen(directory);
+	places->near_fd = fd;
+}
+
+int places_at(const struct places *places, const char *path, const char **ret_name)
+{
+	bool near = places && places->near && strncmp(path, places->near, places->near_len) == 0 &&
+		    path[places->near_len] == '/' && path[places->near_len + 1];
+
+	*ret_name = near ? path + places->near_len + 1 : path;
+	return near ? places->near_fd : AT_FDCWD;
 }
 
 static struct timespec as_time(const struct statx_timestamp *from)
@@ -113,9 +139,11 @@ static bool is_plain(const char *path, const char *parent)
 
 static void look_at_name(struct places *places, struct place *place, const struct place *above)
 {
+	const char *name;
+	int at = places_at(places, place->path, &name);
 	struct statx st;
 
-	if (statx(AT_FDCWD, place->path, AT_SYMLINK_NOFOLLOW, WANTED, &st) < 0)
+	if (statx(at, name, AT_SYMLINK_NOFOLLOW, WANTED, &st) < 0)
 		place->error = -errno;
 	else if (S_ISLNK(st.stx_mode))
 		take_other(places, place);
@@ -153,7 +181,8 @@ const struct place *place_find(struct places *places, const char *path)
 	for_each_found (found, &places->by_path, hash)
 		if (string_equal(places->list[found->at].path, path))
 			return &places->list[found->at];
-	if (!places->n) {
+	if (!places->asked) {
+		places->asked = true;
 		places->self = geteuid();
 		places->group = getegid();
 	}
@@ -180,9 +209,12 @@ int file_look(int fd, struct file_look *ret)
 	return look_with(fd, "", AT_EMPTY_PATH, ret);
 }
 
-int file_look_at(const char *path, struct file_look *ret)
+int file_look_at(const struct places *places, const char *path, struct file_look *ret)
 {
-	return look_with(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, ret);
+	const char *name;
+	int at = places_at(places, path, &name);
+
+	return look_with(at, name, AT_SYMLINK_NOFOLLOW, ret);
 }
 
 enum obstacle place_obstacle(const struct place *directory, uint64_t attributes_of_file)

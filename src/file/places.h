@@ -26,10 +26,20 @@ struct places { // zero to begin with
 	struct place *list;
 	size_t n;
 	struct index by_path;
-	uid_t self; // we, once there is a place
+	bool asked; // of the kernel, who we are
+	uid_t self;
 	gid_t group;
+	char *near; // a directory that is held open, by its real path; NULL: none is
+	size_t near_len;
+	int near_fd;
 };
 void places_free(struct places *places);
+
+// What is asked for below this directory from now on, a real path, is looked up from there: the kernel walks the way down
+// to it once, and not for each of the hundreds of names that have it in common.
+void places_stay_near(struct places *places, const char *directory);
+// For openat(2) and its like: where to look up a real path, and by which name. `places` may be NULL.
+int places_at(const struct places *places, const char *path, const char **ret_name);
 
 // An absolute path. The place is valid until the next call.
 const struct place *place_find(struct places *places, const char *path);
@@ -40,7 +50,7 @@ struct file_look {
 	uint64_t attributes;
 };
 int file_look(int fd, struct file_look *ret); // one that is open
-int file_look_at(const char *path, struct file_look *ret); // … or not; of a link, the link
+int file_look_at(const struct places *places, const char *path, struct file_look *ret); // … or not; of a link, the link
 enum obstacle place_obstacle(const struct place *directory, uint64_t attributes_of_file);
 
 #endif

@@ -86,10 +86,10 @@ static bool read_digest(const char **text, struct fingerprint *ret)
 }
 
 // Owner and digests; false if there is none, or one that is none of ours.
-static bool record_read(const char *path, struct swap *ret)
+static bool record_read(int at, const char *path, struct swap *ret)
 {
 	char text[128];
-	ssize_t n = readlink(path, text, sizeof(text) - 1);
+	ssize_t n = readlinkat(at, path, text, sizeof(text) - 1);
 	const char *p = text;
 	struct swap swap = {0};
 
@@ -114,7 +114,7 @@ static int record_write(const struct swap *swap, const char *path)
 
 	if (symlinkat(text, swap->directory, path_basename(path)) == 0)
 		return 1;
-	return errno == EEXIST && record_read(path, &other) ? -EBUSY : 0;
+	return errno == EEXIST && record_read(AT_FDCWD, path, &other) ? -EBUSY : 0;
 }
 
 // ---- the swap
@@ -282,17 +282,22 @@ static bool is_torn(const struct swap *swap)
 
 // ---- those of others
 
-struct process_id swap_owner(const char *target)
+static struct process_id owner_at(int at, const char *target)
 {
 	_cleanup_free_ char *path = record_path(target);
 	struct swap swap;
 
-	return record_read(path, &swap) ? swap.owner : (struct process_id){0};
+	return record_read(at, path, &swap) ? swap.owner : (struct process_id){0};
 }
 
-bool swap_is_interrupted(const char *target)
+struct process_id swap_owner(const char *target)
 {
-	struct process_id owner = swap_owner(target);
+	return owner_at(AT_FDCWD, target);
+}
+
+bool swap_is_interrupted(int at, const char *target)
+{
+	struct process_id owner = owner_at(at, target);
 
 	return owner.pid && !process_alive(owner);
 }
@@ -312,7 +317,7 @@ int swap_recover(const char *target)
 	_cleanup_close_ int directory = -1;
 	struct swap swap;
 
-	if (!record_read(path, &swap))
+	if (!record_read(AT_FDCWD, path, &swap))
 		return 0;
 	if (!is_over(swap.owner))
 		return -EBUSY;

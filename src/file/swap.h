@@ -42,8 +42,8 @@ int swap_in(const struct swap *swap, const struct stat *was);
 // is no JSON, and is written over again. -EPERM where no record can be made.
 int swap_over(const struct swap *swap);
 
-// Did a process that is gone leave a swap undone?
-bool swap_is_interrupted(const char *target);
+// Did a process that is gone leave a swap undone? `target` is looked up as openat(2) does.
+bool swap_is_interrupted(int at, const char *target);
 // Finish it; the caller holds the store's locks. -EBUSY if its process lives.
 int swap_recover(const char *target);
 // The process whose temp file beside `target` may be somebody's login: not to be swept. pid 0: none.

@@ -152,12 +152,14 @@ static void add_agent_directories(struct search *s, enum store_role role_of_main
 {
 	_cleanup_free_ char *agents = path_join(s->dir->path, "agents");
 	_cleanup_directory_ DIR *directory = opendir(agents);
+	struct places *places = &s->stores->known->places;
 
 	if (!directory) {
 		if (errno != ENOENT)
 			say_unlisted(agents, errno, s);
 		return;
 	}
+	places_stay_near(places, agents);
 	for (;;) {
 		_cleanup_free_ char *agent = NULL, *path = NULL;
 		const struct dirent *entry;
@@ -409,10 +411,12 @@ static struct store *take_store(struct search *s, const struct candidate *candid
 }
 
 // Only a plain file is read as we come by. What it is to be trusted with is seen when it is read.
-static int open_plain(const char *name)
+static int open_plain(const struct places *places, const char *path)
 {
+	const char *name;
+	int at = places_at(places, path, &name);
 	_cleanup_close_ int fd =
-		open(name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+		openat(at, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
 	return fd < 0 ? -errno : TAKE_FD(fd);
 }
@@ -425,7 +429,7 @@ static bool take_seen(struct search *s, const struct candidate *candidate, const
 	const struct seen_file *file = NULL;
 
 	if (seen_any(s->seen) && !is_foreign(candidate) && place->keeps_time &&
-	    file_look_at(name, &look) == 0)
+	    file_look_at(&s->stores->known->places, name, &look) == 0)
 		file = seen_find(s->seen, &look.st);
 	if (!file)
 		return false;
@@ -443,7 +447,7 @@ static void add_store(struct search *s, const struct candidate *candidate)
 		place->real ? path_join(place->real, path_basename(candidate->path)) : NULL;
 	if (name && take_seen(s, candidate, name, place))
 		return;
-	_cleanup_close_ int fd = name ? open_plain(name) : place->error;
+	_cleanup_close_ int fd = name ? open_plain(&s->stores->known->places, name) : place->error;
 
 	if (fd == -ENOENT && name) {
 		say_missing(candidate, s->problems);
@@ -502,6 +506,18 @@ static const struct database *find_database(const struct databases *databases,
 	return NULL;
 }
 
+// Nearly everywhere there is none, and one call says so.
+static enum sqlite_verdict judge_database(const struct places *places, const char *directory)
+{
+	_cleanup_free_ char *path = path_join(directory, AGENT_DATABASE);
+	const char *name;
+	int at = places_at(places, path, &name);
+	struct stat st;
+
+	return fstatat(at, name, &st, 0) < 0 && errno == ENOENT ? SQLITE_ABSENT
+								: openclaw_sqlite_agent(directory);
+}
+
 // An external store is the user's own affair, but it, too, is dead beside a database.
 static void add_agent_database(struct search *s, const char *lexical, enum store_role role,
 			       const char *agent)
@@ -519,7 +535,7 @@ static void add_agent_database(struct search *s, const char *lexical, enum store
 	index_add(&databases->by_directory, hash_string(place->real), databases->n);
 	database = array_add(&databases->list, &databases->n);
 	database->directory = xstrdup(place->real);
-	database->verdict = openclaw_sqlite_agent(database->directory);
+	database->verdict = judge_database(&s->stores->known->places, database->directory);
 	if (is_store(database->verdict) && role != ROLE_EXTERNAL) {
 		_cleanup_free_ char *path = path_join(lexical, AGENT_DATABASE);
 		add_database_store(s, path, role, agent);

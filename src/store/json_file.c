@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "file/swap.h"
+#include "store/known.h"
 #include "store/trouble.h"
 
 // What a store may grow by: the three tokens of a credential, at the largest we take.
@@ -32,7 +33,10 @@ static int load_text(const char *target, struct secret *ret, struct stat *ret_st
 
 void json_file_describe(struct store *store, const struct stat *st)
 {
-	store->interrupted = swap_is_interrupted(store->target);
+	const char *name;
+	int at = places_at(store->known ? &store->known->places : NULL, store->target, &name);
+
+	store->interrupted = swap_is_interrupted(at, name);
 	store->mode = st->st_mode & 07777;
 	store->links = st->st_nlink;
 	store->group = st->st_gid;

@@ -128,7 +128,7 @@ static bool group_can_be_kept(const struct store *store)
 	struct stat st;
 
 	if (store->group ==
-	    (store->known && store->known->places.n ? store->known->places.group : getegid()))
+	    (store->known && store->known->places.asked ? store->known->places.group : getegid()))
 		return true;
 	if (stat(directory, &st) == 0 && st.st_mode & S_ISGID && st.st_gid == store->group)
 		return true; // it comes by itself

@@ -10,7 +10,7 @@
 start_scripted
 good_answers 300 # long enough that all have been asked when the first answers
 
-opened() { grep -cE "^[0-9]+ +openat\(.*/agents/a1/agent/auth-profiles.json\", O_RDONLY" "$T/trace"; }
+opened() { grep -cE "^[0-9]+ +openat\(.*[/\"]a1/agent/auth-profiles.json\", O_RDONLY" "$T/trace"; }
 
 for n in 1 50 300; do
 	fresh

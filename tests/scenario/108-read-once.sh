@@ -26,7 +26,7 @@ keeper sync -q
 expect_status 0
 sleep 0.1
 
-opened() { grep -cE "^[0-9]+ +openat\(.*/$1/agent/auth-profiles.json\", O_RDONLY" "$T/trace"; }
+opened() { grep -cE "^[0-9]+ +openat\(.*[/\"]$1/agent/auth-profiles.json\", O_RDONLY" "$T/trace"; }
 
 TRACE=openat traced refresh -v -j
 expect_status 0

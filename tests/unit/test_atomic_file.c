@@ -1212,11 +1212,11 @@ static void test_login_then_killed(void **state)
 		for (int step = login; step == login || killed == 77; step++) {
 			renew();
 			killed = killed_at(step, login);
-			bool interrupted = swap_is_interrupted(target);
+			bool interrupted = swap_is_interrupted(AT_FDCWD, target);
 			put_back += interrupted && stat_of(target).st_size == (off_t)strlen(NEW);
 			atomic_sweep(target); // which leaves alone what the record names
 			assert_int_equal(swap_recover(target), 0);
-			assert_false(swap_is_interrupted(target));
+			assert_false(swap_is_interrupted(AT_FDCWD, target));
 			atomic_sweep(target);
 			if (killed == 77)
 				assert_content(target, LOGIN);
@@ -1236,7 +1236,7 @@ static void test_swap_then_killed(void **state)
 		killed = killed_at(step, 0);
 		bool is_new = stat_of(target).st_size == (off_t)strlen(NEW);
 		seen[is_new]++;
-		interrupted += swap_is_interrupted(target);
+		interrupted += swap_is_interrupted(AT_FDCWD, target);
 		assert_int_equal(swap_recover(target), 0);
 		atomic_sweep(target);
 		assert_content(target, is_new ? NEW : OLD);
@@ -1255,7 +1255,7 @@ static void test_login_is_kept_aside(void **state)
 		for (int login = 1; login <= step; login++) {
 			renew();
 			killed_at(step, login);
-			if (swap_is_interrupted(target) &&
+			if (swap_is_interrupted(AT_FDCWD, target) &&
 			    stat_of(target).st_size == (off_t)strlen(NEW))
 				put(target, "{}");
 			const struct stat now = stat_of(target);
@@ -1308,7 +1308,7 @@ static void test_no_descriptor_to_look(void **state)
 	atomic_abort(&stage);
 	assert_int_equal(count_entries(), 3);
 	assert_content(target, NEW);
-	assert_false(swap_is_interrupted(target)); // its process lives
+	assert_false(swap_is_interrupted(AT_FDCWD, target)); // its process lives
 	assert_int_equal(swap_recover(target), -EMFILE);
 	fault.no_open = 0;
 	assert_int_equal(swap_recover(target), 0);
@@ -1341,7 +1341,7 @@ static void test_foreign_record(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(strange); i++) {
 		renew();
 		assert_int_equal(symlink(strange[i], record), 0);
-		assert_false(swap_is_interrupted(target));
+		assert_false(swap_is_interrupted(AT_FDCWD, target));
 		assert_int_equal(swap_recover(target), 0);
 		assert_int_equal(replace_expected_once(), 0);
 		assert_content(target, NEW);
