@@ -23,7 +23,8 @@ static const struct command commands[] = {
 	{"preview", "show what refresh would do; no lock, no write, no network",
 	 OPTION_AT | OPTION_CHECK | OPTION_FORCE | OPTION_LAST_TRY, command_preview},
 	{"status", "show every account and its copies", OPTION_WATCH, command_status},
-	{"doctor", "check everything, and say what is wrong and how to mend it", 0, command_doctor},
+	{"doctor", "check everything, and say what is wrong and how to mend it", OPTION_PROBE,
+	 command_doctor},
 	{"sync", "make every copy the live generation; never the network",
 	 OPTION_WAIT | OPTION_DRY_RUN | OPTION_ADOPT | OPTION_FORCE | OPTION_FOLLOW, command_sync},
 	{"restore", "list the logins that were displaced; with an ID, bring one back",
@@ -54,6 +55,7 @@ enum {
 	LONG_NUMBER,
 	LONG_LAST_TRY,
 	LONG_MIN_LIFE,
+	LONG_PROBE,
 };
 
 static const struct option options[] = {
@@ -77,6 +79,7 @@ static const struct option options[] = {
 	{"number", required_argument, NULL, LONG_NUMBER},
 	{"last-try", no_argument, NULL, LONG_LAST_TRY},
 	{"min-life", required_argument, NULL, LONG_MIN_LIFE},
+	{"probe", no_argument, NULL, LONG_PROBE},
 	{0},
 };
 

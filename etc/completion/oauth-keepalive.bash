@@ -53,6 +53,7 @@ _oauth_keepalive() {
 	refresh) options='--force --at --wait --dry-run --last-try' ;;
 	preview) options='--at --check --force --last-try' ;;
 	status) options='--watch' ;;
+	doctor) options='--probe' ;;
 	sync) options='--adopt --follow --force --wait --dry-run' ;;
 	restore) options='--wait --dry-run' ;;
 	forget) options='--force' ;;

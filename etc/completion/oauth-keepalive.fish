@@ -69,6 +69,7 @@ $c -n '__oauth_keepalive_in sync' -l adopt -r -F -a '(__oauth_keepalive_ask stat
 $c -n '__oauth_keepalive_in sync' -l follow -r -F -a '(__oauth_keepalive_ask status agent; echo all)' -d 'The login there gives way'
 $c -n '__oauth_keepalive_in log' -s n -l number -x -d 'The last ones only'
 $c -n '__oauth_keepalive_in log' -l since -x -d 'What happened since'
+$c -n '__oauth_keepalive_in doctor' -l probe -d 'Ask the network, too'
 $c -n '__oauth_keepalive_in token' -l min-life -x -d 'Refresh first if it lives shorter than that'
 
 $c -n '__oauth_keepalive_in hook-test' -a 'refreshed needs_login failed recovered'

@@ -22,6 +22,7 @@ enum {
 	OPTION_NUMBER = 1 << 9,
 	OPTION_LAST_TRY = 1 << 10,
 	OPTION_MIN_LIFE = 1 << 11,
+	OPTION_PROBE = 1 << 12,
 };
 
 struct invocation;
@@ -72,6 +73,8 @@ struct session {
 	struct conditions conditions; // what is wrong at present, and was told
 	struct keepsakes kept; // restore: what may be brought back
 	bool lists_kept;       // … and only that is reported
+	struct probes probes;
+	bool probed; // … there are
 	const struct events *events; // log: what happened, and only that is reported
 	bool no_accounts;      // the verb is about none
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// doctor: what status knows is wrong, and what is wrong around it; each with the command that mends it. Reads only.
+// doctor: what status knows is wrong, and what is wrong around it; each with the command that mends it. Reads only; with
+// --probe it asks the providers, too, and spends nothing.
 #include "command/command.h"
 
 int command_doctor(const struct invocation *invocation)
@@ -13,6 +14,10 @@ int command_doctor(const struct invocation *invocation)
 		return status;
 	r = cycle_preview(&session.config, &session.policy, &session.ledger, &session.selection,
 			  &cycle);
+	if (r >= 0 && invocation->given & OPTION_PROBE) {
+		probe_all(&session.config, &cycle, &session.probes);
+		session.probed = true;
+	}
 	status = session_finish(invocation, &session, &cycle, r, true);
 	cycle_free(&cycle);
 	return status;

@@ -35,7 +35,9 @@ static const struct page {
 	 "Check everything without the network, and change nothing: what status knows is\n"
 	 "wrong, copies that have drifted, API keys beside logins, stores in git, locks of\n"
 	 "the dead, the timer. Each with where, why, and the command that mends it. Exit\n"
-	 "status 3 with an error, 1 with warnings only, 0 when nothing is wrong.\n"},
+	 "status 3 with an error, 1 with warnings only, 0 when nothing is wrong.\n\n"
+	 "      --probe          ask the network, too: is each token endpoint reached, and\n"
+	 "                       does each login's access token still work? Spends nothing\n"},
 	{"sync", "[ACCOUNT...]",
 	 "Make every copy the newest state that is known, without the network.\n\n"
 	 "      --adopt STORE    the login in this store (a path, or an agent) is the live\n"

@@ -128,6 +128,7 @@ void session_close(struct session *session)
 	problems_free(&session->problems);
 	free(session->store);
 	free(session->why);
+	probes_free(&session->probes);
 	keepsakes_free(&session->kept);
 	conditions_free(&session->conditions);
 	*session = (struct session){0};
@@ -183,6 +184,7 @@ struct report session_report(const struct invocation *invocation, struct session
 		.selected = session->selection.n > 0,
 		.kept = session->lists_kept ? &session->kept : NULL,
 		.events = session->events,
+		.probes = session->probed ? &session->probes : NULL,
 		.no_accounts = session->no_accounts,
 		.by = run_by_whom(),
 		.decided = session->policy.choice.why,

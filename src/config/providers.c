@@ -138,6 +138,7 @@ static const struct rule provider_rules[] = {
 	{"lifetime", read_duration, IN_PROVIDER(lifetime_s), 0, LIFETIME_MOST_S},
 	{"grant_lifetime", read_duration, IN_PROVIDER(grant_lifetime_s), 0, LIFETIME_MOST_S},
 	{"margin", read_margin, IN_PROVIDER(margin)},
+	{"probe_url", read_url, IN_PROVIDER(probe_url)},
 	{"login_command", read_text, IN_PROVIDER(login_command)},
 };
 
@@ -202,8 +203,12 @@ static int settle_endpoint(struct reader *reader, config_setting_t *entry,
 		provider->token_url = NULL;
 		provider->endpoint_domain = reader_own(reader, url_host(provider->discovery_url));
 	}
-	if (direct || discovered)
+	if (direct || discovered) {
 		provider->no_refresh = NULL;
+		// Somebody else issues the tokens then: the preset's API is not to see them.
+		if (string_empty(member_text(entry, "probe_url")))
+			provider->probe_url = NULL;
+	}
 	return 0;
 }
 

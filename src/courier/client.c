@@ -113,15 +113,20 @@ static int set_descriptors(posix_spawn_file_actions_t *actions, int pair_end)
 	return -r;
 }
 
+static bool is_local(const char *url)
+{
+	_cleanup_free_ char *host = url ? url_host(url) : NULL;
+
+	return string_ends(host, ".local");
+}
+
 // Does anything that may be asked for have a name that is found by multicast (RFC 6762)?
 static bool has_local_names(const struct config *config)
 {
 	for (size_t i = 0; i < config->n_providers; i++) {
 		const struct provider *provider = &config->providers[i];
-		const char *url =
-			provider->token_url ? provider->token_url : provider->discovery_url;
-		_cleanup_free_ char *host = url ? url_host(url) : NULL;
-		if (string_ends(host, ".local"))
+		if (is_local(provider->token_url) || is_local(provider->discovery_url) ||
+		    is_local(provider->probe_url))
 			return true;
 	}
 	return config->proxy && strstr(config->proxy, ".local");
@@ -287,6 +292,7 @@ static void put_http(cJSON *json, const struct http_request *http)
 	json_put_text(json, "url", http->url);
 	json_put_text(json, "method", http->body.text ? "POST" : "GET");
 	json_put_secret(json, "body", &http->body);
+	json_put_secret(json, "bearer", &http->bearer);
 }
 
 static void put_config(cJSON *json, const struct config *config)

@@ -203,6 +203,10 @@ static void set_request(struct errand *errand)
 	add_header(errand, "Expect:");
 	SET(errand, CURLOPT_HTTPHEADER, errand->headers);
 	SET(errand, CURLOPT_URL, request->url);
+	if (request->bearer.text) {
+		SET(errand, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+		SET(errand, CURLOPT_XOAUTH2_BEARER, request->bearer.text);
+	}
 	if (!string_equal(request->method, "POST"))
 		return;
 	SET(errand, CURLOPT_POST, 1L);
@@ -389,4 +393,5 @@ void http_end(CURLM *multi, struct errand *errand, CURLcode code)
 	release_handle(multi, errand);
 	// The token is needed no more.
 	secret_free(&errand->request.body);
+	secret_free(&errand->request.bearer);
 }

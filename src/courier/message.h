@@ -12,7 +12,7 @@
 //	(end of file: the keeper is gone)
 //
 // The request memfd holds JSON:
-//	{"url","method","headers":[],"body","connect_timeout_ms","deadline_ms","ca_file","proxy",
+//	{"url","method","headers":[],"body","bearer","connect_timeout_ms","deadline_ms","ca_file","proxy",
 //	 "locks":[{"path","dev":"…","ino":"…"}],"hold_until_boot_ms"}
 //
 // READY: all is loaded and the sandbox stands. The text is its start time (field 22 of /proc/<pid>/stat, 0: unknown),

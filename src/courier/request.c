@@ -23,6 +23,7 @@ void request_free(struct request *request)
 		free(request->headers[i]);
 	free(request->headers);
 	secret_free(&request->body);
+	secret_free(&request->bearer);
 	free(request->ca_file);
 	free(request->proxy);
 	for (size_t i = 0; i < request->n_locks; i++)
@@ -124,6 +125,9 @@ static int read_all(const cJSON *json, struct request *request)
 	    read_line(json, "proxy", &request->proxy) < 0 || read_locks(json, request) < 0)
 		return -EBADMSG;
 	secret_set_string(&request->body, json_text(json, "body"));
+	secret_set_string(&request->bearer, json_text(json, "bearer"));
+	if (request->bearer.text && has_control(request->bearer.text))
+		return -EBADMSG;
 	return read_times(json, request);
 }
 

@@ -16,7 +16,7 @@ struct request {
 	char *url, *method; // NULL in HOLD
 	char **headers;
 	size_t n_headers;
-	struct secret body;
+	struct secret body, bearer; // unset: none
 	int64_t connect_timeout_ms, deadline_ms;
 	char *ca_file, *proxy; // or NULL
 	struct lock_name *locks;

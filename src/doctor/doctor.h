@@ -9,6 +9,7 @@
 //	git.c        stores that git tracks
 //	locks.c      lock files whose holder is dead
 //	timer.c      whether anything runs this program, and often enough
+//	probe.c      with --probe: what the network said
 #ifndef DOCTOR_DOCTOR_H
 #define DOCTOR_DOCTOR_H
 
@@ -21,5 +22,6 @@ void doctor_check_openclaw(const struct report *report, struct problems *problem
 void doctor_check_git(const struct report *report, struct problems *problems);
 void doctor_check_locks(const struct report *report, struct problems *problems);
 void doctor_check_timer(const struct report *report, struct problems *problems);
+void doctor_check_probes(const struct report *report, struct problems *problems);
 
 #endif

@@ -10,6 +10,7 @@ void doctor_examine(const struct report *report, struct problems *problems)
 	doctor_check_git(report, problems);
 	doctor_check_locks(report, problems);
 	doctor_check_timer(report, problems);
+	doctor_check_probes(report, problems);
 }
 
 static bool is_said(const struct problems *problems, const char *profile)

@@ -7,6 +7,9 @@
 //
 // `rotates` is true where we do not know better: a token wrongly believed to be single-use costs a
 // pause after a lost answer, one wrongly believed to be reusable costs the login.
+//
+// `probe_url` is a read that a client of the provider's own, or OpenClaw itself, makes with the same token: usage, profile,
+// the list of models. Where none is known nothing is guessed, and `doctor --probe` says that it did not ask.
 #include "provider/provider.h"
 #include "base/clock.h"
 
@@ -25,6 +28,8 @@ static const struct provider presets[] = {
 		.encoding = ENCODING_FORM,
 		.rotates = true,
 		.lifetime_s = 10 * DAY_S,
+		.probe_url = "https://chatgpt.com/backend-api/wham/usage",
+		.probe_account_header = "ChatGPT-Account-Id",
 		.login_command = LOGIN("openai-codex"),
 	},
 	{
@@ -36,6 +41,8 @@ static const struct provider presets[] = {
 		.encoding = ENCODING_FORM,
 		.rotates = true,
 		.lifetime_s = 10 * DAY_S,
+		.probe_url = "https://chatgpt.com/backend-api/wham/usage",
+		.probe_account_header = "ChatGPT-Account-Id",
 		.login_command = LOGIN("openai"),
 	},
 	{
@@ -50,6 +57,8 @@ static const struct provider presets[] = {
 		.rotates = true,
 		.lifetime_s = 8 * HOUR_S,
 		.store_skew_ms = FIVE_MINUTES_MS,
+		.probe_url = "https://api.anthropic.com/api/oauth/profile",
+		.probe_header = "anthropic-beta: oauth-2025-04-20",
 		.login_command = LOGIN("anthropic"),
 	},
 	{
@@ -62,6 +71,7 @@ static const struct provider presets[] = {
 		.headers = accept_json,
 		.rotates = true,
 		.lifetime_s = 6 * HOUR_S,
+		.probe_url = "https://api.x.ai/v1/models",
 		.login_command = LOGIN("xai"),
 	},
 	{
@@ -75,6 +85,7 @@ static const struct provider presets[] = {
 		.takes_credential_client_id = true,
 		.lifetime_s = HOUR_S,
 		.store_skew_ms = FIVE_MINUTES_MS,
+		.probe_url = "https://www.googleapis.com/oauth2/v2/userinfo",
 		.login_command = LOGIN("google-gemini-cli"),
 	},
 	{
@@ -86,6 +97,7 @@ static const struct provider presets[] = {
 		.takes_credential_client_id = true,
 		.lifetime_s = HOUR_S,
 		.store_skew_ms = FIVE_MINUTES_MS,
+		.probe_url = "https://www.googleapis.com/oauth2/v2/userinfo",
 		.login_command = LOGIN("google-antigravity"),
 	},
 	{
@@ -99,6 +111,7 @@ static const struct provider presets[] = {
 		.lifetime_s = HOUR_S,
 		.store_skew_ms = FIVE_MINUTES_MS,
 		.store_least_ms = 30 * SECOND_MS,
+		.probe_url = "https://api.chutes.ai/idp/userinfo",
 		.login_command = LOGIN("chutes"),
 	},
 	{
@@ -111,6 +124,7 @@ static const struct provider presets[] = {
 		.encoding = ENCODING_FORM,
 		.rotates = true,
 		.lifetime_s = 15 * MINUTE_S,
+		.probe_url = "https://api.kimi.com/coding/v1/models",
 		.login_command = LOGIN("kimi"),
 	},
 	{
@@ -121,6 +135,7 @@ static const struct provider presets[] = {
 		.encoding = ENCODING_FORM,
 		.rotates = true,
 		.lifetime_s = 15 * MINUTE_S,
+		.probe_url = "https://api.kimi.com/coding/v1/models",
 		.login_command = LOGIN("kimi-code"),
 	},
 	{

@@ -40,6 +40,11 @@ struct provider {
 	int64_t store_skew_ms;	  // OpenClaw writes `expires` this much early
 	int64_t store_least_ms;	  // … but at least now + this (chutes)
 	struct margin margin;
+	// An authenticated read that costs nothing, at the provider's own API: there, and nowhere else, the access token of
+	// a login is sent by `doctor --probe`. NULL: none is known.
+	const char *probe_url;
+	const char *probe_header;	  // "Name: value" that it takes besides, or NULL
+	const char *probe_account_header; // the name of the one that says which account, or NULL
 	const char *login_command;
 	const char *no_refresh; // why it is never refreshed, in words that help; NULL: it is
 };
@@ -61,7 +66,8 @@ struct http_request {
 	char *url;
 	char **headers; // "Name: value"
 	size_t n_headers;
-	struct secret body; // unset: GET
+	struct secret body;   // unset: GET
+	struct secret bearer; // unset: no Authorization
 };
 void http_request_free(struct http_request *request);
 // `token_url` is provider->token_url or the discovered one; client_secret may be NULL.
@@ -71,6 +77,11 @@ void provider_build_request(const struct provider *provider, const char *token_u
 			    const char *client_id, const struct secret *client_secret,
 			    const struct secret *refresh_token, struct http_request *ret);
 void provider_build_discovery(const struct provider *provider, struct http_request *ret);
+// The read of `probe_url` with this access token; `account_id` may be NULL.
+void provider_build_probe(const struct provider *provider, const char *account_id,
+			  const struct secret *access, struct http_request *ret);
+// Is anybody there? Says nothing of anybody.
+void provider_build_knock(const char *url, struct http_request *ret);
 // The token endpoint in a discovery document: https (http only to a loopback address), its host
 // within endpoint_domain, no user info, no control characters. -EBADMSG, -EPERM. Free it.
 int provider_read_discovery(const struct provider *provider, const char *body, size_t len,
@@ -126,6 +137,28 @@ bool said_shows(const char *said, const struct secret *token);
 // `received_ms` is needed for absolute expiries only.
 void provider_read_answer(const struct provider *provider, const struct http_answer *http,
 			  int64_t received_ms, struct answer *ret);
+
+// What the API says to an access token.
+enum probe_kind {
+	PROBE_ALIVE,
+	PROBE_REFUSED, // 401: it does not know the token, or not any more
+	PROBE_PLAN,    // 403: it knows it, and the plan or the organisation does not allow this
+	PROBE_PAYMENT, // 402
+	PROBE_LIMITED, // 429
+	PROBE_EDGE,    // a page of something in between, which never asked the API
+	PROBE_UNCLEAR, // whatever else
+};
+const char *probe_kind_name(enum probe_kind kind);
+struct probe_answer {
+	enum probe_kind kind;
+	int status;
+	int64_t retry_after_s;		       // -1
+	char code[sizeof((struct answer){0}.code)]; // as of struct answer
+	char said[SAID_MAX];
+};
+void provider_read_probe(const struct provider *provider, const struct http_answer *http,
+			 const struct secret *access, struct probe_answer *ret);
+
 // True expiry of the access token: received + lifetime, else JWT exp, else received + the preset's
 // lifetime, else an hour from then: what nobody says would never be refreshed again.
 int64_t answer_expires_ms(const struct provider *provider, const struct answer *answer,

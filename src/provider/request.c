@@ -23,6 +23,7 @@ void http_request_free(struct http_request *request)
 	free(request->headers);
 	free(request->url);
 	secret_free(&request->body);
+	secret_free(&request->bearer);
 	*request = (struct http_request){0};
 }
 
@@ -111,6 +112,36 @@ void provider_build_discovery(const struct provider *provider, struct http_reque
 	struct http_request request = {.url = xstrdup(provider->discovery_url)};
 
 	add_header(&request, "Accept: application/json");
+	*ret = request;
+}
+
+void provider_build_knock(const char *url, struct http_request *ret)
+{
+	*ret = (struct http_request){.url = xstrdup(url)};
+}
+
+// An account id comes from a store, and goes into a header line: only what looks like one.
+static bool is_account_id(const char *text)
+{
+	size_t n = 0;
+
+	while (text && (isalnum((unsigned char)text[n]) || (text[n] && strchr("-_.", text[n]))))
+		n++;
+	return n > 0 && n <= 128 && !text[n];
+}
+
+void provider_build_probe(const struct provider *provider, const char *account_id,
+			  const struct secret *access, struct http_request *ret)
+{
+	struct http_request request = {.url = xstrdup(provider->probe_url)};
+
+	add_header(&request, "Accept: application/json");
+	if (provider->probe_header)
+		add_header(&request, provider->probe_header);
+	if (provider->probe_account_header && is_account_id(account_id))
+		*array_add(&request.headers, &request.n_headers) =
+			xasprintf("%s: %s", provider->probe_account_header, account_id);
+	secret_copy(&request.bearer, access);
 	*ret = request;
 }
 

@@ -22,9 +22,9 @@ static void note_copies(struct health *h, const struct account *a)
 	}
 }
 
-static void note_kept(struct health *h, const struct account *a)
+static void note_kept(struct health *h, const struct report *report, const struct account *a)
 {
-	int64_t proven_ms = report_proven_ms(a), next_ms = report_next_try_ms(a);
+	int64_t proven_ms = report_alive_ms(report, a), next_ms = report_next_try_ms(a);
 
 	h->kept++;
 	if (!proven_ms)
@@ -37,15 +37,15 @@ static void note_kept(struct health *h, const struct account *a)
 		h->next_ms = next_ms;
 }
 
-static void note_account(struct health *h, const struct account *a, const struct result *result,
-			 int64_t now_ms)
+static void note_account(struct health *h, const struct report *report, const struct account *a,
+			 const struct result *result)
 {
 	int64_t expires_ms = a->verdict.schedule.expires_ms;
 
 	if (result->outcome == OUTCOME_SKIPPED && !a->unserved)
 		return;
 	note_copies(h, a);
-	h->expired += expires_ms && expires_ms <= now_ms;
+	h->expired += expires_ms && expires_ms <= report->now_ms;
 	if (result->outcome == OUTCOME_NEEDS_LOGIN)
 		h->needs_login++;
 	else if (result->outcome == OUTCOME_SKIPPED)
@@ -55,7 +55,7 @@ static void note_account(struct health *h, const struct account *a, const struct
 	else if (result->outcome == OUTCOME_FAILED)
 		h->failing++;
 	else
-		note_kept(h, a);
+		note_kept(h, report, a);
 }
 
 static struct health examine(const struct report *report)
@@ -67,7 +67,7 @@ static struct health examine(const struct report *report)
 		const struct result *result = &report->cycle->results.list[i];
 		const struct account *a = observation_account(o, result->key);
 		if (a)
-			note_account(&h, a, result, report->now_ms);
+			note_account(&h, report, a, result);
 	}
 	for (size_t i = 0; i < o->stores.n; i++)
 		h.unread += store_is_unread(&o->stores.list[i]);

@@ -129,7 +129,7 @@ static void put_account(cJSON *accounts, const struct report *report, const stru
 	put_time(o, "due_at", report_due_ms(a));
 	put_time(o, "next_try_at", report_next_try_ms(a));
 	put_time(o, "refreshed_at", a->verdict.record.refreshed_ms);
-	put_time(o, "last_proven_at", report_proven_ms(a));
+	put_time(o, "last_proven_at", report_alive_ms(report, a));
 	put_printable(o, "adopted_from",
 		      a->verdict.record.live.answered ? NULL : a->verdict.record.adopted_from);
 	put_printable(o, "login_command", a->provider ? a->provider->login_command : NULL);
@@ -139,6 +139,7 @@ static void put_account(cJSON *accounts, const struct report *report, const stru
 	put_error(o, result);
 	put_displaced(o, result);
 	put_hook(o, report, a, result);
+	report_probe_json(report, a, o);
 	copies = cJSON_AddArrayToObject(o, "copies");
 	for (size_t i = 0; i < a->n_members; i++)
 		put_copy(copies, report, a, result, &a->members[i]);
@@ -222,6 +223,7 @@ static void put_where(cJSON *document, const struct report *report)
 	put_printable(document, "ledger_dir", report->ledger->directory);
 	put_printable(document, "config", report->config->file);
 	put_last_run(document, report);
+	report_endpoints_json(report, document);
 }
 
 void report_json(const struct report *report, FILE *out)

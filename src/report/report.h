@@ -9,6 +9,7 @@
 
 #include "json/json.h"
 #include "keepalive/cycle.h"
+#include "keepalive/probe.h"
 #include "ledger/history.h"
 
 // Exit statuses: done, failed but tried again, usage or configuration, a person is needed, busy, work is due.
@@ -35,6 +36,7 @@ struct report {
 	enum run_by by;
 	const char *decided; // what a person decided, for whoever asks later; NULL
 	const struct events *events; // log: what happened, and nothing else
+	const struct probes *probes; // doctor --probe: what the network said; NULL
 	const struct last_run *last_runs; // RUN_BY_N of them: before this run
 	// In a preview, what hooks were told; in a run, what could not be saved of what is wrong, and is to be told all the
 	// same: a full disk must not silence its own alarm.
@@ -66,6 +68,12 @@ void report_say_rivals(const struct report *report, struct problems *problems);
 // For Prometheus; and to `metrics_file`, if one is configured: 0 or -errno.
 void report_metrics(const struct report *report, FILE *out);
 int report_write_metrics(const struct report *report);
+// doctor --probe: of an account, and of the token endpoints. "alive", "refused" …; what else an answer says, "" nothing.
+const char *report_probe_result(const struct probe *probe);
+char *report_probe_remark(const struct probe *probe);
+void report_probes_text(const struct report *report, FILE *out);
+void report_probe_json(const struct report *report, const struct account *account, cJSON *object);
+void report_endpoints_json(const struct report *report, cJSON *document);
 // log: a line each; an array of the document.
 void report_events_text(const struct report *report, FILE *out);
 void report_events_json(const struct report *report, cJSON *document);
@@ -76,6 +84,8 @@ int64_t report_due_ms(const struct account *account);
 int64_t report_next_try_ms(const struct account *account);
 // The last time a provider answered with the login as it is now. 0: not yet.
 int64_t report_proven_ms(const struct account *account);
+// … or answers a probe now.
+int64_t report_alive_ms(const struct report *report, const struct account *account);
 // The last run of all, and by a timer or the like; NULL: there was none.
 const struct last_run *report_last_run(const struct report *report, enum run_by *ret_by);
 const struct last_run *report_last_timer(const struct report *report, enum run_by *ret_by);

@@ -513,6 +513,8 @@ void report_text(const struct report *report, FILE *out)
 	if ((report->doctor || string_equal(report->command, "status")) && report->cycle->results.n)
 		report_health(report, out);
 	if (report->doctor) { // the problems follow
+		if (report->probes && !report->quiet)
+			report_probes_text(report, out);
 		if (report_exit_status(report) == STATUS_DONE && !report->quiet)
 			fputs("nothing is wrong\n", out);
 		return;

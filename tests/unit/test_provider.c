@@ -57,6 +57,38 @@ static void test_presets_are_sound(void **state)
 	assert_null(provider_preset("mistral"));
 }
 
+// An access token is told to https alone, and an account's id, which a store says, cannot make a header line of its own.
+static void test_probes(void **state)
+{
+	const struct provider *openai = preset("openai");
+	struct secret access = {0};
+	struct http_request http;
+	size_t n;
+	const struct provider *presets = provider_presets(&n);
+
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		if (presets[i].probe_url) {
+			assert_true(url_is_safe(presets[i].probe_url));
+			assert_true(string_starts(presets[i].probe_url, "https://"));
+			assert_null(presets[i].no_refresh);
+		}
+	secret_set_string(&access, "FAKE-ACCESS");
+	provider_build_probe(openai, "acct-1", &access, &http);
+	assert_true(secret_equal(&http.bearer, &access));
+	assert_null(http.body.text);
+	assert_int_equal(http.n_headers, 2);
+	assert_string_equal(http.headers[1], "ChatGPT-Account-Id: acct-1");
+	http_request_free(&http);
+	const char *const bad[] = {NULL, "", "a b", "a\r\nX: y", "a:b"};
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		provider_build_probe(openai, bad[i], &access, &http);
+		assert_int_equal(http.n_headers, 1);
+		http_request_free(&http);
+	}
+	secret_free(&access);
+}
+
 static void test_families(void **state)
 {
 	(void)state;
@@ -925,6 +957,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_presets_are_sound),
+		cmocka_unit_test(test_probes),
 		cmocka_unit_test(test_families),
 		cmocka_unit_test(test_obstacles),
 		cmocka_unit_test(test_urls),
