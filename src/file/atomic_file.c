@@ -387,13 +387,16 @@ int atomic_replace(const char *target, const char *text, size_t len, mode_t mode
 
 // ---- sweeping
 
-// unlinkat acts on a link itself; but what is no regular file is none of ours.
+// unlinkat acts on a link itself; but what is neither a regular file nor an empty directory (a lock, lock/foreign.h) is none
+// of ours.
 static void sweep_entry(int directory, const char *name)
 {
 	struct stat st;
 
-	if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
-		unlinkat(directory, name, 0);
+	if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+		unlinkat(directory, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0);
 }
 
 // What a swap left undone may be somebody's login.

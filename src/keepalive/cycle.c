@@ -401,6 +401,7 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 			grants_collect(&run.grants, &cycle.now);
 		if (run.grants.n)
 			run_grants(&run, &cycle);
+		sweep_locks(&cycle.now);
 		mirror_settle(&run.mirror);
 		run.policy.now_ms = clock_ahead_ms + clock_boot_ms();
 		judge_busy(&cycle.results, &cycle.now, config, &run.policy, ledger);

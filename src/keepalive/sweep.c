@@ -69,6 +69,20 @@ static void forget_one_ended(const struct config *config, const struct policy *p
 	}
 }
 
+void sweep_locks(const struct observation *o)
+{
+	for (size_t i = 0; i < o->stores.n; i++) {
+		const struct store *store = &o->stores.list[i];
+		struct lock_set set = LOCK_SET_NONE;
+		for (size_t k = 0; k < store->n_external; k++)
+			store_add_refresh_locks(store, store->external[k], &set);
+		if (store->n_external)
+			store_add_locks(store, &set);
+		lock_set_drop_dead(&set);
+		lock_set_free(&set);
+	}
+}
+
 void sweep(const struct config *config, const struct policy *policy, struct ledger *ledger,
 	   const struct observation *o)
 {

@@ -8,5 +8,7 @@
 #include "account/account.h"
 
 void sweep(const struct config *config, const struct policy *policy, struct ledger *ledger, const struct observation *o);
+// What killed runs left of other programs' locks: this one may have nothing to do there, and those programs wait for them.
+void sweep_locks(const struct observation *o);
 
 #endif

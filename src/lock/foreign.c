@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "file/temp_name.h"
+#include "lock/holder.h"
 
 #define LOCK_FILE_MODE 0644 // as codex and grok make theirs; there is nothing in it
 #define BEAT_MS	       500
@@ -152,52 +154,113 @@ static void remove_lock(const char *path, enum format_lock_kind kind)
 		unlink(path);
 }
 
-// Moved aside and looked at: what another process has put there since the look goes back. An owner's record that stands
-// beside it (claude-code) is no more than a hint to whoever waits, and is overwritten by the next one.
-static int remove_stale(const char *path, const struct format_lock *lock, const struct stat *seen)
+static bool is_stale(const char *path, const struct format_lock *lock, const struct stat *seen)
 {
-	_cleanup_free_ char *aside = xasprintf("%s.%d.oauth-keepalive.stale", path, (int)getpid());
+	return now_there_ms(path) - seen->st_mtim.tv_sec * SECOND_MS >
+	       (lock->stale_s + 1) * SECOND_MS;
+}
+
+static bool may_replace(const char *path, const struct format_lock *lock, const struct stat *seen,
+			const struct lock_taker *taker, struct process_id *busy)
+{
+	struct process_id holder;
+
+	if (is_stale(path, lock, seen))
+		return true;
+	if (!holder_read(path, &holder))
+		return false;
+	for (size_t i = 0; i < taker->n_takeover; i++)
+		if (holder.pid == taker->takeover[i].pid &&
+		    holder.starttime == taker->takeover[i].starttime)
+			return true;
+	if (!process_alive(holder))
+		return true;
+	*busy = holder;
+	return false;
+}
+
+// Complete, with its holder in it, before it has its name. A directory may have to be made for it: kimi-code keeps its
+// locks in one of their own.
+static int make_draft(const char *draft, enum format_lock_kind kind, struct process_id owner)
+{
+	int r = make(draft, kind);
+
+	if (r == -ENOENT) {
+		_cleanup_free_ char *directory = path_dirname(draft);
+		if (mkdir(directory, 0700) == 0)
+			r = make(draft, kind);
+	}
+	if (r == 0)
+		holder_write(draft, owner);
+	return r;
+}
+
+// File systems without such renames (NFS) have no more than what the other program does itself.
+static int make_in_place(const char *path, enum format_lock_kind kind, struct process_id owner)
+{
+	int r = make(path, kind);
+
+	if (r == 0)
+		holder_write(path, owner);
+	return r;
+}
+
+// The two change places, so that there is no instant without a lock, and what came out is looked at: what another process
+// has put there since the look goes back. An owner's record that stands beside it (claude-code) is no more than a hint to
+// whoever waits, and is overwritten by the next one.
+static int replace(const char *draft, const char *path, enum format_lock_kind kind,
+		   const struct stat *seen, struct process_id owner)
+{
 	struct stat st;
 
-	if (renameat2(AT_FDCWD, path, AT_FDCWD, aside, RENAME_NOREPLACE) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (lstat(aside, &st) < 0)
-		return -errno;
-	if (is_that(&st, seen->st_dev, seen->st_ino) && st.st_mtim.tv_sec == seen->st_mtim.tv_sec) {
-		remove_lock(aside, lock->kind);
-		return 0;
+	if (renameat2(AT_FDCWD, draft, AT_FDCWD, path, RENAME_EXCHANGE) < 0) {
+		if (errno != EINVAL)
+			return errno == ENOENT ? -EBUSY : -errno;
+		remove_lock(path, kind);
+		return make_in_place(path, kind, owner);
 	}
-	renameat2(AT_FDCWD, aside, AT_FDCWD, path, RENAME_NOREPLACE);
+	if (lstat(draft, &st) == 0 && is_that(&st, seen->st_dev, seen->st_ino) &&
+	    st.st_mtim.tv_sec == seen->st_mtim.tv_sec)
+		return 0;
+	renameat2(AT_FDCWD, draft, AT_FDCWD, path, RENAME_EXCHANGE);
 	return -EBUSY;
 }
 
-static int take_made(const char *path, const struct format_lock *lock, struct stat *ret)
+static int publish(const char *draft, const char *path, enum format_lock_kind kind,
+		   struct process_id owner)
 {
-	struct stat seen;
-	int r = make(path, lock->kind);
+	if (renameat2(AT_FDCWD, draft, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+		return 0;
+	return errno == EINVAL ? make_in_place(path, kind, owner) : -errno;
+}
 
-	if (r == -ENOENT) { // kimi-code keeps its locks in a directory of their own
-		_cleanup_free_ char *directory = path_dirname(path);
-		if (mkdir(directory, 0700) == 0)
-			r = make(path, lock->kind);
-	}
-	if (r == -EEXIST && lstat(path, &seen) == 0) {
-		if (now_there_ms(path) - seen.st_mtim.tv_sec * SECOND_MS <=
-		    (lock->stale_s + 1) * SECOND_MS)
-			return -EBUSY;
-		r = remove_stale(path, lock, &seen);
-		if (r == 0)
-			r = make(path, lock->kind);
-	}
+static int take_made(const char *path, const struct format_lock *lock,
+		     const struct lock_taker *taker, struct stat *ret, struct process_id *busy)
+{
+	struct process_id self = {.pid = getpid()};
+	struct stat seen;
+	bool stands = lstat(path, &seen) == 0;
+	int r;
+
+	if (stands && !may_replace(path, lock, &seen, taker, busy))
+		return -EBUSY;
+	process_self(&self); // without /proc: the pid alone
+	_cleanup_free_ char *draft = temp_name(path, self);
+	r = make_draft(draft, lock->kind, taker->owner);
+	if (r == 0)
+		r = stands ? replace(draft, path, lock->kind, &seen, taker->owner)
+			   : publish(draft, path, lock->kind, taker->owner);
+	remove_lock(draft, lock->kind); // what it took the place of, or was not to
 	if (r < 0)
 		return r == -EEXIST ? -EBUSY : r;
 	return lstat(path, ret) < 0 ? -errno : 0;
 }
 
-static int take(const char *path, const struct format_lock *lock, struct held *h, struct stat *ret)
+static int take(const char *path, const struct format_lock *lock, const struct lock_taker *taker,
+		struct held *h, struct stat *ret, struct process_id *busy)
 {
 	int r = lock->kind == FORMAT_LOCK_FLOCK ? take_flock(path, &h->fd, ret)
-						: take_made(path, lock, ret);
+						: take_made(path, lock, taker, ret, busy);
 
 	if (r < 0)
 		return r;
@@ -214,7 +277,8 @@ static int take(const char *path, const struct format_lock *lock, struct held *h
 	return 0;
 }
 
-int foreign_lock_take(const char *path, const struct format_lock *lock, struct stat *ret)
+int foreign_lock_take(const char *path, const struct format_lock *lock,
+		      const struct lock_taker *taker, struct stat *ret, struct process_id *busy)
 {
 	struct held fresh = {.fd = -1}, *h;
 	int r = 0;
@@ -227,7 +291,7 @@ int foreign_lock_take(const char *path, const struct format_lock *lock, struct s
 		h->users++;
 		*ret = (struct stat){.st_dev = h->dev, .st_ino = h->ino};
 	} else {
-		r = take(path, lock, &fresh, ret);
+		r = take(path, lock, taker, &fresh, ret, busy);
 		if (r == 0)
 			*array_add(&held, &n_held) = fresh;
 	}
@@ -235,7 +299,31 @@ int foreign_lock_take(const char *path, const struct format_lock *lock, struct s
 	return r;
 }
 
-// ---- giving back
+// Taken and given back, so that whoever took it meanwhile keeps it.
+void foreign_lock_drop_dead(const char *path, const struct format_lock *lock)
+{
+	struct lock_taker taker = {};
+	struct process_id holder;
+	struct stat st;
+
+	if (lock->kind != FORMAT_LOCK_FLOCK && holder_read(path, &holder) &&
+	    !process_alive(holder) && process_self(&taker.owner) == 0 &&
+	    foreign_lock_take(path, lock, &taker, &st, &holder) == 0)
+		foreign_lock_release(path);
+}
+
+// ---- handing on and giving back
+
+void foreign_lock_restamp(const char *path, struct process_id owner)
+{
+	struct held *h;
+
+	pthread_mutex_lock(&mutex);
+	h = find(path);
+	if (h && h->lock->kind != FORMAT_LOCK_FLOCK && still_stands(h))
+		holder_write(path, owner);
+	pthread_mutex_unlock(&mutex);
+}
 
 static void drop(const char *path, bool leave)
 {

@@ -54,6 +54,9 @@ void lock_set_add_refresh(struct lock_set *set, const char *state_dir, const cha
 void lock_set_add_store(struct lock_set *set, const char *store_name);
 // Another program's lock, which the set then holds among its own. Takes `path`.
 void lock_set_add_foreign(struct lock_set *set, char *path, const struct format_lock *lock);
+// Those of other programs that a killed run of ours left: its programs wait for them, and nobody needs them any more. For a
+// set that is not held.
+void lock_set_drop_dead(const struct lock_set *set);
 // Let go of those without which its program cannot save an answer that it may have got meanwhile. False: there was none.
 bool lock_set_yield(struct lock_set *set);
 // `owner` stands in the files. A lock whose owner is one of `takeover` is replaced although he lives: the couriers that

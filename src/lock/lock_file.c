@@ -294,16 +294,17 @@ static int try_take(struct lock_file *file, struct process_id owner,
 	return -EBUSY;
 }
 
-static int take_foreign(struct lock_file *file, struct process_id owner)
+static int take_foreign(struct lock_file *file, const struct lock_taker *taker,
+			struct process_id *busy_owner)
 {
 	struct stat st = {0};
-	int r = foreign_lock_take(file->path, file->foreign, &st);
+	int r = foreign_lock_take(file->path, file->foreign, taker, &st, busy_owner);
 
 	if (r < 0)
 		return r;
 	file->dev = st.st_dev;
 	file->ino = st.st_ino;
-	file->owner = owner;
+	file->owner = taker->owner;
 	return 0;
 }
 
@@ -312,7 +313,8 @@ int lock_file_take(struct lock_file *file, struct process_id owner,
 		   struct process_id *busy_owner)
 {
 	if (file->foreign)
-		return take_foreign(file, owner);
+		return take_foreign(file, &(struct lock_taker){owner, takeover, n_takeover},
+				    busy_owner);
 	for (int i = 0; i < TAKE_ATTEMPTS; i++) {
 		int r = try_take(file, owner, takeover, n_takeover, busy_owner);
 
@@ -344,14 +346,23 @@ static int enter_guard_if_exposed(const struct lock_file *file, int64_t now_ms,
 	return r;
 }
 
+static int restamp_foreign(struct lock_file *file, struct process_id owner)
+{
+	if (!lock_file_is_ours(file))
+		return -ESTALE;
+	foreign_lock_restamp(file->path, owner);
+	file->owner = owner;
+	return 0;
+}
+
 int lock_file_restamp(struct lock_file *file, struct process_id owner)
 {
 	_cleanup_draft_ struct draft draft = DRAFT_NONE;
 	_cleanup_reclaim_guard_ struct reclaim_guard guard = RECLAIM_GUARD_NONE;
 	int r;
 
-	if (file->foreign) // nobody is named in it
-		return lock_file_is_ours(file) ? 0 : -ESTALE;
+	if (file->foreign)
+		return restamp_foreign(file, owner);
 	r = draft_write(file->path, owner, &draft);
 	if (r < 0)
 		return r;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "lock/foreign.h"
 #include "lock/lock_file.h"
 
 // Takes `path`. One that is in the set already would find itself busy.
@@ -146,6 +147,13 @@ bool lock_set_yield(struct lock_set *set)
 		any = true;
 	}
 	return any;
+}
+
+void lock_set_drop_dead(const struct lock_set *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (set->files[i].foreign)
+			foreign_lock_drop_dead(set->files[i].path, set->files[i].foreign);
 }
 
 void lock_set_leave(struct lock_set *set)

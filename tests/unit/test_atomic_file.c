@@ -943,11 +943,16 @@ static void test_sweep_follows_no_link(void **state)
 	_cleanup_free_ char *link = xasprintf("%s.%d-1" SUFFIX, target, (int)dead.pid);
 	_cleanup_free_ char *sub = xasprintf("%s.%d-2" SUFFIX, target, (int)dead.pid);
 	assert_int_equal(symlink("auth-profiles.json", link), 0);
+	_cleanup_free_ char *inside = path_join(sub, "somebody's");
 	assert_int_equal(mkdir(sub, 0700), 0);
+	put(inside, "x");
 	atomic_sweep(target);
 	assert_content(target, OLD);
 	assert_true(exists(link));
-	assert_true(exists(sub));
+	assert_true(exists(inside));
+	assert_int_equal(unlink(inside), 0);
+	atomic_sweep(target);
+	assert_false(exists(sub));
 }
 
 // ---- each step failing, each step the last

@@ -22,11 +22,14 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "file/ofd_lock.h"
+#include "lock/foreign.h"
+#include "lock/holder.h"
 #include "lock/lock.h"
 #include "lock/lock_file.h"
 #include "lock/reclaim_guard.h"
@@ -1214,6 +1217,115 @@ static void test_ofd(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+// ---- other programs' locks
+
+struct foreign_case {
+	pid_t pid; // 0: its program's own
+	bool elsewhere, takeover;
+	int age_s, r;
+};
+
+// False: the file system keeps no holder.
+static bool put_foreign(const char *path, const struct format_lock *kind,
+			const struct foreign_case *c, struct process_id holder)
+{
+	struct timespec then = {.tv_sec = time(NULL) - c->age_s};
+	struct process_id found;
+
+	if (kind->kind == FORMAT_LOCK_DIRECTORY)
+		assert_int_equal(mkdir(path, 0700), 0);
+	else
+		write_file(path, "theirs", 0);
+	if (c->pid)
+		holder_write(path, holder);
+	if (c->pid && !holder_read(path, &found))
+		return false;
+	if (c->elsewhere) // another machine's
+		assert_int_equal(lsetxattr(path, "user.oauth-keepalive.holder", "00 1-7", 6, 0), 0);
+	assert_int_equal(utimensat(AT_FDCWD, path, (struct timespec[]){then, then}, 0), 0);
+	return true;
+}
+
+static void check_foreign(const char *path, const struct format_lock *kind,
+			  const struct foreign_case *c, struct process_id holder)
+{
+	struct lock_taker taker = {self(), &holder, c->takeover};
+	struct process_id busy = {}, found = {};
+	struct stat before, now;
+
+	assert_int_equal(lstat(path, &before), 0);
+	assert_int_equal(foreign_lock_take(path, kind, &taker, &now, &busy), c->r);
+	assert_int_equal(busy.pid, c->r && !c->elsewhere ? c->pid : 0);
+	if (c->r == 0) {
+		assert_int_not_equal(now.st_ino, before.st_ino);
+		assert_true(!c->pid || (holder_read(path, &found) && found.pid == getpid()));
+		foreign_lock_release(path);
+		assert_false(exists(path));
+	} else {
+		assert_int_equal(lstat(path, &now), 0);
+		assert_int_equal(now.st_ino, before.st_ino);
+		assert_int_equal(remove(path), 0);
+	}
+}
+
+// What stands there already, and whether it may be taken: by its age, and by whom of ours it names.
+static void test_foreign_holders(void **state)
+{
+	static const struct format_lock kinds[] = {
+		{.kind = FORMAT_LOCK_DIRECTORY, .stale_s = 60, .heartbeat_s = 4},
+		{.kind = FORMAT_LOCK_FILE, .stale_s = 60, .heartbeat_s = 4},
+	};
+	const struct fixture *f = *state;
+	const struct foreign_case cases[] = {
+		{0, .r = -EBUSY},
+		{0, .age_s = 55, .r = -EBUSY},
+		{0, .age_s = 65, .r = 0},
+		{f->live, .r = -EBUSY},
+		{f->live, .takeover = true, .r = 0},
+		{f->live, .age_s = 65, .r = 0}, // its program would take it, too
+		{f->dead, .r = 0},
+		{f->dead, .elsewhere = true, .r = -EBUSY},
+		{f->dead, .elsewhere = true, .takeover = true, .r = -EBUSY},
+	};
+	_cleanup_free_ char *path = path_join(f->state, "theirs.lock");
+	_cleanup_free_ char *left = xasprintf("ls '%s' | grep theirs", f->state);
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds) * ARRAY_SIZE(cases); i++) {
+		const struct format_lock *kind = &kinds[i % ARRAY_SIZE(kinds)];
+		const struct foreign_case *c = &cases[i / ARRAY_SIZE(kinds)];
+		struct process_id holder =
+			c->pid == f->live ? identify(f->live) : (struct process_id){c->pid, 7};
+		if (put_foreign(path, kind, c, holder))
+			check_foreign(path, kind, c, holder);
+		else
+			remove(path);
+		assert_int_not_equal(system(left), 0);
+	}
+}
+
+// A killed run's goes, whoever else's stays.
+static void test_foreign_drop_dead(void **state)
+{
+	static const struct format_lock kind = {.kind = FORMAT_LOCK_DIRECTORY, .stale_s = 60};
+	const struct fixture *f = *state;
+	_cleanup_free_ char *path = path_join(f->state, "theirs.lock");
+	struct process_id found;
+
+	foreign_lock_drop_dead(path, &kind);
+	assert_int_equal(mkdir(path, 0700), 0);
+	foreign_lock_drop_dead(path, &kind);
+	assert_true(exists(path));
+	holder_write(path, identify(f->live));
+	foreign_lock_drop_dead(path, &kind);
+	assert_true(exists(path));
+	holder_write(path, (struct process_id){f->dead, 7});
+	if (holder_read(path, &found)) {
+		foreign_lock_drop_dead(path, &kind);
+		assert_false(exists(path));
+	}
+	rmdir(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1250,6 +1362,8 @@ int main(void)
 		T(test_guard_of_a_sleeper),
 		T(test_guard_strange),
 		T(test_draft_left),
+		T(test_foreign_holders),
+		T(test_foreign_drop_dead),
 		T(test_directory_made),
 		T(test_directory_refused),
 		T(test_ofd),
