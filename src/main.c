@@ -216,6 +216,7 @@ int main(int argc, char **argv)
 	json_wipe_memory();
 	set_process_up();
 	log_setup("oauth-keepalive", LOG_LEVEL_INFO);
+	log_break_lines();
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":c:n:jvqhV", options, NULL)) != -1) {
 		if (option == 'n')

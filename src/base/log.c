@@ -9,12 +9,14 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/terminal.h"
 
 #define LONGEST_LINE 4096
 
 static const char *program_name = "oauth-keepalive";
 static enum log_level max_level = LOG_LEVEL_INFO;
 static bool to_journal;
+static int width; // of the terminal on standard error; 0: lines are not broken
 static void (*log_sink)(enum log_level level, const char *line);
 
 // systemd.exec(5): JOURNAL_STREAM is "device:inode" of the stream, to be compared, for the variable
@@ -37,6 +39,11 @@ void log_setup(const char *program, enum log_level max)
 	to_journal = is_journal(STDERR_FILENO);
 }
 
+void log_break_lines(void)
+{
+	width = terminal_width(STDERR_FILENO);
+}
+
 const char *log_journal_prefix(int fd, enum log_level level)
 {
 	static const char *const prefixes[] = {"<0>", "<1>", "<2>", "<3>",
@@ -55,8 +62,13 @@ static void write_line(enum log_level level, const char *line)
 {
 	_cleanup_free_ char *whole = to_journal ? xasprintf("<%d>%s\n", (int)level, line)
 						: xasprintf("%s: %s\n", program_name, line);
+	_cleanup_free_ char *shown = NULL;
+	size_t len = 0;
+	FILE *out = xopen_memstream(&shown, &len);
 
-	write_full(STDERR_FILENO, whole, strlen(whole));
+	text_wrap(whole, width, out);
+	fclose(out);
+	write_full(STDERR_FILENO, shown, len);
 }
 
 __attribute__((format(printf, 2, 0))) static void log_message(enum log_level level,

@@ -17,6 +17,8 @@ void log_error(const char *format, ...) _printf_(1, 2);
 void log_warning(const char *format, ...) _printf_(1, 2);
 void log_info(const char *format, ...) _printf_(1, 2);
 void log_debug(const char *format, ...) _printf_(1, 2);
+// On a terminal, from here on, at its width: asked for once, for the courier may not ask once it is shut in.
+void log_break_lines(void);
 // "<4>" and the like when the descriptor is the journal, else "": for text of several lines.
 const char *log_journal_prefix(int fd, enum log_level level);
 void log_set_sink(void (*sink)(enum log_level level, const char *line)); // NULL: standard error

@@ -77,6 +77,7 @@ struct session {
 	bool probed; // … there are
 	const struct events *events; // log: what happened, and only that is reported
 	bool no_accounts;      // the verb is about none
+	FILE *screen;          // status --watch: what is shown; NULL: standard output
 };
 // "OPTION VALUE: expected …", and STATUS_USAGE.
 int session_usage_error(const char *option, const char *value, const char *expected);

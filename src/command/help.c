@@ -28,9 +28,11 @@ static const struct page {
 	 "      --force, --last-try\n"
 	 "                       what refresh would do with them\n"},
 	{"status", "[ACCOUNT...]",
-	 "Show every login: whose it is, the time left, when it is due, its copies. The\n"
-	 "first line says what it comes to.\n\n"
-	 "      --watch          again every two seconds\n"},
+	 "Show every login, the most urgent first: the time left (| is where its margin\n"
+	 "begins), how many of its copies are current, when it is due, who refreshed it.\n"
+	 "The first line says what it comes to; what is not fine stands below, with its\n"
+	 "remedy. With ACCOUNT or -v all is said of each.\n\n"
+	 "      --watch          again every two seconds, until q is pressed\n"},
 	{"doctor", "[ACCOUNT...]",
 	 "Check everything without the network, and change nothing: what status knows is\n"
 	 "wrong, copies that have drifted, API keys beside logins, stores in git, locks of\n"

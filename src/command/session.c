@@ -3,11 +3,14 @@
 // What every verb opens first: configuration, ledger, policy; and how it ends.
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/terminal.h"
 #include "command/command.h"
 #include "report/hooks.h"
+#include "report/screen.h"
 #include "courier/client.h"
 #include "doctor/doctor.h"
 
@@ -180,6 +183,7 @@ struct report session_report(const struct invocation *invocation, struct session
 		.check = invocation->given & OPTION_CHECK,
 		.verbose = invocation->verbose,
 		.quiet = invocation->quiet,
+		.width = terminal_width(STDOUT_FILENO),
 		.doctor = string_equal(invocation->command->name, "doctor"),
 		.selected = session->selection.n > 0,
 		.kept = session->lists_kept ? &session->kept : NULL,
@@ -286,16 +290,20 @@ int session_finish(const struct invocation *invocation, struct session *session,
 {
 	struct report report = session_report(invocation, session, cycle, dry_run);
 	int status = session_conclude(session, cycle, &report, invocation->json, r), error = 0;
+	FILE *out = session->screen ? session->screen : stdout;
 
 	if (r < 0)
 		return status;
 	if (invocation->json) {
-		report_json(&report, stdout);
+		report_json(&report, out);
 	} else {
-		report_text(&report, stdout);
+		screen_show(&report,
+			    string_equal(report.command, "status") ? report_status : report_text,
+			    out, STDOUT_FILENO);
 		if (!dry_run && fflush(stdout) != 0)
 			error = errno;
-		report_problems(&report, dry_run ? stdout : stderr); // they are the answer there
+		screen_show(&report, report_problems, dry_run ? out : stderr, // the answer there
+			    dry_run ? STDOUT_FILENO : STDERR_FILENO);
 	}
 	if (fflush(stdout) != 0 && !error)
 		error = errno;

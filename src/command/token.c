@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "command/command.h"
+#include "report/screen.h"
 #include "report/hooks.h"
 
 #define MIN_LIFE_DEFAULT_S (10 * MINUTE_S)
@@ -146,7 +147,7 @@ static int refresh_and_give(const struct invocation *invocation, struct session 
 	if (r >= 0) {
 		status = give_after_run(&cycle, key, min_life_s, status);
 		if (status)
-			report_problems(&report, stderr);
+			screen_show(&report, report_problems, stderr, STDERR_FILENO);
 	}
 	signals_let_go(&cycle.signals);
 	if (r >= 0)

@@ -1,34 +1,49 @@
 // SPDX-License-Identifier: MIT
-//
-// The time left as a bar: full when the token is new, the margin marked. Once it is shorter than the mark, it is due.
-#include <stdio.h>
+#include "report/bar.h"
 
-#include "base/clock.h"
-#include "report/paint.h"
-#include "report/report.h"
+enum cell { CELL_FULL, CELL_EMPTY, CELL_MARK_FULL, CELL_MARK_EMPTY };
 
-#define WIDTH 40
+static const char *const drawn[] = {"━", "─", "╋", "┼"}, *const plain[] = {"=", " ", "|", "|"};
 
-static enum colour urgency(int64_t left_s, int64_t margin_s)
+enum colour bar_colour(const struct schedule *schedule, int64_t left_s)
 {
-	return left_s <= 0 ? RED : left_s <= margin_s ? YELLOW : GREEN;
+	return left_s <= 0 ? RED : left_s <= schedule->margin_s ? YELLOW : GREEN;
 }
 
-void report_bar(const struct report *report, const struct account *a, FILE *out)
+// How many of `cells` that is, to the nearest; but a little is more than nothing.
+static int share(int64_t part_s, int64_t whole_s, int cells)
 {
-	const struct schedule *s = &a->verdict.schedule;
-	int64_t left_s = (s->expires_ms - report->now_ms) / SECOND_MS, full, mark;
-	_cleanup_free_ char *left = duration_format(left_s > 0 ? left_s : 0);
-	_cleanup_free_ char *whole = duration_format(s->lifetime_s);
-	char bar[WIDTH + 1];
+	int n = part_s >= whole_s ? cells
+		: part_s > 0	  ? (int)((part_s * cells + whole_s / 2) / whole_s)
+				  : 0;
 
-	if (!s->expires_ms || !s->lifetime_s)
-		return;
-	full = left_s >= s->lifetime_s ? WIDTH : left_s > 0 ? left_s * WIDTH / s->lifetime_s : 0;
-	mark = s->margin_s * WIDTH / s->lifetime_s;
-	for (int i = 0; i < WIDTH; i++)
-		bar[i] = i == mark ? '|' : i < full ? '=' : ' ';
-	bar[WIDTH] = '\0';
-	fprintf(out, "    left        [%s%s%s] %s of %s\n",
-		paint(out, urgency(left_s, s->margin_s)), bar, paint(out, PLAIN), left, whole);
+	return part_s > 0 && n == 0 ? 1 : n;
+}
+
+char *bar_draw(const struct schedule *schedule, int64_t left_s, int width, bool lines)
+{
+	const char *const *glyphs = lines ? drawn : plain;
+	int cells = width - 2, full, mark;
+	size_t len = 0;
+	char *text = NULL;
+	FILE *out;
+
+	if (schedule->lifetime_s <= 0 || cells < 1)
+		return xstrdup("");
+	full = share(left_s, schedule->lifetime_s, cells);
+	mark = (int)(schedule->margin_s * cells / schedule->lifetime_s);
+	out = xopen_memstream(&text, &len);
+	fprintf(out, "%s%s", lines ? "╶" : "[", paint(bar_colour(schedule, left_s)));
+	for (int i = 0; i < cells; i++) {
+		bool in = i < full;
+		if (i == full)
+			fprintf(out, "%s%s", paint(PLAIN), paint(DIM));
+		fputs(glyphs[i == mark ? (in ? CELL_MARK_FULL : CELL_MARK_EMPTY)
+			     : in      ? CELL_FULL
+				       : CELL_EMPTY],
+		      out);
+	}
+	fprintf(out, "%s%s", paint(PLAIN), lines ? "╴" : "]");
+	fclose(out);
+	return text;
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "report/paint.h"
+#include "report/screen.h"
 #include "report/report.h"
 
 struct health {
@@ -161,7 +161,7 @@ void report_health(const struct report *report, FILE *out)
 {
 	struct health h = examine(report);
 
-	fputs(paint(out, colour_of(report, &h)), out);
+	fputs(paint(colour_of(report, &h)), out);
 	print_kept(&h, out);
 	if (h.behind)
 		fprintf(out, ", %zu of %zu copies not current", h.behind, h.copies);
@@ -172,5 +172,5 @@ void report_health(const struct report *report, FILE *out)
 	print_proven(report, &h, out);
 	print_next(report, &h, out);
 	print_timer(report, out);
-	fprintf(out, "%s\n", paint(out, PLAIN));
+	fprintf(out, "%s\n", paint(PLAIN));
 }

@@ -27,6 +27,7 @@ struct report {
 	bool dry_run; // nothing was written
 	bool check;   // preview --check
 	bool verbose, quiet;
+	int width; // of the terminal on standard output; 0: it is none, and lines are as long as they are
 	bool doctor; // problems are what it is about, and by the worst of them it ends
 	bool selected; // accounts were named: only theirs count
 	int64_t now_ms;
@@ -52,6 +53,7 @@ bool report_problem_counts(const struct report *report, const struct problem *pr
 // … is it to be shown? What is nobody's own, or of a store that theirs stand in, too.
 bool report_problem_is_shown(const struct report *report, const struct problem *problem);
 void report_text(const struct report *report, FILE *out);
+void report_status(const struct report *report, FILE *out); // … of status
 void report_json(const struct report *report, FILE *out);
 // What is kept: a line each; an array of the document.
 void report_kept_text(const struct report *report, FILE *out);
@@ -93,8 +95,6 @@ const struct last_run *report_last_timer(const struct report *report, enum run_b
 bool report_timer_is_late(const struct report *report, const struct last_run *run);
 // status: what it comes to, in one sentence that is true.
 void report_health(const struct report *report, FILE *out);
-// … and the time left of one login, as a bar with its margin marked.
-void report_bar(const struct report *report, const struct account *account, FILE *out);
 
 // Which copies this command has written, or would: shared by text and JSON.
 bool report_copy_written(const struct result *result, const struct member *member);

@@ -2,12 +2,11 @@
 //
 // Text for people: a line per account that can be read at a glance, what is wrong after it, a closing summary.
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/terminal.h"
 #include "report/hooks.h"
-#include "report/paint.h"
-#include "report/report.h"
+#include "report/text.h"
 
-static enum colour outcome_colour(enum outcome outcome)
+enum colour outcome_colour(enum outcome outcome)
 {
 	switch (outcome) {
 	case OUTCOME_FAILED:
@@ -22,6 +21,11 @@ static enum colour outcome_colour(enum outcome outcome)
 	default:
 		return GREEN;
 	}
+}
+
+static bool is_status(const struct report *report)
+{
+	return string_equal(report->command, "status");
 }
 
 // `sync` sends nothing, whatever is due.
@@ -61,8 +65,7 @@ static const char *verb(const struct report *report, const struct account *a,
 #define NAME_WIDTH_MIN 26
 #define NAME_WIDTH_MAX 48
 
-// "~/…" for what is under the home directory: paths are the longest thing on the screen.
-static char *shown_path(const char *path)
+char *shown_path(const char *path)
 {
 	_cleanup_free_ char *home = home_directory();
 	size_t n = home ? strlen(home) : 0;
@@ -133,8 +136,13 @@ static void print_copy(const struct report *report, const struct account *a,
 			   : report_copy_planned(report, a, result, m) ? "write"
 								       : "";
 
-	fprintf(out, "    %-5s %-8s %-10s %s\n", what, store_role_name(m->store->role),
-		copy_state_name(report_copy_state(report, a, result, m)), path);
+	if (is_status(report)) // which writes none
+		fprintf(out, "    %-11s " TEXT_WHOLE "%s" TEXT_LOOSE "\n",
+			copy_state_name(report_copy_state(report, a, result, m)), path);
+	else
+		fprintf(out, "    %-5s %-8s %-10s " TEXT_WHOLE "%s" TEXT_LOOSE "\n", what,
+			store_role_name(m->store->role),
+			copy_state_name(report_copy_state(report, a, result, m)), path);
 	for (size_t i = 0; i < m->store->n_names && report->verbose; i++) {
 		_cleanup_free_ char *name = shown_path(m->store->names[i]);
 		if (!string_equal(m->store->names[i], m->store->path))
@@ -148,9 +156,10 @@ static bool copy_is_shown(const struct report *report, const struct account *a,
 {
 	enum copy_state state = report_copy_state(report, a, result, m);
 
+	if (is_status(report))
+		return report->verbose || state != COPY_CURRENT;
 	return report->verbose || report_copy_planned(report, a, result, m) ||
-	       (state != COPY_CURRENT &&
-		(state != COPY_STATE_STATIC || string_equal(report->command, "status")));
+	       (state != COPY_CURRENT && state != COPY_STATE_STATIC);
 }
 
 static void print_times(const struct report *report, const struct account *a, FILE *out)
@@ -229,10 +238,11 @@ static void print_details(const struct report *report, const struct account *a,
 
 	if (*who)
 		fprintf(out, "    identity    %s\n", who);
-	report_bar(report, a, out);
 	print_times(report, a, out);
-	print_generation(report, a, out);
-	print_copies(report, a, result, out);
+	if (report->verbose || report->selected) {
+		print_generation(report, a, out);
+		print_copies(report, a, result, out);
+	}
 	if (holder.pid)
 		fprintf(out, "    lock        held by process %d\n", (int)holder.pid);
 }
@@ -259,9 +269,7 @@ static char *joined(char *text, char *more)
 	return !b || !*b ? TAKE_PTR(a) : !a ? TAKE_PTR(b) : xasprintf("%s, %s", a, b);
 }
 
-// What tells it from the others of its name, each of which ACCOUNT takes; NULL: there is none. Two people under one profile
-// id: who they are; the same profile of two state directories: these.
-static char *told_apart(const struct report *report, const struct account *a)
+char *told_apart(const struct report *report, const struct account *a)
 {
 	const char *agent = a->n_members == 1 ? a->members[0].store->agent : NULL;
 	char *text = NULL;
@@ -275,14 +283,6 @@ static char *told_apart(const struct report *report, const struct account *a)
 	if (has_namesake(report, a, false))
 		text = joined(text, shown_path(a->dir->path));
 	return text;
-}
-
-// Columns, not bytes: printf's own field width counts the latter.
-static int padding(const char *text, int width)
-{
-	for (; *text && width > 0; text++)
-		width -= ((unsigned char)*text & 0xc0) != 0x80;
-	return width;
 }
 
 // Each of them can be taken back. A refresh of somebody else's cannot, and from here it looks like a login.
@@ -335,32 +335,31 @@ static bool login_helps(const char *code)
 	return true;
 }
 
-static void print_account(const struct report *report, const struct account *a,
-			  const struct result *result, int width, FILE *out)
+void report_account(const struct report *report, const struct account *a,
+		    const struct result *result, int width, FILE *out)
 {
 	_cleanup_free_ char *profile = string_printable(a->record.profile, 120);
 	_cleanup_free_ char *said = remark(report, a, result);
 	_cleanup_free_ char *who = told_apart(report, a);
 	enum colour colour = outcome_colour(result->outcome);
-	const char *priority =
-		colour == RED ? log_journal_prefix(fileno(out), LOG_LEVEL_ERROR) : "";
-	bool status = string_equal(report->command, "status");
+	const char *priority = colour == RED ? PRIORITY_ERROR : "";
+	int blanks = width - text_columns(profile);
 
-	fprintf(out, "%s%s%*s %s%-14s%s %s%s%s%s\n", priority, profile, padding(profile, width), "",
-		paint(out, colour), verb(report, a, result), paint(out, PLAIN), said,
-		who ? " (" : "", who ? who : "", who ? ")" : "");
-	if (status && result->outcome != OUTCOME_SKIPPED)
+	fprintf(out, "%s%s%*s %s%-14s%s %s%s%s%s\n", priority, profile, blanks > 0 ? blanks : 0, "",
+		paint(colour), verb(report, a, result), paint(PLAIN), said, who ? " (" : "",
+		who ? who : "", who ? ")" : "");
+	if (is_status(report) && result->outcome != OUTCOME_SKIPPED)
 		print_details(report, a, result, out);
 	print_undo(report, result, out);
 	print_hook(report, a, result, out);
 	if (a->provider && a->provider->login_command) {
 		if (result->outcome == OUTCOME_NEEDS_LOGIN)
-			fprintf(out, "%s    log in with: %s\n", priority,
-				a->provider->login_command);
+			fprintf(out, "%s    log in with: " TEXT_WHOLE "%s" TEXT_LOOSE "\n",
+				priority, a->provider->login_command);
 		else if (result->outcome == OUTCOME_HELD && !a->verdict.record.barred &&
 			 login_helps(result->error_code))
-			fprintf(out, "%s    a new login would do: %s\n", priority,
-				a->provider->login_command);
+			fprintf(out, "%s    a new login would do: " TEXT_WHOLE "%s" TEXT_LOOSE "\n",
+				priority, a->provider->login_command);
 	}
 	if (result->outcome == OUTCOME_SKIPPED && !report->verbose)
 		return;
@@ -369,11 +368,28 @@ static void print_account(const struct report *report, const struct account *a,
 			print_copy(report, a, result, &a->members[i], out);
 }
 
+// A command that stands at the beginning stays in one piece: it is to be copied.
+static void print_fix(const char *fix, const char *priority, FILE *out)
+{
+	static const char *const programs[] = {
+		"oauth-keepalive ", "openclaw ", "sudo ",      "mv ",  "rm ",	  "chmod ",
+		"chown ",	    "setfacl ",	 "systemctl ", "git ", "runuser "};
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(programs) && !n; i++)
+		if (string_starts(fix, programs[i]))
+			n = strcspn(fix, "#(;");
+	while (n > 0 && fix[n - 1] == ' ')
+		n--;
+	fprintf(out, "%s    fix: " TEXT_WHOLE "%.*s" TEXT_LOOSE "%s\n", priority, (int)n, fix,
+		fix + n);
+}
+
 void report_problems(const struct report *report, FILE *out)
 {
 	static const char *const words[] = {"note", "warning", "error"};
 	static const enum colour colours[] = {DIM, YELLOW, RED};
-	static const enum log_level levels[] = {LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR};
+	static const char *const priorities[] = {PRIORITY_INFO, PRIORITY_WARNING, PRIORITY_ERROR};
 	const struct problems *problems = &report->cycle->now.problems;
 
 	for (size_t i = 0; i < problems->n; i++) {
@@ -389,13 +405,12 @@ void report_problems(const struct report *report, FILE *out)
 		if ((p->severity == SEVERITY_INFO && report->quiet) ||
 		    !report_problem_is_shown(report, p))
 			continue;
-		const char *priority = log_journal_prefix(fileno(out), levels[p->severity]);
-		fprintf(out, "%s%s%s%s [%s]%s%s%s%s: %s\n", priority,
-			paint(out, colours[p->severity]), words[p->severity], paint(out, PLAIN),
-			p->code, store ? " " : "", store ? store : "", profile ? " " : "",
-			profile ? profile : "", message);
+		const char *priority = priorities[p->severity];
+		fprintf(out, "%s%s%s%s [%s]%s%s%s%s: %s\n", priority, paint(colours[p->severity]),
+			words[p->severity], paint(PLAIN), p->code, store ? " " : "",
+			store ? store : "", profile ? " " : "", profile ? profile : "", message);
 		if (fix)
-			fprintf(out, "%s    fix: %s\n", priority, fix);
+			print_fix(fix, priority, out);
 	}
 }
 
@@ -411,7 +426,7 @@ static void print_errors(const struct report *report, FILE *out)
 		fprintf(out, "; %zu error%s", n, n == 1 ? "" : "s");
 }
 
-static void print_summary(const struct report *report, FILE *out)
+void report_summary(const struct report *report, FILE *out)
 {
 	const struct cycle *cycle = report->cycle;
 	const char *separator = "";
@@ -466,9 +481,8 @@ static bool is_kept_from_refresh(const struct report *report, const struct accou
 			a->verdict.schedule.margin_s * SECOND_MS);
 }
 
-// Under -q only what is wrong, and what a run has done: for the journal, a line for every refresh and no other.
-static bool account_is_shown(const struct report *report, const struct account *a,
-			     const struct result *result)
+bool account_is_shown(const struct report *report, const struct account *a,
+		      const struct result *result)
 {
 	if (report->quiet)
 		return outcome_colour(result->outcome) == RED || result->copies_pending ||
@@ -476,7 +490,7 @@ static bool account_is_shown(const struct report *report, const struct account *
 		       (!report->dry_run && outcome_colour(result->outcome) == GREEN &&
 			result->outcome != OUTCOME_UNCHANGED);
 	return result->outcome != OUTCOME_SKIPPED || report->verbose || report->selected ||
-	       string_equal(report->command, "status");
+	       is_status(report);
 }
 
 // Of the column of names: the longest one's, within reason.
@@ -489,11 +503,11 @@ static int name_width(const struct report *report)
 		const struct account *a = o->accounts[i];
 		const struct result *result = results_find(&report->cycle->results, a->record.key);
 		_cleanup_free_ char *name = string_printable(a->record.profile, 120);
-		int columns = NAME_WIDTH_MAX - padding(name, NAME_WIDTH_MAX);
+		int columns = text_columns(name);
 		if (result && account_is_shown(report, a, result) && columns > width)
 			width = columns;
 	}
-	return width;
+	return width < NAME_WIDTH_MAX ? width : NAME_WIDTH_MAX;
 }
 
 void report_text(const struct report *report, FILE *out)
@@ -510,7 +524,7 @@ void report_text(const struct report *report, FILE *out)
 					: "what would be due at %s (in %s)\n",
 			at, in);
 	}
-	if ((report->doctor || string_equal(report->command, "status")) && report->cycle->results.n)
+	if (report->doctor && report->cycle->results.n)
 		report_health(report, out);
 	if (report->doctor) { // the problems follow
 		if (report->probes && !report->quiet)
@@ -523,12 +537,12 @@ void report_text(const struct report *report, FILE *out)
 		const struct result *result =
 			results_find(&report->cycle->results, o->accounts[i]->record.key);
 		if (result && account_is_shown(report, o->accounts[i], result))
-			print_account(report, o->accounts[i], result, width, out);
+			report_account(report, o->accounts[i], result, width, out);
 	}
 	if (report->kept)
 		report_kept_text(report, out);
 	else if (report->events)
 		report_events_text(report, out);
 	else if (!report->quiet && !report->no_accounts)
-		print_summary(report, out);
+		report_summary(report, out);
 }

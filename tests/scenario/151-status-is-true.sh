@@ -16,12 +16,14 @@ start_oidc
 mint alice left=30m
 write_store "main coder writer" xai:default=alice
 expect_first '^1 login kept, not yet proven by a refresh, due now; no timer has run yet$'
-expect_match "$out" '^    left        \[=== {10}\| +\] (29m[0-9]+s|30m) of 6h$'
+expect_match "$out" '^xai:default  \[==    \| {13}\] (29m[0-9]+s|30m) +3/3 +due +now +- +20[0-9-]+ [0-9:]+ [+-][0-9]{4}  '
 keeper refresh
 expect_first '^1 login kept, last proven [0-9]+s ago, next due in 3h59m; no timer has run yet$'
+expect_match "$out" '^xai:default  \[======\|={13}\] 5h59m +3/3 +fresh +3h59m +us [0-9]+s ago +20[0-9-]+ [0-9:]+ [+-][0-9]{4}  [0-9a-f]{12}'
+expect_no_match "$out" '^    '
+keeper status -v
 expect_match "$out" '^    generation .*, refreshed by us [0-9]+s ago$'
 expect_match "$out" '^    due  .*, in 3h59m$'
-expect_match "$out" '^    left        \[={13}\|=+ ?\] 5h59m of 6h$'
 OAUTH_KEEPALIVE_RUN=timer keeper refresh
 expect_first '^1 login kept, last proven [0-9]+s ago, next due in 3h59m; timer ran [0-9]+s ago$'
 expect_status 0
@@ -39,6 +41,8 @@ peer alice
 write_store coder xai:default=alice
 keeper refresh
 expect_first '^1 login kept, not yet proven by a refresh, next due in 3h59m;'
+expect_match "$out" '^xai:default .* coder [0-9]+s ago  '
+keeper status xai:default
 expect_match "$out" "adopted [0-9]+s ago from ~/.openclaw/agents/coder/agent/auth-profiles.json\$"
 keeper status -j
 expect_field '.accounts[0].adopted_from' "$(store coder)"
@@ -49,8 +53,8 @@ write_store writer 'xai:default={"type": "oauth", "provider": "xai", "access": "
 echo '{' >"$(store coder)"
 expect_first '^1 login kept, 1 of 2 copies not current, 1 store not read, 1 error \(below\), '
 expect_status 3
-expect_match "$out" '^    copies +1 of 2 current; 1 ended$'
-expect_match "$out" "ended .*/writer/"
+expect_match "$out" '^xai:default +\[.*\] 5h59m +1/2 +fresh '
+expect_match "$out" "^    ended .*/writer/"
 expect_match "$out" '^error \[store_unreadable\]: .*/coder/'
 expect_match "$out" '^1 account: 1 fresh; 1 error$'
 expect_eq "standard error" "$(cat "$err")" ""

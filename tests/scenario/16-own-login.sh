@@ -28,8 +28,8 @@ expect_eq "carol's new login in main" "$(store_token main)" "$(login_token carol
 expect_field '[.problems[].code] | index("identity_split") != null' true
 expect_posts 2
 keeper status # one profile id, two people: told apart
-expect_match "$out" '^xai:default +fresh .*\(alice@example.com, agent [a-z]+\)$'
-expect_match "$out" '^xai:default +fresh .*\(carol@example.com, agent main\)$'
+expect_match "$out" '^xai:default \(alice@example.com, agent [a-z]+\) .* fresh '
+expect_match "$out" '^xai:default \(carol@example.com, agent main\) .* fresh '
 
 # An answer for another person than the one whose token was sent is written nowhere.
 fresh
