@@ -105,6 +105,7 @@ struct account {
 	struct credential behind_fence; // fenced in main under a name that never had it: the token, of another name
 	bool put_away;                  // … in a directory that may be a copy nobody uses
 	bool vanished;                  // a living login of the ledger's that no store shows any more, and no logout was seen
+	bool left;                      // no store shows it any more, and nothing is lost: it is dead, or lives on elsewhere
 	char *skip;                     // not ours to refresh: why
 	bool unserved;                  // … though nobody asked for that: we lack what it takes
 	bool identity_conflict;         // its token under another identity, in one of its copies

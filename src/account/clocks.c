@@ -9,7 +9,7 @@
 #define TOLERANCE_MS	    (MINUTE_S * SECOND_MS)
 #define SERVER_TOLERANCE_MS (10 * MINUTE_S * SECOND_MS)
 #define SUPPORTED_MS                                                                               \
-	(20 * DAY_S * SECOND_MS) // below what anything is kept for, but for an ended login
+	(20 * DAY_S * SECOND_MS) // below what anything is kept for, but for an ended login's tokens
 
 static void shift_if(int64_t *time_ms, bool wrong, int64_t by_ms)
 {

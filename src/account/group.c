@@ -426,7 +426,8 @@ static void judge_absent(const struct grouping *g)
 		if (!a->vanished || a->skip)
 			continue;
 		a->vanished = is_alive(&a->record) && !a->live_settled && !lives_on(g, a);
-		if (!a->vanished)
+		a->left = !a->vanished;
+		if (a->left)
 			a->skip = xstrdup("no store holds it any more");
 	}
 }

@@ -224,10 +224,10 @@ static void say_receipts(struct observation *o, const struct ledger *ledger)
 			continue;
 		_cleanup_free_ char *path =
 			xasprintf("%s/receipts/%s", ledger->directory, r->token.hex);
-		_cleanup_free_ char *remedy = private_remedy(path);
-		problem_add(&o->problems, SEVERITY_ERROR, "ledger_unreadable", path, NULL,
+		problem_add(&o->problems, SEVERITY_ERROR,
+			    r->newer ? "ledger_newer" : "ledger_unreadable", path, NULL,
 			    xasprintf("%s: do not remove it, it may hold an answer", r->trouble),
-			    TAKE_PTR(remedy))
+			    r->newer ? xstrdup(INSTALL_AGAIN) : private_remedy(path))
 			->needs_person = true;
 	}
 }

@@ -272,9 +272,10 @@ bool error_is_shortage(int error)
 
 const char *error_text(int error)
 {
-	return error == -EMFILE	 ? "too many open files: raise LimitNOFILE= (ulimit -n)"
-	       : error == -EBUSY ? "locked by another process"
-				 : strerror(-error);
+	return error == -EMFILE		   ? "too many open files: raise LimitNOFILE= (ulimit -n)"
+	       : error == -EBUSY	   ? "locked by another process"
+	       : error == -EPROTONOSUPPORT ? "written by a newer version of this program"
+					   : strerror(-error);
 }
 
 ssize_t read_full(int fd, void *buffer, size_t size)

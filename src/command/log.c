@@ -94,6 +94,9 @@ int command_log(const struct invocation *invocation)
 		log_error("what the ledger remembers cannot be read: %s", error_text(r));
 		return STATUS_FAILED;
 	}
+	if (events.n_newer)
+		log_warning("entries of a newer version of this program: %zu, not shown",
+			    events.n_newer);
 	keep_wanted(&events, invocation, since_ms, most);
 	session_bar(&session, &nothing.now.problems);
 	session.events = &events;

@@ -71,6 +71,7 @@ static int list(const struct invocation *invocation, struct session *session)
 	struct cycle nothing = {0};
 	int r = displaced_read(&session->ledger, &session->kept, &nothing.now.problems), status;
 
+	session->selection = (struct selection){0}; // an id names no account
 	session_bar(session, &nothing.now.problems);
 	session->lists_kept = true;
 	status = session_finish(invocation, session, &nothing, r, true);

@@ -190,6 +190,7 @@ struct report session_report(const struct invocation *invocation, struct session
 		.events = session->events,
 		.probes = session->probed ? &session->probes : NULL,
 		.no_accounts = session->no_accounts,
+		.barred = session->barred,
 		.by = run_by_whom(),
 		.decided = session->policy.choice.why,
 		.now_ms = clock_wall_ms(),

@@ -192,7 +192,7 @@ static void persist_grant(struct run *run, struct grant *g, const struct observa
 	g->judged = true;
 	g->saved = r >= 0;
 	if (r < 0)
-		log_error("the ledger cannot be written: %s", strerror(-r));
+		log_error("the ledger cannot be written: %s", error_text(r));
 	for_each_account (a, g, o)
 		note_outcome(run, g, a);
 }

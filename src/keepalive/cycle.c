@@ -401,6 +401,8 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 			grants_collect(&run.grants, &cycle.now);
 		if (run.grants.n)
 			run_grants(&run, &cycle);
+		else
+			sweep_records(config, policy, ledger, &cycle.now);
 		sweep_locks(&cycle.now);
 		mirror_settle(&run.mirror);
 		run.policy.now_ms = clock_ahead_ms + clock_boot_ms();

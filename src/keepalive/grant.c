@@ -171,7 +171,7 @@ void grant_give_up(struct grants *grants, struct grant *g, const char *code, int
 		   const char *what)
 {
 	grant_conclude(grants, g, OUTCOME_FAILED, code,
-		       xasprintf("%s: %s", what, strerror(-error)));
+		       xasprintf("%s: %s", what, error_text(error)));
 }
 
 void grants_free(struct grants *grants)

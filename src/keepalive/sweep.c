@@ -8,34 +8,49 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define ENDED_RECORD_KEEP_S                                                                        \
-	(180 * DAY_S) // its tokens went long before (decide.c), marks stay as long
+#define RECORD_KEEP_MS (30 * DAY_S * SECOND_MS)
 
-// OpenClaw's main store is there, and every store could be read.
-static bool all_is_seen(const struct observation *o, const struct account *a)
+static bool all_is_read(const struct observation *o)
 {
-	bool main = false;
-
-	for (size_t i = 0; i < o->stores.n; i++) {
-		const struct store *store = &o->stores.list[i];
-		if (store_is_unread(store))
+	for (size_t i = 0; i < o->stores.n; i++)
+		if (store_is_unread(&o->stores.list[i]))
 			return false;
-		main |= store_is_of(store, a->dir) && store->state == STORE_OK && !store->served &&
-			(store->role == ROLE_MAIN || store->role == ROLE_SHARED);
-	}
-	return main && !observation_bars(o, a);
+	return true;
 }
 
-// Its tokens are gone, and no store shows it. (What vanished without a logout that was seen is no such account: that is
-// kept until a person says `forget`.)
-static bool is_long_gone(const struct observation *o, const struct account *a, int64_t now_ms)
+// OpenClaw's main store, where it may have come back, is there to be looked at.
+static bool main_is_seen(const struct observation *o, const struct account *a)
+{
+	for (size_t i = 0; i < o->stores.n; i++) {
+		const struct store *store = &o->stores.list[i];
+		if (store_is_of(store, a->dir) && store->state == STORE_OK && !store->served &&
+		    (store->role == ROLE_MAIN || store->role == ROLE_SHARED))
+			return true;
+	}
+	return false;
+}
+
+// When it was over; 0: it is not. Its tokens are gone then, or no use: dead, or those of another account, too.
+static int64_t over_ms(const struct observation *o, const struct account *a)
 {
 	const struct account_record *r = &a->verdict.record;
 
-	return a->recorded && !r->unreadable && r->ended_ms && !a->verdict.clock_wrong &&
+	if (a->left && !r->ended_ms)
+		return r->updated_ms;
+	return secret_empty(&r->live.refresh) && secret_empty(&r->live.access) && main_is_seen(o, a)
+		       ? r->ended_ms
+		       : 0;
+}
+
+// (What vanished without a logout that was seen is no such account: that is kept until a person says `forget`.)
+static bool is_long_gone(const struct observation *o, const struct account *a, int64_t now_ms)
+{
+	const struct account_record *r = &a->verdict.record;
+	int64_t over = over_ms(o, a);
+
+	return a->recorded && !r->unreadable && over && !a->verdict.clock_wrong &&
 	       !a->main_trouble && !a->n_members && !a->n_receipts && !a->n_elsewhere &&
-	       secret_empty(&r->live.refresh) && secret_empty(&r->live.access) &&
-	       now_ms - r->ended_ms > ENDED_RECORD_KEEP_S * SECOND_MS && all_is_seen(o, a);
+	       now_ms - over > RECORD_KEEP_MS && all_is_read(o) && !observation_bars(o, a);
 }
 
 static void forget_if_gone(const struct config *config, const struct policy *policy,
@@ -51,13 +66,13 @@ static void forget_if_gone(const struct config *config, const struct policy *pol
 		return;
 	const struct account *a = observation_account(&o, key);
 	if (a && is_long_gone(&o, a, policy->now_ms) && account_record_remove(ledger, key) >= 0)
-		log_debug("forgotten: a login that ended long ago, and that no store holds");
+		log_debug("forgotten: a login that was over 30 days ago, and that no store holds");
 	observation_free(&o);
 }
 
 // One a run, since each takes a look of its own.
-static void forget_one_ended(const struct config *config, const struct policy *policy,
-			     struct ledger *ledger, const struct observation *o)
+static void forget_one(const struct config *config, const struct policy *policy,
+		       struct ledger *ledger, const struct observation *o)
 {
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		const struct account *a = o->accounts[i];
@@ -83,13 +98,25 @@ void sweep_locks(const struct observation *o)
 	}
 }
 
+// Not by a clock that what the ledger knew before this run does not bear out.
+static bool may_sweep(const struct ledger *ledger, const struct observation *o)
+{
+	return ledger->exists && o->clock_supported;
+}
+
+void sweep_records(const struct config *config, const struct policy *policy, struct ledger *ledger,
+		   const struct observation *o)
+{
+	if (may_sweep(ledger, o))
+		forget_one(config, policy, ledger, o);
+}
+
 void sweep(const struct config *config, const struct policy *policy, struct ledger *ledger,
 	   const struct observation *o)
 {
-	// Not by a clock that what the ledger knew before this run does not bear out.
-	if (!ledger->exists || !o->clock_supported)
+	if (!may_sweep(ledger, o))
 		return;
 	displaced_sweep(ledger, policy->now_ms);
 	receipts_sweep(ledger, policy->now_ms);
-	forget_one_ended(config, policy, ledger, o);
+	forget_one(config, policy, ledger, o);
 }

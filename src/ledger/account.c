@@ -453,7 +453,7 @@ static void report_unreadable(const struct ledger *ledger, const char *key, int 
 	char *fix;
 
 	if (newer)
-		fix = xasprintf("install that version again");
+		fix = xstrdup(INSTALL_AGAIN);
 	else if (error == -EPERM)
 		fix = private_remedy(path);
 	else

@@ -34,25 +34,40 @@ int conditions_lock(const struct ledger *ledger, int *ret_fd)
 	return r;
 }
 
-static cJSON *read_document(const struct ledger *ledger, const char *name)
+static cJSON *read_any(const struct ledger *ledger, const char *name)
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_secret_ struct secret text = {0};
-	_cleanup_json_ cJSON *json = NULL;
 
 	if (history_path(ledger, name, false, &path) < 0 ||
 	    private_read(path, FILE_MAX, &text, NULL) < 0)
 		return NULL;
-	json = json_parse(text.text, text.len);
+	return json_parse(text.text, text.len);
+}
+
+static cJSON *read_document(const struct ledger *ledger, const char *name)
+{
+	_cleanup_json_ cJSON *json = read_any(ledger, name);
+
 	return json_integer(json, "version", 0) == FILE_VERSION ? TAKE_PTR(json) : NULL;
+}
+
+// What a newer version of the program remembers there is not ours to replace, or to remove.
+static int check_not_newer(const struct ledger *ledger, const char *name)
+{
+	_cleanup_json_ cJSON *json = read_any(ledger, name);
+
+	return json_integer(json, "version", 0) > FILE_VERSION ? -EPROTONOSUPPORT : 0;
 }
 
 static int save_document(const struct ledger *ledger, const char *name, const cJSON *json)
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_secret_ struct secret text = json_print(json, false);
-	int r = history_path(ledger, name, true, &path);
+	int r = check_not_newer(ledger, name);
 
+	if (r == 0)
+		r = history_path(ledger, name, true, &path);
 	if (r < 0)
 		return r;
 	atomic_sweep(path); // what a killed run left
@@ -146,7 +161,9 @@ int conditions_save(const struct ledger *ledger, const struct conditions *condit
 	cJSON *list;
 
 	if (!conditions->n) {
-		int r = history_path(ledger, "open", false, &path);
+		int r = check_not_newer(ledger, "open");
+		if (r == 0)
+			r = history_path(ledger, "open", false, &path);
 		return r == 0 && unlink(path) < 0 && errno != ENOENT ? -errno : r;
 	}
 	json_put_integer(json, "version", FILE_VERSION);

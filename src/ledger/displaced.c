@@ -157,7 +157,7 @@ static bool keepsake_of_json(const cJSON *json, struct keepsake *ret)
 {
 	struct credential *c = &ret->credential;
 	struct generation generation = {0};
-	bool ok = json_integer(json, "version", 0) == DISPLACED_VERSION;
+	bool ok = true;
 	_cleanup_free_ char *key = record_text(json, "key", false, &ok);
 
 	if (key && is_hex(key, KEY_DIGITS))
@@ -190,13 +190,26 @@ static int keepsake_read(const char *path, const char *name, struct keepsake *re
 	if (r < 0)
 		return r;
 	json = json_parse(text.text, text.len);
-	if (!keepsake_of_json(json, ret)) {
+	int64_t version = json_integer(json, "version", 0);
+	if (version > DISPLACED_VERSION)
+		return -EPROTONOSUPPORT;
+	if (version != DISPLACED_VERSION || !keepsake_of_json(json, ret)) {
 		keepsake_free(ret);
 		return -EBADMSG;
 	}
 	ret->at_ms = name_time_ms(name);
 	ret->until_ms = ret->at_ms + DISPLACED_KEEP_MS;
 	return 0;
+}
+
+static void say_unreadable(struct problems *problems, const char *path, bool newer)
+{
+	problem_add(problems, SEVERITY_WARNING, "displaced_unreadable", path, NULL,
+		    xasprintf(newer ? "%s was written by a newer version of this program, and only "
+				      "that one can restore it"
+				    : "%s cannot be read, and not be restored",
+			      path),
+		    newer ? xstrdup(INSTALL_AGAIN) : NULL);
 }
 
 int displaced_read(const struct ledger *ledger, struct keepsakes *ret, struct problems *problems)
@@ -217,9 +230,7 @@ int displaced_read(const struct ledger *ledger, struct keepsakes *ret, struct pr
 		if (r == -ENOENT) // swept since we looked
 			continue;
 		if (r < 0) {
-			problem_add(problems, SEVERITY_WARNING, "displaced_unreadable", path, NULL,
-				    xasprintf("%s cannot be read, and not be restored", path),
-				    NULL);
+			say_unreadable(problems, path, r == -EPROTONOSUPPORT);
 			continue;
 		}
 		one.may_come_back = receipt_never_was(ledger, displaced_id(&one.credential));

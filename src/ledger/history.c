@@ -100,20 +100,21 @@ static struct secret event_line(const struct event *event)
 	return json_print(json, false);
 }
 
-static bool event_of_line(const char *line, size_t len, struct event *ret)
+static void add_line(struct events *events, const char *line, size_t len)
 {
 	_cleanup_json_ cJSON *json = json_parse(line, len);
+	int64_t version = json_integer(json, "v", 0);
 	struct event event = {0};
 
-	if (json_integer(json, "v", 0) != EVENT_VERSION || !json_text(json, "event") ||
+	events->n_newer += version > EVENT_VERSION;
+	if (version != EVENT_VERSION || !json_text(json, "event") ||
 	    time_parse(json_text(json, "time"), &event.at_ms) < 0)
-		return false;
+		return;
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		*text_at(&event, i) = xstrdup(json_text(json, texts[i].name));
 	event.http_status = json_integer(json, "http_status", 0);
 	event.copies = json_integer(json, "copies", 0);
-	*ret = event;
-	return true;
+	*array_add(&events->list, &events->n) = event;
 }
 
 // ---- the file
@@ -174,9 +175,7 @@ static int read_file(const struct ledger *ledger, const char *name, struct event
 	for (const char *line = text.text, *end = line + text.len; line < end;) {
 		const char *stop = memchr(line, '\n', (size_t)(end - line));
 		size_t len = (size_t)((stop ? stop : end) - line);
-		struct event event;
-		if (event_of_line(line, len, &event))
-			*array_add(&events->list, &events->n) = event;
+		add_line(events, line, len);
 		line += len + 1;
 	}
 	return 0;

@@ -30,6 +30,7 @@ struct event {
 struct events {
 	struct event *list; // oldest first
 	size_t n;
+	size_t n_newer;     // lines of a newer version, which are passed over
 };
 int history_append(const struct ledger *ledger, const struct event *event);
 int history_read(const struct ledger *ledger, struct events *ret);

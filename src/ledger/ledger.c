@@ -110,7 +110,7 @@ static int check_ledger_json(struct ledger *ledger, const cJSON *json, char **re
 		*ret_message =
 			xasprintf("the ledger %s was written by a newer version of this program",
 				  ledger->directory);
-		*ret_fix = xasprintf("install that version again");
+		*ret_fix = xstrdup(INSTALL_AGAIN);
 		return -EPROTONOSUPPORT;
 	}
 	if (version < 1 || !is_uuid(uuid) || !machine ||
@@ -141,12 +141,16 @@ static int read_ledger_json(struct ledger *ledger, char **ret_message, char **re
 	_cleanup_free_ char *path = path_join(ledger->directory, LEDGER_FILE);
 	_cleanup_secret_ struct secret text = {0};
 	_cleanup_json_ cJSON *json = NULL;
-	int r = private_read(path, LEDGER_FILE_MAX, &text, ret_message);
+	struct stat st = {0};
 
+	lstat(path, &st); // before it is read: if it changes in between, it is read again
+	int r = private_read(path, LEDGER_FILE_MAX, &text, ret_message);
 	if (r == -EPERM)
 		*ret_fix = private_remedy(path);
 	if (r < 0)
 		return r;
+	ledger->inode = st.st_ino;
+	ledger->changed = st.st_ctim;
 	json = json_parse(text.text, text.len);
 	return check_ledger_json(ledger, json, ret_message, ret_fix);
 }
@@ -283,6 +287,28 @@ static int replace_ledger_json(const char *directory, const cJSON *json)
 	return atomic_replace(path, text.text, text.len, 0600);
 }
 
+// As long as it is the file that was read, it says what it said: nobody writes into it, it is replaced.
+static int read_if_replaced(struct ledger *ledger)
+{
+	_cleanup_free_ char *path = path_join(ledger->directory, LEDGER_FILE);
+	_cleanup_free_ char *message = NULL, *fix = NULL;
+	struct ledger now = {.directory = ledger->directory};
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && st.st_ino == ledger->inode &&
+	    st.st_ctim.tv_sec == ledger->changed.tv_sec &&
+	    st.st_ctim.tv_nsec == ledger->changed.tv_nsec)
+		return 0;
+	int r = read_ledger_json(&now, &message, &fix);
+	if (r < 0)
+		return r;
+	if (!string_equal(now.uuid, ledger->uuid))
+		return -ESTALE;
+	now.swept = ledger->swept;
+	*ledger = now;
+	return 0;
+}
+
 // An older version of the program must not work on what it would not understand: it would miss marks.
 static int bring_up_to_date(struct ledger *ledger)
 {
@@ -295,9 +321,7 @@ static int bring_up_to_date(struct ledger *ledger)
 		return r;
 	json_put_integer(json, "version", LEDGER_VERSION);
 	r = replace_ledger_json(ledger->directory, json);
-	if (r == 0)
-		ledger->version = LEDGER_VERSION;
-	return r;
+	return r < 0 ? r : read_if_replaced(ledger);
 }
 
 int ledger_take_over(const char *directory, char **ret_message, char **ret_fix)
@@ -323,8 +347,10 @@ int ledger_create(struct ledger *ledger)
 	_cleanup_free_ char *message = NULL, *fix = NULL;
 	int r;
 
-	if (ledger->exists)
-		return ledger->version < LEDGER_VERSION ? bring_up_to_date(ledger) : 0;
+	if (ledger->exists) {
+		r = read_if_replaced(ledger);
+		return r == 0 && ledger->version < LEDGER_VERSION ? bring_up_to_date(ledger) : r;
+	}
 	r = private_make_directory(ledger->directory);
 	if (r == 0) // never over a ledger that is damaged
 		r = open_directory(ledger, &message, &fix);

@@ -19,8 +19,14 @@
 #ifndef LEDGER_LEDGER_H
 #define LEDGER_LEDGER_H
 
+#include <sys/types.h>
+#include <time.h>
+
 #include "base/problem.h"
 #include "ledger/receipt.h"
+
+// The remedy for a file that a newer version of the program wrote.
+#define INSTALL_AGAIN "install that version again"
 
 struct ledger {
 	char *directory;
@@ -28,12 +34,15 @@ struct ledger {
 	char uuid[37];
 	bool swept;       // what killed runs left of its accounts' files
 	int version;      // as it stands there; an older one is brought up to date before anything is written
+	ino_t inode;      // of the ledger.json that said so
+	struct timespec changed;
 };
 
 // Only look: creates nothing. -EBADMSG, -EPERM, -EUCLEAN (another machine's), -EPROTONOSUPPORT (newer), each with a
 // message and a remedy to be freed.
 int ledger_open(const char *directory, struct ledger *ret, char **ret_message, char **ret_fix);
-// Make it exist, durably.
+// Before anything is written: make it exist, durably. A newer version of the program may have taken it over since we looked:
+// -EPROTONOSUPPORT; or it was moved away: -ENOENT, or -ESTALE if another one stands there.
 int ledger_create(struct ledger *ledger);
 void ledger_free(struct ledger *ledger);
 // The default directory. -ENOENT if the user has no passwd entry.

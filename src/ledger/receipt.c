@@ -25,6 +25,7 @@
 #include "file/private_file.h"
 
 #define CLAIM		 "receipt 1 "
+#define ANY_CLAIM	 "receipt "
 #define SENDING		 "sending "
 #define COURIER		 "courier "
 #define ANSWERED	 "answered "
@@ -258,6 +259,18 @@ static void receipt_unreadable(struct receipt *receipt, char *trouble)
 	receipt->trouble = trouble;
 }
 
+// Its first line says a number, and it is another than ours.
+static bool is_newer(const struct secret *text)
+{
+	const char *number = text->text + strlen(ANY_CLAIM);
+
+	if (text->len < strlen(CLAIM) || !string_starts(text->text, ANY_CLAIM))
+		return false;
+	size_t digits = strspn(number, "0123456789");
+	return digits > 0 && number[digits] == ' ' && number[0] != '0' &&
+	       !string_starts(text->text, CLAIM);
+}
+
 // -ENOENT if it is gone, or a shortage; everything else yields a receipt.
 static int receipt_read(const struct ledger *ledger, const char *name, struct receipt *receipt)
 {
@@ -276,10 +289,14 @@ static int receipt_read(const struct ledger *ledger, const char *name, struct re
 		receipt->held = ofd_is_locked(fd);
 	if (r == 0)
 		r = secret_read(fd, RECEIPT_MAX, &text);
+	if (r == 0 && is_newer(&text)) {
+		receipt->newer = true;
+		r = -EPROTONOSUPPORT;
+	}
 	if (r < 0)
 		receipt_unreadable(receipt,
 				   trouble ? TAKE_PTR(trouble)
-					   : xasprintf("cannot read %s: %s", path, strerror(-r)));
+					   : xasprintf("cannot read %s: %s", path, error_text(r)));
 	else
 		receipt_parse(receipt, &text);
 	return 0;

@@ -13,6 +13,9 @@
 // It stays locked while keeper or courier lives (one open file description, passed on). Settled, it is replaced by
 // a mark (ledger/mark.h), which holds no secret and says that this token is superseded or dead. A receipt never
 // goes back: it is removed only while its count of sends is 0, or when the answer proves the token unspent.
+//
+// One with another number than 1 is a newer version's: it may hold an answer that only that one understands, so it counts
+// as all that cannot be read (`trouble`), and is left to it.
 #ifndef LEDGER_RECEIPT_H
 #define LEDGER_RECEIPT_H
 
@@ -31,6 +34,7 @@ struct receipt {
 	bool held;          // by a keeper or courier that lives (another one than us)
 	bool elsewhere;     // observed: claimed for accounts of another state directory alone, whose run will finish it
 	char *trouble;      // why it cannot be opened or read; it may hold an answer, and nobody removes it. Or NULL
+	bool newer;         // … a newer version of the program wrote it
 	unsigned sends;
 	int64_t claimed_ms; // 0 unknown
 	int64_t sent_ms;    // last send

@@ -37,7 +37,7 @@ void report_kept_text(const struct report *report, FILE *out)
 		fprintf(out, "    %s; %s; kept until %s%s\n", why, left, until,
 			k->may_come_back ? "" : "; it was sent, and cannot be restored");
 	}
-	if (report->quiet)
+	if (report->quiet || report->barred)
 		return;
 	if (!report->kept->n)
 		fputs("no displaced login is kept\n", out);

@@ -405,7 +405,7 @@ void report_remember(const struct report *report)
 	}
 	if (r < 0 || s.error < 0)
 		log_debug("what this run did could not be written down: %s",
-			  strerror(r < 0 ? -r : -s.error));
+			  error_text(r < 0 ? r : s.error));
 	conditions_free(&s.conditions);
 	cJSON_Delete(s.counts);
 }

@@ -33,6 +33,7 @@ struct report {
 	int64_t now_ms;
 	int64_t as_of_ms; // --at: judged as of then; 0
 	bool no_accounts; // the command is about none
+	bool barred;      // the ledger cannot be used: what is not there was not looked for
 	const struct keepsakes *kept; // restore: what is kept, and nothing else
 	enum run_by by;
 	const char *decided; // what a person decided, for whoever asks later; NULL

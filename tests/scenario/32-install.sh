@@ -30,6 +30,7 @@ expect_eq "the files installed" "$(installed)" "$(
 		644 share/doc/oauth-keepalive/docs/from-a-script.md
 		644 share/doc/oauth-keepalive/docs/platforms.md
 		644 share/doc/oauth-keepalive/docs/testing.md
+		644 share/doc/oauth-keepalive/docs/upgrading.md
 		644 share/doc/oauth-keepalive/oauth-keepalive.conf
 		644 share/doc/oauth-keepalive/schema.json
 		644 share/fish/vendor_completions.d/oauth-keepalive.fish

@@ -585,6 +585,45 @@ static void expect_unreadable(bool unreadable)
 	account_record_free(&record);
 }
 
+// In mid-run another one stands there, or none: nothing is written any more, no token may be sent.
+static void test_taken_over(void **state)
+{
+	static const struct {
+		const char *text; // NULL: moved away
+		int expected;
+	} cases[] = {
+		{"{\"version\":3,\"new\":true}", -EPROTONOSUPPORT},
+		{"{\"version\":2,\"uuid\":\"" UUID "\",\"machine\":\"\"}", -ESTALE},
+		{"{", -EBADMSG},
+		{NULL, -ENOENT},
+	};
+	_cleanup_free_ char *file = in_ledger("ledger.json"), *receipts = in_ledger("receipts");
+	_cleanup_secret_ struct secret text = get_text(file);
+	_cleanup_(account_record_free) struct account_record record = full_record();
+	struct fingerprint token = fingerprint_of_bytes("t", 1);
+	char *keys[] = {record.key};
+	char *message, *fix;
+	int fd;
+
+	(void)state;
+	ledger_free(&ledger);
+	assert_int_equal(ledger_open(directory, &ledger, &message, &fix), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		unlink(file);
+		if (cases[i].text)
+			put_text(file, cases[i].text, strlen(cases[i].text));
+		assert_int_equal(ledger_create(&ledger), cases[i].expected);
+		assert_int_equal(account_record_save(&ledger, &record, NOW_MS), cases[i].expected);
+		assert_int_equal(receipt_settle(&ledger, token), cases[i].expected);
+		assert_int_equal(
+			receipt_claim(&ledger, token, keys, 1, (struct process_id){1, 1}, &fd),
+			cases[i].expected);
+		assert_int_equal(count_files(receipts), 0);
+		put_text(file, text.text, text.len); // the same one again
+		assert_int_equal(ledger_create(&ledger), 0);
+	}
+}
+
 static void test_record_round_trip(void **state)
 {
 	_cleanup_(account_record_free) struct account_record record = full_record(), copy = {0},
@@ -1070,6 +1109,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_lost_ledger_json, setup_created, teardown),
 		cmocka_unit_test_setup_teardown(test_older_ledger, setup_created, teardown),
 		cmocka_unit_test_setup_teardown(test_ledger_json, setup_created, teardown),
+		cmocka_unit_test_setup_teardown(test_taken_over, setup_created, teardown),
 		cmocka_unit_test_setup_teardown(test_other_machine, setup_created, teardown),
 		cmocka_unit_test_setup_teardown(test_owner, setup_created, teardown),
 		cmocka_unit_test_setup_teardown(test_owner_hostile, setup_created, teardown),

@@ -401,7 +401,8 @@ static void test_tails(void **state)
 		{"receipt 1 {broken\n", RECEIPT_CLAIMED, 0},
 		{"receipt 1 {broken", RECEIPT_CLAIMED, 0},
 		{"receipt 1 {brokensending {\"at\":1}\n", RECEIPT_SENDING, 1},
-		{"receipt 2 {}\n", RECEIPT_SENDING, 1}, // a newer format: nobody knows
+		{"receipt 2 {}\n", RECEIPT_SENDING,
+		 2}, // a newer format: nobody knows, and it is not sent
 		{"courier {\"pid\":2,\"starttime\":1}\n", RECEIPT_SENDING, 1}, // no claim before it
 		{"receipt 1 {}\ncourier {\"pid\":2,\"starttime\":1}\n", RECEIPT_CLAIMED, 0},
 		{"receipt 1 {}\n\n", RECEIPT_SENDING, 1},
