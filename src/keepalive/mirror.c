@@ -110,9 +110,11 @@ static struct store_change change_of(struct swap *swap)
 	};
 }
 
-static int lock_store(struct mirror *m, const struct store *store, struct lock_set *set)
+static int lock_store(struct mirror *m, const struct store *store, const struct lock_set *like,
+		      struct lock_set *set)
 {
 	store_add_locks(store, set);
+	set->like = like;
 	for (size_t i = 0; i < set->n; i++)
 		atomic_sweep(set->files[i].path); // drafts of runs that were killed
 	// One of our own is there if it could not be removed: no reason to wait.
@@ -181,7 +183,7 @@ static void begin(struct mirror *m, struct job *job, struct batch *batch)
 	int r;
 
 	*held = (struct held){.job = job, .own = ATOMIC_STAGE_NONE};
-	r = lock_store(m, job->store, &held->locks);
+	r = lock_store(m, job->store, batch->n ? &batch->list[0].locks : NULL, &held->locks);
 	if (r >= 0)
 		r = fill(m, held);
 	if (r < 0)

@@ -34,6 +34,7 @@ struct lock_file {
 struct lock_set {
 	struct lock_file *files;
 	size_t n;
+	const struct lock_set *like; // another that the same owner holds, or NULL: one file may serve for both (lock_file.h)
 	char *busy_path;             // after -EBUSY: which lock …
 	bool busy_foreign;           // … of another program, which does not say who holds it
 	struct process_id busy_owner; // … and who holds it (pid 0: unknown)

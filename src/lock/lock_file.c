@@ -226,11 +226,43 @@ static int publish_draft(struct lock_file *file, struct draft *draft, struct pro
 	return 0;
 }
 
-static int publish(struct lock_file *file, struct process_id owner)
+// By its descriptor: whatever has become of its name, what gets this one is what we wrote. (Who finds it out of reach
+// writes a draft.)
+static int link_like(struct lock_file *file, const struct lock_file *like)
 {
-	_cleanup_draft_ struct draft draft = DRAFT_NONE;
+	char held[32];
+	struct draft same = DRAFT_NONE;
 	int r;
 
+	if (fstat(like->fd, &same.st) < 0)
+		return -errno;
+	r = reclaim_guard_absent(file->path, draft_now_ms(&same));
+	if (r < 0)
+		return r;
+	same.fd = fcntl(like->fd, F_DUPFD_CLOEXEC, 0);
+	if (same.fd < 0)
+		return -errno;
+	snprintf(held, sizeof(held), "/proc/self/fd/%d", like->fd);
+	r = linkat(AT_FDCWD, held, AT_FDCWD, file->path, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+	if (r == 0)
+		hold(file, &same, like->owner);
+	draft_discard(&same);
+	return r == -EEXIST ? -EAGAIN : r;
+}
+
+static bool may_link(const struct lock_file *like, struct process_id owner)
+{
+	return like && like->ino && like->fd >= 0 && like->owner.pid == owner.pid &&
+	       like->owner.starttime == owner.starttime;
+}
+
+static int publish(struct lock_file *file, struct process_id owner, const struct lock_file *like)
+{
+	_cleanup_draft_ struct draft draft = DRAFT_NONE;
+	int r = may_link(like, owner) ? link_like(file, like) : -ENOENT;
+
+	if (r == 0 || r == -EAGAIN || r == -EBUSY)
+		return r;
 	r = draft_write(file->path, owner, &draft);
 	if (r < 0)
 		return r;
@@ -276,13 +308,13 @@ static int replace(struct lock_file *file, const struct lock_view *seen, struct 
 
 static int try_take(struct lock_file *file, struct process_id owner,
 		    const struct process_id *takeover, size_t n_takeover,
-		    struct process_id *busy_owner)
+		    const struct lock_file *like, struct process_id *busy_owner)
 {
 	struct lock_view view;
 	int r = look(file->path, &view);
 
 	if (r == -ENOENT)
-		return publish(file, owner);
+		return publish(file, owner, like);
 	if (r < 0)
 		return r;
 	if (view_is_stale(file->path, &view, clock_wall_ms()))
@@ -310,13 +342,13 @@ static int take_foreign(struct lock_file *file, const struct lock_taker *taker,
 
 int lock_file_take(struct lock_file *file, struct process_id owner,
 		   const struct process_id *takeover, size_t n_takeover,
-		   struct process_id *busy_owner)
+		   const struct lock_file *like, struct process_id *busy_owner)
 {
 	if (file->foreign)
 		return take_foreign(file, &(struct lock_taker){owner, takeover, n_takeover},
 				    busy_owner);
 	for (int i = 0; i < TAKE_ATTEMPTS; i++) {
-		int r = try_take(file, owner, takeover, n_takeover, busy_owner);
+		int r = try_take(file, owner, takeover, n_takeover, like, busy_owner);
 
 		if (r != -EAGAIN)
 			return r;

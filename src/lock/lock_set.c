@@ -87,8 +87,9 @@ int lock_set_acquire(struct lock_set *set, struct process_id owner,
 	if (set->n > 1)
 		qsort(set->files, set->n, sizeof(*set->files), compare_paths);
 	for (size_t i = 0; i < set->n; i++) {
+		const struct lock_set *like = set->like;
 		int r = lock_file_take(&set->files[i], owner, takeover, n_takeover,
-				       &set->busy_owner);
+				       like && like->n ? &like->files[0] : NULL, &set->busy_owner);
 
 		if (r < 0) {
 			// Never let an answer go unguarded.

@@ -6,7 +6,7 @@
 start_scripted
 many 1 40
 good_answers
-TRACE=link,unlink,unlinkat,renameat,renameat2,utimensat
+TRACE=link,linkat,unlink,unlinkat,renameat,renameat2,utimensat
 UNDER=(strace -f -qq -ttt -y -s 512 -o "$T/trace" -e "trace=$TRACE")
 if strace -qq -o /dev/null true 2>/dev/null; then
 	keeper refresh -j
@@ -23,7 +23,7 @@ if strace -qq -o /dev/null true 2>/dev/null; then
 		    agent = re.search(r"agents/(\w+)/agent", rest)
 		    if not agent:
 		        continue
-		    if call == "link" and 'auth-profiles.json.lock"' in rest:
+		    if call in ("link", "linkat") and 'auth-profiles.json.lock"' in rest:
 		        step = "locked"
 		    elif call.startswith("rename") and 'auth-profiles.json"' in rest:
 		        step = "written"

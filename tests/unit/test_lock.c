@@ -680,6 +680,97 @@ int link(const char *from, const char *to)
 	return (int)syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
+int linkat(int from_at, const char *from, int to_at, const char *to, int flags)
+{
+	if (no_links) {
+		errno = EPERM;
+		return -1;
+	}
+	return (int)syscall(SYS_linkat, from_at, from, to_at, to, flags);
+}
+
+static void hold_like(struct lock_set *set, const struct fixture *f, const char *agent,
+		      struct process_id owner, const struct lock_set *like)
+{
+	_cleanup_free_ char *directory = path_join(f->state, agent);
+	_cleanup_free_ char *store = path_join(directory, "auth-profiles.json");
+
+	mkdir(directory, 0700);
+	*set = LOCK_SET_NONE;
+	lock_set_add_store(set, store);
+	set->like = like;
+	assert_int_equal(lock_set_acquire(set, owner, NULL, 0), 0);
+	assert_true(lock_set_still_ours(set));
+	assert_only_locks(directory, 1);
+}
+
+static void assert_names(const struct lock_set *set, struct process_id owner)
+{
+	struct process_id holder = {0};
+
+	assert_int_equal(lock_file_holder(set->files[0].path, &holder), 0);
+	assert_int_equal(holder.pid, owner.pid);
+	assert_int_equal(holder.starttime, owner.starttime);
+}
+
+// Many of one owner's are one file by many names; each is given back, or lost, for itself.
+static void test_set_like(void **state)
+{
+	struct fixture *f = *state;
+	struct lock_set a, b, c, other, alone;
+
+	hold_like(&a, f, "a", self(), NULL);
+	hold_like(&b, f, "b", self(), &a);
+	hold_like(&c, f, "c", self(), &a);
+	hold_like(&other, f, "other", identify(f->live), &a); // another's is never ours
+	assert_int_equal(a.files[0].ino, b.files[0].ino);
+	assert_int_equal(a.files[0].ino, c.files[0].ino);
+	assert_int_not_equal(a.files[0].ino, other.files[0].ino);
+	assert_names(&c, self());
+	assert_names(&other, identify(f->live));
+	assert_int_equal(unlink(a.files[0].path), 0); // somebody takes one away
+	assert_false(lock_set_still_ours(&a));
+	assert_true(lock_set_still_ours(&b));
+	lock_set_release(&b);
+	assert_false(exists(b.files[0].path));
+	assert_true(lock_set_still_ours(&c));
+	lock_set_release(&c); // the last name: there is nothing left to link, though `a` is open
+	hold_like(&alone, f, "d", self(), &a);
+	assert_int_not_equal(alone.files[0].ino, a.files[0].ino);
+	assert_names(&alone, self());
+	lock_set_free(&alone);
+	hold_like(&alone, f, "d", self(), &c); // given back
+	assert_names(&alone, self());
+	lock_set_free(&a);
+	lock_set_free(&b);
+	lock_set_free(&c);
+	lock_set_free(&other);
+	lock_set_free(&alone);
+}
+
+static void test_set_like_busy(void **state)
+{
+	struct fixture *f = *state;
+	struct lock_set ours, theirs, same = LOCK_SET_NONE;
+
+	hold_like(&ours, f, "a", self(), NULL);
+	hold_like(&theirs, f, "b", identify(f->live), NULL);
+	lock_set_add_store(&same, "/nowhere/at/all");
+	same.like = &ours;
+	assert_int_equal(lock_set_acquire(&same, self(), NULL, 0), -ENOENT);
+	lock_set_free(&same);
+	same = LOCK_SET_NONE;
+	same.like = &ours;
+	_cleanup_free_ char *store = path_join(f->state, "b/auth-profiles.json");
+	lock_set_add_store(&same, store);
+	assert_int_equal(lock_set_acquire(&same, self(), NULL, 0), -EBUSY);
+	assert_int_equal(same.busy_owner.pid, f->live);
+	assert_names(&theirs, identify(f->live));
+	lock_set_free(&same);
+	lock_set_free(&ours);
+	lock_set_free(&theirs);
+}
+
 static void test_set_without_links(void **state)
 {
 	struct fixture *f = *state;
@@ -1344,6 +1435,8 @@ int main(void)
 		T(test_stale_not_a_file),
 		T(test_stale_too_long),
 		T(test_set_life),
+		T(test_set_like),
+		T(test_set_like_busy),
 		T(test_set_without_links),
 		cmocka_unit_test(test_set_empty),
 		T(test_set_all_or_none),
