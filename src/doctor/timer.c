@@ -1,170 +1,187 @@
 // SPDX-License-Identifier: MIT
 //
-// Does anything run this program, and as often as its margins reckon with? Told by files, without D-Bus: the links that
-// `systemctl enable` makes, the unit's own lines, what `loginctl enable-linger` leaves. Who is called by something else
-// (cron, another scheduler) is known by the ledger to have been called.
+// Does anything run this program, and as often as its margins reckon with? Told by files, without D-Bus: the unit's
+// (unit.h), what `loginctl enable-linger` leaves. Who is called by something else (cron, another scheduler) is known by the
+// ledger to have been called.
 #include "doctor/doctor.h"
 
 #include <pwd.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "doctor/unit.h"
 
-#define TIMER "oauth-keepalive.timer"
+#define SYSTEMD_RUNS "/run/systemd/system"
+#define LINGER	     "/var/lib/systemd/linger"
+#define PERIOD_S     (5 * MINUTE_S) // the shipped unit's
 
 struct timers {
-	char *user; // $XDG_CONFIG_HOME/systemd/user, or in ~/.config
-	char *name; // of the user
-	bool by_user; // enabled for the user's manager, which ends with the session if it does not linger
-	bool by_system;
+	char *user; // its name
+	struct timer_unit own, system;
 };
 
 static void timers_free(struct timers *t)
 {
 	free(t->user);
-	free(t->name);
-}
-
-static bool is_there(const char *directory, const char *name)
-{
-	_cleanup_free_ char *path = path_join(directory, name);
-
-	return access(path, F_OK) == 0 ||
-	       readlink(path, (char[1]){0}, 1) >= 0; // into a sandbox it may lead nowhere
+	timer_unit_free(&t->own);
+	timer_unit_free(&t->system);
 }
 
 static struct timers find_timers(void)
 {
-	_cleanup_free_ char *set = environment("XDG_CONFIG_HOME"), *home = home_directory();
-	_cleanup_free_ char *base = set	   ? xstrdup(set)
-				    : home ? path_join(home, ".config")
-					   : xstrdup("/nonexistent");
 	const struct passwd *entry = getpwuid(geteuid());
 	struct timers t = {
-		.user = path_join(base, "systemd/user"),
-		.name = entry ? xstrdup(entry->pw_name) : xasprintf("%u", (unsigned)geteuid()),
+		.user = entry ? xstrdup(entry->pw_name) : xasprintf("%u", (unsigned)geteuid()),
 	};
-	_cleanup_free_ char *instance = xasprintf("oauth-keepalive@%s.timer", t.name);
 
-	t.by_user = is_there(t.user, "timers.target.wants/" TIMER) ||
-		    is_there("/etc/systemd/user/timers.target.wants", TIMER);
-	t.by_system = is_there("/etc/systemd/system/timers.target.wants", instance);
+	t.own = timer_unit_read(false, t.user);
+	t.system = timer_unit_read(true, t.user);
 	return t;
 }
 
-// ---- how often, as the shipped unit and its drop-ins spell it; 0: nobody can tell
-
-static int64_t period_of_line(const char *line)
+static bool is_active(const struct timer_unit *unit)
 {
-	unsigned int minutes;
-	int64_t seconds;
-
-	if (sscanf(line, "OnCalendar=*:0/%u", &minutes) == 1)
-		return minutes * MINUTE_S;
-	if (string_starts(line, "OnUnitActiveSec=") &&
-	    duration_parse(strchr(line, '=') + 1, &seconds) == 0)
-		return seconds;
-	return 0;
+	return unit->enabled && !unit->masked;
 }
 
-// What a file says stands beside what others said before; a `whole` unit's is all there is.
-static void read_period(const char *path, bool whole, int64_t *period_s)
-{
-	FILE *file = fopen(path, "re");
-	char line[256];
+// ---- nothing runs it
 
-	if (!file)
-		return;
-	if (whole)
-		*period_s = 0;
-	while (fgets(line, sizeof(line), file)) {
-		line[strcspn(line, "\n")] = '\0';
-		if (string_equal(line, "OnCalendar=") || string_equal(line, "OnUnitActiveSec="))
-			*period_s = 0; // forget what stood before
-		int64_t found_s = period_of_line(line);
-		if (found_s && (!*period_s || found_s < *period_s))
-			*period_s = found_s;
-	}
-	fclose(file);
+static char *enable(const struct timer_unit *unit, const char *manager)
+{
+	_cleanup_free_ char *unmask =
+		unit->masked ? xasprintf("%s unmask %s && ", manager, unit->name) : xstrdup("");
+
+	return xasprintf("%s%s enable --now %s", unmask, manager, unit->name);
 }
 
-// The unit of the last directory is the one that counts, with what `systemctl edit` adds.
-static int64_t timer_period(const char *const directories[], size_t n, const char *unit)
+// By what there is: the user's unit, the system's, cron.
+static char *mend_missing(const struct timers *t)
 {
-	_cleanup_free_ char *edited = xasprintf("%s.d/override.conf", unit);
-	int64_t period_s = 0;
+	bool systemd = access(SYSTEMD_RUNS, F_OK) == 0;
 
-	for (size_t i = 0; i < 2 * n; i++) {
-		bool whole = i < n;
-		_cleanup_free_ char *path = path_join(directories[i % n], whole ? unit : edited);
-		read_period(path, whole, &period_s);
-	}
-	return period_s;
+	if (t->own.path && (systemd || !t->system.path))
+		return enable(&t->own, "systemctl --user");
+	if (t->system.path && systemd)
+		return enable(&t->system, "sudo systemctl");
+	return xstrdup("{ crontab -l 2>/dev/null; echo '*/5 * * * * OAUTH_KEEPALIVE_RUN=cron "
+		       "oauth-keepalive refresh -q'; } | crontab - # or install the units");
 }
 
-static int64_t enabled_period(const struct timers *t)
+static const char *what_is_there(const struct timers *t)
 {
-	const char *const users[] = {"/usr/lib/systemd/user", "/usr/local/lib/systemd/user",
-				     "/etc/systemd/user", t->user};
-	const char *const systems[] = {"/usr/lib/systemd/system", "/usr/local/lib/systemd/system",
-				       "/etc/systemd/system"};
-
-	return t->by_user     ? timer_period(users, ARRAY_SIZE(users), TIMER)
-	       : t->by_system ? timer_period(systems, ARRAY_SIZE(systems), "oauth-keepalive@.timer")
-			      : 0;
+	if (t->own.masked || t->system.masked)
+		return "its timer is masked";
+	if (t->own.path || t->system.path)
+		return "its timer is installed, and not enabled";
+	return "no timer of systemd's is installed";
 }
 
-// ---- what is said
-
-static void say_missing(const struct report *report, struct problems *problems)
+static void say_missing(const struct report *report, const struct timers *t,
+			struct problems *problems)
 {
 	enum run_by by;
 	const struct last_run *run = report_last_timer(report, &by);
+	_cleanup_free_ char *ago =
+		run ? duration_format((report->now_ms - run->at_ms) / SECOND_MS) : NULL;
 
-	if (run) // timer_silent says if that is long ago
+	if (run && !report_timer_is_late(report, run)) // something else calls it
 		return;
 	problem_add(
 		problems, SEVERITY_WARNING, "timer_missing", NULL, NULL,
-		xstrdup("no timer of systemd is enabled, and neither that nor cron has ever run: "
-			"nothing is kept alive but by hand"),
-		xstrdup("systemctl --user enable --now " TIMER));
+		run ? xasprintf("%s, and nothing has called it for %s: nothing is kept alive but "
+				"by hand",
+				what_is_there(t), ago)
+		    : xasprintf("%s, and neither that nor cron has ever run: nothing is kept "
+				"alive but by hand",
+				what_is_there(t)),
+		mend_missing(t));
 }
+
+// ---- it ends with the session
 
 static void say_linger(const struct timers *t, struct problems *problems)
 {
-	if (!t->by_user || t->by_system || is_there("/var/lib/systemd/linger", t->name))
+	_cleanup_free_ char *linger = path_join(LINGER, t->user);
+
+	if (!is_active(&t->own) || is_active(&t->system) || access(linger, F_OK) == 0)
 		return;
 	problem_add(
 		problems, SEVERITY_WARNING, "linger_off", NULL, NULL,
 		xasprintf("the timer is %s's own, and ends with the last session: nothing is kept "
 			  "alive while nobody is logged in",
-			  t->name),
-		xasprintf("loginctl enable-linger %s", t->name));
+			  t->user),
+		xasprintf("loginctl enable-linger %s", t->user));
 }
 
-static void say_slow(const struct report *report, const struct timers *t, struct problems *problems)
-{
-	int64_t period_s = enabled_period(t);
-	_cleanup_free_ char *is = duration_format(period_s);
-	_cleanup_free_ char *shall = duration_format(report->config->timer_period_s);
+// ---- it runs too rarely
 
-	if (period_s > report->config->timer_period_s)
-		problem_add(problems, SEVERITY_WARNING, "timer_slower", NULL, NULL,
-			    xasprintf("the timer runs every %s, and the margins reckon with %s", is,
-				      shall),
-			    xasprintf("set `timer_period = \"%s\"` in oauth-keepalive.conf, or let "
-				      "it run "
-				      "more often",
-				      is));
+// A drop-in that sorts behind the others.
+static char *mend_period(const struct timer_unit *unit, bool system, int64_t period_s)
+{
+	const char *dir = system ? "/etc/systemd/system"
+				 : "\"${XDG_CONFIG_HOME:-$HOME/.config}\"/systemd/user";
+	const char *every = period_s >= PERIOD_S ? "*:0/5" : "*:0/1";
+	const char *sudo = system ? "sudo " : "";
+
+	return xasprintf(
+		"%smkdir -p %s/%s.d && printf '[Timer]\\nOnCalendar=\\nOnCalendar=%s\\n"
+		"RandomizedDelaySec=0\\nAccuracySec=1s\\n' | %stee %s/%s.d/zz-often.conf && "
+		"%ssystemctl %sdaemon-reload",
+		sudo, dir, unit->name, every, sudo, dir, unit->name, sudo, system ? "" : "--user ");
+}
+
+static char *describe(const struct timer_unit *unit)
+{
+	_cleanup_free_ char *gap = duration_format(unit->gap_s);
+	_cleanup_free_ char *delay = duration_format(unit->delay_s);
+
+	if (!unit->gap_s)
+		return xstrdup("the timer runs it once, and not again");
+	return unit->delay_s > MINUTE_S
+		       ? xasprintf("up to %s pass between two runs of the timer, each "
+				   "of which may be %s late",
+				   gap, delay)
+		       : xasprintf("up to %s pass between two runs of the timer", gap);
+}
+
+// A minute of delay is in the margins anyway.
+static bool is_slower(const struct timer_unit *unit, const struct config *config)
+{
+	return !unit->gap_s || unit->gap_s > config->timer_period_s ||
+	       unit->delay_s > config->timer_jitter_s + MINUTE_S;
+}
+
+static void say_slow(const struct report *report, const struct timer_unit *unit, bool system,
+		     struct problems *problems)
+{
+	const struct config *config = report->config;
+	_cleanup_free_ char *shall = duration_format(config->timer_period_s);
+	_cleanup_free_ char *is = describe(unit);
+
+	if (!is_active(unit) || !unit->repeats || !is_slower(unit, config))
+		return;
+	_cleanup_free_ char *often = mend_period(unit, system, config->timer_period_s);
+	problem_add(problems, SEVERITY_WARNING, "timer_slower", unit->path, NULL,
+		    xasprintf("%s, and the margins reckon with %s", is, shall),
+		    unit->gap_s && unit->gap_s <= DAY_S
+			    ? xasprintf("%s # or, if that is meant: timer_period = \"%llds\"; "
+					"timer_jitter = \"%llds\"; in oauth-keepalive.conf",
+					often, (long long)unit->gap_s, (long long)unit->delay_s)
+			    : TAKE_PTR(often));
 }
 
 void doctor_check_timer(const struct report *report, struct problems *problems)
 {
 	_cleanup_(timers_free) struct timers timers = find_timers();
 
-	if (!timers.by_user && !timers.by_system)
-		say_missing(report, problems);
+	if (!is_active(&timers.own) && !is_active(&timers.system))
+		say_missing(report, &timers, problems);
 	say_linger(&timers, problems);
-	say_slow(report, &timers, problems);
+	// Of two that run, the one that runs more often is what counts.
+	if (!is_active(&timers.system) || !timers.system.repeats ||
+	    is_slower(&timers.system, report->config))
+		say_slow(report, &timers.own, false, problems);
+	if (!is_active(&timers.own) || !timers.own.repeats ||
+	    is_slower(&timers.own, report->config))
+		say_slow(report, &timers.system, true, problems);
 }

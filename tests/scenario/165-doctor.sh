@@ -12,8 +12,6 @@ export T STATE LEDGER OAUTH_KEEPALIVE
 printf '#!/usr/bin/env bash\nexec "$OAUTH_KEEPALIVE" --config "$T/keeper.conf" --ledger-dir "$LEDGER" "$@"\n' >"$T/stub/oauth-keepalive"
 # shellcheck disable=SC2016
 printf '#!/usr/bin/env bash\n[ "$1" = config ] || { touch "$T/login-asked"; exit; }\njq --arg path "$3" --argjson to "$4" '\''setpath($path / "."; $to)'\'' "$STATE/openclaw.json" >"$T/new" && cat "$T/new" >"$STATE/openclaw.json"\n' >"$T/stub/openclaw"
-# shellcheck disable=SC2016
-printf '#!/usr/bin/env bash\n[ "$*" = "--user enable --now oauth-keepalive.timer" ] || exit 1\nmkdir -p "$HOME/.config/systemd/user/timers.target.wants"\nln -s ../oauth-keepalive.timer "$HOME/.config/systemd/user/timers.target.wants"\n' >"$T/stub/systemctl"
 chmod +x "$T"/stub/*
 
 problem() { field ".problems[] | select(.code == \"$1\") | $2"; }
@@ -48,32 +46,14 @@ mint alice left=5h email=alice@example.com
 write_store "main a b" xai:default=alice
 echo '{}' >"$STATE/openclaw.json"
 
-# ---- nothing runs it; what does need not be systemd
-keeper refresh
-finds timer_missing warning 1
-mend
-keeper doctor -j
-expect_eq "timer_missing" "$(problem timer_missing .code)" ""
-rm -r "${T:?}/home1/.config"
+# ---- the timer (191-doctor-timer)
 OAUTH_KEEPALIVE_RUN=timer keeper refresh
 clean
 expect_match "$out" "1 login kept"
-
-# ---- it runs too rarely for what the margins reckon with
 units=$T/home1/.config/systemd/user
-mkdir -p "$units/timers.target.wants" "$units/oauth-keepalive.timer.d"
+mkdir -p "$units/timers.target.wants"
 cp "$TESTS/../systemd/user/oauth-keepalive.timer" "$units"
 ln -s ../oauth-keepalive.timer "$units/timers.target.wants"
-keeper doctor -j
-expect_eq "timer_slower" "$(problem timer_slower .code)" ""
-printf '[Timer]\nOnCalendar=\nOnCalendar=*:0/20\n' >"$units/oauth-keepalive.timer.d/override.conf"
-keeper doctor -j
-expect_status 1
-expect_eq "timer_slower" "$(problem timer_slower .severity)" warning
-# shellcheck disable=SC2016
-CONFIG=$(problem timer_slower .fix | sed -n 's/set `\(.*\)` in .*/\1;/p')
-keeper doctor -j
-expect_eq "timer_slower" "$(problem timer_slower .code)" ""
 
 # ---- the user's own timer ends with the session
 if [ "$(id -u)" = 0 ] && [ -d /var/lib/systemd ] && unshare -m true 2>/dev/null; then
@@ -88,7 +68,6 @@ if [ "$(id -u)" = 0 ] && [ -d /var/lib/systemd ] && unshare -m true 2>/dev/null;
 else
 	not_shown "linger: it takes root, unshare(1) and /var/lib/systemd"
 fi
-CONFIG=
 rm -r "${T:?}/home1/.config"
 
 # ---- a copy that has drifted
