@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 
 #define PAUSE_FIRST_MS 40
 #define PAUSE_LAST_MS  1000
@@ -48,6 +49,8 @@ void locks_try_later(struct run *run, struct grant *g, const char *code, char *m
 		grant_conclude(&run->grants, g, OUTCOME_BUSY, code, message);
 		return;
 	}
+	if (!own && !g->pause_ms)
+		log_debug("waits: %s", message);
 	free(message);
 	grant_release(&run->grants, g);
 	g->stage = GRANT_WAITING;

@@ -6,8 +6,9 @@
 //	driver.mjs COMMAND [KEY=VALUE…]        one command
 //	driver.mjs serve                       commands from standard input, one a line (a warm process, for rounds)
 //
-//	hold-refresh-lock profile= [ms=]       take it as OpenClaw does, say {"held": …}, keep it, say {"until_ms"}
-//	hold-store-lock [agent=] [ms=]
+//	hold-refresh-lock profile= [ms=] [until=]  take it as OpenClaw does, say {"held": …}, keep it so long (or until that
+//	                                        file is there), say {"until_ms"}
+//	hold-store-lock [agent=] [ms=] [until=]
 //	refresh profile= [agent=]              want an access token, as a model call does: OpenClaw refreshes if it must
 //	save-usage profile= [agent=] [times=] [pause=] [other=]   locked updates that count: a usage statistic of the
 //	                                       profile (auth-state.json), and a number in the profile `other`
@@ -105,12 +106,13 @@ const agentDir = (agent) => (agent && agent !== 'main' ? path.join(stateDir, 'ag
 const storeOf = (agent) => path.join(stateDir, 'agents', agent ?? 'main', 'agent', 'auth-profiles.json');
 const providerOf = (profile) => profile.split(':')[0];
 
-async function hold(target, options, ms = 3000) {
+async function hold(target, options, { ms = 3000, until: end }) {
 	const asked = Date.now();
 	let until = 0;
 	await openclaw.withFileLock(target, options, async () => {
 		say({ held: `${target}.lock`, pid: process.pid, waited_ms: Date.now() - asked });
-		await sleep(+ms);
+		if (!end) await sleep(+ms);
+		while (end && !fs.existsSync(end)) await sleep(20);
 		until = Date.now();
 	});
 	return { until_ms: until };
@@ -202,9 +204,9 @@ function inode(stat, name) {
 }
 
 const commands = {
-	'hold-refresh-lock': ({ profile, ms }) =>
-		hold(openclaw.resolveOAuthRefreshLockPath(providerOf(profile), profile), openclaw.refreshLock, ms),
-	'hold-store-lock': ({ agent, ms }) => hold(storeOf(agent), openclaw.storeLock, ms),
+	'hold-refresh-lock': ({ profile, ...end }) =>
+		hold(openclaw.resolveOAuthRefreshLockPath(providerOf(profile), profile), openclaw.refreshLock, end),
+	'hold-store-lock': ({ agent, ...end }) => hold(storeOf(agent), openclaw.storeLock, end),
 	refresh,
 	'save-usage': saveUsage,
 	'cache-race': cacheRace,

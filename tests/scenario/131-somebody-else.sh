@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Who else renews a login is counted and named; and a spent token that is put back again and again is one problem, with what
 # may have done it and what to do.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_oidc
 mint alice left=5h
@@ -23,14 +23,12 @@ expect_field '[.problems[].code] | index("foreign_refreshes")' null
 mint alice left=360m
 due
 (umask 077 && mkdir -p "$STATE/locks/oauth-refresh")
-sleep 600 &
+sleep infinity &
 holder=$!
 SERVERS+=("$holder")
 printf '{"pid": %d, "createdAt": "%s"}\n' "$holder" "$(date -u +%FT%T.000Z)" >"$lock"
 start_keeper refresh -j --wait 5m -v
-courier_lives() { grep -lE "^PPid:\s+${STARTED[-1]%:*}$" /proc/[0-9]*/status >/dev/null 2>&1; }
-wait_until courier_lives # … and next it looks at the lock
-sleep 2
+wait_until grep -q "waits: .*process $holder" "$err"
 write_store a xai:default=alice
 rm "$lock"
 wait_keepers
