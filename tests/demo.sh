@@ -3,7 +3,7 @@
 #
 # make demo: oauth-keepalive at work on a scratch OpenClaw installation, against a strict OAuth server on this
 # machine: refresh tokens are used once, and a replay revokes the whole login. Touches nothing of yours.
-. "$(dirname "$0")/scenario/lib.sh"
+. "$(dirname "$0")/scenario/lib.sh" || exit 1
 trap 'echo; echo "interrupted"; exit 1' INT
 [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m'
 bold=${bold:-} dim=${dim:-} plain=${plain:-}

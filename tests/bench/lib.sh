@@ -14,7 +14,7 @@
 #
 # Everything that is compared is measured in one run, side by side: what a machine does in a millisecond is its own affair,
 # the ratio is ours.
-. "$(dirname "${BASH_SOURCE[0]}")/../scenario/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../scenario/lib.sh" || exit 1
 
 BENCH=$TESTS/bench
 TOOLS=$(dirname "$OAUTH_KEEPALIVE")/bench

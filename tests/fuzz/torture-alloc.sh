@@ -10,7 +10,7 @@
 # (1, all), SCENES which of `json sqlite courier` (all).
 PRELOAD=$(realpath -e "${PRELOAD:?}") || exit 2 # before lib.sh goes elsewhere
 # shellcheck source=tests/scenario/sqlite.sh
-. "$(dirname "$0")/../scenario/sqlite.sh"
+. "$(dirname "$0")/../scenario/sqlite.sh" || exit 1
 
 STRIDE=${STRIDE:-23}
 ended= # how many ended with which status

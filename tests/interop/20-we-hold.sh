@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # We hold: OpenClaw waits for our answer, uses it, and sends nothing, in the main agent and in another one.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_oidc
 P=anthropic:default

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # 4 processes of OpenClaw and 4 of ours want an expired token at once, again and again: one request, and the grant
 # lives. The same without us to compare; and refreshed early, as our timer does: then OpenClaw never asks.
-. "$(dirname "$0")/lib.sh"
-. "$INTEROP/race.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
+. "$INTEROP/race.sh" || exit 1
 
 start_oidc
 race_begin

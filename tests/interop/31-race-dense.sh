@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # The same where locks break: OpenClaw polls them every 1 to 3 ms, and a killed holder has left its own. What its lock
 # lets through it lets through with us and without; of ours at most one request a round, and no store is left behind.
-. "$(dirname "$0")/lib.sh"
-. "$INTEROP/race.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
+. "$INTEROP/race.sh" || exit 1
 
 start_oidc
 POLLS=dense

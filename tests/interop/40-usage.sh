@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # 4 processes of OpenClaw count usage in the stores (a statistic, and a field of another profile in the same file),
 # while we rotate the token ROUNDS times: no count is lost, no token either.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_oidc
 OTHER=xai:key

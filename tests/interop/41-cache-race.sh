@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # OpenClaw reads a store, we replace it, OpenClaw asks for the mtime and keeps the old content under the new time;
 # its next update would write the spent token back. Our second mtime, still under the store lock, prevents that.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_oidc
 P=anthropic:default

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What we wrote OpenClaw reads, in every agent; `openclaw models status` and our `status` say the same; and what
 # OpenClaw refreshed and saved we read and adopt.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 # shellcheck disable=SC2016 # jq has variables of its own
 start_oidc

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What `doctor --fix` has migrated, three profiles and three agents: preview, refresh and status agree with OpenClaw's
 # own view, and after a refresh OpenClaw uses the new tokens and sends nothing itself.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 start_oidc
 mint alice left=5d lifetime=10d provider=anthropic

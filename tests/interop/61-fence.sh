@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The network goes while OpenClaw would refresh: refreshed early by us, nothing happens; else 2026.9.4 and later fence
 # the login off and lose it, and our last resort brings it back.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 P=anthropic:default
 start_oidc

@@ -3,7 +3,7 @@
 # Four of OpenClaw's own writers (usage statistics, another profile) against four refreshers, in the rows they share:
 # nothing is lost on either side, and the databases stay sound. OpenClaw's SQLite checkpoints here; ours, which may have
 # the WAL-reset bug, does not.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 ROUNDS=${ROUNDS:-25}
 P=anthropic:default

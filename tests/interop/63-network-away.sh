@@ -3,7 +3,7 @@
 # 24 hours in which no name resolves for a quarter of every hour, with a token that lives for one, and a turn of
 # OpenClaw's every 5 minutes: alone it comes to refresh without a network sooner or later, and from 2026.9.4 on that is
 # the end of the login. With our timer it never has to refresh, and nothing is fenced off.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 P=anthropic:default
 "${CC:-cc}" -shared -fPIC -o "$T/clock.so" "$TESTS/scenario/clock.c" -ldl 2>"$T/clock.log" || skip "no compiler for the clock"

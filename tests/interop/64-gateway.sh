@@ -2,11 +2,22 @@
 # SPDX-License-Identifier: MIT
 # A running gateway: after a refresh of ours every agent asks the model with the new token, with no restart and no
 # request of OpenClaw's own; and where it had given a login up, the notice that we print brings it back.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 # ---- the gateway
 
-free_port() { "$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+# One that the kernel gives to nobody who asks for any: it starts a little later.
+free_port() {
+	"$PYTHON" - "$(cut -f1 /proc/sys/net/ipv4/ip_local_port_range)" <<-'END'
+		import random, socket, sys
+		for port in random.sample(range(10000, max(12000, int(sys.argv[1]))), 1000):
+		    try:
+		        socket.socket().bind(("127.0.0.1", port))
+		    except OSError:
+		        continue
+		    sys.exit(print(port))
+	END
+}
 
 # shellcheck disable=SC2317 # by wait_until
 gateway_answers() { curl -s -o /dev/null "http://127.0.0.1:$GATEWAY/v1/models" -H "Authorization: Bearer FAKE-GATEWAY"; }

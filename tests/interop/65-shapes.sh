@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Databases that this OpenClaw made, then changed as a later release might: a newer user_version and what it adds are
 # served; a renamed or missing column and a missing table are declined with a reason, and nothing is spent or written.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 P=anthropic:default
 start_oidc

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # From JSON through the releases up to this one, each `doctor --fix` moving or renaming what we keep alive: nothing is
 # spent twice, no login is lost on the way, and after each step OpenClaw uses what we refresh.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 NEWEST=$OPENCLAW
 start_oidc

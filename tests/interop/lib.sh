@@ -18,7 +18,7 @@ ROUNDS=${ROUNDS:-100}
 INTEROP=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 CACHE=$(realpath -m "${INTEROP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/oauth-keepalive-tests}")
 # shellcheck source=../scenario/lib.sh
-. "$INTEROP/../scenario/lib.sh"
+. "$INTEROP/../scenario/lib.sh" || exit 1
 
 ROOT=$CACHE/openclaw-$OPENCLAW/node_modules/openclaw
 if [ ! -x "$CACHE/node" ] || [ ! -e "$CACHE/openclaw-$OPENCLAW/modules.json" ]; then

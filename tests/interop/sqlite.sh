@@ -14,7 +14,7 @@ OPENCLAW=${OPENCLAW:-2026.9.6}
 INTEROP=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 CACHE=$(realpath -m "${INTEROP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/oauth-keepalive-tests}")
 # shellcheck source=../scenario/sqlite.sh
-. "$INTEROP/../scenario/sqlite.sh"
+. "$INTEROP/../scenario/sqlite.sh" || exit 1
 
 ROOT=$CACHE/openclaw-$OPENCLAW/node_modules/openclaw
 if [ ! -x "$CACHE/node" ] || [ ! -d "$ROOT" ]; then

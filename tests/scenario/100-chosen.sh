@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What a person decides stands: `sync --adopt STORE` makes the login that stands there the live one, exactly that one, or
 # says why not and does nothing; whatever the other copies hold, in JSON and in SQLite.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 start_oidc
 copies() { if [ "$FORMAT" = json ]; then write_store "$@"; else write_database "$@"; fi; }

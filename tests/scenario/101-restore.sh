@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What was displaced comes back: each decision can be undone by the command it shows, the login works again, and one that
 # was sent is refused. A login that gives way without anybody's decision is said, with the command.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_oidc
 login() { jq -c "${2:-.}" "$T/logins/$1.json"; } # NAME [JQ]

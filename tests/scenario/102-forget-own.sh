@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # `forget` drops what the ledger holds of a login that no store shows any more, and nothing that guards: what was sent stays
 # known as spent. `own` takes over a ledger that came from another machine, and with it everything it knows.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_oidc
 secrets_of() { grep -rlF -- "$(jq -r .refresh "$T/logins/$1.json")" "$LEDGER" | wc -l; }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # `sync --follow STORE` makes the login there give way to the live one, and changes nothing else; what it held is kept. The
 # commands that a problem shows do what they say, the harmless one first.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 start_oidc
 copies() { if [ "$FORMAT" = json ]; then write_store "$@"; else write_database "$@"; fi; }

@@ -5,7 +5,7 @@
 # (twice: without locks and under them), writes, and looks at what it wrote; answers that come in drops make it some rounds
 # of writing, which become longer. And a look opens each store once.
 # shellcheck disable=SC2154 # set by lib.sh
-. "$(dirname "$0")/many.sh"
+. "$(dirname "$0")/many.sh" || exit 1
 
 start_scripted
 good_answers 300 # long enough that all have been asked when the first answers

@@ -5,7 +5,7 @@
 # own under one profile id, which all have one lock of OpenClaw's, as for one; and a lock that somebody holds there keeps
 # nobody from being noted, since nothing is sent or written.
 # shellcheck disable=SC2154 # set by lib.sh
-. "$(dirname "$0")/many.sh"
+. "$(dirname "$0")/many.sh" || exit 1
 
 start_scripted
 for n in 1 60; do

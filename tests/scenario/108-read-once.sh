@@ -4,7 +4,7 @@
 # A run looks several times, but a store that nobody touches meanwhile is opened and read once. (That one which somebody
 # writes meanwhile is read again, be it in the same moment, with the same length and time: tests/unit/test_discover.c.)
 # shellcheck disable=SC2154 # set by lib.sh
-. "$(dirname "$0")/many.sh"
+. "$(dirname "$0")/many.sh" || exit 1
 
 case $(stat -f -c %T "$T") in
 ext2/ext3 | xfs | btrfs | f2fs | tmpfs | overlayfs | zfs) ;;

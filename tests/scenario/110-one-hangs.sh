@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Fifty logins are due at once: all are asked for together, and a provider that hangs on one keeps none of the others waiting.
-. "$(dirname "$0")/many.sh"
+. "$(dirname "$0")/many.sh" || exit 1
 
 start_scripted
 many 50 3

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Many stores become durable together: main first and alone; then batch by batch, each text before its place is taken, each
 # directory before its lock is let go; and the refresh locks stay until the last of them is written.
-. "$(dirname "$0")/many.sh"
+. "$(dirname "$0")/many.sh" || exit 1
 
 strace -qq -o /dev/null true 2>/dev/null || { not_shown "the order of fsync and rename: no strace"; exit 0; }
 start_scripted

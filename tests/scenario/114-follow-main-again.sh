@@ -3,7 +3,7 @@
 # An agent that has another person's login goes back to main's, by the command that identity_split shows, and gets its own
 # back by the one that undoes it: ids, client and all, never a mixture, and nothing of either is lost. An entry that names
 # somebody else beside the account's own token is put right by the command that identity_conflict shows.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 start_oidc
 copies() { if [ "$FORMAT" = json ]; then write_store "$@"; else write_database "$@"; fi; }

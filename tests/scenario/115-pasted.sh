@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What a problem shows as its fix is a command line: pasted into a shell it does what it says, and the problem is gone.
 # (More of them: 101-restore, 103-follow, 114-follow-main-again; what is for an editor or for an administrator is not here.)
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 start_oidc
 mkdir "$T/bin"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # However a store is named, it is the one that is meant; a dry run of a decision says what the run does, and changes not a
 # byte; what is no decision is a usage error; and what the timer did of itself is undone by the command it shows.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 start_oidc
 copies() { if [ "$FORMAT" = json ]; then write_store "$@"; else write_database "$@"; fi; }

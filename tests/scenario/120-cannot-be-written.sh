@@ -7,7 +7,7 @@ if [ -z "${IN_NAMESPACE:-}" ]; then
 	echo "# skip: needs root and a mount namespace"
 	exit 77
 fi
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 start_oidc
 given() { # NAME FORMAT

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # One run looks at all state directories: the default, those of profiles, the configuration's and those that the ledger
 # knows. A token that stands in several is one grant: one request, the locks of all, and each gets the successor.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 start_oidc
 # Without `state_dir`, which names the only one. WHERE holds lines in its place.
@@ -219,8 +219,9 @@ hold gwen .openclaw
 fresh
 mint hans left=30m
 copies hans json .openclaw .openclaw-dev
-for _ in {1..4}; do start_keeper refresh -j; done
+for _ in {1..4}; do start_keeper refresh -j --wait 10m; done
 wait_keepers
+expect_eq "statuses of the four" "$statuses" "0 0 0 0"
 expect_posts 1
 hold hans .openclaw .openclaw-dev
 expect_no_secrets

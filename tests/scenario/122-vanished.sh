@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A login that the ledger knows and that no store shows any more is not let die in silence: said in quiet runs, exit 3,
 # until it comes back, and then it goes on, or a person says `forget`. What cannot be read is not taken for empty.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 start_oidc
 known() { # NAME FORMAT: kept alive once, two hours ago

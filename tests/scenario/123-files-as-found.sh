@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Files as they are found: a byte order mark, hard links, modes for everybody, file systems that keep no modes or are
 # another machine's. Each has its own message, and a remedy that works as it is shown.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_oidc
 given() {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A preview in a shell says what the timer's unit would not see, or could not write: by what its last run noted, and before
 # it has run, by the variables that it does not have.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_oidc
 WHERE=

@@ -7,7 +7,7 @@ if [ -z "${IN_NAMESPACE:-}" ]; then
 	echo "# skip: needs root and a mount namespace"
 	exit 77
 fi
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_oidc
 given() { # NAME AGENT: that agent's store is mounted from elsewhere, as into a container

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Wherever it is installed, or moved to, the program finds its own courier and no other; what is missing is said by name.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 TOP=$TESTS/..
 mkdir "$T/source"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What the provider answered is said as it came, in every run; a token that may be spent is sent once more only as the last
 # try, never by --force; and what only a person can settle is a person's at once, in the provider's words.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_scripted
 said='the provider answered HTTP 500 \(server_error\) at 20[0-9:TZ-]+; whether it spent the refresh token is unknown'

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A clock that was wrong once, ahead or behind, whatever was done meanwhile, bars nothing once it is right; and a server
 # whose own clock is wrong ends no login.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 "${CC:-cc}" -shared -fPIC -o "$T/clock.so" "$TESTS/scenario/clock.c" -ldl 2>"$T/clock.log" || skip "no compiler for the clock"
 mkdir "$T/build"

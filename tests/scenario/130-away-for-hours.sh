@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The network is away for hours, past the end of the access token: every run tries, spends nothing and says since when, in
 # one line; and the first run after it is back refreshes.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 "${CC:-cc}" -shared -fPIC -o "$T/clock.so" "$TESTS/scenario/clock.c" -ldl 2>"$T/clock.log" || skip "no compiler for the clock"
 start_scripted

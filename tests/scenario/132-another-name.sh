@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Who changed an e-mail address, a plan or a workspace is asked once, and goes on by one command; another user is never taken
 # for him.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_scripted
 whose() { jq -nc --arg u "$1" --arg e "$2" '{account: {uuid: $u, email_address: $e}}'; }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What a person reads is true at a glance: as of when, what is due, what is wrong with the clock, the margin, the disk, and
 # with the accounts that were named, no others.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_scripted
 fake alice left=30m
@@ -15,7 +15,7 @@ expect_match "$out" '^as of 20[0-9-]+ [0-9:]+ [+-][0-9]+ \(in 3d\), if nothing i
 keeper preview
 expect_no_match "$out" '^as of'
 keeper sync
-expect_match "$out" '^xai:default +due +expires in 29m'
+expect_match "$out" '^xai:default +due +expires in 2[0-9]m'
 expect_match "$out" '^3 accounts: 2 due, 1 skipped'
 expect_eq "columns in which the verb begins" "$(grep -E ' due ' "$out" | grep -bo ' due ' | wc -l) $(grep -E ' due ' "$out" |
 	while IFS= read -r line; do prefix=${line%% due *}; echo ${#prefix}; done | sort -u | wc -l)" "2 1"
@@ -37,11 +37,11 @@ expect_status 0
 # Nothing was to be written: nothing is said to be.
 answers "{\"body\": $(tokens a2)}"
 keeper refresh xai:default
-expect_match "$out" '^xai:default .* refreshed +expires in 5h59m; 1 of 1 copies written'
+expect_match "$out" '^xai:default .* refreshed +expires in 5h5[0-9]m; 1 of 1 copies written'
 fake alice2 left=365m
 write_store main xai:default=alice2
 keeper refresh
-expect_match "$out" '^xai:default +adopted +expires in 6h4m; [0-9a-f]+ -> '
+expect_match "$out" '^xai:default +adopted +expires in 6h[0-4]m; [0-9a-f]+ -> '
 
 # The reason is the true one, and no age is negative.
 change_records 'del(.witness_ms) | .updated_ms += 864000000 | .live.at_ms += 864000000'

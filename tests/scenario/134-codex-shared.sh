@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # One login in OpenClaw and in codex is refreshed once, written to both as each spells it, and whoever rotates it is followed.
-. "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/programs.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
+. "$(dirname "$0")/programs.sh" || exit 1
 
 start_oidc
 mint alice provider=openai-codex jwt=yes lifetime=10d left=1d

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # What codex gets by default is the access token alone, in the spelling with which it never asks for another one.
-. "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/programs.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
+. "$(dirname "$0")/programs.sh" || exit 1
 
 start_oidc
 mint alice provider=openai-codex jwt=yes lifetime=10d left=9d

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Claude Code's file: withheld by default (null, not the blank that is its own mark of an end), shared if asked for, never
 # refilled once it has ended, and every other byte as it was.
-. "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/programs.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
+. "$(dirname "$0")/programs.sh" || exit 1
 
 id=anthropic:default
 start_oidc

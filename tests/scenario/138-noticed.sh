@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # A login of ours in another program's file is noticed without a word in the configuration, read only, and the line shown
 # makes it follow; after a reuse it is named as the likely cause, and its login is taken over.
-. "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/programs.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
+. "$(dirname "$0")/programs.sh" || exit 1
 
 start_oidc
 mint alice provider=openai-codex jwt=yes lifetime=10d left=9d

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Codex refreshes at the same moment as we do, again and again: whoever loses, nobody loses the login. RACES: how often (5).
-. "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/programs.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
+. "$(dirname "$0")/programs.sh" || exit 1
 
 codex="$TESTS/scenario/codex.py"
 "$PYTHON" "$codex" serve "$T/url" &
@@ -22,7 +22,7 @@ expect_status 0
 
 # We come second: our answer is "reused", and codex, whose answer is on its way, needs the lock that we hold.
 before=$(codex_token)
-"$PYTHON" "$codex" refresh "$CODEX" "$TOKEN_URL" >"$T/codex.out" &
+"$PYTHON" "$codex" refresh "$CODEX" "$TOKEN_URL?first" >"$T/codex.out" &
 pid=$!
 has_rotated() { [ "$(good | token .refresh_token)" != "$before" ]; }
 wait_until has_rotated

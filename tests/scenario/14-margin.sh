@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # A third of xAI's six hours is the margin: nothing happens 2 h 1 min before the end, not even a socket; at 1 h 59 it does.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_oidc
 mint alice left=121m

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # A program that nobody has heard of is described in the configuration: where its tokens are, how its expiry is spelled, how
 # it takes a login without a refresh token, its lock, its margin.
-. "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/programs.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
+. "$(dirname "$0")/programs.sh" || exit 1
 
 start_oidc
 file=
@@ -40,13 +40,13 @@ expect_eq "its state" "$(copy_state)" withheld
 # Its lock, and its margin: four hours of six are left, and it would refresh at five.
 scene
 follow plain "$file" xai:default "fields = { $fields }; lock_file = \"$HOME/tool/lock\"; margin = \"4h30m\";"
-flock -o "$HOME/tool/lock" sleep 300 &
-holder=$!
+flock -F "$HOME/tool/lock" sleep infinity &
+SERVERS+=($!)
 wait_until sh -c "! flock -n '$HOME/tool/lock' true"
 keeper refresh -j --wait 0
 expect_status 4
 expect_posts 0
-pkill -P "$holder" sleep
+{ kill "${SERVERS[-1]}" && wait "${SERVERS[-1]}"; } 2>/dev/null
 keeper refresh -j
 expect_status 0
 expect_posts 1

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Another program's file that could not be written bars the request before anything is spent, says why, and links are what
 # they are to that program.
-. "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/programs.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
+. "$(dirname "$0")/programs.sh" || exit 1
 
 start_oidc
 scene() {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Before a gateway restarts, what would be due in its first minutes is refreshed, once, by the line that is shipped for that.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 drop_in=$TESTS/../etc/systemd/openclaw-gateway.conf
 line=$(sed -n 's/^ExecStartPre=-oauth-keepalive //p' "$drop_in")

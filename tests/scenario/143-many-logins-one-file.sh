@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # One file with logins of several accounts, one shared and one withheld: each follows its own, all at once and under one
 # lock, and what is none of ours in it stays.
-. "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/programs.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
+. "$(dirname "$0")/programs.sh" || exit 1
 
 start_oidc
 mint alice provider=openai-codex jwt=yes lifetime=10d left=1d

@@ -4,7 +4,7 @@
 # What happened can be asked for later: who ran, what was refreshed, adopted and from where, displaced, what failed and
 # with which HTTP status, what a person decided. A failure is one line, however often the timer sees it; a line that was
 # torn is passed over; two runs at once lose none; the file is bounded; and no token is in it.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 # events JQ-FILTER: how many
 events() {

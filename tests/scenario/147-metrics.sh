@@ -3,7 +3,7 @@
 #
 # The metrics file is whole at any time, in Prometheus' format, and says what is: its numbers move as the logins do. Every
 # name that the alert rules and the dashboard use is in it, and the rules fire when they should (promtool).
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 PROM=$T/metrics/oauth-keepalive.prom
 mkdir "$T/metrics"

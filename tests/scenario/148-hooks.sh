@@ -4,7 +4,7 @@
 # A hook is told of a refresh once, of what is wrong once and again after a day, and once when it is over; in an environment
 # that says what happened and holds no token; in a process group of its own, with an end. It runs when the locks are let
 # go, its failure changes nothing but a warning, and one that others could write is not run.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 TOLD=$T/told
 # shellcheck disable=SC2016

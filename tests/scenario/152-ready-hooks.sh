@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The hooks that are installed ready say what happened, to whom they are told to, by the programs that are there for that.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 HOOKS=$(realpath "$TESTS/../etc/hooks")
 fake alice left=5h email=alice@example.com

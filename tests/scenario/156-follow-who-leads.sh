@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # `sync --follow all` is for copies that go their own way. What OpenClaw has refreshed a moment ago leads: it becomes the
 # live login, as with any other run, and the spent token that it came from does not take its place.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_oidc
 mint alice left=30m

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # A token is one wherever it stands. Main is logged in as somebody else, and an agent keeps the old login alive: another
 # program's file that shares it gets each new token with that agent, and is never left with one that was spent.
-. "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/programs.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
+. "$(dirname "$0")/programs.sh" || exit 1
 
 start_oidc
 mint alice provider=openai-codex jwt=yes lifetime=10d left=9d

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What a killed run left of the metrics is replaced, also if the clock was put back since; a link that stands there leads
 # nowhere; and a run that is at work on them is left alone.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 mkdir "$T/metrics"
 file=$T/metrics/k.prom

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What is said is what a person needs then: why a forced try failed, when a held login is sent again, the way back that
 # costs no login; and nothing of a courier that is about to end.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 start_scripted
 
 known() { # [LEFT]: a fresh home with a login that the ledger knows

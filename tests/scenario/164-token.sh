@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # `token` prints the access token of one account alone, to a script that asks, and to nobody else: refreshed first if it
 # would not live long enough and may be refreshed. Otherwise nothing is printed, and the exit status says what is wrong.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 # access STORE [PROFILE]: fingerprint of the access token that stands there. printed: of what was printed, with its line
 # end; a fingerprint of nothing is expect_nothing's.

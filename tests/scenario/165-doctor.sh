@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # doctor says what is wrong around the logins, each with where, why and the command that mends it: it is there before, and
 # once that command was run it is not. 3 with an error, 1 with warnings only, 0 when nothing is wrong. It changes nothing.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 # What a `fix` calls, on this machine of ours.
 mkdir "$T/stub"

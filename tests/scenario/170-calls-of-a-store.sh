@@ -4,7 +4,7 @@
 # What a look at one more store costs, counted: eight system calls, each of which is a promise (README, "What it costs"), and none
 # of them walks the whole path to it again.
 # shellcheck disable=SC2154 # set by lib.sh
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 # calls N: of a run with nothing to do, over main and N agents; into $calls.
 calls() {

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Killed while it holds another program's lock, at any call from the first lock to the last: the next run knows its own dead
 # lock and waits for nobody, and neither it nor the program finds anything left behind. EVERY: each so-many-th call (25).
-. "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/programs.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
+. "$(dirname "$0")/programs.sh" || exit 1
 
 strace -qq -e inject=getpid:signal=SIGCONT:when=1 -o /dev/null true 2>/dev/null || skip "strace may not inject here"
 "$PYTHON" -c 'import os, sys; os.setxattr(sys.argv[1], "user.probe", b"x")' "$T/logins" 2>/dev/null ||

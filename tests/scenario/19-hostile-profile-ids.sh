@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Whatever a profile id says, it makes no path, no command and no terminal sequence, and is served all the same.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_oidc
 for i in {0..9}; do mint "h$i" left=30m; done

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # doctor --probe asks each token endpoint whether it is there, and each login's own API whether the access token works, and
 # tells 401, 402, 403 and 429 apart. It spends nothing, writes nothing, and the token goes to that API and nowhere else.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 mkdir "$T/stub"
 PATH=$T/stub:$PATH

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Locks are taken only in a directory that nobody else can write and no link leads to: else nothing is sent.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_oidc
 refused() { # WHAT: as the lock directory is now

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What a newer version of the program wrote into the ledger is refused with a message, file by file: nothing of it is
 # changed, removed or written over, and nothing is sent for the login that it is about. It may become newer in mid-run, too.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 everything() { (cd "$HOME" && find .openclaw ledger -type f ! -name '*.lock' -exec sha256sum {} + | sort -k 2); }
 # Two logins that are due: xai:one, which the ledger knows, and xai:two. One displaced login, a history, a failure.

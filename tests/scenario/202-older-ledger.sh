@@ -5,7 +5,7 @@
 #
 # tests/fixtures/ledger-0.1.0 was written by that version (2026-11-29, scripted server): five logins and one that was logged
 # out, in all states that it knew. Its paths, account keys and times are made to be of here and now.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 old_home() {
 	"$PYTHON" - "$TESTS/fixtures/ledger-0.1.0" "$HOME" <<-'END' || die "the fixture"

@@ -4,7 +4,7 @@
 # this one has written, the old one refuses and touches nothing; and the way back that docs/upgrading.md describes works.
 #
 # The old one is built from this repository's history (0.1.0 as of 2026-11-21), once, into the build folder.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 RELEASE=dd48c6b
 OLD=$(dirname "$OAUTH_KEEPALIVE")/0.1.0

@@ -4,7 +4,7 @@
 # status is a table that fits the terminal, of 40 columns or 200, for one login or hundreds, with names as long and as strange
 # as they come: no line is wider than it, unless it is a command or a path to be copied; colours are for terminals that want
 # them, and nothing that stands in a store drives one. In a pipe nothing is coloured, cut or broken.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_scripted
 long=openai-codex:a.person.with.a.rather.long.name.indeed@mail.example.com

@@ -4,7 +4,7 @@
 # status --watch has a screen of its own, is drawn over without being cleared, takes up a new size at once, and leaves the
 # terminal as it was, however it ends: q, INT, TERM, HUP, an error; and while it is stopped. In a pipe it is one text after the
 # other.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 fake alice left=5h
 write_store "main coder writer" xai:default=alice

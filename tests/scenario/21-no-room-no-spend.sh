@@ -6,7 +6,7 @@ if [ -z "${IN_NAMESPACE:-}" ]; then
 	echo "# skip: needs root and a mount namespace"
 	exit 77
 fi
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_oidc
 fill() { dd if=/dev/zero of="$1/filler" bs=4k 2>/dev/null; true; }

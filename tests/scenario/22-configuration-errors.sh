@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # A mistake in the configuration is said with file, line and setting; nothing is done, exit status 2.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_scripted
 fake alice left=30m

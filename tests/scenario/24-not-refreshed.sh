@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # A login that nothing keeps alive is said so, by what is missing, before it ends at night; one that is excluded is not.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 unserved='[.problems[] | select(.code == "not_refreshed") | .profile] | sort | join(" ")'
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # https with the given authority works; a certificate of another one means that nothing is sent.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 "$TESTS/server/certificate.sh" "$T/tls" IP:127.0.0.1
 start_oidc --tls

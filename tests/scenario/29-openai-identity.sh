@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Who an OpenAI login belongs to stands in its JWT alone; static profiles are shown and never touched.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_oidc
 mint carol provider=openai-codex jwt=yes lifetime=10d left=1d

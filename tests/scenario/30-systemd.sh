@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Under a real systemd the installed timers refresh once and in time, out of their sandbox, and no token is logged.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
-. "$(dirname "$0")/systemd.sh"
+. "$(dirname "$0")/systemd.sh" || exit 1
 
 # ---- a machine: installed as the README says, alice's stores, five logins
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The units are free of errors, as tight as they claim to be, and keep what a refresh under way relies on.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 UNITS=$TESTS/../systemd
 XDG_RUNTIME_DIR=$T

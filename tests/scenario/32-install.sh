@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # `make install` puts down these files and no others, they work from there, and the manual knows every code.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 TOP=$TESTS/..
 BUILD=$(realpath --relative-to="$TOP" "$(dirname "$OAUTH_KEEPALIVE")") # make knows no names with spaces

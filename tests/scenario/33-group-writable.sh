@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A user with a group of his own and a umask of 002 is served; where others share the group, what they could turn is
 # refused, with the command that closes it.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 group=$(getent group "$(id -g)")
 [ "${group%%:*}" = "$(id -un)" ] && [[ ${group##*:} =~ ^($(id -un))?$ ]] || skip "this user has no group of his own"

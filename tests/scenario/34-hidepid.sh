@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Where /proc hides what may not be traced (hidepid, ProtectProc=), keeper and courier, which have tokens to hide, still
 # know each other: every run refreshes, however busy the machine is. Without any /proc, what is missing is said.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 [ "$(id -u)" = 0 ] || skip "only root can mount a /proc of its own"
 # As a user who may not trace just anybody, in a mount namespace with such a /proc; the rest is this machine's.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The courier's sandbox lets through what a machine is set up with: names that only its name service's daemon knows, and
 # an authority that is linked into /etc/ssl/certs from elsewhere.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 [ "$(id -u)" = 0 ] || skip "only root can lay another /etc over this one"
 unshare --mount --propagation private true 2>/dev/null || skip "no mount namespace"

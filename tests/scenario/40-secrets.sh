@@ -3,7 +3,7 @@
 # No token, nor 8 characters of one, is anywhere but in the stores and the ledger: not in what is printed, not in
 # /proc, not in freed memory, not in a core dump, not in what a kill leaves behind for long; and what holds tokens is
 # private.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 # Bound at once, as what it is loaded into is: the first call of a function by a library that is not saves all vector
 # registers on the stack, in which strings were copied.

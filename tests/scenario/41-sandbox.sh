@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The courier is locked in: the real one, made to try a store, is refused by Landlock and by seccomp, and what it needs
 # it has.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 COURIER=$(dirname "$OAUTH_KEEPALIVE")/oauth-keepalive-courier
 command -v "${CC:-cc}" >/dev/null || skip "no C compiler"

@@ -6,7 +6,7 @@ if [ -z "${IN_NAMESPACE:-}" ]; then
 	echo "# skip: needs root and namespaces"
 	exit 77
 fi
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 command -v ip >/dev/null || skip "needs ip(8)"
 
 # Loopback is the world here: a host, its addresses and its resolver are what this test says they are.
@@ -25,7 +25,7 @@ done
 start_scripted --tls
 server=$TOKEN_URL port=${TOKEN_URL##*:}
 port=${port%/token}
-CONFIG="http = { connect_timeout = \"2s\"; deadline = \"3s\"; ca_file = \"$CA_FILE\"; };"
+patience() { CONFIG="http = { connect_timeout = \"$1\"; deadline = \"$1\"; ca_file = \"$CA_FILE\"; };"; }
 
 # nothing_sent WHAT CODE URL: a due login, and this endpoint now.
 nothing_sent() {
@@ -34,7 +34,9 @@ nothing_sent() {
 	write_store "main a" xai:default="n$ROUND"
 	before=$(sum "$(store main)")
 	TOKEN_URL=$3
+	patience "$([ "$2" = timeout ] && echo 2s || echo 60s)" # only what is to be waited for in vain is not waited for
 	keeper refresh -j
+	patience 60s
 	expect_eq "$1" "$status $(field '.accounts[0] | "\(.outcome) \(.error.code)"')" "1 failed $2"
 	expect_posts 0
 	expect_untouched "$(store main)" "$before"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # 64 processes over 8 accounts, refresh against preview, status and sync: one POST an account, and no reader sees half a store.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_oidc
 names=$(echo p{1..8})
@@ -19,6 +19,7 @@ import glob, json, os, sys
 agents, stop = sys.argv[1:]
 paths, reads, seen = glob.glob(f"{agents}/*/agent/auth-profiles.json"), 0, {}
 while not os.path.exists(stop):
+    open(f"{stop}.not", "w").close()  # under way
     for path in paths:
         for profile, c in json.load(open(path))["profiles"].items():
             reads += 1
@@ -29,6 +30,7 @@ print(f"whole {reads}")
 END
 reader=$!
 SERVERS+=("$reader")
+wait_until test -e "$T/stop.not"
 
 for i in {1..8}; do
 	start_keeper refresh -j --wait 10m

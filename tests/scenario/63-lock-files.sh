@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Whatever stands where a lock file should: a live holder is waited for, a dead one is reclaimed, and nothing else is removed.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 # One line a case: what stands at the lock's name, its age in seconds (by createdAt and by mtime), and what is done about
 # it when it is a refresh lock and when it is a store's lock: taken (a refresh, and the lock is gone afterwards), or busy

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # An answer that came is kept and guarded until it is taken: when nobody can look any more, when its receipt cannot be
 # read, when there is no room to keep what it would replace.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_oidc
 one_post() { [ "$(($(posts) - POSTS_BEFORE))" = 1 ]; }
@@ -93,6 +93,7 @@ if unshare -m true 2>/dev/null; then
 	write_store "main a" xai:default=alice
 	write_config
 	export T LEDGER
+	hold_answer
 	# shellcheck disable=SC2016
 	unshare -m bash -c '
 		mkdir -p "$LEDGER"
@@ -108,7 +109,6 @@ if unshare -m true 2>/dev/null; then
 		cat "$LEDGER"/displaced/* >"$T/full.displaced"' - \
 		"$OAUTH_KEEPALIVE" --config "$T/keeper.conf" --ledger-dir "$LEDGER" refresh -j &
 	namespace=$!
-	hold_answer
 	wait_until one_post
 	write_store a xai:default=older
 	touch "$T/full"

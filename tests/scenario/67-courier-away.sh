@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # A courier that is stopped, deaf or in use costs no account more than a wait; and a signal that is ignored stays so.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_scripted
 one_post() { [ "$(($(posts) - POSTS_BEFORE))" = 1 ]; }
@@ -20,7 +20,7 @@ fake b left=1h
 write_store main xai:default=a xai:two=b
 hold_lock xai:two
 answers "{\"held\": true, \"body\": $(tokens a2)}"
-start_keeper refresh -j
+start_keeper refresh -j --wait 10m
 keeper_pid=${STARTED[-1]%:*}
 wait_until one_post
 courier=$(couriers)
@@ -40,7 +40,7 @@ STARTED=()
 # It is stopped while it looks up the token endpoint: nothing was sent, and the run ends.
 fresh
 one_request() { control state | jq -e '[.requests[] | select(.method == "GET")] | length > 0' >/dev/null; }
-CONFIG='http = { connect_timeout = "3s"; deadline = "3s"; };'
+CONFIG='http = { connect_timeout = "15s"; deadline = "15s"; };' # time enough to stop it in
 PROVIDERS="{ name = \"disc\"; discovery_url = \"$DISCOVERY_URL\"; client_id = \"x\"; }"
 fake c left=5m provider=disc
 write_store main disc:default=c

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 # A provider's name is compared as OpenClaw compares it (trimmed, in lower case): it is the same login however a store spells
 # it, its locks are those of both spellings, and what stands in the store stays as it is spelt.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_oidc
-sleep 300 &
+sleep infinity &
 live=$!
 SERVERS+=("$live")
 spelt() { jq -c --arg p "$2" '.provider = $p' "$T/logins/$1.json"; } # LOGIN PROVIDER

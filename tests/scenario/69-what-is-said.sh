@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What is said is what is so: a token under two identities is called that, with no remedy that does nothing; and nothing is
 # called mirrored that was not written.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_scripted
 # The account's own token in an agent's store, under another name.
@@ -65,7 +65,7 @@ before=$(store_token a)
 	    r["live"]["fingerprint"] = hashlib.sha256(b"FAKE-REFRESH-next").hexdigest()
 	    json.dump(r, open(path, "w"))
 END
-sleep 300 &
+sleep infinity &
 SERVERS+=($!)
 printf '{"pid": %d, "createdAt": "%s"}\n' $! "$(date -u +%FT%T.000Z)" >"$lock"
 write_store main xai:default="$(jq -c '.access = "FAKE-ACCESS-next" | .refresh = "FAKE-REFRESH-next"' "$T/logins/old.json")"

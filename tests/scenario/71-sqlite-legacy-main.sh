@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # From 2026.6.5 to 2026.7, and later if nobody moved them, the main profiles are in agents/main's own database.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 start_oidc
 for ERA in 2026.6.5 2026.7.1 2026.8.1 2026.9.6; do

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # An upgrade half done: nothing is written to JSON that SQLite replaced, nothing is spent twice, and what is not yet
 # imported is left for `openclaw doctor --fix`.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 start_oidc
 ERA=2026.7.1

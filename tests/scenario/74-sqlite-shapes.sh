@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Databases of later releases are served as long as the one table is what it was; any other shape is declined, with a
 # reason, and nothing is spent for it.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 start_oidc
 n=0

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A pending fence is a refresh in flight: it is waited for, then busy. One that is ten minutes old by our own first
 # sighting was left behind by a crash, and OpenClaw never recovers it: then it counts as failed.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 start_oidc
 known() { # new home; the ledger knows alice

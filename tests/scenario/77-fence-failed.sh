@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A failed fence is a login that OpenClaw gave up. If it names the live token, ours is sent as the last resort and the
 # answer takes exactly its place; if it names another, only a person can go on. A fence itself is never sent.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 start_oidc
 known() {

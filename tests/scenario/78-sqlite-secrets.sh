@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What SQLite has read or written of a token is wiped, too: its page cache, its statements, what it freed. (Not looked at
 # is the stack: the dynamic linker saves registers there when SQLite first calls something.)
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 command -v "${CC:-cc}" >/dev/null || skip "no C compiler"
 nm -D "$OAUTH_KEEPALIVE" 2>/dev/null | grep -q __asan_init && skip "a program with AddressSanitizer takes no other malloc"

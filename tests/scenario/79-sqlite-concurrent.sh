@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Four refreshers beside four writers of the same rows and a checkpointer, over many rounds (ROUNDS=100 for a long run):
 # nothing is lost on either side.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 ROUNDS=${ROUNDS:-8}
 start_oidc

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # While the database that main stands in is away, cannot be read, or is a link whose log is elsewhere, no other copy is
 # taken for main: nothing is sent, and no JSON that SQLite replaced is written.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 start_oidc
 n=0

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A fence is a copy of the token that its digest names, under whatever name that is known; and one that nobody settles
 # holds nobody up for longer than ten minutes.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 start_oidc
 C1=11111111111111111111111111111111 C2=22222222222222222222222222222222

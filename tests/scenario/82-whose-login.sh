@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Logins that change places: nobody's token lands on another person's copy, and a healthy login goes on being refreshed.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_oidc
 login() { jq -c "${2:-.}" "$T/logins/$1.json"; } # NAME [JQ]

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Every state that a person should know of is said: its code, how grave it is, the exit status, and a fix that mends it.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 # shows CODE SEVERITY STATUS FIX: `status` and `refresh` say it, end with that status, and advise that.
 shows() {

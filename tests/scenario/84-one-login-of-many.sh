@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Logins under one name, names under one login: a token that somebody else may spend is sent for nobody; nobody else is
 # held for it; and a person's login is neither dropped in silence nor overwritten unkept.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 start_oidc
 login() { jq -c "${2:-.}" "$T/logins/$1.json"; } # NAME [JQ]

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A login saved at any step of keeper or courier, in the shared database or in an agent's, is what that store holds in
 # the end; no token is spent twice. (With JSON stores: 61-login-at-every-step.)
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 strace -qq -e inject=getpid:signal=SIGCONT:when=1 -o /dev/null true 2>/dev/null || skip "strace may not inject here"
 
 start_oidc

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A write keeps a store's ACL and other extended attributes, and a directory's default ACL opens nothing to anybody; a
 # store whose group could not be kept is said, by preview too, and nothing is spent.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 # attributes FILE: the mode, and what extended attributes there are. set_attributes FILE, open_to_eve DIRECTORY.
 cat >"$T/acl.py" <<'EOF'

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A login saved in the very instant in which a store is replaced, by a run that is killed in the next, is what the store
 # holds after the next run; without a login, that run goes on where the killed one was. Nothing is left behind.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 strace -qq -e inject=getpid:signal=SIGCONT:when=1 -o /dev/null true 2>/dev/null || skip "strace may not inject here"
 
 start_oidc

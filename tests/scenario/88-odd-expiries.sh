@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The expiry beside the tokens is what a runtime decides by: one that is missing, odd or wrong is put right like a token,
 # keeps no login from being served, and is not fought over.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 start_oidc
 

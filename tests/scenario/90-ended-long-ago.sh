@@ -3,7 +3,7 @@
 # A login that no store holds any more leaves the ledger after 30 days, if it is over: a person logged out of it, it is
 # dead, or it lives on elsewhere. Not before, not by a clock that nothing bears out, not while a store cannot be read, or main
 # is away; and never one that may be alive and has vanished: that is kept until `forget`, which works before, too.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_scripted
 fake alice left=5h

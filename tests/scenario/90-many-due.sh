@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # However many are due at once: a few are claimed, sent and written together, so that no lock grows old; and TERM is heard.
-. "$(dirname "$0")/many.sh"
+. "$(dirname "$0")/many.sh" || exit 1
 
 start_scripted
 few=256 # descriptors
@@ -22,7 +22,9 @@ expect_at_most "milliseconds that a lock was held" "$(cost oldest)" 60000
 fresh
 many 150 4
 answers '{"tokens": {}, "numbered": true, "held": true, "repeat": 0}'
+UNDER=(prlimit "--nofile=$few:$few") # so many are sent, and no more before they are answered
 start_keeper refresh -j
+UNDER=()
 some_posts() { [ "$(($(posts) - POSTS_BEFORE))" -ge "$1" ]; }
 wait_until some_posts 16
 kill -TERM $!

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Stores are written main first, each under its lock until its second time stamp; one that is locked keeps nobody waiting.
-. "$(dirname "$0")/many.sh"
+. "$(dirname "$0")/many.sh" || exit 1
 
 start_scripted
 many 1 40

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A clock that the ledger or a server contradicts: it is said (exit status 3), nothing is thrown away by it, and once it is
 # right everything goes on by itself, with the expiry put right in every store and no request more than needed.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 "${CC:-cc}" -shared -fPIC -o "$T/clock.so" "$TESTS/scenario/clock.c" -ldl 2>"$T/clock.log" || skip "no compiler for the clock"
 # The courier gets no environment of ours, so it is started by one that gives it the same clock.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A person's word does not make a spent token good again: `sync --adopt` of it is refused, and the next run repairs the
 # copy. Where only its age speaks against it, the word is asked for twice.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_oidc
 mint alice left=5h jwt=yes

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # An answer to our own request is taken for somebody else's only if it is, and given up for no fault elsewhere in it;
 # what cannot be taken stays in the receipt, the token that it spent is never sent again, and a new login ends the matter.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_scripted
 id=xai:default

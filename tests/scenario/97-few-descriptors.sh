@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A shortage of descriptors is a failure that passes: nothing is called damaged, nobody is sent to log in, nothing is
 # lost. And what else a person would be misled by: no login anywhere, a full output, an option with a value.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_oidc
 mint alice left=30m

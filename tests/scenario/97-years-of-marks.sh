@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What a ledger remembers of spent tokens costs an idle look nothing, however much it is, and no block on the disk; and a
 # ledger that an older version left is understood, and brought up to date.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_oidc
 mint alice left=30m

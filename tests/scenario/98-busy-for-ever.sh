@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 # Who holds a lock for ever is found out before the login has expired: busy is a success for three minutes, and only while
 # there is time for another run. After that it is a failure that says who, since when, and what to look at.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_scripted
-sleep 300 &
+sleep infinity &
 live=$!
 SERVERS+=("$live")
 lock_of() { echo "$STATE/locks/oauth-refresh/sha256-$(printf 'xai\0xai:default' | sha256sum | cut -c1-64).lock"; }
@@ -24,7 +24,7 @@ seen() { # CODE PID WORD: in the account and in a problem, and under -q too
 	expect_field ".accounts[0].error.message | contains(\"process $2\")" true
 	expect_field "[.problems[] | select(.code == \"$1\") | .message | contains(\"process $2\")] | first" true
 	expect_field "[.problems[] | select(.code == \"$1\") | .fix | contains(\"ps -o pid,stat,etime,args -p $2\")] | first" true
-	expect_field ".accounts[0].error.message | contains(\"$3\")" true
+	expect_field ".accounts[0].error.message | test(\"$3\")" true
 }
 said_quietly() { # STATUS WORD
 	keeper refresh -q --wait 0
@@ -44,7 +44,7 @@ while read -r whose age left shall; do
 		expect_field '.accounts[0].outcome' busy
 		said_quietly 4 '^xai:default +busy +process|^xai:default +busy +another process holds'
 	else
-		seen lock_held "$live" "$([ "$age" = 100 ] && echo " for 1m4" || echo " for 1d")"
+		seen lock_held "$live" "$([ "$age" = 100 ] && echo " for [12]m" || echo " for 1d")"
 		expect_match "$out" "$(basename "$lock")"
 		said_quietly "$shall" "lock_held.*process $live"
 	fi

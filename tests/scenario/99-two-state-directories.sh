@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # One login under two state directories (`openclaw --profile dev` with a copied store), one ledger: whichever is refreshed
 # first, the other follows; what one of them has under way or was killed over is finished there, and nowhere else.
-. "$(dirname "$0")/sqlite.sh"
+. "$(dirname "$0")/sqlite.sh" || exit 1
 
 start_oidc
 one_post() { [ "$(($(posts) - POSTS_BEFORE))" = 1 ]; }
@@ -144,9 +144,9 @@ for format in json sqlite; do
 	copied $format "d$format"
 	for _ in {1..2}; do
 		here
-		start_keeper refresh -j
+		start_keeper refresh -j --wait 10m
 		there
-		start_keeper refresh -j
+		start_keeper refresh -j --wait 10m
 	done
 	wait_keepers
 	expect_posts 1

@@ -7,7 +7,8 @@ auth.json.lock, for 5 s at most, to save the answer if the file still holds what
 committed, kept (somebody else changed the file), lost (the second lock was held too long), reused.
 
 codex.py serve READY: a provider that rotates with every use and answers a token's second use with refresh_token_reused,
-as OpenAI does, and leaves the login alive. Codex hears of it a second later. A line in READY: its token URL.
+as OpenAI does, and leaves the login alive. Codex hears of its own half a second later; of that at URL?first, once
+somebody else has used the token after it. A line in READY: its token URL.
 """
 import base64
 import fcntl
@@ -15,6 +16,7 @@ import http.server
 import json
 import os
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -34,16 +36,21 @@ def login(number):
 
 class Provider(http.server.BaseHTTPRequestHandler):
     number = 1
+    reused = threading.Event()
 
     def do_POST(self):
         text = self.rfile.read(int(self.headers["Content-Length"])).decode()
         body = json.loads(text) if text[0] == "{" else dict(p.split("=") for p in text.split("&"))
         status, answer = 400, {"error": {"code": "refresh_token_reused"}}
-        if body["refresh_token"] == login(Provider.number)["refresh_token"]:
+        if body["refresh_token"] != login(Provider.number)["refresh_token"]:
+            Provider.reused.set()
+        else:
             Provider.number += 1
             status, answer = 200, login(Provider.number)
-            if "client_id" not in body:
-                time.sleep(1)
+            if self.path.endswith("?first"):
+                Provider.reused.wait()
+            elif "client_id" not in body:
+                time.sleep(0.5)
         text = json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(text)))

@@ -4,7 +4,7 @@
 # What a scenario needs. It runs the real binary on real files against real servers, in a home of its own:
 #
 #	# The promise that this scenario holds.
-#	. "$(dirname "$0")/lib.sh"
+#	. "$(dirname "$0")/lib.sh" || exit 1    else HOME were the reader's own
 #	start_oidc                              the strict server; rotates, a replay revokes the grant
 #	mint alice left=30m                     a login there: 30 minutes of 6 hours left
 #	write_store main xai:default=alice      agents/main/agent/auth-profiles.json, as OpenClaw writes it
@@ -41,7 +41,7 @@ err=/dev/null
 
 unset NO_COLOR JOURNAL_STREAM XDG_CONFIG_HOME PI_CODING_AGENT_DIR "${!OPENCLAW_@}" "${!CODEX_@}"
 T=$(mktemp -d "${TMPDIR:-/tmp}/oauth-keepalive-test.XXXXXX") || exit 1
-T=$(realpath "$T")
+T=$(realpath "$T") || exit 1
 mkdir "$T/runs" "$T/logins"
 cd "$T" || exit 1
 
@@ -296,11 +296,11 @@ not_shown() {
 	return 1
 }
 
-# start_keeper ARG…: the same in the background; its pid is $!. Several at once make a race.
+# start_keeper ARG…: the same in the background; its pid is $! (and UNDER's, if that becomes it). Several at once make a race.
 STARTED=()
 start_keeper() {
 	keeper_command "$@"
-	"${COMMAND[@]}" >"$out" 2>"$err" </dev/null &
+	"${UNDER[@]}" "${COMMAND[@]}" >"$out" 2>"$err" </dev/null &
 	STARTED+=("$!:$RUN")
 }
 

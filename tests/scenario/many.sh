@@ -8,7 +8,7 @@
 #	good_answers              whoever asks the scripted server gets tokens of his own
 #	cost looks                of the last run, which had -v: looks, claims (rounds of them), oldest (lock, in ms)
 #	expect_all_new N M        every login was refreshed once, is in every store, and in no two under the same token
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh" || exit 1
 
 many() {
 	"$PYTHON" - "$STATE/agents" "$@" "$ROUND" <<-'END' || die "many $*"

@@ -14,7 +14,7 @@
 # `store_token`, and with it `expect_generation`, take `shared` and agents that have a database, too.
 
 # shellcheck source=lib.sh
-declare -F keeper >/dev/null || . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+declare -F keeper >/dev/null || . "$(dirname "${BASH_SOURCE[0]}")/lib.sh" || exit 1
 ERA=2026.9.6
 HELD=()
 

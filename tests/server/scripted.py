@@ -11,7 +11,7 @@ Prints one line of JSON when it is ready: token_url, discovery_url, control_url,
   GET  /state    {"posts", "tokens": {fingerprint: n}, "requests": [{method, path, token, headers}]}
 
 ANSWER, everything optional:
-  status 200 · headers {} (null: not that one) · body "text" or JSON · hex "00ff": the body's bytes · size N: pad the body to N bytes
+  status 200 · headers {} (null: not that one; {"in_s": 60}: the date in a minute) · body "text" or JSON · hex "00ff": the body's bytes · size N: pad the body to N bytes
   tokens {…}: a good body, with fake tokens named after the last part of the path, and these members (null: none);
   numbered true: and after the number of the request
   gzip true · path "/token/x": only for requests to it
@@ -126,6 +126,8 @@ class Scripted(Handler):
             headers["Content-Encoding"] = "gzip"
         self.send_response_only(answer.get("status", 200))
         for name, value in {**headers, **answer.get("headers", {})}.items():
+            if isinstance(value, dict):
+                value = self.date_time_string(time.time() + value["in_s"])
             if value is not None:
                 self.send_header(name, value)
         self.end_headers()

@@ -5,7 +5,7 @@
 # program, under valgrind: no error, no leak of what nothing points to any more.
 # shellcheck disable=SC2034 # keeper uses UNDER
 # shellcheck source=tests/scenario/lib.sh
-. "$(dirname "$0")/../scenario/lib.sh"
+. "$(dirname "$0")/../scenario/lib.sh" || exit 1
 
 VALGRIND=(valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite
 	--suppressions="$TESTS/static/valgrind.supp" --child-silent-after-fork=yes)
