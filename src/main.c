@@ -10,6 +10,7 @@
 #include <sqlite3.h>
 
 #include "json/json.h"
+#include "base/closest.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "command/command.h"
@@ -114,12 +115,37 @@ static int show_version(bool verbose)
 	return finish_output();
 }
 
-static int usage_error(const char *what, const char *name)
+// `closest`: what else could have been meant, if that is known; NULL.
+static int usage_error(const char *what, const char *name, const struct closest *closest)
 {
 	_cleanup_free_ char *safe = name ? string_printable(name, 80) : NULL;
+	_cleanup_free_ char *meant = closest ? closest_said(closest) : xstrdup("");
 
-	log_error("%s%s%s (try --help)", what, safe ? ": " : "", safe ? safe : "");
+	log_error("%s%s%s%s (try --help)", what, safe ? ": " : "", safe ? safe : "", meant);
 	return STATUS_USAGE;
+}
+
+static int unknown_option(const char *word)
+{
+	size_t n = string_starts(word, "--") ? strcspn(word, "=") : 0;
+	_cleanup_free_ char *name = xstrndup(word, n);
+	_cleanup_names_ struct names all = {0};
+	struct closest closest = {.wanted = name};
+
+	for (size_t i = 0; n > 0 && options[i].name; i++) {
+		*array_add(&all.list, &all.n) = xasprintf("--%s", options[i].name);
+		closest_try(&closest, all.list[i]);
+	}
+	return usage_error("unknown option", word, &closest);
+}
+
+static int unknown_command(const char *name)
+{
+	struct closest closest = {.wanted = name};
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		closest_try(&closest, commands[i].name);
+	return usage_error("unknown command", name, &closest);
 }
 
 static int foreign_option(const struct invocation *i)
@@ -222,16 +248,18 @@ int main(int argc, char **argv)
 		if (option == 'n')
 			option = LONG_NUMBER;
 		if (option == ':')
-			return usage_error("an option lacks its value", argv[optind - 1]);
+			return usage_error("an option lacks its value", argv[optind - 1], NULL);
 		if (option == '?' && optopt && string_starts(argv[optind - 1], "--"))
-			return usage_error("an option takes no value", argv[optind - 1]);
+			return usage_error("an option takes no value", argv[optind - 1], NULL);
 		if (option == '?' && optopt && optopt < LONG_OPTION)
-			return usage_error("unknown option", (char[]){'-', (char)optopt, '\0'});
+			return usage_error("unknown option", (char[]){'-', (char)optopt, '\0'},
+					   NULL);
 		if (option == '?' || !take_option(&invocation, option, &help, &version))
-			return usage_error("unknown option", argv[optind - 1]);
+			return unknown_option(argv[optind - 1]);
 		if (optarg && !*optarg) // an unset variable of a script, likely
 			return usage_error("an option has an empty value",
-					   *argv[optind - 1] ? argv[optind - 1] : argv[optind - 2]);
+					   *argv[optind - 1] ? argv[optind - 1] : argv[optind - 2],
+					   NULL);
 	}
 	log_setup("oauth-keepalive", invocation.verbose ? LOG_LEVEL_DEBUG
 				     : invocation.quiet ? LOG_LEVEL_WARNING
@@ -244,10 +272,10 @@ int main(int argc, char **argv)
 		optind++;
 	}
 	if (optind == argc)
-		return help ? show_help(NULL) : usage_error("no command", NULL);
+		return help ? show_help(NULL) : usage_error("no command", NULL, NULL);
 	invocation.command = find_command(argv[optind]);
 	if (!invocation.command)
-		return usage_error("unknown command", argv[optind]);
+		return unknown_command(argv[optind]);
 	if (help)
 		return show_help(invocation.command);
 	if (invocation.given & ~invocation.command->options)

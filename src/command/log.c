@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/closest.h"
 #include "base/log.h"
 #include "command/command.h"
 
@@ -58,6 +59,23 @@ static void keep_wanted(struct events *events, const struct invocation *i, int64
 	events->n = n - drop;
 }
 
+// Where none is of that name, it may be mistyped. Before they are chosen; the accounts of today are not looked at.
+static void say_if_unknown(const struct events *events, const char *name)
+{
+	_cleanup_free_ char *safe = string_printable(name, 120), *meant = NULL;
+	struct closest closest = {.wanted = name};
+
+	for (size_t i = 0; i < events->n; i++) {
+		if (is_named(&events->list[i], name))
+			return;
+		closest_try(&closest, events->list[i].profile);
+		closest_try(&closest, events->list[i].identity);
+		closest_try(&closest, events->list[i].provider);
+	}
+	meant = closest_said(&closest);
+	log_warning("nothing is remembered of %s%s", safe, meant);
+}
+
 static int read_number(const char *text, size_t *ret)
 {
 	char *end;
@@ -97,6 +115,8 @@ int command_log(const struct invocation *invocation)
 	if (events.n_newer)
 		log_warning("entries of a newer version of this program: %zu, not shown",
 			    events.n_newer);
+	for (size_t i = 0; i < invocation->n_accounts; i++)
+		say_if_unknown(&events, invocation->accounts[i]);
 	keep_wanted(&events, invocation, since_ms, most);
 	session_bar(&session, &nothing.now.problems);
 	session.events = &events;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/closest.h"
 #include "base/log.h"
 #include "base/terminal.h"
 #include "command/command.h"
@@ -137,18 +138,46 @@ void session_close(struct session *session)
 	*session = (struct session){0};
 }
 
+#define ACCOUNTS_SHOWN 20
+
+// By all that ACCOUNT takes.
+static char *account_meant(const struct observation *o, const char *name)
+{
+	_cleanup_names_ struct names full = {0};
+	struct closest closest = {.wanted = name};
+
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		const struct account *a = o->accounts[i];
+		const struct account_record *r = &a->verdict.record;
+		closest_try(&closest, r->profile);
+		closest_try(&closest, r->identity.email);
+		closest_try(&closest, r->provider);
+		for (size_t k = 0; k < a->n_members; k++)
+			closest_try(&closest, a->members[k].store->agent);
+		*array_add(&full.list, &full.n) = xasprintf("%s/%s", r->provider, r->profile);
+		closest_try(&closest, full.list[i]);
+	}
+	return closest_said(&closest);
+}
+
 // … and which there are.
 static int no_account_matches(const struct cycle *cycle)
 {
+	const struct observation *o = &cycle->now;
 	_cleanup_free_ char *name = string_printable(cycle->unmatched, 120);
+	_cleanup_free_ char *meant = account_meant(o, cycle->unmatched);
 
-	log_error("no account matches %s%s", name, cycle->now.n_accounts ? "; there are:" : "");
-	for (size_t i = 0; i < cycle->now.n_accounts; i++) {
-		const struct account_record *r = &cycle->now.accounts[i]->verdict.record;
+	log_error("no account matches %s%s", name, meant);
+	if (o->n_accounts)
+		log_error("there are:");
+	for (size_t i = 0; i < o->n_accounts && i < ACCOUNTS_SHOWN; i++) {
+		const struct account_record *r = &o->accounts[i]->verdict.record;
 		_cleanup_free_ char *profile = string_printable(r->profile, 120);
 		_cleanup_free_ char *who = string_printable(identity_label(&r->identity), 80);
 		log_error("  %s%s%s", profile, *who ? "  " : "", who);
 	}
+	if (o->n_accounts > ACCOUNTS_SHOWN)
+		log_error("  and %zu more: oauth-keepalive status", o->n_accounts - ACCOUNTS_SHOWN);
 	return STATUS_USAGE;
 }
 

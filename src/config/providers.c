@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/closest.h"
 #include "config/providers.h"
 
 #define LIFETIME_MOST_S	    (10 * 365 * DAY_S)
@@ -212,6 +213,21 @@ static int settle_endpoint(struct reader *reader, config_setting_t *entry,
 	return 0;
 }
 
+static int fail_no_endpoint(struct reader *reader, const config_setting_t *entry, const char *name)
+{
+	struct closest closest = {.wanted = name};
+	_cleanup_free_ char *remedy = NULL;
+	size_t n;
+	const struct provider *presets = provider_presets(&n);
+
+	for (size_t i = 0; i < n; i++)
+		closest_try(&closest, presets[i].name);
+	remedy = xasprintf("add `token_url` or `discovery_url`, or correct the name%s%s%s",
+			   closest.best ? " (did you mean `" : "", closest.best ? closest.best : "",
+			   closest.best ? "`?)" : "");
+	return reader_fail(reader, entry, "is no built-in provider and has no endpoint", remedy);
+}
+
 static int read_provider(struct reader *reader, config_setting_t *entry)
 {
 	struct provider *provider;
@@ -235,8 +251,7 @@ static int read_provider(struct reader *reader, config_setting_t *entry)
 	if (r < 0)
 		return r;
 	if (is_new && !provider->token_url && !provider->discovery_url)
-		return reader_fail(reader, entry, "is no built-in provider and has no endpoint",
-				   "add `token_url` or `discovery_url`, or correct the name");
+		return fail_no_endpoint(reader, entry, name);
 	if (is_new && !provider->client_id)
 		return reader_fail(reader, entry, "has no client id", "add `client_id`");
 	return 0;

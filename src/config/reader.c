@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/closest.h"
 #include "config/reader.h"
 #include "file/safe_path.h"
 
@@ -61,7 +62,8 @@ static bool is_secret_name(const char *name)
 static int fail_unknown(struct reader *reader, const config_setting_t *setting,
 			const struct rule *rules, size_t n)
 {
-	_cleanup_free_ char *known = NULL;
+	_cleanup_free_ char *known = NULL, *what = NULL;
+	struct closest closest = {.wanted = config_setting_name(setting)};
 
 	if (is_secret_name(config_setting_name(setting)))
 		return reader_fail(reader, setting,
@@ -76,8 +78,12 @@ static int fail_unknown(struct reader *reader, const config_setting_t *setting,
 
 		free(known);
 		known = longer;
+		closest_try(&closest, rules[i].name);
 	}
-	return reader_fail(reader, setting, "unknown setting", known ? known : "remove it");
+	if (closest.best)
+		what = xasprintf("unknown setting (did you mean `%s`?)", closest.best);
+	return reader_fail(reader, setting, what ? what : "unknown setting",
+			   known ? known : "remove it");
 }
 
 int read_settings(struct reader *reader, config_setting_t *group, const struct rule *rules,

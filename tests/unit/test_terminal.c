@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// How wide a text is, where it is cut and where it is broken; and the bar. Tables, and what holds for any text at any width.
+// How wide a text is, where it is cut and where it is broken; what a mistyped word meant; and the bar. Tables, and what holds for any text at any width.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/closest.h"
 #include "base/terminal.h"
 #include "report/bar.h"
 
@@ -128,6 +129,55 @@ static void test_wrap_keeps_every_word(void **state)
 	}
 }
 
+// ---- what was meant
+
+static void test_typing_distance(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		size_t distance;
+	} cases[] = {
+		{"", "", 0},
+		{"status", "status", 0},
+		{"Status", "sTATUS", 0},
+		{"statsu", "status", 1},
+		{"stats", "status", 1},
+		{"sttatus", "status", 1},
+		{"stadus", "status", 1},
+		{"", "own", 3},
+		{"ca", "abc", 3},
+	};
+	char longer[200] = {0};
+
+	(void)state;
+	memset(longer, 'x', sizeof(longer) - 1);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(typing_distance(cases[i].a, cases[i].b), cases[i].distance);
+		assert_int_equal(typing_distance(cases[i].b, cases[i].a), cases[i].distance);
+	}
+	assert_true(typing_distance(longer, "x") == SIZE_MAX);
+	assert_true(typing_distance("x", longer) == SIZE_MAX);
+}
+
+static void test_closest(void **state)
+{
+	static const char *const names[] = {"refresh", NULL, "", "restore", "status", "sync"};
+	static const struct {
+		const char *wanted, *best;
+	} cases[] = {
+		{"refesh", "refresh"}, {"restor", "restore"}, {"st", "status"}, {"sink", NULL},
+		{"snyc", "sync"},      {"x", NULL},	      {"", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct closest closest = {.wanted = cases[i].wanted};
+		for (size_t k = 0; k < ARRAY_SIZE(names); k++)
+			closest_try(&closest, names[k]);
+		assert_true(string_equal(closest.best, cases[i].best));
+	}
+}
+
 // ---- the bar
 
 static char *plain_bar(int64_t left_s, int64_t lifetime_s, int64_t margin_s, int width)
@@ -199,6 +249,8 @@ int main(void)
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_wrap),
 		cmocka_unit_test(test_wrap_keeps_every_word),
+		cmocka_unit_test(test_typing_distance),
+		cmocka_unit_test(test_closest),
 		cmocka_unit_test(test_bar),
 		cmocka_unit_test(test_bar_is_as_wide_as_it_shall_be),
 		cmocka_unit_test(test_bar_colour),
