@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/index.h"
 #include "report/report.h"
 
 #define RENEWALS    5 // so many are looked at
@@ -12,6 +13,11 @@
 #define PUT_BACK_MIN                                                                               \
 	3 // times within a day: no accident, but somebody who does not know that it is spent
 #define WHO_MAX 3
+
+struct past {
+	struct events events;
+	struct index by_account; // of them, the newest first
+};
 
 struct renewals {
 	size_t n, foreign, n_who, unknown;
@@ -43,14 +49,16 @@ static void add_who(struct renewals *r, const char *who)
 		r->who[r->n_who++] = who;
 }
 
-static struct renewals count_renewals(const struct events *events, const char *key)
+static struct renewals count_renewals(const struct past *past, const char *key)
 {
 	struct renewals r = {0};
 
-	for (size_t i = events->n; i > 0 && r.n < RENEWALS; i--) {
-		const struct event *e = &events->list[i - 1];
+	for_each_found (found, &past->by_account, hash_string(key)) {
+		const struct event *e = &past->events.list[found->at];
 		if (!string_equal(e->account, key) || !is_renewal(e))
 			continue;
+		if (r.n == RENEWALS)
+			break;
 		r.n++;
 		if (!is_foreign(e))
 			continue;
@@ -78,10 +86,9 @@ static char *describe_who(const struct renewals *r)
 			 r->unknown ? "; of others nobody knows who" : "");
 }
 
-static void say_foreign(const struct events *events, const struct account *a,
-			struct problems *problems)
+static void say_foreign(const struct past *past, const struct account *a, struct problems *problems)
 {
-	struct renewals r = count_renewals(events, a->record.key);
+	struct renewals r = count_renewals(past, a->record.key);
 	_cleanup_free_ char *who = NULL, *at = NULL, *profile = NULL;
 
 	if (r.foreign < FOREIGN_MIN)
@@ -102,63 +109,72 @@ static void say_foreign(const struct events *events, const struct account *a,
 			  profile));
 }
 
-// How often within a day, up to this event.
-static size_t times_put_back(const struct events *events, size_t last)
-{
-	const struct event *e = &events->list[last];
-	size_t n = 0;
+// A spent token that comes back to one store.
+struct fight {
+	const struct event *last;
+	size_t n; // times within a day, up to the last
+};
+struct fights {
+	struct fight *list; // newest first
+	size_t n;
+	struct index by_store;
+};
 
-	for (size_t i = 0; i <= last; i++) {
-		const struct event *other = &events->list[i];
-		n += string_equal(other->what, "put_back") &&
-		     string_equal(other->account, e->account) &&
-		     string_equal(other->store, e->store) && string_equal(other->from, e->from) &&
-		     e->at_ms - other->at_ms < DAY_S * SECOND_MS;
+static struct fight *fight_at(struct fights *fights, const struct event *e)
+{
+	uint64_t hash = hash_string(e->store);
+
+	for_each_found (found, &fights->by_store, hash)
+		if (string_equal(fights->list[found->at].last->store, e->store))
+			return &fights->list[found->at];
+	index_add(&fights->by_store, hash, fights->n);
+	struct fight *fight = array_add(&fights->list, &fights->n);
+	fight->last = e;
+	return fight;
+}
+
+static struct fights find_fights(const struct past *past, const char *key)
+{
+	struct fights fights = {0};
+
+	for_each_found (found, &past->by_account, hash_string(key)) {
+		const struct event *e = &past->events.list[found->at];
+		if (!string_equal(e->account, key) || !string_equal(e->what, "put_back"))
+			continue;
+		struct fight *fight = fight_at(&fights, e);
+		fight->n += string_equal(fight->last->from, e->from) &&
+			    fight->last->at_ms - e->at_ms < DAY_S * SECOND_MS;
 	}
-	return n;
+	return fights;
 }
 
-static bool is_last_of_its_kind(const struct events *events, size_t at)
+static void say_fight(const struct fight *fight, const struct account *a, struct problems *problems)
 {
-	const struct event *e = &events->list[at];
+	const struct event *e = fight->last;
+	_cleanup_free_ char *store = shell_quoted(e->store ? e->store : "");
 
-	for (size_t i = at + 1; i < events->n; i++)
-		if (string_equal(events->list[i].what, "put_back") &&
-		    string_equal(events->list[i].account, e->account) &&
-		    string_equal(events->list[i].store, e->store))
-			return false;
-	return true;
+	problem_add(problems, SEVERITY_WARNING, "token_fight", e->store, a->record.profile,
+		    xasprintf("the same spent token (%s) was put back there %zu times within a "
+			      "day, and replaced each time: somebody writes an old copy that it "
+			      "keeps, and sends it if it needs one before us",
+			      e->from ? e->from : "?", fight->n),
+		    xasprintf("restart the gateway, so that it reads its stores again; stop what "
+			      "restores that file (a backup, a sync, a container that copies its "
+			      "seed at every start); fuser -v %s says who has it open",
+			      store));
 }
 
-static void say_fights(const struct events *events, const struct account *a, int64_t now_ms,
+static void say_fights(const struct past *past, const struct account *a, int64_t now_ms,
 		       struct problems *problems)
 {
-	for (size_t i = 0; i < events->n; i++) {
-		const struct event *e = &events->list[i];
-		if (!string_equal(e->what, "put_back") ||
-		    !string_equal(e->account, a->record.key) ||
-		    now_ms - e->at_ms >= DAY_S * SECOND_MS || !is_last_of_its_kind(events, i))
-			continue;
-		size_t n = times_put_back(events, i);
-		_cleanup_free_ char *store = shell_quoted(e->store ? e->store : "");
-		if (n >= PUT_BACK_MIN)
-			problem_add(
-				problems, SEVERITY_WARNING, "token_fight", e->store,
-				a->record.profile,
-				xasprintf(
-					"the same spent token (%s) was put back there %zu times "
-					"within a "
-					"day, and replaced each time: somebody writes an old copy "
-					"that it keeps, and sends it if it needs one before us",
-					e->from ? e->from : "?", n),
-				xasprintf("restart the gateway, so that it reads its stores again; "
-					  "stop what "
-					  "restores that file (a backup, a sync, a container that "
-					  "copies "
-					  "its seed at every start); fuser -v %s says who has it "
-					  "open",
-					  store));
-	}
+	struct fights fights = find_fights(past, a->record.key);
+
+	for (size_t i = fights.n; i-- > 0;)
+		if (fights.list[i].n >= PUT_BACK_MIN &&
+		    now_ms - fights.list[i].last->at_ms < DAY_S * SECOND_MS)
+			say_fight(&fights.list[i], a, problems);
+	free(fights.list);
+	index_free(&fights.by_store);
 }
 
 // Something that this run met, or a person who looks.
@@ -178,17 +194,21 @@ static bool is_asked(const struct report *report)
 void report_say_rivals(const struct report *report, struct problems *problems)
 {
 	const struct cycle *cycle = report->cycle;
-	struct events events = {0};
+	struct past past = {0};
 
-	if (report->no_accounts || !is_asked(report) || history_read(report->ledger, &events) < 0)
+	if (report->no_accounts || !is_asked(report) ||
+	    history_read(report->ledger, &past.events) < 0)
 		return;
+	for (size_t i = past.events.n; i-- > 0;)
+		index_add(&past.by_account, hash_string(past.events.list[i].account), i);
 	for (size_t i = 0; i < cycle->results.n; i++) {
 		const struct account *a =
 			observation_account(&cycle->now, cycle->results.list[i].key);
 		if (!a)
 			continue;
-		say_foreign(&events, a, problems);
-		say_fights(&events, a, report->now_ms, problems);
+		say_foreign(&past, a, problems);
+		say_fights(&past, a, report->now_ms, problems);
 	}
-	events_free(&events);
+	events_free(&past.events);
+	index_free(&past.by_account);
 }
