@@ -15,14 +15,18 @@ opened() { grep -cE "^[0-9]+ +openat\(.*[/\"]a1/agent/auth-profiles.json\", O_RD
 for n in 1 50 300; do
 	fresh
 	many "$n" 3
+	began=$SECONDS
 	TRACE=openat traced refresh -v -j
+	took=$((SECONDS - began))
 	expect_status 0
 	expect_all_new "$n" 3
 	echo "# $n logins: $(cost looks) looks, $(cost claims) rounds of claims, a copy opened $(opened) times"
-	expect_at_most "looks, $n logins" "$(cost looks)" 16
-	expect_eq "rounds of claims, $n logins" "$(cost claims)" 1
+	# A round of claims takes ten seconds at most; the next one, where that is not enough, looks twice, too.
+	rounds=$((took < 10 ? 1 : 1 + took / 10))
+	expect_at_most "looks, $n logins" "$(cost looks)" $((14 + 2 * rounds))
+	expect_at_most "rounds of claims, $n logins" "$(cost claims)" $rounds
 	# By looks, and by the writes, which read what they are about to replace.
-	expect_at_most "times that a copy was opened, $n logins" "$(opened)" 48
+	expect_at_most "times that a copy was opened, $n logins" "$(opened)" $((42 + 6 * rounds))
 
 	# Nothing to do: one look.
 	TRACE=openat traced refresh -v -j

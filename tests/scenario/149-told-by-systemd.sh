@@ -29,11 +29,11 @@ run() {
 lab systemctl enable -q --now $UNIT.path
 mint alice left=5h
 login=$(jq -c . "$T/logins/alice.json")
-save() { # by a rename, as OpenClaw does
-	jq --argjson new "$1" '.profiles["xai:default"] = $new' "$(store main)" >"$(store main).new"
-	chown 4242:4242 "$(store main).new"
-	chmod 600 "$(store main).new"
-	mv "$(store main).new" "$(store main)"
+save() { # by a rename, as OpenClaw does; made ready where nobody watches, since this shell takes longer over it
+	jq --argjson new "$1" '.profiles["xai:default"] = $new' "$(store main)" >"$STATE/new.json"
+	chown 4242:4242 "$STATE/new.json"
+	chmod 600 "$STATE/new.json"
+	mv "$STATE/new.json" "$(store main)"
 }
 save "$login"
 everywhere() { [ "$(store_token a)" = "$(store_token main)" ] && [ "$(store_token b)" = "$(store_token main)" ]; }
