@@ -161,6 +161,7 @@ static void proceed(struct run *run, struct grant *g, const struct observation *
 		g->try_at_ms = 0;
 		return;
 	}
+	grant_keep_to(g, o, a);
 	if (prove_writable(run, g, o))
 		exchange_begin(run, g, o);
 }
@@ -348,4 +349,5 @@ void claim_round(struct run *run, size_t room)
 		locked |= grants[i]->stage == GRANT_CLAIMED;
 	if (locked)
 		look_and_proceed(run, grants, n);
+	grants_part(&run->grants);
 }

@@ -56,9 +56,48 @@ struct account *grant_sender(const struct grant *g, const struct observation *o)
 	struct account *a;
 
 	for_each_account (a, g, o)
-		if (a->verdict.send && !g->refusal[0])
+		if (a->verdict.send && !g->refusal[0] &&
+		    (fingerprint_empty(g->only) ||
+		     fingerprint_equal(a->verdict.record.live.fingerprint, g->only)))
 			return a;
 	return NULL;
+}
+
+static struct part *part_of(struct grant *g, struct fingerprint token)
+{
+	for (size_t i = 0; i < g->n_parts; i++)
+		if (fingerprint_equal(g->parts[i].token, token))
+			return &g->parts[i];
+	struct part *part = array_add(&g->parts, &g->n_parts);
+	part->token = token;
+	return part;
+}
+
+// Its lock goes with it: whoever takes it next may do so at once.
+static void leave(struct grant *g, size_t i, struct fingerprint token)
+{
+	struct part *part = part_of(g, token);
+
+	*array_add(&part->keys, &part->n_keys) = g->keys[i];
+	g->n_keys--;
+	memmove(&g->keys[i], &g->keys[i + 1], (g->n_keys - i) * sizeof(*g->keys));
+	if (i >= g->n_account_locks)
+		return;
+	cleanup_close(&g->account_locks[i]);
+	g->n_account_locks--;
+	memmove(&g->account_locks[i], &g->account_locks[i + 1],
+		(g->n_account_locks - i) * sizeof(*g->account_locks));
+}
+
+void grant_keep_to(struct grant *g, const struct observation *o, const struct account *sender)
+{
+	g->only = sender->verdict.record.live.fingerprint;
+	for (size_t i = g->n_keys; i > 0; i--) {
+		const struct account *a = observation_account(o, g->keys[i - 1]);
+		if (a && a->verdict.send &&
+		    !fingerprint_equal(a->verdict.record.live.fingerprint, g->only))
+			leave(g, i - 1, a->verdict.record.live.fingerprint);
+	}
 }
 
 // An answer that waits to be saved goes first: what guards it ends with its courier's patience.
@@ -76,21 +115,41 @@ static int compare_urgency(const void *a, const void *b)
 	return x->id < y->id ? -1 : 1;
 }
 
-static struct grant *grant_add(struct grants *grants, const struct observation *o,
-			       const struct account *first)
+static struct grant *grant_new(struct grants *grants)
 {
 	struct grant *g = array_add(&grants->list, &grants->n);
-	const struct account *a;
 
 	g->id = (uint32_t)grants->n;
 	g->discovery_fd = g->receipt_fd = -1;
 	g->urgency = INT64_MAX;
+	return g;
+}
+
+static struct grant *grant_add(struct grants *grants, const struct observation *o,
+			       const struct account *first)
+{
+	struct grant *g = grant_new(grants);
+	const struct account *a;
+
 	*array_add(&g->keys, &g->n_keys) = xstrdup(first->record.key);
 	grant_complete(g, o);
 	for_each_account (a, g, o)
 		if (urgency_of(a) < g->urgency)
 			g->urgency = urgency_of(a);
 	return g;
+}
+
+void grants_part(struct grants *grants)
+{
+	for (size_t i = 0; i < grants->n; i++) {
+		while (grants->list[i].n_parts) {
+			struct part part = grants->list[i].parts[--grants->list[i].n_parts];
+			struct grant *g = grant_new(grants);
+			g->only = part.token;
+			g->keys = part.keys;
+			g->n_keys = part.n_keys;
+		}
+	}
 }
 
 static bool is_taken(const struct grants *grants, const struct index *by_key, const char *key)
@@ -183,6 +242,7 @@ void grants_free(struct grants *grants)
 		for (size_t k = 0; k < g->n_keys; k++)
 			free(g->keys[k]);
 		free(g->keys);
+		free(g->parts);
 		free(g->busy_path);
 		free(g->endpoint);
 		free(g->said);

@@ -16,11 +16,21 @@ enum grant_stage {
 	GRANT_DONE,
 };
 
+// Accounts of a grant that share another token than the one it sends.
+struct part {
+	struct fingerprint token;
+	char **keys;
+	size_t n_keys;
+};
+
 struct grant {
 	uint32_t id;
 	enum grant_stage stage;
 	char **keys;
 	size_t n_keys;
+	struct fingerprint only; // this token is sent, no other; empty: any
+	struct part *parts;      // of others, which grants_part makes grants of their own
+	size_t n_parts;
 	int64_t urgency; // whose turn is first: an answer to be saved, then what expires first
 	int *account_locks; // descriptors; NULL: not held
 	size_t n_account_locks;
@@ -77,6 +87,11 @@ bool grant_complete(struct grant *g, const struct observation *o);
 void grant_follow(struct grant *g, const struct observation *o);
 // The account whose token is to be sent; any of the grant's will do, they share it. NULL: none, or it was refused.
 struct account *grant_sender(const struct grant *g, const struct observation *o);
+// Another person has logged in: until the ledger has made room for the new login, the old one's account is in its grant,
+// and each may have a token to be sent. Once that is done, those that share another one than `sender` leave the grant …
+void grant_keep_to(struct grant *g, const struct observation *o, const struct account *sender);
+// … and have their turn in this run, too. (No pointer to a grant is good after that.)
+void grants_part(struct grants *grants);
 // Has this look no more to write for it?
 bool grant_is_written(const struct grant *g, const struct observation *o);
 // Conclude for every account of the grant, and let go of everything.
