@@ -87,10 +87,19 @@ static bool kernel_knows(pid_t pid)
 	return kill(pid, 0) == 0 || errno != ESRCH;
 }
 
+static bool is_self(struct process_id id)
+{
+	struct process_id self;
+
+	return id.pid == getpid() && process_self(&self) == 0 && id.starttime == self.starttime;
+}
+
 bool process_alive(struct process_id id)
 {
 	struct process_stat st;
 
+	if (is_self(id))
+		return true;
 	if (id.pid <= 0 || !kernel_knows(id.pid))
 		return false;
 	// Without a readable /proc (not mounted, hidepid) the kernel's answer is all there is; ask

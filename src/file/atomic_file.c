@@ -145,6 +145,7 @@ static int open_temp(struct atomic_stage *stage)
 		return -errno;
 	stage->fd = fd;
 	stage->temp = TAKE_PTR(temp);
+	stage->blank = true;
 	return 0;
 }
 
@@ -160,8 +161,9 @@ static int prove_attributes(const struct atomic_stage *stage, const struct statx
 	return fchmod(stage->fd, MODE_UNTIL_COMMIT) < 0 ? -errno : 0;
 }
 
-static int prove_room(const struct atomic_stage *stage, size_t size)
+static int prove_room(struct atomic_stage *stage, size_t size)
 {
+	stage->blank = false;
 	int r = write_noise(stage->fd, size);
 
 	return r == 0 && fsync(stage->fd) < 0 ? -errno : r;
@@ -170,7 +172,7 @@ static int prove_room(const struct atomic_stage *stage, size_t size)
 static int fill_temp(struct atomic_stage *stage, size_t size)
 {
 	struct statx target;
-	int r = look_at_target(stage, &target);
+	int r = size ? look_at_target(stage, &target) : -ENOENT; // else its content comes at once
 	if (r < 0 && r != -ENOENT)
 		return r;
 	bool exists = r == 0;
@@ -220,14 +222,17 @@ int atomic_stage_over(const char *target, size_t size, struct atomic_stage *ret)
 
 // ---- committing
 
-static int write_content(int fd, const char *text, size_t len)
+static int write_content(struct atomic_stage *stage, const char *text, size_t len)
 {
-	if (lseek(fd, 0, SEEK_SET) < 0)
+	bool blank = stage->blank;
+
+	stage->blank = false;
+	if (!blank && lseek(stage->fd, 0, SEEK_SET) < 0)
 		return -errno;
-	int r = write_full(fd, text, len);
-	if (r < 0)
+	int r = write_full(stage->fd, text, len);
+	if (r < 0 || blank)
 		return r;
-	return ftruncate(fd, (off_t)len) < 0 ? -errno : 0;
+	return ftruncate(stage->fd, (off_t)len) < 0 ? -errno : 0;
 }
 
 // What the target's attributes are now counts.
@@ -318,7 +323,7 @@ int atomic_fill(struct atomic_stage *stage, const char *text, size_t len)
 	if (stage->fd < 0) // an earlier call got too far to use its temp file again
 		r = fill_stage(stage, 0);
 	if (r == 0)
-		r = write_content(stage->fd, text, len);
+		r = write_content(stage, text, len);
 	if (r == 0)
 		r = copy_attributes(stage);
 	if (r == -ENOENT && stage->expects)

@@ -31,7 +31,8 @@ struct atomic_stage {
 	bool expects;            // `expected` is what the new content was made from, and `old` its text
 	struct stat expected;
 	struct fingerprint old, new;
-	bool filled; // the new content is in the temp file
+	bool blank;  // nothing was written to the temp file yet
+	bool filled; // … the new content was
 	bool over;   // the target is written where it stands (swap_over)
 	mode_t mode_if_new; // of a target that does not exist yet; 0: it must
 };

@@ -2,8 +2,8 @@
 //
 // Directories, looked at once. A look asks for hundreds of files that have most of their directories in common: which
 // directory a path leads to, whether it is a safe one (safe_path.h), and whether a file in it could be replaced
-// (obstacle.h), is found out once for each and holds while the look lasts. Nothing is written by what is kept here: who
-// writes looks again.
+// (obstacle.h), is found out once for each and holds while the look lasts. Nothing is written by what a look has kept: a
+// batch of writes begins with none, and finds it out again, once for each, under its locks.
 #ifndef FILE_PLACES_H
 #define FILE_PLACES_H
 

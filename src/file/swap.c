@@ -50,7 +50,7 @@ static int look(const struct swap *swap, const char *path, const struct stat *wa
 		return unreadable(errno);
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	r = secret_read(fd, JSON_SCAN_MAX, &text);
+	r = secret_read_sized(fd, st.st_size, JSON_SCAN_MAX, &text);
 	if (r < 0)
 		return unreadable(-r);
 	struct fingerprint digest = fingerprint_of_bytes(text.text, text.len);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "file/places.h"
 #include "ledger/mark.h"
 
 #define STORES_AT_ONCE	    64	// whose locks are held together, …
@@ -110,13 +111,25 @@ static struct store_change change_of(struct swap *swap)
 	};
 }
 
+// Drafts of runs that were killed: of the text and, mostly beside it, of the locks.
+static void sweep(const struct store *store, const struct lock_set *set)
+{
+	_cleanup_free_ char *directory = path_dirname(store->target);
+
+	atomic_sweep_all(directory);
+	for (size_t i = 0; i < set->n; i++) {
+		_cleanup_free_ char *other = path_dirname(set->files[i].path);
+		if (!string_equal(other, directory))
+			atomic_sweep(set->files[i].path);
+	}
+}
+
 static int lock_store(struct mirror *m, const struct store *store, const struct lock_set *like,
 		      struct lock_set *set)
 {
 	store_add_locks(store, set);
 	set->like = like;
-	for (size_t i = 0; i < set->n; i++)
-		atomic_sweep(set->files[i].path); // drafts of runs that were killed
+	sweep(store, set);
 	// One of our own is there if it could not be removed: no reason to wait.
 	return lock_set_acquire(set, m->self, &m->self, 1);
 }
@@ -130,7 +143,7 @@ struct held {
 };
 
 // Its new text, beside it; a database is written.
-static int fill(struct mirror *m, struct held *held)
+static int fill(struct mirror *m, struct held *held, struct places *places)
 {
 	struct staged *staged = find_staged(m, held->job->store->target);
 	struct job *job = held->job;
@@ -143,9 +156,7 @@ static int fill(struct mirror *m, struct held *held)
 		changes[i] = change_of(&swaps[i]);
 	}
 	held->stage = staged && staged->stage.temp ? &staged->stage : &held->own;
-	if (held->stage == &held->own)
-		atomic_sweep(job->store->target);
-	r = store_fill(job->store, changes, job->n, held->stage);
+	r = store_fill(job->store, changes, job->n, held->stage, places);
 	for (size_t i = 0; r >= 0 && i < job->n; i++)
 		job->changes[i].written = changes[i].result == STORE_WRITTEN;
 	return r;
@@ -157,6 +168,7 @@ struct batch {
 	struct held list[STORES_AT_ONCE];
 	size_t n;
 	int64_t first_ms, placed_ms; // when the first was locked, the last in its place
+	struct places places;	     // as they were found since
 };
 
 static void let_go(struct held *held)
@@ -183,9 +195,11 @@ static void begin(struct mirror *m, struct job *job, struct batch *batch)
 	int r;
 
 	*held = (struct held){.job = job, .own = ATOMIC_STAGE_NONE};
+	if (!batch->n)
+		places_free(&batch->places);
 	r = lock_store(m, job->store, batch->n ? &batch->list[0].locks : NULL, &held->locks);
 	if (r >= 0)
-		r = fill(m, held);
+		r = fill(m, held, &batch->places);
 	if (r < 0)
 		note_error(m, job, r, began_ms);
 	if (r < 0 || !held->stage->filled)
@@ -248,6 +262,7 @@ static void settle(struct batch *batch)
 			store_settle_mtime(batch->list[i].target);
 		let_go(&batch->list[i]);
 	}
+	places_free(&batch->places);
 	batch->n = 0;
 }
 

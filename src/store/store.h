@@ -205,7 +205,10 @@ bool store_is_cached(const struct store *store);
 // The caller holds its locks. -ESTALE if the target is no longer the file it was when found (a link was turned), -EBADMSG if
 // it cannot be read any more, or what writing says. `stage` is the proof, or ATOMIC_STAGE_NONE; what is left to be done, for
 // a file that changes, is atomic_place: then it is `filled`, and the results say what that will have done.
-int store_fill(const struct store *store, struct store_change *changes, size_t n, struct atomic_stage *stage);
+// `places`: what this batch of writes has found of the directories, or NULL.
+struct places;
+int store_fill(const struct store *store, struct store_change *changes, size_t n, struct atomic_stage *stage,
+	       struct places *places);
 // Both, for one store. `stage` may be NULL.
 int store_write(const struct store *store, struct store_change *changes, size_t n, struct atomic_stage *stage);
 // At least 20 ms after the write and still under the locks: a second mtime, so that an OpenClaw process which read
