@@ -96,7 +96,8 @@ $(BUILD)/unit/%: tests/unit/%.c $(call objects,$(KEEPER_SOURCES))
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(DEFINES) -Isrc -Itests/unit -MMD -MP $(LDFLAGS) -o $@ $(filter %.c %.o,$^) \
 		$(call pkg,--libs,$(KEEPER_PACKAGES)) -lcmocka
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+# (What lies deeper is another build's, of the package or of an old version.)
+-include $(shell find $(BUILD) -maxdepth 2 -type f -name '*.d' 2>/dev/null)
 
 # ---- demo and tests: the README's two commands install what they need first
 
@@ -126,6 +127,8 @@ lint:
 	$(Q)clang-format --dry-run --Werror $(C_FILES)
 	$(Q)shellcheck -x -P SCRIPTDIR -S warning -e SC2119,SC2178,SC1007 tests/*.sh tests/scenario/*.sh tests/scenario/run tests/scale/run .ci/run \
 		tests/interop/*.sh tests/interop/run tests/interop/install tests/distro/run tests/distro/foreign \
+		tests/packages/check tests/packages/distro tests/packages/life \
+		etc/debian/build $(wildcard etc/debian/*.p*) etc/debian/tests/demo etc/debian/tests/scripted \
 		etc/hooks/* etc/completion/*.bash \
 		$(filter-out %.c %.mk %.py %/budgets,$(wildcard tests/bench/*))
 
@@ -140,6 +143,8 @@ UNITS := $(filter $(if $(IN_HOME),user/%,%),$(patsubst systemd/%,%,$(wildcard sy
 # As a word of a unit, in sed's replacement.
 empty :=
 unit_word = $(subst &,\&,$(subst $(empty) ,\\x20,$(subst %,%%,$(1))))
+# The README and the hooks name the places as they are here.
+IN_PLACE = s|/usr/local/share/doc/oauth-keepalive|$(subst &,\&,$(DOCDIR))|g; s|/usr/local/share/oauth-keepalive|$(subst &,\&,$(DATADIR))|g
 # Where systemd looks for units, by UNITDIR.
 SYSTEMD_LOOKS = $(findstring |$(UNITDIR)|,|/usr/lib/systemd|/usr/local/lib/systemd|/lib/systemd|/etc/systemd|$(or \
 	$(XDG_DATA_HOME),$(HOME)/.local/share)/systemd|)
@@ -153,12 +158,14 @@ install: all
 	$(Q)for page in oauth-keepalive.1 oauth-keepalive.conf.5; do \
 		sed 's|^\.Os$$|.Os oauth-keepalive $(VERSION)|' man/$$page | \
 		$(INSTALL) -m 644 /dev/stdin "$(DESTDIR)$(MANDIR)/man$${page##*.}/$$page" || exit 1; done
-	$(Q)$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE etc/oauth-keepalive.conf docs/schema.json "$(DESTDIR)$(DOCDIR)/"
+	$(Q)sed '$(IN_PLACE)' README.md | $(INSTALL) -m 644 /dev/stdin "$(DESTDIR)$(DOCDIR)/README.md"
+	$(Q)$(INSTALL) -m 644 CHANGELOG.md LICENSE etc/oauth-keepalive.conf docs/schema.json "$(DESTDIR)$(DOCDIR)/"
 	$(Q)$(INSTALL) -m 644 $(filter-out %.json,$(wildcard docs/*)) "$(DESTDIR)$(DOCDIR)/docs/"
 	$(Q)$(INSTALL) -m 644 etc/completion/oauth-keepalive.bash "$(DESTDIR)$(BASHDIR)/oauth-keepalive"
 	$(Q)$(INSTALL) -m 644 etc/completion/_oauth-keepalive "$(DESTDIR)$(ZSHDIR)/"
 	$(Q)$(INSTALL) -m 644 etc/completion/oauth-keepalive.fish "$(DESTDIR)$(FISHDIR)/"
-	$(Q)$(INSTALL) -m 755 etc/hooks/* "$(DESTDIR)$(DATADIR)/hooks/"
+	$(Q)for hook in $(notdir $(wildcard etc/hooks/*)); do \
+		sed '$(IN_PLACE)' etc/hooks/$$hook | $(INSTALL) -m 755 /dev/stdin "$(DESTDIR)$(DATADIR)/hooks/$$hook" || exit 1; done
 	$(Q)$(INSTALL) -m 644 etc/prometheus/* "$(DESTDIR)$(DATADIR)/prometheus/"
 	$(Q)$(INSTALL) -m 644 etc/systemd/* "$(DESTDIR)$(DATADIR)/systemd/"
 	$(Q)$(INSTALL) -m 644 etc/grafana/* "$(DESTDIR)$(DATADIR)/grafana/"
@@ -179,8 +186,12 @@ uninstall:
 	$(Q)rm -rf "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(DATADIR)"
 	$(Q)for unit in $(UNITS); do rm -f "$(DESTDIR)$(UNITDIR)/$$unit"; done
 
+# The Debian package, into $(BUILD)/deb. What `make deb-check` and `make deb-distro` do with it: tests/packages.
+deb:
+	$(Q)etc/debian/build "$(VERSION)" "$(BUILD)/deb"
+
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all FORCE libraries demo check packages unit scenario lint format install uninstall clean
+.PHONY: all FORCE libraries demo check packages unit scenario lint format install uninstall deb clean
 .DELETE_ON_ERROR:
