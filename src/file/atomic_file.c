@@ -336,32 +336,57 @@ int atomic_fill(struct atomic_stage *stage, const char *text, size_t len)
 	return 0;
 }
 
-// One of the two descriptors of each that is still without error; -1 for the others.
-static void sync_each(struct atomic_stage *const *stages, size_t n, bool directories, int *errors)
+static bool goes_on(const struct atomic_batch *batch, size_t i)
 {
-	_cleanup_free_ int *fds = xcalloc(n, sizeof(*fds));
+	return batch->stages[i] && batch->stages[i]->filled && batch->errors[i] == 0;
+}
 
-	for (size_t i = 0; i < n; i++) {
-		bool wanted = stages[i] && stages[i]->filled && errors[i] == 0;
-		fds[i] = !wanted ? -1 : directories ? stages[i]->directory : stages[i]->fd;
-	}
-	sync_together(fds, n, errors);
-	for (size_t i = 0; directories && i < n; i++)
-		if (fds[i] >= 0 && errors[i] == -EINVAL)
-			errors[i] = 0; // not to be had here (directory_sync)
+// One of the two descriptors of each that is still without error; -1 for the others.
+static void choose(const struct atomic_batch *batch, bool directories, int *fds)
+{
+	for (size_t i = 0; i < batch->n; i++)
+		fds[i] = !goes_on(batch, i) ? -1
+			 : directories	    ? batch->stages[i]->directory
+					    : batch->stages[i]->fd;
+}
+
+static void note(const struct atomic_batch *batch, bool directories, const int *fds,
+		 const int *errors)
+{
+	for (size_t i = 0; i < batch->n; i++)
+		if (fds[i] >= 0 && !(directories && errors[i] == -EINVAL)) // not to be had here
+			batch->errors[i] = errors[i];			   // (directory_sync)
+}
+
+void atomic_place_after(const struct atomic_batch *now, const struct atomic_batch *before)
+{
+	static const struct atomic_batch none = {0};
+
+	now = now ?: &none;
+	before = before ?: &none;
+	_cleanup_free_ int *fds = xcalloc(now->n + before->n + 1, sizeof(*fds));
+	_cleanup_free_ int *errors = xcalloc(now->n + before->n + 1, sizeof(*errors));
+
+	choose(now, false, fds);
+	choose(before, true, fds + now->n);
+	sync_together(fds, now->n + before->n, errors);
+	note(now, false, fds, errors);
+	note(before, true, fds + now->n, errors + now->n);
+	for (size_t i = 0; i < before->n; i++)
+		if (before->stages[i] && before->stages[i]->filled)
+			drop_temp(before->stages[i]);
+	for (size_t i = 0; i < now->n; i++)
+		if (goes_on(now, i))
+			now->errors[i] = put_in_place(now->stages[i]);
 }
 
 void atomic_place(struct atomic_stage *const *stages, size_t n, int *ret_errors)
 {
+	const struct atomic_batch batch = {.stages = stages, .errors = ret_errors, .n = n};
+
 	memset(ret_errors, 0, n * sizeof(*ret_errors));
-	sync_each(stages, n, false, ret_errors);
-	for (size_t i = 0; i < n; i++)
-		if (stages[i] && stages[i]->filled && ret_errors[i] == 0)
-			ret_errors[i] = put_in_place(stages[i]);
-	sync_each(stages, n, true, ret_errors);
-	for (size_t i = 0; i < n; i++)
-		if (stages[i] && stages[i]->filled)
-			drop_temp(stages[i]);
+	atomic_place_after(&batch, NULL);
+	atomic_place_after(NULL, &batch);
 }
 
 int atomic_commit(struct atomic_stage *stage, const char *text, size_t len)

@@ -51,6 +51,15 @@ int atomic_commit(struct atomic_stage *stage, const char *text, size_t len);
 int atomic_fill(struct atomic_stage *stage, const char *text, size_t len);
 // For each what atomic_commit says; NULL and what is not filled is left out (0).
 void atomic_place(struct atomic_stage *const *stages, size_t n, int *ret_errors);
+// The same in two steps, for who makes batch after batch: the disk does the directories of one together with the texts of the
+// next. `now`: fsync, and into their places; its directories are still to come. `before`, so placed: it is durable now, and
+// over. Either may be NULL; errors are 0 to begin with.
+struct atomic_batch {
+	struct atomic_stage *const *stages;
+	int *errors;
+	size_t n;
+};
+void atomic_place_after(const struct atomic_batch *now, const struct atomic_batch *before);
 // The content was made from the file of this stat and text: commit only if exactly that still stands there, also at the
 // very instant of replacing it, else -ESTALE. For writers that take no lock (an OpenClaw login: facts,
 // openclaw-json-store.md 4).

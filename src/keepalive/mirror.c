@@ -167,6 +167,9 @@ static int fill(struct mirror *m, struct held *held, struct places *places)
 struct batch {
 	struct held list[STORES_AT_ONCE];
 	size_t n;
+	struct atomic_stage *stages[STORES_AT_ONCE];
+	int errors[STORES_AT_ONCE];
+	bool placed; // all of them, but their directories are still to be made durable
 	int64_t first_ms, placed_ms; // when the first was locked, the last in its place
 	struct places places;	     // as they were found since
 };
@@ -195,6 +198,7 @@ static void begin(struct mirror *m, struct job *job, struct batch *batch)
 	int r;
 
 	*held = (struct held){.job = job, .own = ATOMIC_STAGE_NONE};
+	job->error = 0;
 	if (!batch->n)
 		places_free(&batch->places);
 	r = lock_store(m, job->store, batch->n ? &batch->list[0].locks : NULL, &held->locks);
@@ -208,7 +212,7 @@ static void begin(struct mirror *m, struct job *job, struct batch *batch)
 		batch->first_ms = began_ms;
 }
 
-// Each has a lock file open, its temp file and its directory, and those of the batch before their locks.
+// Each has a lock file open, its temp file and its directory, and those of the batch before their locks and directories.
 static size_t stores_at_once(void)
 {
 	struct rlimit limit;
@@ -218,31 +222,65 @@ static size_t stores_at_once(void)
 	return limit.rlim_cur >= 8 ? limit.rlim_cur / 8 : 1;
 }
 
-static bool is_full(const struct batch *batch, size_t at_once)
+// Which is alone.
+static bool is_mains(const struct batch *batch)
 {
-	return batch->n == at_once ||
-	       (batch->n && (batch->list[0].job->store->role == ROLE_MAIN ||
-			     clock_boot_ms() >= batch->first_ms + STORES_AT_ONCE_MS));
+	return batch->n && batch->list[0].job->store->role == ROLE_MAIN;
 }
 
-// All of them durable, and in their places.
-static void place(struct mirror *m, struct batch *batch)
+static bool is_full(const struct batch *batch, size_t at_once)
 {
-	struct atomic_stage *stages[STORES_AT_ONCE];
-	int errors[STORES_AT_ONCE];
+	return batch->n == at_once || is_mains(batch) ||
+	       (batch->n && clock_boot_ms() >= batch->first_ms + STORES_AT_ONCE_MS);
+}
+
+static struct atomic_batch stages_of(struct batch *batch, bool wanted)
+{
+	return (struct atomic_batch){
+		.stages = batch->stages, .errors = batch->errors, .n = wanted ? batch->n : 0};
+}
+
+static void note_errors(struct mirror *m, struct batch *batch, int64_t began_ms)
+{
+	for (size_t i = 0; i < batch->n; i++)
+		if (batch->errors[i] < 0 && !batch->list[i].job->error)
+			note_error(m, batch->list[i].job, batch->errors[i], began_ms);
+}
+
+// Its texts durable, and in their places; and with them what is still to be done for the batch before.
+static void place(struct mirror *m, struct batch *batch, struct batch *before)
+{
+	const struct atomic_batch last = stages_of(before, before->placed);
 	int64_t began_ms = clock_boot_ms();
 
-	for (size_t i = 0; i < batch->n; i++)
-		stages[i] = batch->list[i].stage;
-	atomic_place(stages, batch->n, errors);
 	for (size_t i = 0; i < batch->n; i++) {
-		struct held *held = &batch->list[i];
-		if (errors[i] < 0)
-			note_error(m, held->job, errors[i], began_ms);
-		else if (store_is_cached(held->job->store))
-			held->target = xstrdup(held->job->store->target);
+		batch->stages[i] = batch->list[i].stage;
+		batch->errors[i] = 0;
 	}
+	const struct atomic_batch now = stages_of(batch, true);
+	atomic_place_after(&now, &last);
+	if (before->placed)
+		note_errors(m, before, began_ms);
+	before->placed = false;
+	note_errors(m, batch, began_ms);
+	for (size_t i = 0; i < batch->n; i++)
+		if (!batch->errors[i] && store_is_cached(batch->list[i].job->store))
+			batch->list[i].target = xstrdup(batch->list[i].job->store->target);
+	batch->placed = true;
 	batch->placed_ms = clock_boot_ms();
+}
+
+// … and of the last one.
+static void make_durable(struct mirror *m, struct batch *batch)
+{
+	const struct atomic_batch last = stages_of(batch, batch->placed);
+	int64_t began_ms = clock_boot_ms();
+
+	if (!batch->placed)
+		return;
+	batch->placed = false;
+	atomic_place_after(NULL, &last);
+	note_errors(m, batch, began_ms);
 }
 
 static int64_t settle_at(const struct batch *batch)
@@ -290,8 +328,10 @@ void mirror_write(struct mirror *m, struct job *jobs, size_t n)
 		for (; i < n && !is_full(batch, at_once); i++)
 			if (drop_overdue(&jobs[i]))
 				begin(m, &jobs[i], batch);
-		place(m, batch);
+		place(m, batch, &m->batches[!m->turn]);
 		settle(&m->batches[!m->turn]);
+		if (i == n || is_mains(batch))
+			make_durable(m, batch);
 	}
 }
 

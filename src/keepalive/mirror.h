@@ -8,7 +8,8 @@
 //	mirror_settle(m)            when mirror_settle_at has come, the last of them are let go
 //
 // Main is new, durably, before any other is locked. The others go in batches: the locks of a batch are tried, each store's new
-// text is made under its lock, all of them become durable together (file/sync.h), and take their places. OpenClaw must not get
+// text is made under its lock, all of them become durable together (file/sync.h), and take their places; their directories
+// become so together with the texts of the next batch, before their locks are let go. OpenClaw must not get
 // a store's lock before its second mtime, 20 ms later (store.h, store_settle_mtime): a process that has the old text cached
 // under the first one would write it back. So these locks are held on while the next batch is made, or whatever else there is
 // to do. Nobody waits for a lock here, so nobody waits for us in a circle; and it is soon over: OpenClaw waits 43 s for such a
