@@ -381,13 +381,13 @@ static const struct {
 	const char *error; // after "<file>:"
 } refused[] = {
 	// unknown settings, at every level
-	{"margins = \"2h\";",
-	 "1: `margins`: unknown setting; known here: state_dir, ledger_dir, margin"},
+	{"margins = \"2h\";", "1: `margins`: unknown setting (did you mean `margin`?); known here: "
+			      "state_dir, ledger_dir, margin"},
 	{"Margin = \"2h\";", "1: `Margin`: unknown setting"},
 	{"http = {\n tls = true; };",
 	 "2: `http.tls`: unknown setting; known here: connect_timeout"},
-	{CORP("tokenurl = \"x\";"),
-	 "2: `providers[0].tokenurl`: unknown setting; known here: name, token_url"},
+	{CORP("tokenurl = \"x\";"), "2: `providers[0].tokenurl`: unknown setting (did you mean "
+				    "`token_url`?); known here: name, token_url"},
 	{"stores = ( { path = \"/x\"; paths = \"/y\"; } );",
 	 "1: `stores[0].paths`: unknown setting"},
 	// wrong types: what libconfig wraps around or drops silently
