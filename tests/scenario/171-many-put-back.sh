@@ -4,7 +4,7 @@
 # Thousands of stores into which somebody put a spent token back (a backup, restored): to tell which of them are a fight takes
 # little more than to read what the ledger remembers, and the fights that there are among them are told.
 # shellcheck disable=SC2154 # set by lib.sh
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 fake alice left=5h
 write_store main xai:default=alice

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # doctor knows whether anything runs the program, and how often, in whatever form systemd takes; the command it shows for it
 # is pasted as it is, and the finding is gone.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 # What the commands call here: a systemctl that does with files what the real one does, and a crontab.
 mkdir "$T/stub"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What docs/containers.md says of PID namespaces: in one that is shared, OpenClaw's lock is respected; in another one, its
 # holder is not seen, and the token would be used by both.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 unshare --pid --fork --mount-proc true 2>/dev/null || skip "PID namespaces cannot be made here"
 start_scripted

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Who mistypes the name of a command, an option, an account or a setting is told which one is close; and only if one is.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 said() { # WHAT WORD…: standard error of the run, which is a usage error
 	keeper "${@:2}"
