@@ -95,6 +95,8 @@ static int bar_directory(struct observation *o, const struct ledger *ledger, str
 	}
 	if (r >= 0)
 		r = lock_directory_check(dir->path, false, &message, &fix);
+	if (r == -EACCES && message)
+		reason = "no lock can be made in its state directory";
 	if (error_is_shortage(r))
 		return r;
 	if (r >= 0 || r == -ENOENT)

@@ -34,7 +34,8 @@ enum obstacle obstacle_find(const char *path, bool replaced)
 		return OBSTACLE_READ_ONLY;
 	if ((of_file | attributes(directory)) & UNTOUCHABLE)
 		return OBSTACLE_IMMUTABLE;
-	if (!is_writable(directory, W_OK | X_OK))
+	// Which is opened, too, to be made durable.
+	if (!is_writable(directory, replaced ? R_OK | W_OK | X_OK : W_OK | X_OK))
 		return OBSTACLE_DIRECTORY;
 	return replaced || is_writable(path, W_OK) ? OBSTACLE_NONE : OBSTACLE_FILE;
 }
@@ -132,7 +133,7 @@ char *obstacle_fix(enum obstacle obstacle, const char *path)
 	case OBSTACLE_IMMUTABLE:
 		return fix_immutable(path, directory);
 	case OBSTACLE_DIRECTORY:
-		return fix_mode(directory, "wx");
+		return fix_mode(directory, "rwx");
 	case OBSTACLE_FILE:
 		return fix_mode(path, "w");
 	case OBSTACLE_HARD_LINKS:

@@ -86,12 +86,13 @@ static void judge_mount(struct place *place, const struct place *above)
 	}
 }
 
-// Our own directory with all its owner's bits is open to us, whatever else stands there.
+// Our own directory with all its owner's bits is open to us, whatever else stands there. (It is opened, too: what took a
+// place in it is made durable.)
 static bool is_closed(const char *path, const struct stat *st, uid_t self)
 {
-	if (st->st_uid == self && (st->st_mode & 0300) == 0300)
+	if (st->st_uid == self && (st->st_mode & 0700) == 0700)
 		return false;
-	return faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) < 0 && errno == EACCES;
+	return faccessat(AT_FDCWD, path, R_OK | W_OK | X_OK, AT_EACCESS) < 0 && errno == EACCES;
 }
 
 static void judge(struct place *place, const struct statx *at, const struct place *above,

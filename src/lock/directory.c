@@ -11,9 +11,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file/obstacle.h"
 #include "file/trust.h"
 
 static const char *const levels[] = {"locks", "oauth-refresh"};
+
+// (A file system that is read-only may be so for a while, and is said where it bars a store: file/obstacle.h.)
+static int check_writable(int fd, const char *path, char **ret_message, char **ret_fix)
+{
+	_cleanup_free_ char *shown = string_printable(path, PATH_MAX),
+			    *lock = path_join(path, "lock");
+
+	if (faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) == 0 || errno != EACCES)
+		return 0;
+	*ret_message = xasprintf(
+		"%s cannot be written by this user, so that no lock can be made in it", shown);
+	*ret_fix = obstacle_fix(OBSTACLE_DIRECTORY, lock);
+	return -EACCES;
+}
 
 static int refuse(const char *path, const char *what, char **ret_message, char **ret_fix)
 {
@@ -67,6 +82,11 @@ int lock_directory_check(const char *state_dir, bool create, char **ret_message,
 		if (r == -ENOTDIR || r == -ELOOP)
 			return refuse(path, "is a symbolic link, or not a directory", ret_message,
 				      ret_fix);
+		if (r == -ENOENT) { // it will be made there
+			_cleanup_free_ char *above = path_dirname(path);
+			int closed = check_writable(fd, above, ret_message, ret_fix);
+			return closed < 0 ? closed : r;
+		}
 		if (r < 0)
 			return r;
 		close(fd);
@@ -75,5 +95,5 @@ int lock_directory_check(const char *state_dir, bool create, char **ret_message,
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return check_writable(fd, path, ret_message, ret_fix);
 }

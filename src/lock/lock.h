@@ -48,7 +48,8 @@ char *lock_name_fnv(const char *provider, const char *profile);
 
 // Make sure <state_dir>/locks/oauth-refresh is a directory that only we can write (created 0700 where missing,
 // each component opened O_NOFOLLOW): -EPERM with a message and a remedy (freed by the caller) if it is a symlink,
-// another uid's, or writable by others. `create` false: only look; -ENOENT if missing.
+// another uid's, or writable by others; -EACCES with both if we cannot write it, or where it would be made. `create`
+// false: only look; -ENOENT if missing.
 int lock_directory_check(const char *state_dir, bool create, char **ret_message, char **ret_fix);
 
 void lock_set_add_refresh(struct lock_set *set, const char *state_dir, const char *provider, const char *profile);
