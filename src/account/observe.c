@@ -136,13 +136,45 @@ static int bar_what_is_unsafe(struct observation *o, const struct policy *policy
 	return 0;
 }
 
+// Which OpenClaw had in the place of agents' stores once, or which somebody put there: it reads them no more.
+static char *find_lone_store(const char *directory)
+{
+	static const char *const names[] = {"credentials/auth-profiles.json", "auth-profiles.json",
+					    "agent/auth-profiles.json"};
+
+	for (size_t i = 0; directory && i < ARRAY_SIZE(names); i++) {
+		char *path = path_join(directory, names[i]);
+		if (access(path, F_OK) == 0)
+			return path;
+		free(path);
+	}
+	return NULL;
+}
+
+static void say_lone_store(struct observation *o, const char *directory, const char *path)
+{
+	_cleanup_free_ char *agent = path_join(directory, "agents/main/agent"),
+			    *to = shell_quoted(agent), *from = shell_quoted(path);
+
+	problem_add(&o->problems, SEVERITY_WARNING, "no_accounts", path, NULL,
+		    xstrdup("logins may stand there, where OpenClaw does not look for them; in its "
+			    "own stores no login was found"),
+		    xasprintf("log in anew: openclaw models auth login; or, if those logins are "
+			      "this OpenClaw's own: mkdir -p %s && mv %s %s/auth-profiles.json",
+			      to, from, to));
+}
+
 // The timer would be silent for ever where a shell's environment knows another place.
 static void say_nothing_found(struct observation *o)
 {
 	const char *directory = o->stores.n_dirs ? o->stores.dirs[0]->path : NULL;
+	_cleanup_free_ char *lone = NULL;
 
 	if (o->n_accounts || o->records.n || o->problems.n)
 		return;
+	lone = find_lone_store(directory);
+	if (lone)
+		return say_lone_store(o, directory, lone);
 	problem_add(&o->problems, SEVERITY_WARNING, "no_accounts", directory, NULL,
 		    directory ? xstrdup("no login was found in any store")
 			      : xstrdup("no OpenClaw state directory was found, so there is "

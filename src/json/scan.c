@@ -495,7 +495,10 @@ int json_scan(const char *text, size_t len, struct json_doc *ret, struct json_er
 		return -EFBIG;
 	struct scanner s = {.text = text, .len = len, .doc = {.text = text, .len = len}};
 	bool bom = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
-	int r = bom ? fail_at(&s, 0, JSON_ERROR_BOM) : scan_items(&s);
+	skip_space(&s);
+	int r = bom		? fail_at(&s, 0, JSON_ERROR_BOM)
+		: s.at == s.len ? fail_at(&s, s.at, JSON_ERROR_EMPTY)
+				: scan_items(&s);
 	if (r < 0) {
 		json_doc_free(&s.doc);
 		*ret_error = place_error(&s);

@@ -42,7 +42,8 @@ struct json_doc {
 	size_t n;
 };
 
-#define JSON_ERROR_BOM "byte order mark"
+#define JSON_ERROR_BOM	 "byte order mark"
+#define JSON_ERROR_EMPTY "nothing in it"
 struct json_error {
 	const char *what; // a literal: "unexpected character", "duplicate key", …
 	size_t offset, line, column; // line and column from 1, column in bytes

@@ -621,10 +621,12 @@ static void say_no_main(const struct search *s)
 	if (!agents || s->dir->unread || s->config->n_stores > 0)
 		return;
 	complain(s->problems, SEVERITY_WARNING, "main_missing", s->dir->path,
-		 xstrdup(": agents have stores here, and main has none; does OpenClaw keep it "
-			 "elsewhere (OPENCLAW_AGENT_DIR)?"),
-		 "then name it in `stores` of oauth-keepalive.conf: { path = "
-		 "\".../auth-profiles.json\"; role = \"main\"; }");
+		 xstrdup(": agents have stores here, and main has none: nobody has logged in "
+			 "there, or OpenClaw keeps it elsewhere (OPENCLAW_AGENT_DIR), and would be "
+			 "left with a token that an agent's refresh has spent"),
+		 "if it is elsewhere, name it in oauth-keepalive.conf: stores = ( { path = "
+		 "\"/…/auth-profiles.json\"; role = \"main\"; } ); else log in to main: "
+		 "openclaw models auth login");
 }
 
 static void search(struct search *s)

@@ -39,6 +39,7 @@ void store_give_up_text(struct store *store, struct problems *problems,
 	_cleanup_free_ char *word = shell_quoted(store->path);
 	_cleanup_free_ char *cut =
 		xasprintf("LC_ALL=C sed -i --follow-symlinks '1s/^\\xEF\\xBB\\xBF//' %s", word);
+	bool empty = string_equal(error->what, JSON_ERROR_EMPTY);
 	// An agent that has no store reads main's.
 	_cleanup_free_ char *away =
 		store->role == ROLE_AGENT && store->agent
@@ -50,7 +51,13 @@ void store_give_up_text(struct store *store, struct problems *problems,
 			  "written to the file%s",
 			  away);
 
+	// To OpenClaw it is no store then, and a login makes one.
+	_cleanup_free_ char *fill = xasprintf("put it back from a backup, or log in again%s", away);
+
 	store_give_up(store, problems, "store_unreadable",
-		      xasprintf(":%zu:%zu: %s", error->line, error->column, error->what),
-		      bom ? cut : correct);
+		      empty ? xstrdup(" is empty")
+			    : xasprintf(":%zu:%zu: %s", error->line, error->column, error->what),
+		      bom     ? cut
+		      : empty ? fill
+			      : correct);
 }

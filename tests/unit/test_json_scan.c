@@ -132,8 +132,8 @@ static const struct {
 	const char *what;
 	size_t offset;
 } refused[] = {
-	{S(""), "unexpected end", 0},
-	{S("  \n"), "unexpected end", 3},
+	{S(""), JSON_ERROR_EMPTY, 0},
+	{S("  \n"), JSON_ERROR_EMPTY, 3},
 	{S("\xef\xbb\xbf{}"), "byte order mark", 0},
 	{S("\0"), "NUL byte", 0},
 	{S("{}\0"), "NUL byte", 2},
