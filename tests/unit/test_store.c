@@ -432,7 +432,7 @@ static void test_true_expiry(void **state)
 static const struct {
 	const char *text, *code, *message;
 } shapes[] = {
-	{"", "store_unreadable", ":1:1: "},
+	{"", "store_unreadable", "is empty"},
 	{"not json", "store_unreadable", ":1:"},
 	{"{'profiles':\n {'a':1,}}", "store_unreadable", ":2:"},
 	{"{'profiles':{'a':1,'a':2}}", "store_unreadable", "duplicate"},
