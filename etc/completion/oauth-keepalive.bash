@@ -67,10 +67,12 @@ _oauth_keepalive() {
 		return
 	fi
 	case $command in
-	'' | help) word='refresh preview status doctor sync restore forget log token hook-test own help' ;;
+	'' | help) word='refresh preview status doctor sync restore forget log config providers token hook-test own help' ;;
 	restore) word=$(_oauth_keepalive_ask restore id) ;;
 	hook-test) word="refreshed needs_login failed recovered $(_oauth_keepalive_ask status profile)" ;;
 	own) word='' ;;
+	config) word=$(_oauth_keepalive_ask config setting) ;;
+	providers) word=$(_oauth_keepalive_ask providers name) ;;
 	*) word=$(_oauth_keepalive_ask status profile) ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$word" -- "$current")

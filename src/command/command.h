@@ -56,6 +56,8 @@ int command_hook_test(const struct invocation *invocation);
 int command_log(const struct invocation *invocation);
 int command_own(const struct invocation *invocation);
 int command_doctor(const struct invocation *invocation);
+int command_config(const struct invocation *invocation);
+int command_providers(const struct invocation *invocation);
 int command_token(const struct invocation *invocation);
 
 // What every verb opens first.
@@ -75,6 +77,7 @@ struct session {
 	bool lists_kept;       // … and only that is reported
 	struct probes probes;
 	bool probed; // … there are
+	const struct shown *shown; // config, providers: what is in force, and only that is reported
 	const struct events *events; // log: what happened, and only that is reported
 	bool no_accounts;      // the verb is about none
 	FILE *screen;          // status --watch: what is shown; NULL: standard output

@@ -65,6 +65,14 @@ static const struct page {
 	 "what a person decided.\n\n"
 	 "  -n, --number N       the last N\n"
 	 "      --since WHEN     2h (ago), 02:30, 2030-11-20, RFC 3339\n"},
+	{"config", "[SETTING...]",
+	 "Show each setting that is in force, and where it comes from: the file and line,\n"
+	 "the environment, an option, or nobody (default). SETTING may be a section: http.\n"
+	 "No secret is in any of them.\n"},
+	{"providers", "[PROVIDER...]",
+	 "Show what is in force for each provider: where its tokens are sent, as which\n"
+	 "client, how long they live, its margin; and whether it is built in or which line\n"
+	 "of the configuration says it. With -v what is not set, too.\n"},
 	{"token", "ACCOUNT",
 	 "Print the access token of one account, and nothing else, on standard output;\n"
 	 "never the refresh token, and not to a terminal. What is wrong is said on\n"

@@ -217,6 +217,7 @@ struct report session_report(const struct invocation *invocation, struct session
 		.selected = session->selection.n > 0,
 		.kept = session->lists_kept ? &session->kept : NULL,
 		.events = session->events,
+		.shown = session->shown,
 		.probes = session->probed ? &session->probes : NULL,
 		.no_accounts = session->no_accounts,
 		.barred = session->barred,

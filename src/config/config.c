@@ -152,6 +152,12 @@ static const struct rule root_rules[] = {
 	{"cluster", read_unavailable},
 };
 
+const struct rule *config_rules(size_t *ret_n)
+{
+	*ret_n = ARRAY_SIZE(root_rules);
+	return root_rules;
+}
+
 // ---- the file
 
 static void set_defaults(struct config *config)
@@ -284,9 +290,22 @@ void config_free(struct config *config)
 	free(config->ca_file);
 	free(config->proxy);
 	free(config->metrics_file);
+	for (size_t i = 0; i < config->n_origins; i++) {
+		free(config->origins[i].setting);
+		free(config->origins[i].place);
+	}
+	free(config->origins);
 	for (enum hook_event e = 0; e < HOOK_EVENTS; e++)
 		free(config->hooks.commands[e]);
 	*config = (struct config){0};
+}
+
+const char *config_origin(const struct config *config, const char *setting)
+{
+	for (size_t i = config->n_origins; i > 0; i--) // the last one counts
+		if (string_equal(config->origins[i - 1].setting, setting))
+			return config->origins[i - 1].place;
+	return NULL;
 }
 
 const struct provider *config_provider(const struct config *config, const char *name)

@@ -35,6 +35,11 @@ struct hooks {
 	int64_t timeout_s, stagger_s;
 };
 
+// A setting that stands in the file, and where: "http.deadline", "providers.xai.margin"; "FILE:LINE".
+struct origin {
+	char *setting, *place;
+};
+
 struct config {
 	char *file;	  // what was read, NULL for none
 	char *state_dir;  // expanded: this one and no other; NULL: `state_dirs`, or as OpenClaw resolves it
@@ -56,6 +61,8 @@ struct config {
 	size_t n_exclude;
 	char **owned; // strings the providers point to
 	size_t n_owned;
+	struct origin *origins;
+	size_t n_origins;
 };
 
 // Read `path`; NULL: the first of $XDG_CONFIG_HOME/oauth-keepalive/oauth-keepalive.conf
@@ -64,6 +71,8 @@ struct config {
 // what to write".
 int config_load(const char *path, struct config *ret, char **ret_error);
 void config_free(struct config *config);
+// Where it is set; NULL: not in the file.
+const char *config_origin(const struct config *config, const char *setting);
 const struct provider *config_provider(const struct config *config,
 				       const char *name); // NULL: unknown
 bool config_excludes(const struct config *config, const char *provider, const char *profile);

@@ -143,6 +143,12 @@ static const struct rule provider_rules[] = {
 	{"login_command", read_text, IN_PROVIDER(login_command)},
 };
 
+const struct rule *provider_rules_all(size_t *ret_n)
+{
+	*ret_n = ARRAY_SIZE(provider_rules);
+	return provider_rules;
+}
+
 static bool name_is_valid(const char *name)
 {
 	for (const char *p = name; *p; p++)

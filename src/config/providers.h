@@ -8,5 +8,6 @@
 
 int read_providers(struct reader *reader, config_setting_t *setting, const struct rule *rule,
 		   void *target);
+const struct rule *provider_rules_all(size_t *ret_n); // in `struct provider`
 
 #endif

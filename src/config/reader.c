@@ -27,6 +27,31 @@ static char *setting_path(const config_setting_t *setting)
 	return xasprintf("%s%s%s", parent, *parent ? "." : "", config_setting_name(setting));
 }
 
+// The same, but that an entry of `providers` goes by its name.
+static char *origin_name(const config_setting_t *setting)
+{
+	const config_setting_t *parent = config_setting_parent(setting);
+	_cleanup_free_ char *before = setting_path(parent), *normalised = NULL;
+	const char *name = NULL;
+
+	if (string_starts(before, "providers[") &&
+	    config_setting_lookup_string(parent, "name", &name)) {
+		normalised = string_normalised(name);
+		return xasprintf("providers.%s.%s", normalised, config_setting_name(setting));
+	}
+	return setting_path(setting);
+}
+
+static void note_origin(struct reader *reader, const config_setting_t *setting)
+{
+	struct config *config = reader->config;
+
+	*array_add(&config->origins, &config->n_origins) = (struct origin){
+		.setting = origin_name(setting),
+		.place = source_place(reader->source, config_setting_source_line(setting)),
+	};
+}
+
 int reader_fail(struct reader *reader, const config_setting_t *setting, const char *what,
 		const char *remedy)
 {
@@ -102,6 +127,7 @@ int read_settings(struct reader *reader, config_setting_t *group, const struct r
 		r = rule->read(reader, setting, rule, (char *)base + rule->offset);
 		if (r < 0)
 			return r;
+		note_origin(reader, setting);
 	}
 	return 0;
 }

@@ -33,6 +33,8 @@ struct rule {
 	const char *const *choices; // words allowed, NULL-terminated
 };
 
+// All settings outside of lists, by their tables (config.c).
+const struct rule *config_rules(size_t *ret_n);
 // "FILE:LINE: `path.to.setting`: what; remedy". Always -EINVAL.
 int reader_fail(struct reader *reader, const config_setting_t *setting, const char *what,
 		const char *remedy);

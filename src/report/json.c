@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "json/json.h"
 #include "report/hooks.h"
+#include "report/settings.h"
 #include "report/report.h"
 
 static void put_time(cJSON *object, const char *name, int64_t ms)
@@ -248,6 +249,8 @@ void report_json(const struct report *report, FILE *out)
 		report_kept_json(report, document);
 	if (report->events)
 		report_events_json(report, document);
+	if (report->shown)
+		report_shown_json(report, document);
 	put_problems(document, &report->cycle->now.problems);
 	put_summary(document, report->cycle);
 	json_put_integer(document, "exit_code", report_exit_status(report));

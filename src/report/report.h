@@ -38,6 +38,7 @@ struct report {
 	enum run_by by;
 	const char *decided; // what a person decided, for whoever asks later; NULL
 	const struct events *events; // log: what happened, and nothing else
+	const struct shown *shown; // config, providers: what is in force, and nothing else
 	const struct probes *probes; // doctor --probe: what the network said; NULL
 	const struct last_run *last_runs; // RUN_BY_N of them: before this run
 	// In a preview, what hooks were told; in a run, what could not be saved of what is wrong, and is to be told all the

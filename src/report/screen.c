@@ -53,3 +53,14 @@ void screen_show(const struct report *report, void (*print)(const struct report 
 	fclose(out);
 	text_wrap(shown, terminal_width(fd), to);
 }
+
+char *shown_path(const char *path)
+{
+	_cleanup_free_ char *home = home_directory();
+	size_t n = home ? strlen(home) : 0;
+	_cleanup_free_ char *safe = string_printable(path, 512);
+
+	if (n > 1 && strncmp(safe, home, n) == 0 && safe[n] == '/')
+		return xasprintf("~%s", safe + n);
+	return TAKE_PTR(safe);
+}

@@ -16,6 +16,9 @@ const char *paint(enum colour colour);
 #define PRIORITY_WARNING "\0014"
 #define PRIORITY_INFO	 "\0016"
 
+// "~/…" for what is under the home directory: paths are the longest thing on the screen. Free it.
+char *shown_path(const char *path);
+
 struct report;
 // Show to the reader behind the descriptor `fd` what `print` writes; by way of `to`, which need not be that descriptor yet.
 void screen_show(const struct report *report, void (*print)(const struct report *report, FILE *out), FILE *to, int fd);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/terminal.h"
 #include "report/hooks.h"
+#include "report/settings.h"
 #include "report/text.h"
 
 enum colour outcome_colour(enum outcome outcome)
@@ -64,17 +65,6 @@ static const char *verb(const struct report *report, const struct account *a,
 
 #define NAME_WIDTH_MIN 26
 #define NAME_WIDTH_MAX 48
-
-char *shown_path(const char *path)
-{
-	_cleanup_free_ char *home = home_directory();
-	size_t n = home ? strlen(home) : 0;
-	_cleanup_free_ char *safe = string_printable(path, 512);
-
-	if (n > 1 && strncmp(safe, home, n) == 0 && safe[n] == '/')
-		return xasprintf("~%s", safe + n);
-	return TAKE_PTR(safe);
-}
 
 // "; 9f3a1c0b77de -> b9134fe39e9e", and where it was found: the journal is what people have of last week.
 static char *generation_change(const struct account *a, const struct result *result)
@@ -543,6 +533,8 @@ void report_text(const struct report *report, FILE *out)
 		report_kept_text(report, out);
 	else if (report->events)
 		report_events_text(report, out);
+	else if (report->shown)
+		report_shown_text(report, out);
 	else if (!report->quiet && !report->no_accounts)
 		report_summary(report, out);
 }

@@ -8,8 +8,6 @@
 #include "report/screen.h"
 
 enum colour outcome_colour(enum outcome outcome);
-// "~/…" for what is under the home directory: paths are the longest thing on the screen. Free it.
-char *shown_path(const char *path);
 // What tells it from the others of its name, each of which ACCOUNT takes; NULL: there is none. Two people under one profile
 // id: who they are; the same profile of two state directories: these.
 char *told_apart(const struct report *report, const struct account *account);
