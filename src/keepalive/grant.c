@@ -91,12 +91,15 @@ static void leave(struct grant *g, size_t i, struct fingerprint token)
 
 void grant_keep_to(struct grant *g, const struct observation *o, const struct account *sender)
 {
-	g->only = sender->verdict.record.live.fingerprint;
+	const struct fingerprint token = sender->verdict.record.live.fingerprint;
+
 	for (size_t i = g->n_keys; i > 0; i--) {
 		const struct account *a = observation_account(o, g->keys[i - 1]);
-		if (a && a->verdict.send &&
-		    !fingerprint_equal(a->verdict.record.live.fingerprint, g->only))
-			leave(g, i - 1, a->verdict.record.live.fingerprint);
+		if (!a || !a->verdict.send ||
+		    fingerprint_equal(a->verdict.record.live.fingerprint, token))
+			continue;
+		leave(g, i - 1, a->verdict.record.live.fingerprint);
+		g->only = token;
 	}
 }
 
