@@ -198,25 +198,34 @@ static void check_provider(const struct openclaw_view *view, const struct shelf 
 	judge(&c, first, problems);
 }
 
-static bool is_earlier(const struct store *store, size_t i)
+static bool holds_provider(const struct store *store, size_t n, const char *provider)
 {
-	for (size_t k = 0; k < i; k++)
-		if (string_equal(store->copies[k]->credential.provider,
-				 store->copies[i]->credential.provider))
+	for (size_t i = 0; i < n; i++)
+		if (string_equal(store->copies[i]->credential.provider, provider))
 			return true;
 	return false;
+}
+
+// Each provider of one store once, unless `before` has it.
+static void check_providers(const struct openclaw_view *view, const struct shelf *shelf,
+			    const struct store *store, const struct store *before, size_t first,
+			    struct problems *problems)
+{
+	for (size_t i = 0; i < store->n_copies; i++) {
+		const char *provider = store->copies[i]->credential.provider;
+		if (provider && !holds_provider(store, i, provider) &&
+		    !(before && holds_provider(before, before->n_copies, provider)))
+			check_provider(view, shelf, provider, first, problems);
+	}
 }
 
 static void check_agent(const struct openclaw_view *view, struct shelf *shelf,
 			const char *directory, size_t first, struct problems *problems)
 {
-	const struct store *store = shelf->own;
-
 	shelf->own_state = directory ? auth_state_of_agent(directory) : NULL;
-	for (size_t i = 0; i < store->n_copies; i++)
-		if (store->copies[i]->credential.provider && !is_earlier(store, i))
-			check_provider(view, shelf, store->copies[i]->credential.provider, first,
-				       problems);
+	check_providers(view, shelf, shelf->own, NULL, first, problems);
+	if (shelf->main && shelf->main != shelf->own)
+		check_providers(view, shelf, shelf->main, shelf->own, first, problems);
 	cJSON_Delete(shelf->own_state);
 }
 

@@ -56,6 +56,7 @@ case_of() {
 	fresh
 	export STATE
 	eval "write_store 'main a' $4"
+	write_store b
 	echo "$5" >"$STATE/openclaw.json"
 	[ -z "${6:-}" ] || echo "$6" >"$STATE/agents/${7:-main}/agent/auth-state.json"
 	OAUTH_KEEPALIVE_RUN=timer keeper refresh
@@ -84,6 +85,8 @@ case_of "an order beside the profiles goes first" api_key_shadows_oauth warning 
 	'{"auth": {"order": {"xai": ["xai:default"]}}}' '{"version": 1, "order": {"xai": ["xai:key"]}}'
 case_of "… also an agent's own" api_key_shadows_oauth warning "$both" \
 	'{"auth": {"order": {"xai": ["xai:default"]}}}' '{"version": 1, "order": {"xai": ["xai:key"]}}' a
+case_of "… of an agent that has no login of its own" api_key_shadows_oauth warning "$both" \
+	'{"auth": {"order": {"xai": ["xai:default"]}}}' '{"version": 1, "order": {"xai": ["xai:key"]}}' b
 case_of "an order that leaves every login out" login_unused warning "xai:default=alice" '{"auth": {"order": {"xai": ["xai:gone"]}}}'
 case_of "a model by the provider's old name" provider_renamed warning "openai:default=carol" \
 	'{"agents": {"defaults": {"model": "openai-codex/gpt-5"}}}'
