@@ -188,11 +188,13 @@ void doctor_check_models(const struct openclaw_view *view, struct problems *prob
 
 	check_chain(view, xstrdup("agents.defaults.model"),
 		    json_get(json_get(agents, "defaults"), "model"), problems);
-	cJSON_ArrayForEach (entry, json_get(agents, "list"))
+	cJSON_ArrayForEach (entry, json_get(agents, "list")) {
 		check_chain(view, xasprintf("agents.list[%zu].model", i++),
 			    json_get(entry, "model"), problems);
-	cJSON_ArrayForEach (entry, json_get(agents, "entries"))
+	}
+	cJSON_ArrayForEach (entry, json_get(agents, "entries")) {
 		if (entry->string)
 			check_chain(view, xasprintf("agents.entries.%s.model", entry->string),
 				    json_get(entry, "model"), problems);
+	}
 }
