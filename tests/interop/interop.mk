@@ -13,3 +13,10 @@ interop-ci: all
 		tests/interop/run $(or $(ONLY),10- 20- 30- 40- 41- 50- 60- 61- 62- 63- 64- 65- 66-)
 
 .PHONY: interop interop-fast interop-ci
+
+# Other programs that keep logins in files of their own, beside us, at the versions of tests/interop/clis/locks:
+# PROGRAMS="codex-cli pi" takes some, ONLY=part of a test's name.
+interop-clis: all
+	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive tests/interop/clis/run $(ONLY)
+
+.PHONY: interop-clis
