@@ -54,7 +54,7 @@ bool terminal_has_unicode(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(variables); i++) {
 		const char *said = getenv(variables[i]);
-		if (!string_empty(said))
+		if (said && *said)
 			return (strcasestr(said, "UTF-8") || strcasestr(said, "utf8")) &&
 			       !string_equal(getenv("TERM"), "dumb");
 	}

@@ -15,8 +15,12 @@ static struct setting *find(struct settings *settings, const char *name)
 	return NULL;
 }
 
-static void say(struct setting *s, const char *value, const char *from)
+static void say(struct settings *settings, const char *name, const char *value, const char *from)
 {
+	struct setting *s = find(settings, name);
+
+	if (!s)
+		return;
 	free(s->value);
 	free(s->from);
 	s->value = xstrdup(value);
@@ -54,7 +58,7 @@ static void add_found(const struct session *session, struct settings *settings)
 								: NULL;
 
 	if (session_stores(session, &stores, &problems) >= 0 && stores.n_dirs) {
-		say(find(settings, "state_dirs"), stores.dirs[0]->path, from);
+		say(settings, "state_dirs", stores.dirs[0]->path, from);
 		for (size_t i = 1; i < stores.n_dirs; i++)
 			settings_add(settings, "state_dirs", xstrdup(stores.dirs[i]->path), NULL);
 	}
@@ -77,11 +81,11 @@ static void describe(const struct invocation *invocation, const struct session *
 	settings_of_config(config, ret);
 	add_file(invocation, config, ret);
 	if (invocation->state_dir)
-		say(find(ret, "state_dir"), config->state_dir, "option --state-dir");
+		say(ret, "state_dir", config->state_dir, "option --state-dir");
 	else if (!config->state_dir && !config->n_state_dirs)
 		add_found(session, ret);
 	if (invocation->ledger_dir || !config->ledger_dir)
-		say(find(ret, "ledger_dir"), session->ledger.directory,
+		say(ret, "ledger_dir", session->ledger.directory,
 		    invocation->ledger_dir ? "option --ledger-dir" : NULL);
 	qsort(ret->list, ret->n, sizeof(*ret->list), compare);
 }

@@ -5,8 +5,9 @@
 // gone.
 //
 //	logins.c     what the accounts say; copies that are behind; how many agents hang on one login
-//	openclaw.c   openclaw.json: API keys beside logins, the order of models, the version
-//	git.c        stores that git tracks
+//	openclaw.c   openclaw.json: names that an upgrade changed, the version; orders.c which of several profiles is used;
+//	             models.c which model is tried after which
+//	git.c        stores, or the ledger, that git tracks
 //	locks.c      lock files whose holder is dead
 //	timer.c      whether anything runs this program, and often enough
 //	probe.c      with --probe: what the network said

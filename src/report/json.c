@@ -206,6 +206,15 @@ static void put_last_run(cJSON *document, const struct report *report)
 	json_put_integer(o, "exit_code", run->exit_code);
 }
 
+// Of the first state directory that tells.
+static const char *openclaw_version(const struct stores *stores)
+{
+	for (size_t i = 0; i < stores->n_dirs; i++)
+		if (stores->dirs[i]->version)
+			return stores->dirs[i]->version;
+	return NULL;
+}
+
 // Which program looked at what, for whoever collects the documents of many machines.
 static void put_where(cJSON *document, const struct report *report)
 {
@@ -221,6 +230,7 @@ static void put_where(cJSON *document, const struct report *report)
 		_cleanup_free_ char *safe = string_printable(stores->dirs[i]->path, 4096);
 		cJSON_AddItemToArray(dirs, cJSON_CreateString(safe));
 	}
+	put_printable(document, "openclaw_version", openclaw_version(stores));
 	put_printable(document, "ledger_dir", report->ledger->directory);
 	put_printable(document, "config", report->config->file);
 	put_last_run(document, report);

@@ -210,6 +210,7 @@ static void add_listed_agents(struct search *s)
 	_cleanup_(openclaw_agents_free) struct openclaw_agents agents = {};
 
 	openclaw_config_agents(s->dir->path, s->home, severity, &agents, s->problems);
+	s->dir->version = TAKE_PTR(agents.version);
 	for (size_t i = 0; i < agents.n; i++)
 		add_candidate(&s->candidates, ROLE_AGENT, agents.list[i].directory,
 			      agents.list[i].id);

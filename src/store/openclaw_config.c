@@ -22,6 +22,7 @@ void openclaw_agents_free(struct openclaw_agents *agents)
 		free(agents->list[i].directory);
 	}
 	free(agents->list);
+	free(agents->version);
 	*agents = (struct openclaw_agents){};
 }
 
@@ -192,8 +193,11 @@ void openclaw_config_agents(const char *state_dir, const char *home, enum severi
 		complaint = "not JSON (comments are fine, other JSON5 is not understood)";
 	else if (r < 0)
 		complaint = strerror(-r);
-	else if (root)
+	else if (root) {
+		const char *version = json_text(json_get(root, "meta"), "lastTouchedVersion");
+		ret->version = version ? xstrdup(version) : NULL;
 		complaint = take_agents(root, home, ret);
+	}
 	if (complaint)
 		say_unread(problems, severity, path, complaint);
 }

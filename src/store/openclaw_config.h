@@ -18,6 +18,7 @@ struct openclaw_agent {
 struct openclaw_agents {
 	struct openclaw_agent *list;
 	size_t n;
+	char *version; // of the OpenClaw that wrote the file last; NULL: it does not say
 };
 void openclaw_agents_free(struct openclaw_agents *agents);
 

@@ -43,6 +43,7 @@ void stores_free(struct stores *stores)
 	free(stores->known);
 	for (size_t i = 0; i < stores->n_dirs; i++) {
 		free(stores->dirs[i]->path);
+		free(stores->dirs[i]->version);
 		free(stores->dirs[i]->barred);
 		free(stores->dirs[i]);
 	}

@@ -79,6 +79,7 @@ struct state_dir {
 	bool gone;    // the ledger knows it, and it is not there any more
 	bool unread;  // not all could be found in it: there may be stores, main's among them, that are not here
 	bool fences;  // its OpenClaw is of 2026.9.4 or later: a refresh of its own that fails loses the login
+	char *version; // of the OpenClaw that wrote its openclaw.json last; NULL: unknown
 	char *barred; // observed: nothing may be spent or written there, and why
 };
 

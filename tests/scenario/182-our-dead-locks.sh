@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Killed while it holds another program's lock, at any call from the first lock to the last: the next run knows its own dead
-# lock and waits for nobody, and neither it nor the program finds anything left behind. EVERY: each so-many-th call (25).
+# lock and waits for nobody, and neither it nor the program finds anything left behind. EVERY: each so-many-th call (60).
 . "$(dirname "$0")/lib.sh" || exit 1
 . "$(dirname "$0")/programs.sh" || exit 1
 
@@ -42,6 +42,8 @@ left() { find "$HOME" \( -path "$LEDGER" -o -path "$STATE" \) -prune -o \( -name
 nobody_stands_in_them() {
 	left | "$PYTHON" -c 'import os, sys
 for lock in sys.stdin.read().split():
+    if lock.endswith(".swap"):
+        continue  # it leads to what stood there before, and has no holder
     pid = int(os.getxattr(lock, "user.oauth-keepalive.holder").split()[1].split(b"-")[0])
     os.path.exists(f"/proc/{pid}") and sys.exit(1)'
 }
@@ -87,8 +89,8 @@ sweep() {
 }
 
 scene claude-code anthropic
-sweep 'oauth_refresh|claude.lock|storage-write' "${EVERY:-25}"
+sweep 'oauth_refresh|claude.lock|storage-write' "${EVERY:-60}"
 scene qwen-code xai
-sweep 'oauth_creds.lock' "${EVERY:-25}"
+sweep 'oauth_creds.lock' "${EVERY:-60}"
 scene kimi-code xai
-sweep 'kimi-code.lock' "${EVERY:-25}"
+sweep 'kimi-code.lock' "${EVERY:-60}"

@@ -9,7 +9,7 @@ start_scripted
 fake alice left=10m
 write_store "main a" xai:default=alice
 locks=$STATE/locks/oauth-refresh
-mkdir -p -m 700 "$STATE/locks" "$locks"
+(umask 077 && mkdir -p "$STATE/locks" "$locks")
 lock=$locks/sha256-$(printf 'xai\0xai:default' | sha256sum | cut -c1-64).lock
 
 # OpenClaw's container: the process that holds the lock is far from the numbers that a new namespace has.

@@ -20,7 +20,7 @@ closed() {
 	sqlite) write_database "main a" xai:default="u$n" ;;
 	esac
 	chmod -R go= "$HOME"
-	[ -d "$STATE/$3" ] || mkdir -p -m 700 "$STATE/$3"
+	(umask 077 && mkdir -p "$STATE/$3")
 	chown -R 4242:4242 "$HOME"
 	chmod "$2" "$STATE/$3"
 	UNDER=(setpriv --reuid 4242 --regid 4242 --clear-groups)

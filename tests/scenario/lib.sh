@@ -149,11 +149,27 @@ reset_posts() { POSTS_BEFORE=${CONTROL:+$(posts)}; }
 # to_json KEY=VALUE…
 to_json() { jq -nc '$ARGS.positional | map(split("=") | {(.[0]): .[1:] | join("=")}) | add // {}' --args "$@"; }
 
+# next_second: what a token says of its age is in whole seconds; of two in one, neither is the newer.
+next_second() {
+	local now
+	now=$(date +%s)
+	while [ "$(date +%s)" = "$now" ]; do sleep 0.02; done
+}
+
 # mint NAME [left=30m] [lifetime=6h] [provider=xai] [email=…] [jwt=yes]: a login at the oidc server.
-mint() { keep_login "$1" "$(control mint "$(to_json "account=$1" "${@:2}")")"; }
+mint() {
+	is_jwt "$1" && next_second
+	keep_login "$1" "$(control mint "$(to_json "account=$1" "${@:2}")")"
+}
 
 # peer NAME: somebody else refreshes this login.
-peer() { keep_login "$1" "$(control peer "$(to_json "account=$1")")"; }
+peer() {
+	is_jwt "$1" && next_second
+	keep_login "$1" "$(control peer "$(to_json "account=$1")")"
+}
+
+# Is there a login of that name already, whose tokens say their age?
+is_jwt() { [ -e "$T/logins/$1.json" ] && jq -e '.access | split(".") | length == 3' "$T/logins/$1.json" >/dev/null; }
 
 # The newest under the name, all of them for expect_no_secrets.
 keep_login() {
