@@ -6,6 +6,10 @@
 
 #include <dirent.h>
 
+#include "base/clock.h"
+
+#define TIME_MAX_MS 8.64e15 // JavaScript's
+
 // All of one provider that an agent can use: its own, and main's that it inherits.
 struct choice_of_profiles {
 	const struct store *store;
@@ -219,11 +223,35 @@ static void check_providers(const struct openclaw_view *view, const struct shelf
 	}
 }
 
+// What OpenClaw does not use for now because somebody answered 402.
+static void say_unpaid(const struct openclaw_view *view, const struct store *store,
+		       const cJSON *state, struct problems *problems)
+{
+	const cJSON *entry;
+
+	cJSON_ArrayForEach (entry, json_get(state, "usageStats")) {
+		const cJSON *until = json_get(entry, "disabledUntil");
+		if (!string_equal(json_text(entry, "disabledReason"), "billing") ||
+		    !cJSON_IsNumber(until) || until->valuedouble <= (double)view->report->now_ms ||
+		    until->valuedouble > TIME_MAX_MS || !holds_profile(store, entry->string))
+			continue;
+		_cleanup_free_ char *when = time_format((int64_t)until->valuedouble);
+		problem_add(
+			problems, SEVERITY_INFO, "billing_cooldown", store->path, entry->string,
+			xasprintf("OpenClaw does not use it until %s, since it was told to pay "
+				  "(402): at the end of a chain of fallbacks that is a rate limit "
+				  "more often than a bill, so look at the limits before paying",
+				  when),
+			NULL);
+	}
+}
+
 static void check_agent(const struct openclaw_view *view, struct shelf *shelf,
 			const char *directory, size_t first, struct problems *problems)
 {
 	shelf->own_state = directory ? auth_state_of_agent(directory) : NULL;
 	check_providers(view, shelf, shelf->own, NULL, first, problems);
+	say_unpaid(view, shelf->own, shelf->own_state, problems);
 	if (shelf->main && shelf->main != shelf->own)
 		check_providers(view, shelf, shelf->main, shelf->own, first, problems);
 	cJSON_Delete(shelf->own_state);
@@ -299,6 +327,8 @@ void doctor_check_orders(const struct openclaw_view *view, struct problems *prob
 		_cleanup_free_ char *directory = path_dirname(shelf.main->path);
 		shelf.main_state = auth_state_of_agent(directory);
 	}
+	if (shelf.main)
+		say_unpaid(view, shelf.main, shelf.main_state, problems);
 	check_stores(view, &shelf, first, problems);
 	check_others(view, &shelf, first, problems);
 	cJSON_Delete(shelf.main_state);

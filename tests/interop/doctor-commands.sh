@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # lib.sh, which the scenarios read first, has the variables
 #
 # What 56-doctor (JSON) and 67-doctor (SQLite) have in common: doctor's findings about openclaw.json, and the command of each
 # run by the real OpenClaw.

@@ -42,7 +42,9 @@ chmod +x "$T"/stub/*
 export STATE
 
 problem() { field ".problems[] | select(.code == \"$1\") | $2"; }
+# shellcheck disable=SC2034 # case_of evaluates its words
 key='{"type": "api_key", "provider": "xai", "key": "FAKE-KEY-OF-NOBODY"}'
+# shellcheck disable=SC2034
 openai_key='{"type": "api_key", "provider": "anthropic", "key": "FAKE-KEY-OF-NOBODY-ELSE"}'
 
 start_scripted
@@ -100,6 +102,19 @@ order_is .auth.order '{"openai":["openai:default"]}'
 case_of "what is metered before what is not" fallback_order info "xai:default=alice anthropic:key=\"\$openai_key\"" \
 	'{"agents": {"defaults": {"model": {"primary": "anthropic/opus", "fallbacks": ["other/x", "xai/grok-4"], "timeoutMs": 1}}}}'
 order_is .agents.defaults.model '{"primary":"xai/grok-4","fallbacks":["anthropic/opus","other/x"],"timeoutMs":1}'
+
+# ---- a 402 that OpenClaw remembers is explained while it lasts
+fresh
+export STATE
+write_store main xai:default=alice
+OAUTH_KEEPALIVE_RUN=timer keeper refresh
+for until in 600 -600; do
+	jq -n --argjson s $until '{version: 1, usageStats: {"xai:default": {disabledReason: "billing", disabledUntil: ((now + $s) * 1000)},
+		"gone": {disabledReason: "billing", disabledUntil: 1e300}}}' >"$STATE/agents/main/agent/auth-state.json"
+	keeper doctor -j
+	expect_status 0
+	expect_eq "until $until" "$(problem billing_cooldown '"\(.severity) \(.profile)"')" "$([ $until -lt 0 ] || echo "info xai:default")"
+done
 
 # ---- what is right is not said
 while read -r openclaw; do
