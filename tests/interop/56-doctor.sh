@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The commands that doctor shows about openclaw.json are taken by a real OpenClaw as they stand, and the findings are gone.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 . "$INTEROP/doctor-commands.sh"
 
 start_scripted

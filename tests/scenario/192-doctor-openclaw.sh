@@ -3,7 +3,7 @@
 # What openclaw.json makes of the logins is said before it costs anything: keys and orders that keep a login from being used,
 # names from before an upgrade, models in an order that is paid for; each is gone once the command that is shown was run.
 # (That a real OpenClaw takes these commands: tests/interop/56-doctor.sh.)
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 # What openclaw's command line does, to the same files.
 mkdir "$T/stub"

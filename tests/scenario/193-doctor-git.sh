@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Stores and the ledger are found where git tracks them, in each form that git's index has, and a ledger that others can
 # come to is refused; each is gone once the command that is shown was run. What is merely near them is not said.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 problem() { field ".problems[] | select(.code == \"$1\") | $2"; }
 # finds CODE: that alone; its command is run as it is shown, and it is gone.

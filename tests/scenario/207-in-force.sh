@@ -4,7 +4,7 @@
 # config says what is in force and where it comes from, providers the same of each provider: by the file and line, also of
 # an included file, by the environment, by an option, built in, or default. No secret is in it, nor anything that drives a
 # terminal; nothing is sent, written or locked.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 fake alice left=5h
 write_store main xai:default=alice

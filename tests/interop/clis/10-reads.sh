@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What we write the program reads as its own login: it uses our access token, asks for none itself, and leaves the file be;
 # shared, and withheld, where its logout ends nothing either.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 start_providers
 ways=shared
