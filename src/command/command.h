@@ -80,6 +80,7 @@ struct session {
 	const struct shown *shown; // config, providers: what is in force, and only that is reported
 	const struct events *events; // log: what happened, and only that is reported
 	bool no_accounts;      // the verb is about none
+	bool outdated;	       // a store of main's was written since the run looked last
 	FILE *screen;          // status --watch: what is shown; NULL: standard output
 };
 // "OPTION VALUE: expected …", and STATUS_USAGE.

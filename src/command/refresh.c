@@ -10,6 +10,7 @@
 
 #define SETTLE_MS  300
 #define BETWEEN_MS 10000 // runs that a path unit starts
+#define LOOKS	   3	 // of a unit's run, where main's stores are written all the while
 
 int session_run(const struct invocation *invocation, struct session *session)
 {
@@ -28,6 +29,7 @@ int session_run(const struct invocation *invocation, struct session *session)
 	if (r >= 0 && !dry_run) {
 		struct report report = session_report(invocation, session, &cycle, dry_run);
 		report_tell(&report);
+		session->outdated = cycle_outdated(&cycle);
 	}
 	cycle_free(&cycle);
 	return status;
@@ -46,14 +48,32 @@ static void wait_for_more(const struct session *session)
 	nanosleep(&(struct timespec){wait_ms / SECOND_MS, wait_ms % SECOND_MS * 1000000}, NULL);
 }
 
-int command_refresh(const struct invocation *invocation)
+static int refresh_once(const struct invocation *invocation, bool woken, bool *outdated)
 {
 	_cleanup_session_ struct session session = {0};
 	int status = session_open(invocation, &session);
 
 	if (status)
 		return status;
-	if (run_by_whom() == BY_PATH && !(invocation->given & OPTION_DRY_RUN))
+	if (woken)
 		wait_for_more(&session);
-	return session_run(invocation, &session);
+	status = session_run(invocation, &session);
+	*outdated = session.outdated;
+	return status;
+}
+
+// systemd drops what a path unit sees while its service is at work, be it the timer that started it. So a unit's run looks
+// again if a login may have been saved since it looked last. Not with --json, which is one document.
+int command_refresh(const struct invocation *invocation)
+{
+	enum run_by by = invocation->given & OPTION_DRY_RUN ? BY_HAND : run_by_whom();
+	bool again = (by == BY_PATH || by == BY_TIMER) && !invocation->json, outdated = false;
+	int status = refresh_once(invocation, by == BY_PATH, &outdated);
+
+	for (int look = 1; again && outdated && look < LOOKS; look++) {
+		outdated = false;
+		nanosleep(&(struct timespec){.tv_nsec = SETTLE_MS * 1000000}, NULL);
+		status = refresh_once(invocation, false, &outdated);
+	}
+	return status;
 }

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -40,6 +41,32 @@ static int check_patterns(struct cycle *cycle, const struct selection *selection
 		return -ESRCH;
 	}
 	return 0;
+}
+
+#define KERNEL_CLOCK_MS                                                                            \
+	10 // by which the time of a file may be behind: a tick of the slowest kernel
+
+bool cycle_outdated(const struct cycle *cycle)
+{
+	for (size_t i = 0; i < cycle->now.stores.n; i++) {
+		const struct store *store = &cycle->now.stores.list[i];
+		const char *const endings[] = {"", "-wal"};
+
+		if (store->role != ROLE_MAIN && store->role != ROLE_SHARED)
+			continue;
+		for (size_t k = 0; k < 2; k++) {
+			_cleanup_free_ char *path = xasprintf("%s%s", store->path, endings[k]);
+			struct stat st;
+
+			// The time of a change, not of a write: what was ready before may have got the name since.
+			if (!stat(path, &st) && st.st_ctim.tv_sec * SECOND_MS +
+								st.st_ctim.tv_nsec / 1000000 +
+								KERNEL_CLOCK_MS >=
+							cycle->looked_ms)
+				return true;
+		}
+	}
+	return false;
 }
 
 void cycle_free(struct cycle *cycle)
@@ -405,6 +432,7 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 			sweep_records(config, policy, ledger, &cycle.now);
 		sweep_locks(&cycle.now);
 		mirror_settle(&run.mirror);
+		cycle.looked_ms = run.policy.now_ms;
 		run.policy.now_ms = clock_ahead_ms + clock_boot_ms();
 		judge_busy(&cycle.results, &cycle.now, config, &run.policy, ledger);
 		note_unfenced(&cycle);

@@ -42,6 +42,7 @@
 
 struct cycle {
 	struct observation now; // the last look
+	int64_t looked_ms;      // … when it began, by the wall clock; 0: nothing was looked at
 	struct results results;
 	const char *unmatched; // -ESRCH: the pattern that no account matches; nothing was done
 	struct signals signals; // held since the first claim; once it is reported what was done: signals_let_go
@@ -53,6 +54,8 @@ int cycle_preview(const struct config *config, const struct policy *policy, cons
 // The whole. `wait_s`: how long to wait for a lock. Returns what observe says; everything else is in the results.
 int cycle_run(const struct config *config, const struct policy *policy, struct ledger *ledger,
 	      const struct selection *selection, int64_t wait_s, struct cycle *ret);
+// Was a store of main's, where a person logs in, written since the last look?
+bool cycle_outdated(const struct cycle *cycle);
 void cycle_free(struct cycle *cycle);
 
 #endif

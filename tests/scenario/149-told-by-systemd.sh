@@ -95,7 +95,6 @@ expect_match "$T/status" 'timer ran [0-9ms]+ ago with exit status 1'
 cat "$T/good.conf" >"/proc/$LAB/root/etc/oauth-keepalive/oauth-keepalive.conf"
 lab systemctl start alice-manager.service
 alice systemctl --user enable -q --now oauth-keepalive.path
-sleep 10 # which runs keep between them
 mint alice left=5h
 save "$(jq -c . "$T/logins/alice.json")"
 wait_until everywhere
