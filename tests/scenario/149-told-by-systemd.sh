@@ -35,10 +35,14 @@ save() { # by a rename, as OpenClaw does; made ready where nobody watches, since
 	chmod 600 "$STATE/new.json"
 	mv "$STATE/new.json" "$(store main)"
 }
+# OpenClaw writes more than its stores meanwhile.
+while :; do : >"$STATE/more.$RANDOM"; done 2>/dev/null &
+writer=$!
 save "$login"
 everywhere() { [ "$(store_token a)" = "$(store_token main)" ] && [ "$(store_token b)" = "$(store_token main)" ]; }
 began=${EPOCHREALTIME/./}
 wait_until everywhere # no timer runs
+kill "$writer"
 echo "# a login was in every copy after $(((${EPOCHREALTIME/./} - began) / 1000)) ms"
 expect_generation alice main a b
 wait_until alerted

@@ -39,20 +39,21 @@ command -v systemd-analyze >/dev/null || skip "systemd-analyze is missing; the r
 
 # As installed; any program will do, and ours may be in a path that no unit can name.
 mkdir -p "$T/system" "$T/user"
-for unit in system/oauth-keepalive{@.service,@.timer,@.path,-alert@.service} user/oauth-keepalive{.service,.timer,.path,-alert@.service}; do
+for unit in system/oauth-keepalive{@.service,@.timer,@.path,-state@.path,-alert@.service} user/oauth-keepalive{.service,.timer,.path,-state.path,-alert@.service}; do
 	sed "s|@BINDIR@/oauth-keepalive|/bin/true|; s|@DATADIR@/hooks/alert-once|/bin/true|" "$UNITS/$unit" >"$T/$unit"
 done
 for kind in service timer path; do
 	cp "$T/system/oauth-keepalive@.$kind" "$T/system/oauth-keepalive@$(id -un).$kind"
 done
+cp "$T/system/oauth-keepalive-state@.path" "$T/system/oauth-keepalive-state@$(id -un).path"
 
 verify() {
 	systemd-analyze verify --man=no "$@" >"$T/runs/verify" 2>&1
 	expect_eq "systemd-analyze verify $* ends with" $? 0
 	expect_no_match "$T/runs/verify" oauth-keepalive
 }
-verify --system "$T/system/oauth-keepalive@$(id -un)".{service,timer,path} "$T/system/oauth-keepalive-alert@.service"
-verify --user "$T"/user/oauth-keepalive{.service,.timer,.path,-alert@.service}
+verify --system "$T/system/oauth-keepalive@$(id -un)".{service,timer,path} "$T/system/oauth-keepalive-state@$(id -un).path" "$T/system/oauth-keepalive-alert@.service"
+verify --user "$T"/user/oauth-keepalive{.service,.timer,.path,-state.path,-alert@.service}
 
 # exposure WHICH UNIT LIMIT: ten times the score of `systemd-analyze security`; less is better.
 exposure() {

@@ -12,10 +12,12 @@ expect_eq "the files installed" "$(installed)" "$(
 	cat <<-END
 		755 bin/oauth-keepalive
 		644 lib/systemd/system/oauth-keepalive-alert@.service
+		644 lib/systemd/system/oauth-keepalive-state@.path
 		644 lib/systemd/system/oauth-keepalive@.path
 		644 lib/systemd/system/oauth-keepalive@.service
 		644 lib/systemd/system/oauth-keepalive@.timer
 		644 lib/systemd/user/oauth-keepalive-alert@.service
+		644 lib/systemd/user/oauth-keepalive-state.path
 		644 lib/systemd/user/oauth-keepalive.path
 		644 lib/systemd/user/oauth-keepalive.service
 		644 lib/systemd/user/oauth-keepalive.timer
