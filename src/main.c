@@ -38,9 +38,14 @@ static const struct command commands[] = {
 	 command_providers},
 	{"token", "print the access token of an account alone, for scripts",
 	 OPTION_WAIT | OPTION_MIN_LIFE, command_token},
+	{"export", "print one login as a document, for another host's import",
+	 OPTION_RELEASE | OPTION_FOLLOW | OPTION_WAIT, command_export},
+	{"import", "take a login that another host exported, from standard input",
+	 OPTION_WAIT | OPTION_FORCE | OPTION_DRY_RUN, command_import},
 	{"hook-test", "run a hook now: refreshed, needs_login, failed or recovered", 0,
 	 command_hook_test},
-	{"own", "take over a ledger that came from another machine", 0, command_own},
+	{"own", "take over a ledger of another machine, or a login of another host", OPTION_WAIT,
+	 command_own},
 };
 
 enum {
@@ -60,9 +65,10 @@ enum {
 	LONG_LAST_TRY,
 	LONG_MIN_LIFE,
 	LONG_PROBE,
+	LONG_RELEASE,
 };
 
-static const struct option options[] = {
+static struct option options[] = {
 	{"config", required_argument, NULL, 'c'},
 	{"state-dir", required_argument, NULL, LONG_STATE_DIR},
 	{"ledger-dir", required_argument, NULL, LONG_LEDGER_DIR},
@@ -84,6 +90,7 @@ static const struct option options[] = {
 	{"last-try", no_argument, NULL, LONG_LAST_TRY},
 	{"min-life", required_argument, NULL, LONG_MIN_LIFE},
 	{"probe", no_argument, NULL, LONG_PROBE},
+	{"release", no_argument, NULL, LONG_RELEASE},
 	{0},
 };
 
@@ -235,6 +242,18 @@ static void set_process_up(void)
 	}
 }
 
+// `sync --follow STORE`, but `export --follow`: which of them it is, the first word says that is no option.
+static void set_options_up(int argc, char **argv)
+{
+	while (getopt_long(argc, argv, "+:c:n:jvqhV", options, NULL) != -1)
+		;
+	if (optind < argc && string_equal(argv[optind], "export"))
+		for (size_t i = 0; options[i].name; i++)
+			if (options[i].val == LONG_FOLLOW)
+				options[i].has_arg = no_argument;
+	optind = 0; // glibc: from the start again
+}
+
 int main(int argc, char **argv)
 {
 	struct invocation invocation = {0};
@@ -247,6 +266,7 @@ int main(int argc, char **argv)
 	log_setup("oauth-keepalive", LOG_LEVEL_INFO);
 	log_break_lines();
 	opterr = 0;
+	set_options_up(argc, argv);
 	while ((option = getopt_long(argc, argv, ":c:n:jvqhV", options, NULL)) != -1) {
 		if (option == 'n')
 			option = LONG_NUMBER;

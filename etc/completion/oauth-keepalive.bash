@@ -26,7 +26,8 @@ _oauth_keepalive() {
 	for ((i = 1; i < ${#_oauth_keepalive_words[@]} - 1; i++)); do
 		word=${_oauth_keepalive_words[i]}
 		case $word in
-		-c | --config | --state-dir | --ledger-dir | --at | --wait | --adopt | --follow | --since | --number | -n | --min-life) i=$((i + 1)) ;;
+		--follow) [[ $command = export ]] || i=$((i + 1)) ;;
+		-c | --config | --state-dir | --ledger-dir | --at | --wait | --adopt | --since | --number | -n | --min-life) i=$((i + 1)) ;;
 		-*) ;;
 		*) [[ -n $command ]] || command=$word ;;
 		esac
@@ -41,6 +42,11 @@ _oauth_keepalive() {
 		mapfile -t COMPREPLY < <(compgen -d -- "$current")
 		return
 		;;
+	--adopt | --follow)
+		[[ $command = export ]] && previous=
+		;;
+	esac
+	case $previous in
 	--adopt | --follow)
 		word=$(_oauth_keepalive_ask status agent)
 		[[ $previous = --follow ]] && word+=$'\n'all
@@ -59,6 +65,9 @@ _oauth_keepalive() {
 	forget) options='--force' ;;
 	log) options='--number --since' ;;
 	token) options='--min-life --wait' ;;
+	export) options='--release --follow --wait' ;;
+	import) options='--force --wait --dry-run' ;;
+	own) options='--wait' ;;
 	*) options='' ;;
 	esac
 	if [[ $current == -* ]]; then
@@ -67,10 +76,10 @@ _oauth_keepalive() {
 		return
 	fi
 	case $command in
-	'' | help) word='refresh preview status doctor sync restore forget log config providers token hook-test own help' ;;
+	'' | help) word='refresh preview status doctor sync restore forget log config providers token export import hook-test own help' ;;
 	restore) word=$(_oauth_keepalive_ask restore id) ;;
-	hook-test) word="refreshed needs_login failed recovered $(_oauth_keepalive_ask status profile)" ;;
-	own) word='' ;;
+	hook-test) word="refreshed adopted needs_login failed recovered $(_oauth_keepalive_ask status profile)" ;;
+	import) word='' ;;
 	config) word=$(_oauth_keepalive_ask config setting) ;;
 	providers) word=$(_oauth_keepalive_ask providers name) ;;
 	*) word=$(_oauth_keepalive_ask status profile) ;;

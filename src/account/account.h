@@ -40,13 +40,19 @@ enum choice_kind {
 	CHOICE_ADOPT,   // sync --adopt: the one that stands in a store
 	CHOICE_RESTORE, // restore ID: one that was displaced
 	CHOICE_FOLLOW,  // sync --follow: the one that stands in a store gives way to the live one
+	CHOICE_RELEASE, // export --release: it is another host's from now on (hosts.c)
+	CHOICE_OWN,     // own: it is this host's
+	CHOICE_IMPORT,  // import: the one that another host sent
 };
+const char *choice_refused(enum choice_kind kind); // the code
 struct choice {
 	enum choice_kind kind;
 	const struct selection *accounts; // NULL: all
 	const char *store;                // CHOICE_ADOPT, CHOICE_FOLLOW (store_is_named); NULL: every copy
 	const struct keepsake *kept;      // CHOICE_RESTORE
 	const struct keepsakes *all;      // … and all that are kept
+	const struct handover *import;    // CHOICE_IMPORT
+	char nonce[33];                   // CHOICE_RELEASE: of the one document that may be printed
 	const char *why;                  // for those that are displaced by it
 	bool done;                        // this run has written already: an entry of main's that was put right is no mistake
 };
@@ -113,9 +119,19 @@ struct account {
 	bool shared_token;              // an equal token under another provider
 	bool restores;                  // it is the account of what a person brings back from displaced/
 	bool restored_sent;             // … whose token has a receipt, or had one
+	bool handed;                    // a person exports, owns or imports it
+	bool import_sent;               // … and what is imported has a receipt here, or had one
+	bool import_kept;               // … or was displaced here, by another login
+	const struct account_record **unowned; // the ledger's that are other hosts' to refresh (the observation's list)
+	size_t n_unowned;
 
 	struct verdict verdict; // what is concluded from all that: decide's, as the siblings leave it
 };
+
+// Why this host cannot give it to another one; NULL: it is its own.
+const char *custody_objection(const struct custody *custody);
+// It was released in this very run, by the look's ledger.
+bool account_is_released(const struct account *account, const struct policy *policy);
 
 // What was concluded about one of its copies.
 static inline struct copy_verdict *verdict_of(const struct account *a, const struct member *m)
@@ -133,6 +149,7 @@ static inline bool member_is_vital(const struct account *a, const struct member 
 // Another name of its login, or its copy under another state directory, went past its live token: it is to follow.
 struct sibling {
 	struct generation ahead;
+	struct custody custody; // whose that is
 	bool chosen; // by a person
 };
 
@@ -209,6 +226,8 @@ struct observation {
 	size_t n_accounts;
 	unsigned n_verdicts; // spoken: one an account, and another for each that follows a sibling
 	struct index by_key; // of the accounts
+	const struct account_record **unowned; // of the records: other hosts' to refresh
+	size_t n_unowned;
 	struct index ties;   // … by what connects them: live token, receipts, key, the key that it moves from
 	struct problems problems;
 	char *barred; // nothing may be spent or written, and why; in one state directory alone: that one's `barred`

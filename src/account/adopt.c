@@ -55,7 +55,7 @@ static void retire_live(struct judgement *j)
 
 	if (fingerprint_empty(old))
 		return;
-	if (!r->dead_code[0])
+	if (!r->dead_code[0] && !record_superseded(r, old)) // by the owner's word (hosts.c)
 		displace_live_of(j, r,
 				 j->policy->choice.why && live_is_chosen(j)
 					 ? j->policy->choice.why
@@ -89,6 +89,7 @@ void adopt_credential(struct judgement *j, const struct credential *c)
 		r->grant_expires_ms = 0; // a login, or somebody else's refresh: nobody told us
 		r->dead_code[0] = '\0';
 		r->ended_ms = 0;
+		own_what_is_new(j);
 	}
 	if (!secret_equal(&c->access, &r->live.access))
 		record_note_access(r);
@@ -224,6 +225,7 @@ void adopt_sibling(struct judgement *j)
 		.issued_ms = ahead->issued_ms,
 	};
 	adopt_credential(j, &c);
+	r->custody = j->sibling->custody;
 	j->verdict->follows = true;
 }
 

@@ -51,7 +51,7 @@ bool account_is_chosen(const struct account *a, const struct account_record *rec
 {
 	const struct choice *choice = &policy->choice;
 
-	if (choice->accounts && !selection_matches(choice->accounts, a, record) &&
+	if (choice->accounts && !a->handed && !selection_matches(choice->accounts, a, record) &&
 	    !account_takes_copies(a))
 		return false;
 	switch (choice->kind) {
@@ -62,6 +62,10 @@ bool account_is_chosen(const struct account *a, const struct account_record *rec
 	case CHOICE_ADOPT:
 	case CHOICE_FOLLOW:
 		return !choice->store || named_member(a, policy);
+	case CHOICE_RELEASE:
+	case CHOICE_OWN:
+	case CHOICE_IMPORT:
+		return a->handed;
 	}
 	return false;
 }
@@ -75,6 +79,15 @@ bool is_chosen(const struct judgement *j)
 }
 
 // ---- why not
+
+void refuse(struct judgement *j, char *reason)
+{
+	struct verdict *v = j->verdict;
+
+	write_nothing(j);
+	v->record_changed = false;
+	object(j, DECISION_HOLD, OUTCOME_HELD, choice_refused(j->policy->choice.kind), reason);
+}
 
 static const char *wrong_kind(const struct member *m)
 {
@@ -166,7 +179,7 @@ static char *spent_token(const struct judgement *j, const struct member *m,
 	return NULL;
 }
 
-static const char *wrong_account(const struct judgement *j)
+const char *wrong_account(const struct judgement *j)
 {
 	const struct account *a = j->account;
 
@@ -199,7 +212,7 @@ static char *why_not(const struct judgement *j, const struct member *m, const st
 
 // ---- it is done
 
-static void bring_back(struct judgement *j, const struct credential *c)
+void bring_back(struct judgement *j, const struct credential *c)
 {
 	struct verdict *v = j->verdict;
 	struct account_record *r = &j->verdict->record;

@@ -129,6 +129,8 @@ static void end_account(struct judgement *j)
 		r->ended_ms = j->policy->now_ms;
 		v->record_changed = true;
 	}
+	if (!recovering && skip_released(j))
+		return;
 	if (!recovering && !j->policy->clock_unsupported &&
 	    j->policy->now_ms - r->ended_ms > ENDED_KEEP_S * SECOND_MS &&
 	    !secret_empty(&r->live.refresh)) {
@@ -214,6 +216,8 @@ static bool hands_off(struct judgement *j)
 		conclude(j, DECISION_SKIP, OUTCOME_SKIPPED, xstrdup(a->skip));
 	else if (j->policy->barred)
 		code = "barred", reason = j->policy->barred;
+	else if (a->vanished && skip_released(j))
+		return true;
 	else if (a->vanished)
 		code = "vanished", reason = "it is gone from every store, and no logout was seen";
 	else if (a->shared_token)
@@ -233,13 +237,18 @@ static bool hands_off(struct judgement *j)
 
 // ---- what a person decided
 
-static void refuse(struct judgement *j, char *reason)
+static char *carry_out(struct judgement *j)
 {
-	struct verdict *v = j->verdict;
-
-	write_nothing(j);
-	v->record_changed = false;
-	object(j, DECISION_HOLD, OUTCOME_HELD, "adopt_refused", reason);
+	switch (j->policy->choice.kind) {
+	case CHOICE_OWN:
+		return own_again(j);
+	case CHOICE_IMPORT:
+		return take_import(j);
+	case CHOICE_RELEASE: // once it is known what is live: decide_release
+		return NULL;
+	default:
+		return choose(j);
+	}
 }
 
 // False: refused, which is the decision. What somebody has under way goes first.
@@ -247,7 +256,7 @@ static bool obey(struct judgement *j)
 {
 	if (!is_chosen(j) || others_at_work(j) || refresh_in_flight(j))
 		return true;
-	char *no = choose(j);
+	char *no = carry_out(j);
 	if (no)
 		refuse(j, no);
 	return !no;
@@ -338,7 +347,8 @@ static void judge(struct judgement *j)
 	if (cannot_send(j))
 		return;
 	expiries_sight(j);
-	decide_sending(j);
+	if (!decide_release(j) && !decide_unowned(j))
+		decide_sending(j);
 }
 
 // As it was seen: until something is concluded, it stays so.
@@ -375,5 +385,6 @@ struct verdict decide(const struct account *account, const struct sibling *sibli
 
 	begin(&j);
 	judge(&j);
+	verdict.custody = custody_of(&j);
 	return verdict;
 }

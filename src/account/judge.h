@@ -47,7 +47,10 @@ static inline bool member_is_fence(const struct member *m)
 // A person chose what is live.
 static inline bool chose_live(const struct verdict *v, const struct policy *policy)
 {
-	return v->obeyed && policy->choice.kind != CHOICE_FOLLOW;
+	const struct choice *choice = &policy->choice;
+
+	return v->obeyed && (choice->kind == CHOICE_ADOPT || choice->kind == CHOICE_RESTORE ||
+			     (choice->kind == CHOICE_IMPORT && policy->force));
 }
 
 static inline bool live_is_chosen(const struct judgement *j)
@@ -160,13 +163,43 @@ void adopt_newer_access(struct judgement *j);
 // Tokens that nobody knows: adopted, superseded or diverged.
 void adopt_unknown(struct judgement *j);
 
+// ---- custody.c
+
+// Whose it is, by what is concluded so far. NULL: ours.
+const struct custody *elsewhere(const struct judgement *j);
+struct custody custody_of(const struct judgement *j);
+void set_custody(struct judgement *j, const struct custody *to);
+// It came from no other host: from now on it is this one's to refresh.
+void own_what_is_new(struct judgement *j);
+
+// ---- hosts.c
+
+// What a person decided: NULL, or why not; nothing is changed then. Free it.
+char *own_again(struct judgement *j);
+char *take_import(struct judgement *j);
+// The last step, where it is to be given away, or is another host's already. True if that is the decision.
+bool decide_release(struct judgement *j);
+bool decide_unowned(struct judgement *j);
+// Released, and gone from here since: as it shall be. True if that is the decision.
+bool skip_released(struct judgement *j);
+// Before anything is decided.
+void look_up_hosts(struct observation *observation, const struct config *config, const struct policy *policy,
+		   const struct ledger *ledger);
+
 // ---- choose.c
+
+// What a person decided cannot be done: nothing is.
+void refuse(struct judgement *j, char *reason);
+// Nothing can be made live here, and why; NULL.
+const char *wrong_account(const struct judgement *j);
 
 // Is it this account's login that the person decided about?
 bool is_chosen(const struct judgement *j);
 // It becomes or stays the live one, whatever else stands there: NULL. Or the reason why it cannot; nothing is changed then.
 // Free it.
 char *choose(struct judgement *j);
+// This token may be live again, whatever the record and marks said of it; it was never sent.
+void bring_back(struct judgement *j, const struct credential *credential);
 // Once receipts have said what they know: what the other copies hold, or those that shall follow, and that still nobody
 // knows gives way.
 void displace_others(struct judgement *j);

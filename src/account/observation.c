@@ -111,6 +111,7 @@ void observation_free(struct observation *observation)
 	stores_free(&observation->stores);
 	account_records_free(&observation->records);
 	receipts_free(&observation->receipts);
+	free(observation->unowned);
 	problems_free(&observation->problems);
 	free(observation->barred);
 	*observation = (struct observation){0};

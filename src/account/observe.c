@@ -247,6 +247,7 @@ static void group(struct observation *o, const struct config *config, const stru
 			     (a->n_receipts && !account_is_locked(ledger, a->record.key));
 	}
 	look_up_choice(o, policy, ledger);
+	look_up_hosts(o, config, policy, ledger);
 	hand_over(o, policy);
 }
 

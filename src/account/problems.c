@@ -405,6 +405,54 @@ static void say_obstacle(struct observation *o, const struct account *a, const s
 		->needs_person = vital && !obstacle_may_pass(store->obstacle);
 }
 
+static bool account_shows_live(const struct account *a)
+{
+	for (size_t i = 0; i < a->n_members; i++)
+		if (fingerprint_equal(a->members[i].copy->credential.fingerprint,
+				      a->verdict.record.live.fingerprint))
+			return true;
+	return false;
+}
+
+// Whose it is to refresh, where that is not as it always was.
+static void say_hosts(struct observation *o, const struct account *a)
+{
+	const struct custody *c = &a->verdict.custody;
+	_cleanup_free_ char *name = account_selector(o, a);
+	const char *profile = a->record.profile;
+
+	if (c->ownership == OWNERSHIP_RELEASED && account_shows_live(a))
+		problem_add(&o->problems, SEVERITY_WARNING, "released", NULL, profile,
+			    xstrdup("it was released to another host, and the agents here still "
+				    "have it: once it expires, OpenClaw here sends its token by "
+				    "itself"),
+			    xasprintf("let this host follow; on the new owner: oauth-keepalive "
+				      "export %s | ssh THIS-HOST oauth-keepalive import # or stop "
+				      "the agents; where no host has imported it: oauth-keepalive "
+				      "own %s",
+				      name, name));
+	else if (string_equal(a->verdict.code, "leader_silent"))
+		problem_add(&o->problems,
+			    a->verdict.outcome == OUTCOME_HELD ? SEVERITY_ERROR : SEVERITY_WARNING,
+			    "leader_silent", NULL, profile,
+			    xasprintf("%s has not sent its next generation: five minutes before it "
+				      "expires, OpenClaw here sends a token that may be spent",
+				      c->host),
+			    xasprintf("see to the timer and the hook push-ssh on %s; if that host "
+				      "is gone for good: oauth-keepalive own %s",
+				      c->host, name));
+	else if (c->ownership == OWNERSHIP_OURS && *c->ledger)
+		problem_add(&o->problems, SEVERITY_WARNING, "left_leader", NULL, profile,
+			    xasprintf("this host followed %s until a login was made here, or "
+				      "OpenClaw here refreshed it: this host keeps that alive now, "
+				      "and the token on %s may be spent",
+				      c->host, c->host),
+			    xasprintf("oauth-keepalive own %s # it shall be so; or, on %s: "
+				      "oauth-keepalive export %s | ssh THIS-HOST oauth-keepalive "
+				      "import --force",
+				      name, c->host, name));
+}
+
 void say_problems(struct observation *o, const struct policy *policy)
 {
 	for (size_t i = 0; i < o->n_accounts; i++) {
@@ -416,6 +464,8 @@ void say_problems(struct observation *o, const struct policy *policy)
 		say_mismatch(o, a);
 		say_unserved(o, a, policy);
 		say_vanished(o, a);
+		if (a->verdict.custody.since_ms)
+			say_hosts(o, a);
 		say_split(o, a);
 		say_ended_again(o, a);
 		for (size_t k = 0; k < a->n_members; k++) {

@@ -25,26 +25,26 @@ static void index_elsewhere(const struct observation *o, struct index *supersede
 }
 
 // The same login was copied to another state directory, and went past this token there.
-static const struct generation *ahead_elsewhere(const struct observation *o,
-						const struct config *config,
-						const struct index *superseded,
-						const struct account *a,
-						const struct generation *live)
+static const struct account_record *ahead_elsewhere(const struct observation *o,
+						    const struct config *config,
+						    const struct index *superseded,
+						    const struct account *a,
+						    const struct generation *live)
 {
 	for_each_found (found, superseded, hash_token(live->fingerprint)) {
 		const struct account_record *r = &o->records.list[found->at];
 		if (provider_same_family(config_provider(config, r->provider), a->provider) &&
 		    is_ahead(r, live, &a->verdict.record.identity))
-			return &r->live;
+			return r;
 	}
 	return NULL;
 }
 
 // Another name of the same login (openai beside openai-codex, `:default` beside `:email`) that went past an account's live
 // token, and to which it must not be sent any more: for each account, in their order, or NULL. Free the list.
-static const struct generation **siblings_ahead(const struct observation *o)
+static const struct account_record **siblings_ahead(const struct observation *o)
 {
-	const struct generation **ahead = xcalloc(o->n_accounts + 1, sizeof(*ahead));
+	const struct account_record **ahead = xcalloc(o->n_accounts + 1, sizeof(*ahead));
 
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		const struct account *other = o->accounts[i];
@@ -56,7 +56,7 @@ static const struct generation **siblings_ahead(const struct observation *o)
 				    provider_same_family(other->provider, a->provider) &&
 				    is_ahead(r, &a->verdict.record.live,
 					     &a->verdict.record.identity))
-					ahead[found->at] = &r->live;
+					ahead[found->at] = r;
 			}
 		}
 	}
@@ -64,15 +64,15 @@ static const struct generation **siblings_ahead(const struct observation *o)
 }
 
 // … to the newest of them, through as many state directories as there are.
-static const struct generation *find_ahead(const struct observation *o, const struct config *config,
-					   const struct index *superseded, const struct account *a,
-					   const struct generation *sibling)
+static const struct account_record *
+find_ahead(const struct observation *o, const struct config *config, const struct index *superseded,
+	   const struct account *a, const struct account_record *sibling)
 {
-	const struct generation *ahead = sibling, *next;
+	const struct account_record *ahead = sibling, *next;
 
 	for (size_t i = 0; i <= o->records.n; i++) {
 		next = ahead_elsewhere(o, config, superseded, a,
-				       ahead ? ahead : &a->verdict.record.live);
+				       ahead ? &ahead->live : &a->verdict.record.live);
 		if (!next)
 			break;
 		ahead = next;
@@ -86,11 +86,11 @@ struct follower {
 	struct sibling sibling;
 };
 
-static bool is_chosen_live(const struct observation *o, const struct generation *live,
+static bool is_chosen_live(const struct observation *o, const struct account_record *ahead,
 			   const struct policy *policy)
 {
 	for (size_t i = 0; i < o->n_accounts; i++)
-		if (&o->accounts[i]->verdict.record.live == live)
+		if (&o->accounts[i]->verdict.record == ahead)
 			return chose_live(&o->accounts[i]->verdict, policy);
 	return false;
 }
@@ -99,21 +99,22 @@ static bool is_chosen_live(const struct observation *o, const struct generation 
 static struct follower *find_followers(const struct observation *o, const struct config *config,
 				       const struct policy *policy, size_t *ret_n)
 {
-	_cleanup_free_ const struct generation **siblings = siblings_ahead(o);
+	_cleanup_free_ const struct account_record **siblings = siblings_ahead(o);
 	_cleanup_index_ struct index superseded = {0};
 	struct follower *followers = NULL;
 
 	index_elsewhere(o, &superseded);
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		struct account *a = o->accounts[i];
-		const struct generation *ahead =
+		const struct account_record *ahead =
 			a->skip ? NULL : find_ahead(o, config, &superseded, a, siblings[i]);
 		if (!ahead || chose_live(&a->verdict, policy))
 			continue;
 		struct follower *f = array_add(&followers, ret_n);
 		f->account = a;
 		f->sibling.chosen = is_chosen_live(o, ahead, policy);
-		generation_copy(&f->sibling.ahead, ahead);
+		f->sibling.custody = ahead->custody;
+		generation_copy(&f->sibling.ahead, &ahead->live);
 	}
 	return followers;
 }

@@ -50,6 +50,14 @@ const char *copy_state_name(enum copy_state state)
 	return copy_state_names[state];
 }
 
+const char *choice_refused(enum choice_kind kind)
+{
+	return kind == CHOICE_RELEASE  ? "export_refused"
+	       : kind == CHOICE_OWN    ? "own_refused"
+	       : kind == CHOICE_IMPORT ? "import_refused"
+				       : "adopt_refused";
+}
+
 void conclude(struct judgement *j, enum decision decision, enum outcome outcome, char *reason)
 {
 	struct verdict *v = j->verdict;

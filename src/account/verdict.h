@@ -98,6 +98,7 @@ struct verdict {
 	int64_t retry_ms; // … when it is sent once more; 0: not by itself
 	bool obeyed;      // what a person decided about it is done
 	bool follows;     // it goes on with the generation of a sibling
+	struct custody custody; // whose it is to refresh, by its own record or another name's
 	bool unserved;    // skipped though nobody asked for that: we lack what it takes
 	bool receipts_judged; // what they say has been taken
 

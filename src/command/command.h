@@ -23,6 +23,7 @@ enum {
 	OPTION_LAST_TRY = 1 << 10,
 	OPTION_MIN_LIFE = 1 << 11,
 	OPTION_PROBE = 1 << 12,
+	OPTION_RELEASE = 1 << 13,
 };
 
 struct invocation;
@@ -59,6 +60,8 @@ int command_doctor(const struct invocation *invocation);
 int command_config(const struct invocation *invocation);
 int command_providers(const struct invocation *invocation);
 int command_token(const struct invocation *invocation);
+int command_export(const struct invocation *invocation);
+int command_import(const struct invocation *invocation);
 
 // What every verb opens first.
 struct session {
@@ -89,6 +92,8 @@ int session_usage_error(const char *option, const char *value, const char *expec
 void session_bar(const struct session *session, struct problems *problems);
 // 0, or the exit status after the error was said.
 int session_open(const struct invocation *invocation, struct session *ret);
+// The only account that `name` means in a cycle. NULL, after they are listed: there are several.
+const struct account *session_find_only(const struct cycle *cycle, const char *name);
 // All that a run would look at. As discover_stores.
 int session_stores(const struct session *session, struct stores *ret, struct problems *problems);
 void session_close(struct session *session);

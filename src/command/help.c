@@ -83,12 +83,34 @@ static const struct page {
 	 "In a script, so that it is in no argument list:\n"
 	 "  printf 'Authorization: Bearer %s' \"$(oauth-keepalive token xai:default)\" |\n"
 	 "    curl -H @- https://api.x.ai/v1/models\n"},
+	{"export", "ACCOUNT",
+	 "Print one login as a document on standard output, for another host's import; not\n"
+	 "to a terminal. This host goes on refreshing it, and the other one follows: it\n"
+	 "writes what it is sent to its copies, and sends nothing.\n\n"
+	 "      --release        give it away instead: this host refreshes it no more, and\n"
+	 "                       whoever imports it does\n"
+	 "      --follow         the default, said aloud\n"
+	 "      --wait DURATION  how long to wait for a lock (10s); 0 does not wait\n\n"
+	 "To another machine, with nothing in an argument or a file:\n"
+	 "  oauth-keepalive export --release xai:default | ssh HOST oauth-keepalive import\n"
+	 "If the pipe breaks, the login is nobody's: oauth-keepalive own takes it back.\n"},
+	{"import", "",
+	 "Take a login that another host exported, from standard input: into the account\n"
+	 "of the same person that OpenClaw has here, and into every copy of it. What is\n"
+	 "older than what this host has is refused, and so is what would displace a login\n"
+	 "that was made here.\n\n"
+	 "      --force          displace a login that was made here; restore brings it\n"
+	 "                       back\n"
+	 "      --wait DURATION  how long to wait for a lock (10s); 0 does not wait\n"
+	 "      --dry-run        only show it\n"},
 	{"hook-test", "EVENT [ACCOUNT]",
-	 "Run the hook that is configured for refreshed, needs_login, failed or recovered\n"
-	 "now, as if that had happened, and say how it ended.\n"},
-	{"own", "",
-	 "Take over a ledger that came from another machine. Be sure that the other one\n"
-	 "does not keep these logins alive any more: both would spend the same tokens.\n"},
+	 "Run the hook that is configured for refreshed, adopted, needs_login, failed or\n"
+	 "recovered now, as if that had happened, and say how it ended.\n"},
+	{"own", "[ACCOUNT...]",
+	 "Take over a ledger that came from another machine; with ACCOUNT, a login that\n"
+	 "this host follows, or has released. Be sure that the other one does not keep it\n"
+	 "alive any more: both would spend the same tokens.\n\n"
+	 "      --wait DURATION  how long to wait for a lock (10s); 0 does not wait\n"},
 };
 
 static void show_overview(const struct command *commands, size_t n)

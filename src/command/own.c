@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// own: this machine takes over a ledger that came from another one.
+// own: this machine takes over a ledger that came from another one; with ACCOUNT, a login that another host refreshes.
 #include <errno.h>
 
 #include "base/clock.h"
@@ -59,17 +59,27 @@ static void remember(const char *directory)
 		history_append(&ledger, &event);
 }
 
+// Logins that this host follows, or has released: it refreshes them again.
+static int own_logins(const struct invocation *invocation, struct session *session)
+{
+	session->policy.offline = true;
+	session->policy.choice = (struct choice){
+		.kind = CHOICE_OWN,
+		.accounts = &session->selection,
+		.why = "a person took the login over",
+	};
+	return session_run(invocation, session);
+}
+
 int command_own(const struct invocation *invocation)
 {
 	_cleanup_session_ struct session session = {0};
 	struct cycle nothing = {0};
 	int status;
 
-	if (invocation->n_accounts) {
-		log_error("own takes no ACCOUNT: a ledger is taken over as a whole");
-		return STATUS_USAGE;
-	}
 	status = session_open(invocation, &session);
+	if (status == 0 && invocation->n_accounts)
+		return own_logins(invocation, &session);
 	if (status == 0)
 		status = take_over(&session, &nothing.now.problems);
 	if (status == 0) {

@@ -181,6 +181,26 @@ static int no_account_matches(const struct cycle *cycle)
 	return STATUS_USAGE;
 }
 
+const struct account *session_find_only(const struct cycle *cycle, const char *name)
+{
+	if (cycle->results.n == 1)
+		return observation_account(&cycle->now, cycle->results.list[0].key);
+	_cleanup_free_ char *safe = string_printable(name, 120);
+	log_error("%s is not one account, but %zu; name one of them, by its id:", safe,
+		  cycle->results.n);
+	for (size_t i = 0; i < cycle->results.n; i++) {
+		const struct account *a =
+			observation_account(&cycle->now, cycle->results.list[i].key);
+		const struct account_record *r = &a->verdict.record;
+		_cleanup_free_ char *profile = string_printable(r->profile, 120);
+		_cleanup_free_ char *who = string_printable(identity_label(&r->identity), 80);
+		_cleanup_free_ char *dir = string_printable(r->state_dir ? r->state_dir : "", 300);
+		log_error("  %.12s  %s/%s%s%s  %s", r->key, r->provider, profile, *who ? "  " : "",
+			  who, dir);
+	}
+	return NULL;
+}
+
 // Before a token is due: what will send it is not there.
 static void look_for_courier(struct problems *problems)
 {

@@ -36,27 +36,6 @@ static int check_invocation(const struct invocation *i, int64_t *ret_min_life_s)
 	return STATUS_USAGE;
 }
 
-// The only account that is meant. NULL, after they are listed: there are several.
-static const struct account *find_only(const struct cycle *cycle, const char *name)
-{
-	if (cycle->results.n == 1)
-		return observation_account(&cycle->now, cycle->results.list[0].key);
-	_cleanup_free_ char *safe = string_printable(name, 120);
-	log_error("%s is not one account, but %zu; name one of them, by its id:", safe,
-		  cycle->results.n);
-	for (size_t i = 0; i < cycle->results.n; i++) {
-		const struct account *a =
-			observation_account(&cycle->now, cycle->results.list[i].key);
-		const struct account_record *r = &a->verdict.record;
-		_cleanup_free_ char *profile = string_printable(r->profile, 120);
-		_cleanup_free_ char *who = string_printable(identity_label(&r->identity), 80);
-		_cleanup_free_ char *dir = string_printable(r->state_dir ? r->state_dir : "", 300);
-		log_error("  %.12s  %s/%s%s%s  %s", r->key, r->provider, profile, *who ? "  " : "",
-			  who, dir);
-	}
-	return NULL;
-}
-
 // NULL: it may be given. Where the times were not even reckoned, something keeps hands off the account as a whole. That a
 // token whose expiry nobody knows still lives can be hoped for at most.
 static char *why_not(const struct account *a, int64_t min_life_s, int64_t now_ms)
@@ -164,7 +143,7 @@ static int give_known(struct session *session, const char *name, int64_t min_lif
 	int r = cycle_preview(&session->config, &session->policy, &session->ledger,
 			      &session->selection, &cycle);
 	int status = session_look_failed(session, &cycle, r);
-	const struct account *a = status ? NULL : find_only(&cycle, name);
+	const struct account *a = status ? NULL : session_find_only(&cycle, name);
 	_cleanup_free_ char *no = a ? why_not(a, min_life_s, session->policy.now_ms) : NULL;
 
 	if (!a)

@@ -115,9 +115,8 @@ static const struct rule http_rules[] = {
 };
 
 static const char *const hook_names[] = {
-	[HOOK_REFRESHED] = "refreshed",
-	[HOOK_NEEDS_LOGIN] = "needs_login",
-	[HOOK_FAILED] = "failed",
+	[HOOK_REFRESHED] = "refreshed",	    [HOOK_ADOPTED] = "adopted",
+	[HOOK_NEEDS_LOGIN] = "needs_login", [HOOK_FAILED] = "failed",
 	[HOOK_RECOVERED] = "recovered",
 };
 
@@ -128,6 +127,7 @@ const char *hook_event_name(enum hook_event event)
 
 static const struct rule hook_rules[] = {
 	{"refreshed", read_text, IN_CONFIG(hooks.commands[HOOK_REFRESHED])},
+	{"adopted", read_text, IN_CONFIG(hooks.commands[HOOK_ADOPTED])},
 	{"needs_login", read_text, IN_CONFIG(hooks.commands[HOOK_NEEDS_LOGIN])},
 	{"failed", read_text, IN_CONFIG(hooks.commands[HOOK_FAILED])},
 	{"recovered", read_text, IN_CONFIG(hooks.commands[HOOK_RECOVERED])},

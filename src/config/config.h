@@ -28,7 +28,7 @@ struct config_store {
 };
 
 // What is run when something happened: command lines for /bin/sh -c.
-enum hook_event { HOOK_REFRESHED, HOOK_NEEDS_LOGIN, HOOK_FAILED, HOOK_RECOVERED, HOOK_EVENTS };
+enum hook_event { HOOK_REFRESHED, HOOK_ADOPTED, HOOK_NEEDS_LOGIN, HOOK_FAILED, HOOK_RECOVERED, HOOK_EVENTS };
 const char *hook_event_name(enum hook_event event); // "refreshed"
 struct hooks {
 	char *commands[HOOK_EVENTS]; // NULL: none

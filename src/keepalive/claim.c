@@ -219,8 +219,8 @@ static bool is_only_noted(const struct grant *g, const struct observation *o)
 
 	for_each_account (a, g, o) {
 		const struct verdict *v = &a->verdict;
-		if (a->recorded || v->send || v->n_displaced || v->n_take_back || v->n_settle ||
-		    v->n_drop || v->n_close || a->renamed_from[0] || a->n_receipts ||
+		if (a->recorded || a->handed || v->send || v->n_displaced || v->n_take_back ||
+		    v->n_settle || v->n_drop || v->n_close || a->renamed_from[0] || a->n_receipts ||
 		    account_has_writes(a))
 			return false;
 	}

@@ -18,6 +18,7 @@
 #include "keepalive/mirror.h"
 #include "keepalive/run.h"
 #include "keepalive/sweep.h"
+#include "ledger/handover.h"
 
 #define IDLE_POLL_MS 1000
 #define WINDOW	     512 // grants between their claim and their settling
@@ -101,6 +102,18 @@ static bool is_barred(const struct observation *o)
 	return o->barred;
 }
 
+static char *why_none(const struct choice *choice, const char *held)
+{
+	if (held)
+		return xasprintf("no login of the account stands there, but: %s",
+				 *held ? held : "none");
+	if (choice->kind == CHOICE_IMPORT)
+		return xasprintf("no store here has %s: a profile is never made, so OpenClaw must "
+				 "have had it once (copy its entry, or log in), then import again",
+				 choice->import->profile);
+	return xstrdup("the account that this login was of is no more");
+}
+
 // A person decided about a login of no account at all: then nothing is done, for nobody. True if so.
 static bool refuse_unless_chosen(struct cycle *cycle, const struct policy *policy)
 {
@@ -115,18 +128,14 @@ static bool refuse_unless_chosen(struct cycle *cycle, const struct policy *polic
 			return false;
 	if (choice->kind == CHOICE_FOLLOW && !choice->store)
 		return false; // all follow already
-	if (choice->kind != CHOICE_RESTORE)
+	if (choice->store)
 		held = list_profiles(&cycle->now, choice->store);
-	for (size_t i = 0; i < cycle->results.n; i++)
+	for (size_t i = 0; held && i < cycle->results.n; i++)
 		result_conclude(&cycle->results.list[i], OUTCOME_HELD, "adopt_refused", 0,
 				xasprintf("%s holds no login of it; it holds: %s", choice->store,
-					  held && *held ? held : "none"));
-	problem_add(&cycle->now.problems, SEVERITY_ERROR, "adopt_refused", choice->store, NULL,
-		    choice->kind != CHOICE_RESTORE
-			    ? xasprintf("no login of the account stands there, but: %s",
-					held && *held ? held : "none")
-			    : xstrdup("the account that this login was of is no more"),
-		    NULL)
+					  *held ? held : "none"));
+	problem_add(&cycle->now.problems, SEVERITY_ERROR, choice_refused(choice->kind),
+		    choice->store, NULL, why_none(choice, held), NULL)
 		->needs_person = true;
 	return true;
 }

@@ -70,6 +70,9 @@ static int drop(struct ledger *ledger, const struct account *a)
 		r = a->receipts[i]->state == RECEIPT_CLAIMED
 			    ? receipt_remove(ledger, a->receipts[i]->token)
 			    : receipt_settle(ledger, a->receipts[i]->token);
+	if (r >= 0 &&
+	    a->record.custody.ownership != OWNERSHIP_OURS) // nor is it ours by being found again
+		r = receipt_settle(ledger, a->record.live.fingerprint);
 	n = r < 0 ? r : displaced_remove(ledger, a->record.key);
 	r = n < 0 ? n : account_record_remove(ledger, a->record.key);
 	return r < 0 ? r : n;

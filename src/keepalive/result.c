@@ -232,13 +232,15 @@ void results_begin(struct results *results, const struct observation *o,
 		struct result *result;
 		if ((!selection_matches(selection, a, &a->verdict.record) &&
 		     !account_takes_copies(a)) ||
-		    (policy->choice.kind == CHOICE_RESTORE && !a->restores))
+		    (policy->choice.kind == CHOICE_RESTORE && !a->restores) ||
+		    (policy->choice.kind == CHOICE_IMPORT && !a->handed))
 			continue;
 		index_add(&results->by_key, hash_string(a->record.key), results->n);
 		result = array_add(&results->list, &results->n);
 		memcpy(result->key, a->record.key, sizeof(result->key));
 		result_decide(result, a);
 		result->before = live_before(a);
+		result->ownership = a->record.custody.ownership;
 	}
 }
 

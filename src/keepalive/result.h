@@ -24,6 +24,7 @@ struct put_back {
 struct result {
 	char key[33];
 	struct fingerprint before; // the live token before this run; empty: none
+	enum ownership ownership; // … and whose it was
 	enum decision decision;
 	char *reason;
 	enum outcome outcome;

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "json/json.h"
 #include "base/log.h"
+#include "ledger/custody.h"
 #include "ledger/generation.h"
 #include "ledger/ledger.h"
 #include "file/ofd_lock.h"
@@ -23,7 +24,7 @@
 #include "lock/stale.h"
 #include "file/atomic_file.h"
 
-#define RECORD_VERSION 1
+#define RECORD_VERSION 1 // of a login that is ours to refresh; of another's, CUSTODY_VERSION
 #define RECORD_MAX     (1u << 20)
 #define KEY_LENGTH     32
 #define CLOCK_AHEAD_MS (10 * MINUTE_S * SECOND_MS) // what is less may be a server's
@@ -195,22 +196,6 @@ void record_supersede_fence(struct account_record *record, struct fingerprint di
 
 // ---- JSON
 
-static void issue_write(cJSON *object, const char *name, const struct issue_time *time)
-{
-	cJSON *json = cJSON_AddObjectToObject(object, name);
-
-	json_put_integer(json, "issued_ms", time->issued_ms);
-	json_put_integer(json, "expires_ms", time->expires_ms);
-}
-
-static void issue_read(const cJSON *object, const char *name, struct issue_time *ret, bool *ok)
-{
-	const cJSON *json = json_get(object, name);
-
-	ret->issued_ms = read_integer(json, "issued_ms", -EXACT_MAX, EXACT_MAX, ok);
-	ret->expires_ms = read_integer(json, "expires_ms", -EXACT_MAX, EXACT_MAX, ok);
-}
-
 // Version 0.1 kept none, and stamped what it saved by its own clock: the token's time of issue is the server's word.
 static void witness_read(const cJSON *object, struct account_record *ret, bool *ok)
 {
@@ -234,28 +219,6 @@ static void previous_read(const cJSON *object, struct account_record *ret, bool 
 		ret->previous = (struct issue_time){live->issued_ms, live->expires_ms};
 	else
 		ret->previous = (struct issue_time){ret->ended_ms, ret->ended_ms};
-}
-
-static void tokens_write(cJSON *object, const char *name, const struct fingerprint *tokens,
-			 size_t n)
-{
-	cJSON *json = cJSON_AddArrayToObject(object, name);
-
-	for (size_t i = 0; i < n; i++)
-		cJSON_AddItemToArray(json, cJSON_CreateString(tokens[i].hex));
-}
-
-static void tokens_read(const cJSON *object, const char *name, struct fingerprint **ret,
-			size_t *ret_n, bool *ok)
-{
-	const cJSON *json = json_get(object, name), *item;
-
-	if (!cJSON_IsArray(json)) {
-		*ok = false;
-		return;
-	}
-	cJSON_ArrayForEach (item, json)
-		*array_add(ret, ret_n) = read_fingerprint(item, false, ok);
 }
 
 static void sightings_write(cJSON *object, const char *name, const struct sighting *sightings,
@@ -325,11 +288,17 @@ static void failure_read(const cJSON *object, struct account_record *ret, bool *
 	ret->failing_ms = read_integer(json, "since_ms", -EXACT_MAX, EXACT_MAX, ok);
 }
 
+// To a program that knows of no other host every record is its own to send: such a one must not read it.
+static int record_version(const struct account_record *record)
+{
+	return record->custody.ownership == OWNERSHIP_OURS ? RECORD_VERSION : CUSTODY_VERSION;
+}
+
 static cJSON *record_to_json(struct account_record *record)
 {
 	cJSON *json = cJSON_CreateObject();
 
-	json_put_integer(json, "version", RECORD_VERSION);
+	json_put_integer(json, "version", record_version(record));
 	json_put_text(json, "key", record->key);
 	json_put_text(json, "state_dir", record->state_dir);
 	json_put_text(json, "provider", record->provider);
@@ -352,6 +321,7 @@ static cJSON *record_to_json(struct account_record *record)
 	json_put_text(json, "dead_code", record->dead_code);
 	json_put_text(json, "main_store", record->main_store);
 	json_put_text(json, "adopted_from", record->adopted_from);
+	custody_write(json, &record->custody);
 	tokens_write(json, "superseded", record->superseded, record->n_superseded);
 	tokens_write(json, "fences", record->fences, record->n_fences);
 	sightings_write(json, "sightings", record->sightings, record->n_sightings);
@@ -401,6 +371,7 @@ static bool record_of_json(const cJSON *json, struct account_record *ret)
 	tokens_read(json, "diverged", &ret->diverged, &ret->n_diverged, &ok);
 	if (json_get(json, "accesses")) // not in 0.1.0
 		tokens_read(json, "accesses", &ret->accesses, &ret->n_accesses, &ok);
+	custody_read(json, &ret->custody, &ok);
 	return ok;
 }
 
@@ -411,9 +382,9 @@ static int record_of_text(const struct secret *text, const char *key, struct acc
 	_cleanup_(account_record_free) struct account_record record = {0};
 	int64_t version = json_integer(json, "version", 0);
 
-	if (version > RECORD_VERSION)
+	if (version > CUSTODY_VERSION)
 		return -EPROTONOSUPPORT;
-	if (version != RECORD_VERSION || !record_of_json(json, &record) ||
+	if (!record_of_json(json, &record) || version != record_version(&record) ||
 	    !string_equal(record.key, key))
 		return -EBADMSG;
 	*ret = record;

@@ -84,6 +84,27 @@ struct fingerprint read_fingerprint(const cJSON *string, bool may_be_empty, bool
 	return fingerprint;
 }
 
+void tokens_write(cJSON *object, const char *name, const struct fingerprint *tokens, size_t n)
+{
+	cJSON *json = cJSON_AddArrayToObject(object, name);
+
+	for (size_t i = 0; i < n; i++)
+		cJSON_AddItemToArray(json, cJSON_CreateString(tokens[i].hex));
+}
+
+void tokens_read(const cJSON *object, const char *name, struct fingerprint **ret, size_t *ret_n,
+		 bool *ok)
+{
+	const cJSON *json = json_get(object, name), *item;
+
+	if (!cJSON_IsArray(json)) {
+		*ok = false;
+		return;
+	}
+	cJSON_ArrayForEach (item, json)
+		*array_add(ret, ret_n) = read_fingerprint(item, false, ok);
+}
+
 static void read_token(const cJSON *object, const char *name, struct secret *ret, bool *ok)
 {
 	const char *text = json_text(object, name);
@@ -91,6 +112,22 @@ static void read_token(const cJSON *object, const char *name, struct secret *ret
 	if (!text && !cJSON_IsNull(json_get(object, name)))
 		*ok = false;
 	secret_set_string(ret, text);
+}
+
+void issue_write(cJSON *object, const char *name, const struct issue_time *time)
+{
+	cJSON *json = cJSON_AddObjectToObject(object, name);
+
+	json_put_integer(json, "issued_ms", time->issued_ms);
+	json_put_integer(json, "expires_ms", time->expires_ms);
+}
+
+void issue_read(const cJSON *object, const char *name, struct issue_time *ret, bool *ok)
+{
+	const cJSON *json = json_get(object, name);
+
+	ret->issued_ms = read_integer(json, "issued_ms", -EXACT_MAX, EXACT_MAX, ok);
+	ret->expires_ms = read_integer(json, "expires_ms", -EXACT_MAX, EXACT_MAX, ok);
 }
 
 void identity_write(cJSON *object, const char *name, const struct identity *identity)

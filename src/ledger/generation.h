@@ -15,6 +15,12 @@ bool read_flag(const cJSON *object, const char *name, bool *ok);
 char *record_text(const cJSON *object, const char *name, bool may_be_null, bool *ok);
 struct fingerprint read_fingerprint(const cJSON *string, bool may_be_empty, bool *ok);
 
+void tokens_write(cJSON *object, const char *name, const struct fingerprint *tokens, size_t n);
+void tokens_read(const cJSON *object, const char *name, struct fingerprint **ret, size_t *ret_n, bool *ok);
+
+void issue_write(cJSON *object, const char *name, const struct issue_time *time);
+void issue_read(const cJSON *object, const char *name, struct issue_time *ret, bool *ok);
+
 void identity_write(cJSON *object, const char *name, const struct identity *identity);
 void identity_read(const cJSON *object, const char *name, struct identity *ret, bool *ok);
 void generation_write(cJSON *object, const char *name, const struct generation *generation);

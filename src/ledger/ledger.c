@@ -62,7 +62,7 @@ static struct fingerprint machine_digest(void)
 	return fingerprint_of_bytes(text, strlen(text));
 }
 
-static bool is_uuid(const char *text)
+bool ledger_is_uuid(const char *text)
 {
 	if (string_empty(text) || strlen(text) != 36)
 		return false;
@@ -113,7 +113,7 @@ static int check_ledger_json(struct ledger *ledger, const cJSON *json, char **re
 		*ret_fix = xstrdup(INSTALL_AGAIN);
 		return -EPROTONOSUPPORT;
 	}
-	if (version < 1 || !is_uuid(uuid) || !machine ||
+	if (version < 1 || !ledger_is_uuid(uuid) || !machine ||
 	    (*machine && !is_hex(machine, FINGERPRINT_LENGTH)))
 		return damaged(ledger->directory,
 			       xasprintf("%s/" LEDGER_FILE " is damaged", ledger->directory),

@@ -4,7 +4,8 @@
 // from an environment variable, so that timer, shell and unit see the same one):
 //
 //	ledger.json                 its uuid, the machine it belongs to, its version
-//	accounts/<key>.json         an account: the live generation with its tokens, and what led to it
+//	accounts/<key>.json         an account: the live generation with its tokens, and what led to it; version 2 if
+//	                            it is another host's to refresh, so that an older program keeps its hands off it
 //	accounts/<key>.lock         OFD-locked while a run works on the account
 //	receipts/…                  ledger/receipt.h
 //	settled/…                   ledger/mark.h
@@ -45,6 +46,7 @@ int ledger_open(const char *directory, struct ledger *ret, char **ret_message, c
 // -EPROTONOSUPPORT; or it was moved away: -ENOENT, or -ESTALE if another one stands there.
 int ledger_create(struct ledger *ledger);
 void ledger_free(struct ledger *ledger);
+bool ledger_is_uuid(const char *text);
 // The default directory. -ENOENT if the user has no passwd entry.
 int ledger_default_directory(char **ret);
 
@@ -87,6 +89,24 @@ struct sighting {
 	int64_t seen_ms;
 };
 
+// Several hosts may have one login; one of them owns it, and only that one sends its token (ledger/custody.h).
+enum ownership {
+	OWNERSHIP_OURS,
+	OWNERSHIP_FOLLOWS,  // another host refreshes it, and sends us what it got (export --follow)
+	OWNERSHIP_RELEASED, // given up to whoever imports it (export --release)
+};
+struct custody {
+	enum ownership ownership;
+	int64_t since_ms;  // 0: it always was ours
+	int64_t term;      // how often it changed hands: who has a later one knows better
+	char ledger[37];   // of the owner that it follows, or followed last; "": it never did
+	char host[65];     // … as that calls itself
+	int64_t heard_ms;  // … and when that was heard last
+	int64_t number;    // … of the generation that came then, where it is the owner's
+	char nonce[33];    // OWNERSHIP_RELEASED: of the one document that gives it away
+};
+const char *ownership_name(enum ownership ownership); // "ours", "follows", "released"
+
 struct account_record {
 	char key[33]; // "" : not recorded yet
 	bool unreadable; // the file is there and cannot be read: the account is held
@@ -127,6 +147,7 @@ struct account_record {
 	int64_t ended_ms;           // a person logged out; 0
 	char *main_store;           // path of the store that was main
 	char *adopted_from;         // … of that which the live login was adopted from, unless it was answered to us; NULL
+	struct custody custody;
 	int64_t updated_ms;         // by our clock, put right by what the server said of it
 };
 void account_record_free(struct account_record *record);

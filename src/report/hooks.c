@@ -12,6 +12,7 @@
 
 #define TELL_AGAIN_MS (DAY_S * SECOND_MS)
 #define TRIES_MOST    3
+#define TRY_AGAIN     75    // EX_TEMPFAIL of a hook: not now, but later, as often as it takes
 #define BUDGET_MS     60000 // of all hooks of a run; what is left is told by the next
 #define STORES_MOST   65536 // bytes of names; the kernel takes 128 KiB in one variable
 #define BLANK	      " \t\n"
@@ -148,6 +149,7 @@ static void set_account(struct variables *v, const struct account *a)
 	set(v, "EXPIRES_AT", expires);
 	set(v, "COPIES", copies);
 	set(v, "LOGIN_COMMAND", a->provider ? a->provider->login_command : NULL);
+	set(v, "OWNERSHIP", ownership_name(a->verdict.custody.ownership));
 }
 
 static void set_event(struct variables *v, enum hook_event event, const struct condition *c,
@@ -167,6 +169,16 @@ static void set_event(struct variables *v, enum hook_event event, const struct c
 		set(v, "TEST", "1");
 }
 
+// For a hook that asks this program about the account: the same program, and where it looks.
+static void set_ourselves(struct variables *v, const struct report *report)
+{
+	_cleanup_free_ char *program = path_real("/proc/self/exe");
+
+	set(v, "PROGRAM", program);
+	set(v, "CONFIG", report->config->file);
+	set(v, "LEDGER_DIR", report->ledger->directory);
+}
+
 int hook_run(const struct report *report, enum hook_event event, const struct condition *condition,
 	     const struct account *account, bool test)
 {
@@ -176,6 +188,7 @@ int hook_run(const struct report *report, enum hook_event event, const struct co
 	int r;
 
 	set_event(&v, event, condition, test);
+	set_ourselves(&v, report);
 	if (account)
 		set_account(&v, account);
 	set_stores(&v, account, condition->store);
@@ -259,8 +272,9 @@ static struct conditions take_due(const struct report *report)
 	return due;
 }
 
-// What could not be told is told again, but not for ever; what is not wrong is done with once it is told.
-static void note_told(const struct report *report, const struct condition *told, bool well)
+// What could not be told is told again, but not for ever, unless the hook asks for it; what is not wrong is done with once it
+// is told.
+static void note_told(const struct report *report, const struct condition *told, int ended)
 {
 	struct conditions all = {0};
 	_cleanup_close_ int lock = -1;
@@ -270,9 +284,9 @@ static void note_told(const struct report *report, const struct condition *told,
 	conditions_read(report->ledger, &all);
 	for (size_t i = 0; i < all.n; i++) {
 		struct condition *c = &all.list[i];
-		bool again = !well && c->tries + 1 < TRIES_MOST;
+		bool again = ended == TRY_AGAIN || (ended && c->tries + 1 < TRIES_MOST);
 		if (is_same(c, told)) {
-			c->tries = well ? 0 : c->tries + 1;
+			c->tries = ended == TRY_AGAIN ? c->tries : ended ? c->tries + 1 : 0;
 			c->told_ms = again ? 0 : c->told_ms;
 			if (!again && !condition_is_trouble(c)) {
 				condition_free(c);
@@ -286,7 +300,8 @@ static void note_told(const struct report *report, const struct condition *told,
 	conditions_free(&all);
 }
 
-static bool tell(const struct report *report, const struct condition *c)
+// 0, its exit status, or -errno.
+static int tell(const struct report *report, const struct condition *c)
 {
 	enum hook_event event = hook_event_of_name(c->event);
 	const char *command = report->config->hooks.commands[event];
@@ -301,9 +316,11 @@ static bool tell(const struct report *report, const struct condition *c)
 	else if (r < 0)
 		log_warning("the hook `%s` was not run: %s", c->event,
 			    message ? message : strerror(-r));
+	else if (r == TRY_AGAIN)
+		log_info("the hook `%s` is to be run again (exit status %d)", c->event, r);
 	else if (r > 0)
 		log_warning("the hook `%s` failed with exit status %d", c->event, r);
-	return r == 0;
+	return r;
 }
 
 void report_tell(const struct report *report)
@@ -321,7 +338,7 @@ void report_tell(const struct report *report)
 		if (i && hooks->stagger_s)
 			nanosleep(&(struct timespec){.tv_sec = hooks->stagger_s}, NULL);
 		note_told(report, &due.list[i],
-			  clock_boot_ms() < until_ms && tell(report, &due.list[i]));
+			  clock_boot_ms() < until_ms ? tell(report, &due.list[i]) : -ETIME);
 	}
 	conditions_free(&due);
 }
@@ -346,7 +363,8 @@ static enum hook_event event_of_outcome(const struct account *a, const struct re
 		return a->verdict.decision == DECISION_REFRESH ||
 				       a->verdict.decision == DECISION_RECOVER
 			       ? HOOK_REFRESHED
-			       : HOOK_EVENTS;
+		       : a->verdict.decision == DECISION_ADOPT ? HOOK_ADOPTED
+							       : HOOK_EVENTS;
 	case OUTCOME_NEEDS_LOGIN:
 		return HOOK_NEEDS_LOGIN;
 	case OUTCOME_FAILED:

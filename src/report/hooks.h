@@ -4,8 +4,8 @@
 // written. What a hook does changes nothing of the run or its exit status.
 //
 // Each event is told once: a refresh once for its generation, what is wrong once and again after a day, and once that it is
-// over, if it was told before. A hook that fails is tried again by the next runs, three times in all. The memory of that
-// is ledger/conditions.h. A hook learns of the event from OAUTH_KEEPALIVE_… in its environment; never a token.
+// over, if it was told before. A hook that fails is tried again by the next runs, three times in all; one that ends with 75
+// (EX_TEMPFAIL), as often as it takes, but of news for a day. The memory of that is ledger/conditions.h. A hook learns of the event from OAUTH_KEEPALIVE_… in its environment; never a token.
 #ifndef REPORT_HOOKS_H
 #define REPORT_HOOKS_H
 

@@ -100,6 +100,16 @@ static void put_hook(cJSON *object, const struct report *report, const struct ac
 	put_printable(o, "command", report->config->hooks.commands[event]);
 }
 
+static void put_ownership(cJSON *object, const struct custody *custody)
+{
+	bool follows = custody->ownership == OWNERSHIP_FOLLOWS;
+
+	json_put_text(object, "ownership", ownership_name(custody->ownership));
+	put_time(object, "ownership_since", custody->since_ms);
+	put_printable(object, "owner", follows ? custody->host : NULL);
+	put_time(object, "owner_heard_at", follows ? custody->heard_ms : 0);
+}
+
 static void put_account(cJSON *accounts, const struct report *report, const struct account *a,
 			const struct result *result)
 {
@@ -137,6 +147,7 @@ static void put_account(cJSON *accounts, const struct report *report, const stru
 	put_time(o, "login_seen_at", a->verdict.record.first_seen_ms);
 	put_time(o, "grant_expires_at", a->verdict.record.grant_expires_ms);
 	put_seconds(o, "lock_holder", holder.pid, holder.pid > 0);
+	put_ownership(o, &a->verdict.custody);
 	put_error(o, result);
 	put_displaced(o, result);
 	put_hook(o, report, a, result);

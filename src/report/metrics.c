@@ -25,7 +25,8 @@ static enum outcome outcome_of(const struct report *report, const struct account
 
 static bool is_measured(const struct account *a)
 {
-	return a->record.key[0] && (!a->skip || a->unserved);
+	return a->record.key[0] && (!a->skip || a->unserved) &&
+	       a->verdict.custody.ownership != OWNERSHIP_RELEASED;
 }
 
 static int64_t seconds(int64_t ms)
@@ -79,6 +80,12 @@ static int64_t proven(const struct report *report, const struct account *a)
 	return seconds(report_proven_ms(a));
 }
 
+static int64_t owner_heard(const struct report *report, const struct account *a)
+{
+	(void)report;
+	return seconds(a->verdict.custody.heard_ms);
+}
+
 static int64_t lifetime(const struct report *report, const struct account *a)
 {
 	(void)report;
@@ -105,6 +112,8 @@ static const struct gauge {
 	{"last_refresh_timestamp_seconds", "The last refresh by this program.", refreshed, true},
 	{"last_proven_timestamp_seconds",
 	 "When the provider last answered with the login as it is now.", proven, true},
+	{"owner_heard_timestamp_seconds", "When the host that it follows sent it last.",
+	 owner_heard, true},
 	{"lifetime_seconds", "Lifetime of an access token.", lifetime, true},
 	{"margin_seconds", "How long before its expiry it is refreshed.", margin, true},
 };
@@ -170,6 +179,19 @@ static void print_copies(FILE *out, const struct report *report)
 			if (counts[s] || s == COPY_CURRENT)
 				print_series(out, "copies", a, "state", copy_state_name(s),
 					     counts[s]);
+	}
+}
+
+static void print_ownership(FILE *out, const struct report *report)
+{
+	const struct observation *o = &report->cycle->now;
+
+	print_head(out, "ownership", "gauge", "Who refreshes it: ours, follows or released.");
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		const struct account *a = o->accounts[i];
+		if (is_measured(a) || a->verdict.custody.ownership == OWNERSHIP_RELEASED)
+			print_series(out, "ownership", a, "state",
+				     ownership_name(a->verdict.custody.ownership), 1);
 	}
 }
 
@@ -240,6 +262,7 @@ void report_metrics(const struct report *report, FILE *out)
 	for (size_t i = 0; i < ARRAY_SIZE(gauges); i++)
 		print_gauge(out, report, &gauges[i]);
 	print_copies(out, report);
+	print_ownership(out, report);
 	print_counters(out, report);
 }
 

@@ -312,18 +312,56 @@ static bool result_is_news(const struct result *result)
 	       result->copies_pending || result->n_displaced || result->forgotten;
 }
 
+// What it came to be in this run; NULL: it has not changed hands.
+static const char *new_ownership(const struct account *a, const struct result *result)
+{
+	static const char *const events[] = {
+		[OWNERSHIP_OURS] = "owned",
+		[OWNERSHIP_FOLLOWS] = "follows",
+		[OWNERSHIP_RELEASED] = "released",
+	};
+	enum ownership now = a ? a->record.custody.ownership : result->ownership;
+
+	return now != result->ownership ? events[now] : NULL;
+}
+
 static bool run_is_news(const struct scribe *s)
 {
 	const struct cycle *cycle = s->report->cycle;
 	_cleanup_free_ char *open = NULL;
 
-	for (size_t i = 0; i < cycle->results.n; i++)
-		if (result_is_news(&cycle->results.list[i]))
+	for (size_t i = 0; i < cycle->results.n; i++) {
+		const struct result *result = &cycle->results.list[i];
+		if (result_is_news(result) ||
+		    new_ownership(observation_account(&cycle->now, result->key), result))
 			return true;
+	}
 	for (size_t i = 0; i < cycle->now.problems.n; i++)
 		if (cycle->now.problems.list[i].needs_person)
 			return true;
 	return history_path(s->ledger, "open", false, &open) == 0 && access(open, F_OK) == 0;
+}
+
+static void note_hand_over(struct scribe *s, const struct account *a, const char *what)
+{
+	struct event event = event_of(s, what, a);
+
+	event.to = shown_generation(a->verdict.record.live.fingerprint);
+	event.message = xstrdup(s->report->decided);
+	write_event(s, &event);
+}
+
+// A new generation, and how we came by it.
+static void tell_news(struct scribe *s, const struct account *a, enum outcome outcome)
+{
+	enum hook_event event = outcome == OUTCOME_REFRESHED || outcome == OUTCOME_RECOVERED
+					? HOOK_REFRESHED
+				: outcome == OUTCOME_ADOPTED ? HOOK_ADOPTED
+							     : HOOK_EVENTS;
+	_cleanup_free_ char *generation = shown_generation(a->verdict.record.live.fingerprint);
+
+	if (event < HOOK_EVENTS && is_to_be_told(s, event))
+		add_condition(s, hook_event_name(event), a->record.key, generation);
 }
 
 static void note_result(struct scribe *s, const struct result *result)
@@ -331,6 +369,8 @@ static void note_result(struct scribe *s, const struct result *result)
 	const struct account *a = observation_account(&s->report->cycle->now, result->key);
 	enum outcome outcome = result->outcome;
 
+	if (a && new_ownership(a, result))
+		note_hand_over(s, a, new_ownership(a, result));
 	if (!a || !result_is_news(result) || says_nothing(result))
 		return;
 	if (outcome == OUTCOME_REFRESHED || outcome == OUTCOME_RECOVERED ||
@@ -344,12 +384,7 @@ static void note_result(struct scribe *s, const struct result *result)
 		note_done(s, a, result, "forgotten");
 	if (trouble_of(result) && is_round(s->report))
 		note_trouble(s, a, result);
-	if ((outcome == OUTCOME_REFRESHED || outcome == OUTCOME_RECOVERED) &&
-	    is_to_be_told(s, HOOK_REFRESHED)) {
-		_cleanup_free_ char *generation =
-			shown_generation(a->verdict.record.live.fingerprint);
-		add_condition(s, hook_event_name(HOOK_REFRESHED), a->record.key, generation);
-	}
+	tell_news(s, a, outcome);
 }
 
 static bool judges_all(const struct report *report)

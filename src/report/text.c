@@ -219,6 +219,17 @@ static void print_copies(const struct report *report, const struct account *a,
 	fputc('\n', out);
 }
 
+// Of a login that is not this host's to refresh.
+static void print_owner(const struct report *report, const struct custody *custody, FILE *out)
+{
+	bool follows = custody->ownership == OWNERSHIP_FOLLOWS;
+	_cleanup_free_ char *at = when(report, follows ? custody->heard_ms : custody->since_ms);
+
+	if (custody->ownership != OWNERSHIP_OURS)
+		fprintf(out, "    owner       %s, %s %s\n",
+			follows ? custody->host : "another host", follows ? "heard" : "since", at);
+}
+
 static void print_details(const struct report *report, const struct account *a,
 			  const struct result *result, FILE *out)
 {
@@ -229,6 +240,7 @@ static void print_details(const struct report *report, const struct account *a,
 	if (*who)
 		fprintf(out, "    identity    %s\n", who);
 	print_times(report, a, out);
+	print_owner(report, &a->verdict.custody, out);
 	if (report->verbose || report->selected) {
 		print_generation(report, a, out);
 		print_copies(report, a, result, out);
@@ -312,11 +324,11 @@ static void print_hook(const struct report *report, const struct account *a,
 static bool login_helps(const char *code)
 {
 	static const char *const others[] = {
-		"adopt_refused",     "barred",
-		"courier",	     "forget_refused",
-		"identity_conflict", "ledger_unreadable",
-		"lock_directory",    "main_store",
-		"other_name",	     "shared_token",
+		"adopt_refused",  "barred",	    "courier",
+		"export_refused", "forget_refused", "identity_conflict",
+		"import_refused", "leader_silent",  "ledger_unreadable",
+		"lock_directory", "main_store",	    "other_name",
+		"own_refused",	  "shared_token",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)

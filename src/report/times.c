@@ -6,7 +6,8 @@
 
 static bool is_kept(const struct account *a)
 {
-	return !a->skip && !a->verdict.record.dead_code[0] && !a->verdict.record.ended_ms &&
+	return a->verdict.custody.ownership == OWNERSHIP_OURS && !a->skip &&
+	       !a->verdict.record.dead_code[0] && !a->verdict.record.ended_ms &&
 	       a->verdict.outcome != OUTCOME_NEEDS_LOGIN;
 }
 

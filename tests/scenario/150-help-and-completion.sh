@@ -33,7 +33,8 @@ for command in "${commands[@]}"; do
 		[ -n "$value" ] || expect_status 0
 		expect_no_match "$err" "takes no|unknown option"
 	done
-	for option in --force --last-try --at --wait --dry-run --check --watch --adopt --follow --since --number --min-life --probe; do
+	for option in --force --last-try --at --wait --dry-run --check --watch --adopt --follow --since --number --min-life --probe \
+		--release; do
 		keeper "$command" "$option=x" no-such-account
 		taken=yes
 		grep -q "takes no ${option}\b" "$err" && taken=no

@@ -916,7 +916,7 @@ static void test_record_newer(void **state)
 
 	(void)state;
 	assert_int_equal(account_record_save(&ledger, &record, NOW_MS), 0);
-	put_text(path, "{\"version\":2}", 13);
+	put_text(path, "{\"version\":3}", 13);
 	assert_int_equal(account_records_read(&ledger, &records, &problems), 0);
 	assert_true(records.list[0].unreadable);
 	assert_string_equal(problems.list[0].code, "ledger_newer");
