@@ -46,6 +46,7 @@ expect_eq "the files installed" "$(installed)" "$(
 		755 share/oauth-keepalive/hooks/mail
 		755 share/oauth-keepalive/hooks/message
 		755 share/oauth-keepalive/hooks/ntfy
+		755 share/oauth-keepalive/hooks/push-ssh
 		644 share/oauth-keepalive/prometheus/oauth-keepalive.rules.yml
 		644 share/oauth-keepalive/systemd/alert.conf
 		644 share/oauth-keepalive/systemd/exit-3-only.conf
