@@ -11,7 +11,7 @@ meanwhile() {
 	printf '%s\n' "$@" >"$T/meanwhile"
 	CONFIG="hooks = { refreshed = \"sh $T/meanwhile\"; };"
 }
-# begin NAME: alice's is due, and NAME logs in anew as alice while it is refreshed
+# begin: alice's is due, and she logs in anew while it is refreshed
 begin() {
 	fresh
 	mint alice left=30m
@@ -44,6 +44,6 @@ write_store "main a" xai:default=carol
 while cp "$(store main)" "$T/again.json" && mv "$T/again.json" "$(store main)"; do :; done 2>/dev/null &
 writer=$!
 unit timer
-kill "$writer"
+{ kill "$writer" && wait "$writer"; } 2>/dev/null
 expect_status 0
 expect_no_secrets

@@ -2,8 +2,9 @@
 """terminal.py COLUMNSxLINES [ACTION…] -- COMMAND…: run it in a terminal of that size; all that it shows goes to standard
 output as it comes, and the exit status is its own (128 + N, if signal N ended it).
 
-Actions are done in order, each once something more was shown: `key:TEXT`, `signal:NAME`, `size:COLUMNSxLINES`. With
-`stderr`, only standard error is the terminal, and standard output stays what it is."""
+Actions are done in order, each once something more was shown: `key:TEXT`, `signal:NAME`, `size:COLUMNSxLINES`. After
+`signal:TSTP` it is waited for until the command stands still. With `stderr`, only standard error is the terminal, and
+standard output stays what it is."""
 import fcntl
 import os
 import pty
@@ -21,6 +22,7 @@ def set_size(fd, size):
 
 
 def act(action, master, child):
+    """Returns what the command is to do before the next one: the flag of waitid()."""
     kind, _, value = action.partition(":")
     if kind == "key":
         os.write(master, value.encode())
@@ -30,6 +32,12 @@ def act(action, master, child):
         set_size(master, value)
     else:
         sys.exit(f"terminal.py: {action}?")
+    return os.WSTOPPED if action == "signal:TSTP" else 0
+
+
+def has(child, what):
+    """Has it ended, or stopped? Asked without reaping it: what it showed last may still be on its way."""
+    return os.waitid(os.P_PID, child, what | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def main(size, *words):
@@ -40,6 +48,7 @@ def main(size, *words):
     master, slave = pty.openpty()
     set_size(master, size)
     kept = os.dup(1)
+    settings = termios.tcgetattr(slave)  # before the command can have changed them
     child = os.fork()
     if child == 0:
         os.setsid()
@@ -51,23 +60,24 @@ def main(size, *words):
         os.environ.setdefault("TERM", "xterm-256color")
         os.closerange(3, 100)
         os.execvp(command[0], command)
-    echo_before = termios.tcgetattr(slave)[3]
-    status, last, ended = None, time.monotonic() + 240, False
-    while not ended:
-        if time.monotonic() > last:
-            os.kill(child, signal.SIGKILL)
-            sys.exit("terminal.py: it did not end")
-        shown = False
-        while select.select([master], [], [], 0.3)[0]:
+    last, shown, awaited = time.monotonic() + 240, False, 0
+    while True:
+        ended = has(child, os.WEXITED)
+        while select.select([master], [], [], 0 if ended else 0.3)[0]:
             data = os.read(master, 65536)
             shown = shown or bool(data)
             os.write(kept, data)
-        pid, code = os.waitpid(child, os.WNOHANG)
-        if pid:
-            status, ended = code, not select.select([master], [], [], 0)[0]
-        elif shown and actions:
-            act(actions.pop(0), master, child)
-    if termios.tcgetattr(slave)[3] != echo_before:
+        if ended:
+            break
+        if time.monotonic() > last:
+            os.kill(child, signal.SIGKILL)
+            sys.exit("terminal.py: it did not end")
+        if awaited and has(child, awaited):
+            awaited = 0
+        if shown and actions and not awaited:
+            awaited, shown = act(actions.pop(0), master, child), False
+    status = os.waitpid(child, 0)[1]
+    if termios.tcgetattr(slave) != settings:
         sys.exit("terminal.py: the terminal's own settings were left changed")
     sys.exit(128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status))
 
