@@ -84,6 +84,7 @@ struct session {
 	const struct events *events; // log: what happened, and only that is reported
 	bool no_accounts;      // the verb is about none
 	bool outdated;	       // a store of main's was written since the run looked last
+	char *said;	       // by a run that may look again: what it has said so far; NULL: it does not
 	FILE *screen;          // status --watch: what is shown; NULL: standard output
 };
 // "OPTION VALUE: expected …", and STATUS_USAGE.

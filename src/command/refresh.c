@@ -48,17 +48,22 @@ static void wait_for_more(const struct session *session)
 	nanosleep(&(struct timespec){wait_ms / SECOND_MS, wait_ms % SECOND_MS * 1000000}, NULL);
 }
 
-static int refresh_once(const struct invocation *invocation, bool woken, bool *outdated)
+// `said` is what the run has said so far, or NULL: it says what there is.
+static int refresh_once(const struct invocation *invocation, bool woken, char **said,
+			bool *ret_outdated)
 {
 	_cleanup_session_ struct session session = {0};
 	int status = session_open(invocation, &session);
 
+	*ret_outdated = false;
 	if (status)
 		return status;
 	if (woken)
 		wait_for_more(&session);
+	session.said = TAKE_PTR(*said);
 	status = session_run(invocation, &session);
-	*outdated = session.outdated;
+	*said = TAKE_PTR(session.said);
+	*ret_outdated = session.outdated;
 	return status;
 }
 
@@ -67,13 +72,15 @@ static int refresh_once(const struct invocation *invocation, bool woken, bool *o
 int command_refresh(const struct invocation *invocation)
 {
 	enum run_by by = invocation->given & OPTION_DRY_RUN ? BY_HAND : run_by_whom();
-	bool again = (by == BY_PATH || by == BY_TIMER) && !invocation->json, outdated = false;
-	int status = refresh_once(invocation, by == BY_PATH, &outdated);
+	bool again = (by == BY_PATH || by == BY_TIMER) && !invocation->json, outdated;
+	_cleanup_free_ char *said = again ? xstrdup("") : NULL;
+	int status = refresh_once(invocation, by == BY_PATH, &said, &outdated);
 
 	for (int look = 1; again && outdated && look < LOOKS; look++) {
-		outdated = false;
 		nanosleep(&(struct timespec){.tv_nsec = SETTLE_MS * 1000000}, NULL);
-		status = refresh_once(invocation, false, &outdated);
+		int now = refresh_once(invocation, false, &said, &outdated);
+		if (now != STATUS_USAGE) // "nothing was done", for which it is too late
+			status = now;
 	}
 	return status;
 }

@@ -135,6 +135,7 @@ void session_close(struct session *session)
 	probes_free(&session->probes);
 	keepsakes_free(&session->kept);
 	conditions_free(&session->conditions);
+	free(session->said);
 	*session = (struct session){0};
 }
 
@@ -336,6 +337,21 @@ int session_conclude(struct session *session, struct cycle *cycle, const struct 
 	return report_exit_status(report);
 }
 
+// What an earlier look of the same run has said is not said again.
+static void say(struct session *session, const struct report *report,
+		void (*print)(const struct report *, FILE *), FILE *to, int fd)
+{
+	_cleanup_free_ char *text = NULL, *before = session->said;
+	size_t len = 0;
+	FILE *out = xopen_memstream(&text, &len);
+
+	screen_show(report, print, out, fd);
+	fclose(out);
+	session->said = before ? xasprintf("%s%s", before, text) : NULL;
+	if (!before || !strstr(before, text))
+		fputs(text, to);
+}
+
 int session_finish(const struct invocation *invocation, struct session *session,
 		   struct cycle *cycle, int r, bool dry_run)
 {
@@ -348,13 +364,13 @@ int session_finish(const struct invocation *invocation, struct session *session,
 	if (invocation->json) {
 		report_json(&report, out);
 	} else {
-		screen_show(&report,
-			    string_equal(report.command, "status") ? report_status : report_text,
-			    out, STDOUT_FILENO);
+		say(session, &report,
+		    string_equal(report.command, "status") ? report_status : report_text, out,
+		    STDOUT_FILENO);
 		if (!dry_run && fflush(stdout) != 0)
 			error = errno;
-		screen_show(&report, report_problems, dry_run ? out : stderr, // the answer there
-			    dry_run ? STDOUT_FILENO : STDERR_FILENO);
+		say(session, &report, report_problems, dry_run ? out : stderr, // the answer there
+		    dry_run ? STDOUT_FILENO : STDERR_FILENO);
 	}
 	if (fflush(stdout) != 0 && !error)
 		error = errno;

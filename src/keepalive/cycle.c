@@ -47,25 +47,31 @@ static int check_patterns(struct cycle *cycle, const struct selection *selection
 #define KERNEL_CLOCK_MS                                                                            \
 	10 // by which the time of a file may be behind: a tick of the slowest kernel
 
+// By the time of a change, not of a write: what was ready before may have got the name since. One that is still to come was
+// set by another clock, or by this one before it was put right, and would be later than every look.
+static bool was_changed(const char *path, int64_t from_ms, int64_t to_ms)
+{
+	struct stat st;
+	int64_t ms;
+
+	if (stat(path, &st) < 0)
+		return false;
+	ms = st.st_ctim.tv_sec * SECOND_MS + st.st_ctim.tv_nsec / 1000000;
+	return ms + KERNEL_CLOCK_MS >= from_ms && ms <= to_ms;
+}
+
 bool cycle_outdated(const struct cycle *cycle)
 {
+	int64_t now_ms = clock_wall_ms();
+
 	for (size_t i = 0; i < cycle->now.stores.n; i++) {
 		const struct store *store = &cycle->now.stores.list[i];
-		const char *const endings[] = {"", "-wal"};
+		_cleanup_free_ char *log = xasprintf("%s-wal", store->path);
 
-		if (store->role != ROLE_MAIN && store->role != ROLE_SHARED)
-			continue;
-		for (size_t k = 0; k < 2; k++) {
-			_cleanup_free_ char *path = xasprintf("%s%s", store->path, endings[k]);
-			struct stat st;
-
-			// The time of a change, not of a write: what was ready before may have got the name since.
-			if (!stat(path, &st) && st.st_ctim.tv_sec * SECOND_MS +
-								st.st_ctim.tv_nsec / 1000000 +
-								KERNEL_CLOCK_MS >=
-							cycle->looked_ms)
-				return true;
-		}
+		if ((store->role == ROLE_MAIN || store->role == ROLE_SHARED) &&
+		    (was_changed(store->path, cycle->looked_ms, now_ms) ||
+		     was_changed(log, cycle->looked_ms, now_ms)))
+			return true;
 	}
 	return false;
 }
