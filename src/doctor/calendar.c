@@ -172,7 +172,6 @@ static const char *written_out(const char *text)
 		{"bi-annually", "*-01,07-01 00:00"},
 		{"yearly", "*-01-01 00:00"},
 		{"annually", "*-01-01 00:00"},
-		{"anually", "*-01-01 00:00"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
