@@ -71,5 +71,4 @@ expect_status 0
 expect_posts 1
 expect_field '.accounts[0].outcome' recovered
 expect_generation dora main a
-gone() { ! grep -qs '^State:.[^ZX]' "/proc/${courier:-none}/status"; } # a container's first process may reap nobody
-wait_until gone
+wait_until has_ended "${courier:-none}"

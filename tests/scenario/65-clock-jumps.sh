@@ -105,7 +105,7 @@ hold_answer
 jumping refresh -j
 wait_until one_post
 courier=$(couriers)
-kill -STOP "$courier"
+stop_process "$courier"
 clock 0 300
 wait_keepers
 expect_status 3

@@ -48,7 +48,7 @@ answers '{"held": true}'
 start_keeper refresh -j
 wait_until one_request
 courier=$(grep -lE "^PPid:\s+${STARTED[-1]%:*}$" /proc/[0-9]*/status 2>/dev/null | cut -d/ -f3) # no lock file names it yet
-kill -STOP "$courier"
+stop_process "$courier"
 wait_keepers
 expect_eq status "$statuses" 1
 expect_field '.accounts[0] | "\(.outcome) \(.error.code)"' "failed courier"

@@ -95,7 +95,7 @@ for whom in keeper courier; do
 	wait_until one_post
 	pid=${STARTED[-1]%:*}
 	[ $whom = courier ] && stopped=$(couriers) || stopped=$pid
-	kill -STOP "$stopped"
+	stop_process "$stopped"
 	keeper refresh -j --wait 0
 	expect_status 4
 	older 100
@@ -137,7 +137,7 @@ wait_until test -s "$T/locked"
 keeper refresh -j --wait 0
 expect_status 1
 seen in_flight "$holder" "for"
-kill -STOP "$holder"
+stop_process "$holder"
 keeper refresh -j --wait 0
 expect_field "[.problems[] | select(.code == \"in_flight\") | .fix | contains(\"kill -CONT $holder\")] | first" true
 keeper preview -j

@@ -44,11 +44,11 @@ killed_with_answer() {
 	wait_until one_post
 	courier=$(couriers; STATE=$HOME/.openclaw-dev; sed -n 's/.*"pid": *\([0-9]*\).*/\1/p' "$STATE"/locks/oauth-refresh/*.lock 2>/dev/null | head -n 1)
 	keeper_pid=${STARTED[-1]%:*}
-	kill -STOP "$keeper_pid"
+	stop_process "$keeper_pid"
 	release_answer
 	wait_until answered
 	kill -9 "$keeper_pid"
-	for pid in $courier; do kill -9 "$pid" 2>/dev/null; done
+	for pid in $courier; do end_process "$pid"; done
 	wait_keepers
 }
 

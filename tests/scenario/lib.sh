@@ -349,15 +349,28 @@ couriers() {
 		[ -f "$lock" ] || continue
 		pid=$(jq .pid "$lock" 2>/dev/null) || continue
 		# Its `exe` only root may read.
-		[ "$(tr -d '\0' <"/proc/$pid/cmdline" 2>/dev/null)" = oauth-keepalive-courier ] && echo "$pid"
+		[ "$({ tr -d '\0' <"/proc/$pid/cmdline"; } 2>/dev/null)" = oauth-keepalive-courier ] && echo "$pid"
 	done | sort -u
 }
 
 stop_couriers() {
 	local pid
 	for pid in $(couriers); do
-		kill -9 "$pid"
+		end_process "$pid"
 	done
+}
+
+# end_process PID: by KILL; and all that it held is free.
+end_process() {
+	kill -9 "$1" 2>/dev/null
+	wait_until has_ended "$1"
+}
+has_ended() { ! grep -qsE '^[0-9]+ \(.*\) [^ZX] ' "/proc/$1/stat"; } # a container's first process may reap nobody
+
+# stop_process PID: it stands still from then on. A busy machine takes its time over a signal.
+stop_process() {
+	kill -STOP "$1"
+	wait_until grep -qE '^[0-9]+ \(.*\) [TZX] ' "/proc/$1/stat"
 }
 
 # wait_until COMMAND…: for an event. Minutes, since the machine may be busy, and what never comes has come wrong.

@@ -789,14 +789,16 @@ static void test_keeper_gone_before_sending(void **state)
 {
 	struct stage s;
 	pid_t pid;
+	int status;
 
 	(void)state;
 	begin(&s, ANSWER_OK);
 	struct courier_request request = request_of(&s);
 	// Stopped, so that it finds the request and the end of file at once.
 	pid = s.courier.process.pid;
-	usleep(50000);
 	assert_int_equal(kill(pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
 	assert_int_equal(courier_send(&s.courier, &request), 0);
 	cleanup_close(&s.courier.fd);
 	assert_int_equal(kill(pid, SIGCONT), 0);
