@@ -172,7 +172,23 @@ static const char *fault_of(const cJSON *json, struct handover *h)
 	return NULL;
 }
 
-// Cut short is what a broken pipe leaves, and the likeliest of all.
+static bool begins_literal(const char *text, size_t len)
+{
+	return (len < 4 && (memcmp("true", text, len) == 0 || memcmp("null", text, len) == 0)) ||
+	       (len < 5 && memcmp("false", text, len) == 0);
+}
+
+// What a broken pipe leaves, and the likeliest of all: also in the middle of a word, or of a character.
+static bool is_cut(const struct secret *text, size_t end, const struct json_error *error)
+{
+	bool character = string_starts(error->what, "invalid") ||
+			 string_starts(error->what, "lone surrogate");
+
+	return error->offset >= end || string_starts(error->what, "unterminated") ||
+	       (character && error->offset + strlen("\\ud800\\udc00") > end) ||
+	       begins_literal(text->text + error->offset, end - error->offset);
+}
+
 static char *scan_fault(const struct secret *text)
 {
 	struct json_doc doc = {0};
@@ -193,7 +209,7 @@ static char *scan_fault(const struct secret *text)
 	}
 	if (r != -EBADMSG)
 		return xstrdup("it has more in it than any export");
-	return error.offset >= end || string_starts(error.what, "unterminated")
+	return is_cut(text, end, &error)
 		       ? xstrdup("it is cut short")
 		       : xasprintf("it is no JSON: %s at byte %zu", error.what, error.offset);
 }

@@ -456,6 +456,7 @@ static struct account_record full_record(void)
 		.ended_ms = 26,
 		.main_store = xstrdup("/home/x/.openclaw/agents/main/agent/auth-profiles.json"),
 		.adopted_from = xstrdup("/home/x/.openclaw/agents/coder/agent/auth-profiles.json"),
+		.custody = {OWNERSHIP_OURS, 29, 30, UUID, "host-a", 31, 32, ""},
 	};
 
 	account_key(r.key, r.state_dir, r.provider, r.profile, &r.identity);
@@ -788,7 +789,8 @@ static bool is_newer_than_0_1(const char *member)
 {
 	return string_equal(member, "expiries") || string_equal(member, "previous") ||
 	       string_equal(member, "witness_ms") || string_equal(member, "adopted_from") ||
-	       string_equal(member, "failure") || string_equal(member, "accesses");
+	       string_equal(member, "failure") || string_equal(member, "accesses") ||
+	       string_equal(member, "custody");
 }
 
 static void test_record_of_0_1(void **state)
@@ -922,6 +924,31 @@ static void test_record_newer(void **state)
 	assert_string_equal(problems.list[0].code, "ledger_newer");
 	account_records_free(&records);
 	problems_free(&problems);
+}
+
+// A record that is another host's has a version that a program which knows of no other host does not read.
+static void test_record_of_another_host(void **state)
+{
+	static const int versions[] = {
+		[OWNERSHIP_OURS] = 1, [OWNERSHIP_FOLLOWS] = 2, [OWNERSHIP_RELEASED] = 2};
+	_cleanup_(account_record_free) struct account_record record = full_record();
+	_cleanup_free_ char *path = record_path(&record);
+
+	(void)state;
+	for (enum ownership o = OWNERSHIP_OURS; o <= OWNERSHIP_RELEASED; o++) {
+		record.custody.ownership = o;
+		assert_int_equal(account_record_save(&ledger, &record, NOW_MS), 0);
+		struct account_record again = read_one();
+		assert_false(again.unreadable);
+		assert_memory_equal(&again.custody, &record.custody, sizeof(record.custody));
+		account_record_free(&again);
+		_cleanup_secret_ struct secret text = get_text(path);
+		_cleanup_json_ cJSON *json = json_parse(text.text, text.len);
+		assert_int_equal(json_integer(json, "version", 0), versions[o]);
+		cJSON_SetIntValue(cJSON_GetObjectItem(json, "version"), 3 - versions[o]);
+		write_json(path, json);
+		expect_unreadable(true);
+	}
 }
 
 static void test_key(void **state)
@@ -1126,6 +1153,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_record_stamps, setup_created, teardown),
 		cmocka_unit_test_setup_teardown(test_record_is_complete, setup_created, teardown),
 		cmocka_unit_test_setup_teardown(test_record_file_refused, setup_created, teardown),
+		cmocka_unit_test_setup_teardown(test_record_of_another_host, setup_created,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_record_newer, setup_created, teardown),
 		cmocka_unit_test(test_key),
 		cmocka_unit_test_setup_teardown(test_account_lock, setup, teardown),
