@@ -112,9 +112,7 @@ static void adopt_member(struct judgement *j, const struct member *m)
 
 // ---- which one
 
-// An unknown token that is later than `than`, and than the one before the live one.
-static bool is_fresh_after(const struct judgement *j, const struct member *m,
-			   struct issue_time than)
+bool member_leads_past(const struct judgement *j, const struct member *m, struct issue_time than)
 {
 	return member_is_fresh(j, m) && !is_diverged(j, m) &&
 	       is_later_than_previous(j, &m->copy->credential) &&
@@ -123,7 +121,7 @@ static bool is_fresh_after(const struct judgement *j, const struct member *m,
 
 bool member_leads(const struct judgement *j, const struct member *m)
 {
-	return is_fresh_after(j, m, j->verdict->record.anchor);
+	return member_leads_past(j, m, j->verdict->record.anchor);
 }
 
 // The latest of them; NULL if there is none.
@@ -134,7 +132,7 @@ static const struct member *latest_fresh(struct judgement *j, struct issue_time 
 
 	for (size_t i = 0; i < a->n_members; i++) {
 		const struct member *m = &a->members[i];
-		if (!is_fresh_after(j, m, than))
+		if (!member_leads_past(j, m, than))
 			continue;
 		if (!best || issue_compare(issue_of_copy(j, &m->copy->credential),
 					   issue_of_copy(j, &best->copy->credential)) > 0)

@@ -175,6 +175,31 @@ static bool is_second_leader(const struct account_record *r, const struct handov
 	       h->term <= r->custody.term;
 }
 
+static struct credential lend(const struct handover *h)
+{
+	return (struct credential){
+		.access = h->live.access,
+		.refresh = h->live.refresh,
+		.id_token = h->live.id_token,
+		.fingerprint = h->live.fingerprint,
+		.expires_ms = h->live.expires_ms,
+		.issued_ms = h->live.issued_ms,
+		.identity = h->identity,
+	};
+}
+
+// Later than what is live here, or than what came: the next look would adopt it.
+static bool is_newer_here(const struct judgement *j, const struct member *m,
+			  const struct handover *h)
+{
+	struct credential theirs = lend(h);
+
+	return !fingerprint_equal(m->copy->credential.fingerprint, h->live.fingerprint) &&
+	       !handover_superseded(h, m->copy->credential.fingerprint) &&
+	       (member_leads(j, m) || member_leads_past(j, m, issue_of_live(j)) ||
+		member_leads_past(j, m, issue_of_copy(j, &theirs)));
+}
+
 // What stands here that the other host knows nothing of is a person's, or the runtime's, and stays without their word.
 static char *in_the_way(const struct judgement *j, const struct handover *h)
 {
@@ -182,12 +207,13 @@ static char *in_the_way(const struct judgement *j, const struct handover *h)
 	const struct account_record *r = &j->verdict->record;
 
 	for (size_t i = 0; i < a->n_members; i++)
-		if (member_leads(j, &a->members[i]) &&
-		    !fingerprint_equal(a->members[i].copy->credential.fingerprint,
-				       h->live.fingerprint))
+		if (is_newer_here(j, &a->members[i], h))
 			return xasprintf("%s holds a newer login that was made on this host, and "
 					 "stays; --force displaces it",
 					 a->members[i].store->path);
+	if (r->ended_ms)
+		return xstrdup("it was logged out here, and no login followed; --force brings it "
+			       "back");
 	if (is_second_leader(r, h))
 		return xasprintf("this host follows %s, not %s: one of them must be told to stop; "
 				 "--force follows the new one",
@@ -224,8 +250,10 @@ static void take_history(struct judgement *j, const struct handover *h)
 {
 	struct account_record *r = &j->verdict->record;
 
-	for (size_t i = 0; i < h->n_superseded; i++)
+	for (size_t i = 0; i < h->n_superseded; i++) {
+		j->verdict->record_changed |= !record_superseded(r, h->superseded[i]);
 		record_supersede(r, h->superseded[i]);
+	}
 	for (size_t i = 0; i < h->n_fences; i++)
 		record_supersede_fence(r, h->fences[i]);
 	r->previous.issued_ms = later_of(r->previous.issued_ms, h->previous.issued_ms);
@@ -237,20 +265,16 @@ static void take_history(struct judgement *j, const struct handover *h)
 static void take_generation(struct judgement *j, const struct handover *h)
 {
 	struct account_record *r = &j->verdict->record;
-	struct credential c = {
-		.access = h->live.access, // lent
-		.refresh = h->live.refresh,
-		.id_token = h->live.id_token,
-		.fingerprint = h->live.fingerprint,
-		.expires_ms = h->live.expires_ms,
-		.issued_ms = h->live.issued_ms,
-		.identity = h->identity,
-	};
+	struct credential c = lend(h);
 
+	if (r->ended_ms) { // a person says that it is none
+		r->ended_ms = 0;
+		j->verdict->record_changed = true;
+	}
+	take_history(j, h);
 	if (fingerprint_equal(r->live.fingerprint, h->live.fingerprint) &&
 	    secret_equal(&r->live.access, &h->live.access))
 		return;
-	take_history(j, h);
 	bring_back(j, &c); // where a login made here had taken its place
 	adopt_credential(j, &c);
 	free(TAKE_PTR(r->adopted_from));

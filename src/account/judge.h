@@ -145,6 +145,8 @@ bool member_is_unknown(const struct judgement *j, const struct member *m);
 bool member_is_fresh(const struct judgement *j, const struct member *m);
 // Somebody else refreshed, or logged in: it becomes the live one, and the live token may have been spent for it.
 bool member_leads(const struct judgement *j, const struct member *m);
+// … also if what is live were of that time.
+bool member_leads_past(const struct judgement *j, const struct member *m, struct issue_time than);
 // The live token is live no more, and a fence that names it is no more than a superseded copy.
 void record_supersede_live(struct account_record *r);
 // Failures and back-off are over.

@@ -37,6 +37,11 @@
 //	force last-try offline at=10m adopt=STORE barred
 //	follow=STORE|all
 //	restore=3                          a person brings it back from displaced/ (restore=3! : it was sent)
+//	owner=follows|released|left|ours   whose it is, of several hosts: `left`, it followed one before; all at term 3
+//	beside=follows|released            … says the record of another name that has the live token
+//	own release                        a person takes it over, or gives it away
+//	import=3:WORD…                     … or takes what another host sent: release, other (no leader of this host),
+//	                                   stale, sup1 (it replaced 1), term2, number6; bob's, nobody's; sent or kept here
 //
 // Decided: decision/outcome, send or resend, what changed in the record (#+1: its number), what is
 // displaced (@ where it stood), settled, dropped and closed, and the copies to be written.
@@ -51,11 +56,15 @@
 
 #include "base/clock.h"
 #include "account/account.h"
+#include "ledger/handover.h"
 
 #define NOW	     INT64_C(4102444800000) // 2100: after any build of this
 #define FIRST_EXPIRY (NOW + 3 * HOUR_S * SECOND_MS)
 #define TOKENS_MAX   100
 #define COPIES	     4
+#define LEADER	     "0f0e0d0c-0b0a-4908-8706-050403020100"
+#define OTHER_HOST   "1f0e0d0c-0b0a-4908-8706-050403020100"
+#define NONCE	     "0000000000000000000000000000000a"
 #define RECEIPTS_MAX 3
 
 struct world {
@@ -72,6 +81,9 @@ struct world {
 	struct sibling sibling;
 	bool has_sibling;
 	struct keepsake kept;
+	struct handover handover;
+	struct account_record beside; // another name's
+	const struct account_record *unowned;
 };
 
 static const char *const store_names[COPIES] = {"main", "agent", "other", "ext"};
@@ -370,6 +382,13 @@ static bool give_flag(struct world *w, const char *word)
 		w->config.fence_recover = false;
 	else if (string_equal(word, "noclient"))
 		w->provider.client_id = NULL;
+	else if (string_equal(word, "own"))
+		a->handed = true,
+		w->policy.choice = (struct choice){.kind = CHOICE_OWN, .why = "owned"};
+	else if (string_equal(word, "release"))
+		a->handed = true,
+		w->policy.choice =
+			(struct choice){.kind = CHOICE_RELEASE, .nonce = NONCE, .why = "released"};
 	else
 		return false;
 	return true;
@@ -389,11 +408,83 @@ static void give_restored(struct world *w, const char *text)
 		(struct choice){.kind = CHOICE_RESTORE, .kept = &w->kept, .why = "chosen"};
 }
 
+static void give_owner(struct custody *c, const char *text)
+{
+	bool left = string_equal(text, "left");
+
+	*c = (struct custody){.since_ms = NOW - DAY_S * SECOND_MS, .term = 3};
+	if (string_equal(text, "follows"))
+		c->ownership = OWNERSHIP_FOLLOWS;
+	else if (string_equal(text, "released"))
+		c->ownership = OWNERSHIP_RELEASED;
+	else if (!left && !string_equal(text, "ours"))
+		fail_msg("owner=%s?", text);
+	if (!left && c->ownership != OWNERSHIP_FOLLOWS)
+		return;
+	strcpy(c->ledger, LEADER);
+	strcpy(c->host, "leader");
+	c->number = 7;
+	c->heard_ms = NOW - 5 * MINUTE_S * SECOND_MS;
+}
+
+static void give_handover_word(struct world *w, const char *word)
+{
+	struct handover *h = &w->handover;
+	const char *digits = word + strcspn(word, "0123456789");
+
+	if (string_equal(word, "release"))
+		h->release = true;
+	else if (string_equal(word, "other"))
+		strcpy(h->ledger, OTHER_HOST), strcpy(h->host, "other");
+	else if (string_equal(word, "stale"))
+		h->made_ms = NOW - 2 * HOUR_S * SECOND_MS;
+	else if (string_starts(word, "sup"))
+		give_tokens(&h->superseded, &h->n_superseded, digits);
+	else if (string_starts(word, "term"))
+		h->term = atoi(digits);
+	else if (string_starts(word, "number"))
+		h->number = atoi(digits);
+	else if (string_equal(word, "bob") || string_equal(word, "nobody"))
+		identity_free(&h->identity),
+			h->identity.email = *word == 'b' ? xstrdup("bob@example.org") : NULL;
+	else if (string_equal(word, "sent"))
+		w->account.import_sent = true;
+	else if (string_equal(word, "kept"))
+		w->account.import_kept = true;
+	else
+		fail_msg("import=…:%s?", word);
+}
+
+static void give_handover(struct world *w, const char *text)
+{
+	_cleanup_free_ char *words = xstrdup(text);
+	char *rest = NULL, *word = strtok_r(words, ":", &rest);
+	struct handover *h = &w->handover;
+
+	*h = (struct handover){.made_ms = NOW, .term = 3, .number = 7, .identity = alice()};
+	strcpy(h->ledger, LEADER);
+	strcpy(h->host, "leader");
+	give_generation(&h->live, word);
+	while ((word = strtok_r(NULL, ":", &rest)))
+		give_handover_word(w, word);
+	fingerprint_list_remove(h->superseded, &h->n_superseded,
+				h->live.fingerprint); // no document is so
+	w->account.handed = true;
+	w->policy.choice =
+		(struct choice){.kind = CHOICE_IMPORT, .import = h, .why = "sent by leader"};
+}
+
 static void give_value(struct world *w, const char *name, const char *value)
 {
 	struct account_record *r = &w->account.record;
 
-	if (string_equal(name, "live"))
+	if (string_equal(name, "owner"))
+		give_owner(&r->custody, value);
+	else if (string_equal(name, "beside"))
+		give_owner(&w->beside.custody, value), w->unowned = &w->beside;
+	else if (string_equal(name, "import"))
+		give_handover(w, value);
+	else if (string_equal(name, "live"))
 		give_live(w, value);
 	else if (string_equal(name, "sup"))
 		give_superseded(r, value);
@@ -489,6 +580,8 @@ static void world_build(struct world *w, const char *given)
 	w->config.timer_jitter_s = MINUTE_S;
 	w->config.deadline_s = MINUTE_S;
 	w->config.fence_recover = true;
+	w->config.providers = &w->provider;
+	w->config.n_providers = 1;
 	w->policy.now_ms = w->policy.at_ms = NOW;
 	w->account.record.provider = xstrdup("xai");
 	w->account.record.profile = xstrdup("xai:default");
@@ -504,6 +597,13 @@ static void world_build(struct world *w, const char *given)
 	if (!w->account.recorded &&
 	    w->account.main) // as group_accounts does: what stands in main will be live
 		w->account.live_settled = w->account.main->settled;
+	if (w->unowned) {
+		strcpy(w->beside.key, "beside");
+		w->beside.provider = xstrdup("xai");
+		w->beside.live.fingerprint = w->account.record.live.fingerprint;
+		w->account.unowned = &w->unowned;
+		w->account.n_unowned = 1;
+	}
 	account_record_copy(&w->before, &w->account.record);
 	struct account_records records = {.list = &w->account.record, .n = 1};
 	w->policy.clock_contradicted = clock_is_contradicted(&records, NOW); // as observe does
@@ -531,6 +631,8 @@ static void world_free(struct world *w)
 	generation_free(&w->sibling.ahead);
 	free((char *)w->policy.choice.store);
 	credential_free(&w->kept.credential);
+	handover_free(&w->handover);
+	account_record_free(&w->beside);
 	for (size_t i = 0; i < COPIES; i++) {
 		free(w->stores[i].path);
 		credential_free(&w->copies[i].credential);
@@ -578,6 +680,9 @@ static void say_record(FILE *out, const struct account_record *r,
 		fprintf(out, " %s%s", *r->dead_code ? "dead=" : "undead", r->dead_code);
 	if (r->ended_ms != before->ended_ms)
 		fprintf(out, " %s", r->ended_ms ? "ended" : "unended");
+	if (r->custody.ownership != before->custody.ownership ||
+	    r->custody.term != before->custody.term)
+		fprintf(out, " %s@%d", ownership_name(r->custody.ownership), (int)r->custody.term);
 	if (fingerprint_empty(r->live.fingerprint) && !fingerprint_empty(before->live.fingerprint))
 		fprintf(out, " purged");
 	if (r->n_sightings != before->n_sightings ||
@@ -679,6 +784,9 @@ static const char *broken_by_sending(const struct world *w)
 		return NULL;
 	if (w->policy.offline || w->policy.barred || a->skip)
 		return "sent where nothing may be sent";
+	if (a->verdict.custody.ownership != OWNERSHIP_OURS ||
+	    a->verdict.record.custody.ownership != OWNERSHIP_OURS)
+		return "sends what is another host's to send";
 	if (secret_empty(&a->verdict.record.live.refresh) ||
 	    record_superseded(&a->verdict.record, live) || a->verdict.record.dead_code[0] ||
 	    (is_spent(w) && !a->verdict.resend) ||
@@ -734,7 +842,7 @@ static const char *broken_by_writing(const struct world *w)
 		    !listed(a->verdict.close, a->verdict.n_close, token) &&
 		    !fingerprint_equal(token, w->before.live.fingerprint) &&
 		    !fingerprint_equal(token, a->verdict.record.live.fingerprint) &&
-		    !is_displaced(a, token))
+		    !is_displaced(a, token) && !handover_superseded(&w->handover, token))
 			return "overwrites a token it did not keep";
 		if (secret_empty(&a->verdict.record.live.refresh))
 			return "writes nothing into a copy";
@@ -781,16 +889,53 @@ static const char *broken_by_forgetting(const struct world *w)
 	return NULL;
 }
 
+// At any time one host owns it, or none.
+static const char *broken_between_hosts(const struct world *w)
+{
+	const struct account *a = &w->account;
+	const struct handover *h = &w->handover;
+	const struct custody *custody = &a->verdict.record.custody;
+	struct fingerprint live = a->verdict.record.live.fingerprint,
+			   old = w->before.live.fingerprint;
+
+	if (w->policy.choice.kind == CHOICE_OWN)
+		return a->verdict.custody.ownership == OWNERSHIP_OURS ? NULL
+								      : "owned, and is not ours";
+	if (w->policy.choice.kind == CHOICE_RELEASE)
+		return custody->ownership != OWNERSHIP_RELEASED ? "released, and is not"
+		       : !string_equal(custody->nonce, NONCE)	? "released by another run"
+		       : receipt_of(a, live) && !listed(a->verdict.drop, a->verdict.n_drop, live)
+			       ? "released, and was perhaps sent"
+		       : account_has_writes(a) ? "released, and is written"
+					       : NULL;
+	if (!fingerprint_equal(live, h->live.fingerprint) && !receipt_of(a, h->live.fingerprint))
+		return "another login is live than the one that was sent";
+	if (!h->release && !string_equal(custody->ledger, h->ledger))
+		return "follows another host than the one that sent it";
+	if (custody->ownership != (h->release ? OWNERSHIP_OURS : OWNERSHIP_FOLLOWS) ||
+	    custody->term < h->term)
+		return "imported, and not as it was exported";
+	if (identity_compare(&w->before.identity, &h->identity) == IDENTITY_DIFFERENT)
+		return "another person's login was taken";
+	if (!fingerprint_empty(old) && !fingerprint_equal(live, old) && !w->before.dead_code[0] &&
+	    !handover_superseded(h, old) && !is_displaced(a, old))
+		return "the login that was here is not kept";
+	return NULL;
+}
+
 // What a person decided is so: that login and no other, or nothing at all was done.
 static const char *broken_by_disobeying(const struct world *w)
 {
 	const struct account *a = &w->account;
 	struct fingerprint live = a->verdict.record.live.fingerprint, chosen = {0};
 
-	if (string_equal(a->verdict.code, "adopt_refused"))
+	if (string_equal(a->verdict.code, "adopt_refused") ||
+	    string_equal(a->verdict.code, "import_refused"))
 		return account_has_work(a) ? "refused, and does something" : NULL;
 	if (!a->verdict.obeyed || w->policy.choice.kind == CHOICE_FOLLOW)
 		return NULL;
+	if (w->policy.choice.kind >= CHOICE_RELEASE)
+		return broken_between_hosts(w);
 	chosen = w->kept.credential.fingerprint;
 	for (size_t i = 0; w->policy.choice.kind == CHOICE_ADOPT && i < a->n_members; i++)
 		if (store_is_named(a->members[i].store, w->policy.choice.store))
@@ -817,8 +962,9 @@ static const char *broken_by_not_saving(const struct world *w)
 	say_record(out, &w->account.verdict.record, &w->before);
 	fclose(out);
 	free(text);
-	bool refused =
-		string_equal(w->account.verdict.code, "adopt_refused"); // learnt again another time
+	bool refused = string_equal(w->account.verdict.code, "adopt_refused") ||
+		       string_equal(w->account.verdict.code,
+				    "import_refused"); // learnt again another time
 	if (len && !w->account.verdict.record_changed && !refused)
 		return "the record changed and is not saved";
 	return w->account.verdict.reason || w->account.record.unreadable ? NULL : "no reason";
@@ -1545,6 +1691,116 @@ static const struct scene other_rules[] = {
 	{"trouble live=2=-1h agent:2 receipt=2:sending force", "hold/held"},
 };
 
+// One login, several hosts.
+static const struct scene hosts[] = {
+	// who follows mirrors, and sends nothing, whatever is due and whatever a person wants
+	{"live=2=1h owner=follows main:2 agent:1 sup=1", "mirror/planned write=agent"},
+	{"live=2=1h owner=follows force main:2", "none/unchanged"},
+	{"live=2=5m owner=follows last-try main:2", "hold/held"},
+	{"live=2=-1h owner=follows force last-try main:2", "hold/held"},
+	{"live=2=1h owner=released force main:2 agent:1 sup=1", "skip/skipped"},
+	{"live=2=1h beside=released force main:2 agent:2", "skip/skipped"},
+	{"live=2=1h beside=follows force main:2 agent:2", "none/unchanged"},
+	// a hand-over that the other name knows nothing of was later
+	{"live=2=1h owner=ours beside=released main:2", "skip/skipped"},
+	// a login that is made here, or OpenClaw's refresh, is ours
+	{"live=2 owner=follows main:3",
+	 "adopt/planned live=3 #+1 sup+2 anchor=3 before=2 ours@3 displaced=2 settle=2"},
+	{"live=2 owner=released main:3",
+	 "adopt/planned live=3 #+1 sup+2 anchor=3 before=2 ours@3 displaced=2 settle=2"},
+	{"live=2=1h owner=left main:2", "refresh/planned send"},
+	// own
+	{"live=2=1h owner=follows own offline main:2", "none/unchanged ours@4"},
+	{"live=2=1h owner=released own offline main:2", "none/unchanged ours@4"},
+	{"live=2=1h beside=released own offline main:2", "none/unchanged ours@4"},
+	{"live=2=1h owner=left own offline main:2", "none/unchanged"},
+	{"live=2=1h own offline main:2", "none/unchanged"},
+	// export --release
+	{"live=2 release offline main:2 agent:1 sup=1", "none/unchanged released@1"},
+	{"main:2 release offline", "none/unchanged live=2 #+1 anchor=2 released@1"},
+	{"live=2 owner=ours release offline main:2", "none/unchanged released@4"},
+	{"live=2 owner=follows release offline main:2", "hold/held"},
+	{"live=2 owner=released release offline main:2", "hold/held"},
+	{"live=2 beside=follows release offline main:2", "hold/held"},
+	{"live=2 release offline main:3",
+	 "none/unchanged live=3 #+1 sup+2 anchor=3 before=2 released@1 displaced=2 settle=2"},
+	{"live=2 release offline main:2 receipt=2:sending", "hold/held"},
+	{"live=2 release offline main:2 receipt=2:answered=3",
+	 "hold/held live=3 #+1 sup+2 close=2 write=main"},
+	{"live=2 release offline main:2 receipt=2:claimed", "none/unchanged released@1 drop=2"},
+	{"live=2 release offline main:fence2", "hold/held"},
+	{"live=2 release offline dead main:2", "login/needs_login"},
+	{"live=2 release offline main:blank", "login/needs_login ended"},
+	{"live=2 release offline settled main:2", "login/needs_login"},
+	{"live=2 release offline barred main:2", "hold/held"},
+	// import: the same login, or what came after it
+	{"live=2 import=2 offline main:2", "none/unchanged follows@3"},
+	{"main:2 import=2 offline", "none/unchanged live=2 #+1 anchor=2 follows@3"},
+	{"live=2 import=3:sup2 offline main:2 agent:2",
+	 "adopt/planned live=3 #+1 sup+2 anchor=3 before=2 follows@3 back=3 settle=2 "
+	 "write=main,agent"},
+	{"live=2 owner=follows import=3:sup2:number8 offline main:2",
+	 "adopt/planned live=3 #+1 sup+2 anchor=3 before=2 back=3 settle=2 write=main"},
+	{"live=2 owner=follows import=2+:number8 offline main:2",
+	 "adopt/planned #+1 back=2 write=main"},
+	{"live=2 owner=follows import=2 offline main:2", "none/unchanged"},
+	{"live=2 owner=follows import=2:release:term4 offline main:2", "none/unchanged ours@4"},
+	{"live=2 owner=released import=2 offline main:2", "none/unchanged follows@3"},
+	{"live=2 owner=released import=3:sup2:release:term4 offline main:2",
+	 "adopt/planned live=3 #+1 sup+2 anchor=3 before=2 ours@4 back=3 settle=2 write=main"},
+	// older ones, and those that were sent, whoever says so
+	{"live=2 sup=1 import=1 offline force main:2", "hold/held"},
+	{"live=2 owner=follows import=2:number6 offline force main:2", "hold/held"},
+	{"live=2 owner=follows import=2- offline force main:2", "hold/held"},
+	{"live=2 owner=ours import=2:term2 offline force main:2", "hold/held"},
+	{"live=2 import=3:sup2:sent offline force main:2", "hold/held"},
+	{"live=2 dead import=2 offline force main:2", "hold/held"},
+	{"live=2 settled import=2 offline force main:2", "hold/held"},
+	{"live=2 receipt=2:answered=3 import=3:sup2 offline force main:2", "hold/held"},
+	{"live=2 receipt=2:sending import=3:sup2 offline main:2",
+	 "adopt/planned live=3 #+1 sup+2 anchor=3 before=2 follows@3 back=3 close=2 write=main"},
+	// another person's, and nobody's
+	{"live=2 import=3:sup2:bob offline force main:2", "hold/held"},
+	{"live=2 import=3:nobody offline main:2", "hold/held"},
+	{"live=2 import=3:nobody offline force main:2",
+	 "adopt/planned live=3 #+1 sup+2 anchor=3 before=2 follows@3 displaced=2 back=3 settle=2 "
+	 "write=main"},
+	{"live=2 import=3:sup2:nobody offline main:2",
+	 "adopt/planned live=3 #+1 sup+2 anchor=3 before=2 follows@3 back=3 settle=2 write=main"},
+	// a login of its own stays, unless a person says so; then it is kept
+	{"live=5 import=3:sup2 offline main:5", "hold/held"},
+	{"live=5 import=3:sup2 offline force main:5 agent:5",
+	 "adopt/planned live=3 #+1 sup+2,5 anchor=3 before=5 follows@3 displaced=5 back=3 settle=5 "
+	 "write=main,agent"},
+	{"live=2 import=2 offline main:2 agent:5", "hold/held"},
+	{"live=2 import=2 offline force main:2 agent:5",
+	 "mirror/planned sup+5 follows@3 displaced=5@agent write=agent"},
+	{"live=5 sup=2 owner=left import=2:kept offline main:5", "hold/held"},
+	{"live=5 sup=2 owner=left import=2:kept offline force main:5",
+	 "adopt/planned live=2 #+1 anchor=2 before=5 follows@3 displaced=5 back=2 settle=5 "
+	 "write=main"},
+	{"live=5 sup=2 owner=left import=2 offline force main:5", "hold/held"},
+	{"live=5 sup=2 owner=left import=2:kept:sent offline force main:5", "hold/held"},
+	// a second leader; what gives it away is made for a pipe
+	{"live=2 owner=follows import=2:other offline main:2", "hold/held"},
+	{"live=2 owner=follows import=2:other offline force main:2", "none/unchanged"},
+	{"live=2 owner=follows import=2:other:term4 offline main:2", "none/unchanged follows@4"},
+	{"live=2 import=2:release:stale offline main:2", "hold/held"},
+	{"live=2 import=2:release:stale offline force main:2", "none/unchanged ours@3"},
+	{"live=2 import=2:stale offline main:2", "none/unchanged follows@3"},
+	// logged out here: no push logs in
+	{"live=2 import=3:sup2 offline force main:blank agent:2", "hold/held"},
+	{"live=2 ended=-1h import=3:sup2 offline main:2", "hold/held"},
+	{"live=2 ended=-1h import=3:sup2 offline force main:2",
+	 "adopt/planned live=3 #+1 sup+2 anchor=3 before=2 unended follows@3 back=3 settle=2 "
+	 "write=main"},
+	{"live=2 ended=-1h import=2 offline force main:2", "none/unchanged unended follows@3"},
+	{"live=2 owner=follows import=2:other:term4:release offline main:2",
+	 "none/unchanged ours@4"},
+	{"live=2 owner=follows sibling=3 main:2",
+	 "adopt/planned live=3 #+1 sup+2 anchor=3 before=2 ours@0 displaced=2 settle=2 write=main"},
+};
+
 // Found broken once.
 static const struct scene regressions[] = {
 	// An answer with a new refresh token beside an unchanged access token is an answer like any
@@ -1668,6 +1924,7 @@ SCENE_TEST(dead)
 SCENE_TEST(chosen)
 SCENE_TEST(followed)
 SCENE_TEST(other_rules)
+SCENE_TEST(hosts)
 SCENE_TEST(regressions)
 
 // A runtime that puts its own expiry back is put right once an hour, whatever was tried meanwhile; another value, or
@@ -1732,6 +1989,11 @@ static void test_codes(void **state)
 		{"live=2 main:2 settled", "spent"},
 		{"live=2=1h main:2 receipt=2:answered=later", "http_429"},
 		{"live=2=1h main:2 updated=2h", "clock"},
+		{"live=2 owner=follows main:2", NULL},
+		{"live=2=30m life=4h owner=follows main:2", "leader_silent"},
+		{"live=2=5m owner=follows main:2", "leader_silent"},
+		{"live=2 owner=follows release offline main:2", "export_refused"},
+		{"live=2 import=3:bob offline main:2", "import_refused"},
 	};
 
 	(void)state;
@@ -2258,6 +2520,32 @@ static void random_record(FILE *out, unsigned live, bool superseded)
 		fprintf(out, " wait=10m failures=3 rejections=%u", random_below(5));
 }
 
+static void random_import(FILE *out)
+{
+	static const char *const words[] = {"release", "other",	  "stale",  "sup2",
+					    "sup7,8",  "term2",	  "term4",  "bob",
+					    "sent",    "number6", "nobody", "kept"};
+
+	fprintf(out, " import=%u", random_below(10));
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (chance(20))
+			fprintf(out, ":%s", words[i]);
+}
+
+static void random_hosts(FILE *out, bool recorded)
+{
+	static const char *const owners[] = {"follows", "released", "left", "ours"};
+
+	if (recorded && chance(30))
+		fprintf(out, " owner=%s", owners[random_below(4)]);
+	if (recorded && chance(10))
+		fprintf(out, " beside=%s", owners[random_below(2)]);
+	if (chance(20))
+		random_import(out);
+	else if (chance(20))
+		fprintf(out, chance(50) ? " own" : " release");
+}
+
 // The ledger may know 7 and 8 as superseded, 9 as diverged; it sent what was live, 7 and 8.
 static char *random_world(void)
 {
@@ -2300,6 +2588,7 @@ static char *random_world(void)
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 		if (chance(10))
 			fprintf(out, " %s", flags[i]);
+	random_hosts(out, recorded);
 	if (chance(20))
 		fprintf(out, " adopt=%s", store_names[random_below(COPIES)]);
 	else if (chance(10))
@@ -2418,6 +2707,7 @@ int main(void)
 		cmocka_unit_test(test_chosen),
 		cmocka_unit_test(test_followed),
 		cmocka_unit_test(test_other_rules),
+		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_regressions),
 		cmocka_unit_test(test_expiry_fight),
 		cmocka_unit_test(test_codes),
