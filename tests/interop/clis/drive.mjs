@@ -3,18 +3,20 @@
 // Lets one of the real programs use its login, and says what it made of it: one line of JSON,
 // {ok, says, access}, where `access` is the fingerprint of the access token that the program names itself, if it does.
 //
-//	drive.mjs PROGRAM DIRECTORY [logout]
+//	drive.mjs PROGRAM DIRECTORY [force | logout]
+//	drive.mjs codex-cli DIRECTORY serve       one running codex; each line of input: a forced refresh, and a line of JSON
 //
 // DIRECTORY is where install put it. $WORLD is the log of world.py. HOME and the variables for certificates are as the program
 // shall have them.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { globSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import readline from 'node:readline';
 
 const [program, directory, how] = process.argv.slice(2);
 const MODULES = `${directory}/node_modules`;
 const MINUTE = 60000;
+const seen = readFileSync(process.env.WORLD, 'utf8').length;
 
 const fingerprint = (token) => (token ? createHash('sha256').update(token).digest('hex').slice(0, 12) : null);
 const first = (pattern) => {
@@ -24,19 +26,23 @@ const first = (pattern) => {
 };
 const parsed = (text) => { try { return JSON.parse(text); } catch { return {}; } };
 
-// Its exit status and output.
-function run(command, args, { env = {} } = {}) {
+// Its exit status and output; `until` ends it earlier.
+function run(command, args, { env = {}, until } = {}) {
 	return new Promise((done) => {
 		const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
 		const timer = setTimeout(() => child.kill('SIGKILL'), 2 * MINUTE);
+		const watch = until && setInterval(() => until() && child.kill(), 200);
 		let text = '';
 		for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => { text += data; });
 		child.on('close', (code) => {
 			clearTimeout(timer);
+			clearInterval(watch);
 			done({ code, text });
 		});
 	});
 }
+// It has asked a model by now. (What the world answers does not satisfy all of them, and some ask for ever.)
+const asked = () => /responses|completions/.test(readFileSync(process.env.WORLD, 'utf8').slice(seen));
 const loggedOut = ({ code, text }) => ({ ok: code === 0, says: text.trim().slice(-200), access: null });
 const node = (script, args, options) => run(process.execPath, [script, ...args], options);
 
@@ -57,8 +63,8 @@ async function codex() {
 	});
 	await call('initialize', { clientInfo: { name: 'interop', title: 'interop', version: '0' } });
 	child.stdin.write('{"method":"initialized"}\n');
-	const ask = async () => {
-		const status = await call('getAuthStatus', { includeToken: true, refreshToken: false });
+	const ask = async (refreshToken) => {
+		const status = await call('getAuthStatus', { includeToken: true, refreshToken });
 		return { ok: !!status.authToken, says: status.authMethod ?? JSON.stringify(status.error ?? null), access: fingerprint(status.authToken) };
 	};
 	return { ask, end: () => child.kill() };
@@ -70,7 +76,7 @@ const drives = {
 	async 'codex-cli'() {
 		if (how === 'logout') return loggedOut(await run(first(CODEX), ['logout']));
 		const { ask, end } = await codex();
-		const answer = await ask();
+		const answer = await ask(how === 'force');
 		end();
 		return answer;
 	},
@@ -97,9 +103,23 @@ const drives = {
 			return { ok: false, says: `${error.type ?? error.name}`, access: null };
 		}
 	},
+	async 'kimi-code'() {
+		const config = `${process.env.HOME}/.kimi-code/config.toml`;
+		if (!existsSync(config)) writeFileSync(config, KIMI);
+		const { text } = await node(first('@moonshot-ai/kimi-code/dist/main.mjs'), ['-p', 'hi'], { until: asked });
+		return { ok: !/error:/.test(text), says: text.trim().slice(0, 200), access: null };
+	},
 	async 'grok-cli'() {
 		const { text } = await run(first('@xai-official/grok-linux-*/bin/grok'), ['models']);
 		return { ok: !/not (authenticated|logged)/i.test(text), says: text.trim().slice(0, 200), access: null };
+	},
+	async opencode() {
+		const opencode = first('opencode-linux-*/bin/opencode');
+		const env = { OPENCODE_DISABLE_AUTOUPDATE: '1', OPENCODE_DISABLE_MODELS_FETCH: '1' };
+		const [model] = (await run(opencode, ['models', 'openai'], { env })).text.match(/^openai\/.*/m) ?? [];
+		if (!model) return { ok: false, says: 'no models', access: null };
+		const { text } = await run(opencode, ['run', '--model', model, 'hi'], { env, until: asked });
+		return { ok: asked(), says: text.slice(-200), access: null };
 	},
 	async pi() {
 		const { code, text } = await node(first('@earendil-works/pi-coding-agent/dist/cli.js'),
@@ -114,8 +134,29 @@ const drives = {
 	},
 };
 
+const KIMI = `default_model = "kimi-code/kimi-for-coding"
+[providers."managed:kimi-code"]
+type = "kimi"
+api_key = ""
+base_url = "https://api.kimi.com/coding/v1"
+[providers."managed:kimi-code".oauth]
+storage = "file"
+key = "oauth/kimi-code"
+[models."kimi-code/kimi-for-coding"]
+provider = "managed:kimi-code"
+model = "kimi-for-coding"
+max_context_size = 262144
+`;
+
 const say = (answer) => console.log(JSON.stringify(answer));
 mkdirSync(`${process.env.HOME}/work`, { recursive: true });
 process.chdir(`${process.env.HOME}/work`);
-say(await drives[program]());
+if (how === 'serve') {
+	const { ask, end } = await codex();
+	say(await ask(false));
+	for await (const line of readline.createInterface({ input: process.stdin })) say(line && await ask(true));
+	end();
+} else {
+	say(await drives[program]());
+}
 process.exit(0);

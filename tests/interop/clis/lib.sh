@@ -10,6 +10,7 @@
 #	shared, withheld               … which `stores` names so
 #	drive [logout]                 the program uses its login; then $says (a file), and what the world saw:
 #	theirs '.token != null'        how many requests of its, of such
+#	start_drive, wait_drive        the same in the background, and what it asks the kernel for, in $asks (a file)
 #	bearer                         the access token that it used, as a fingerprint
 #	skeleton FILE                  its bytes, without the tokens and the times
 #
@@ -38,26 +39,31 @@ if [ ! -x "$CACHE/node" ] || [ ! -d "$DIRECTORY" ]; then
 	die "$PROGRAM is not in $CACHE: run tests/interop/install $PROGRAM"
 fi
 
-# ---- the table: whose login, where, how long it lives; can its refresh
-# token be withheld
-FORMAT=$PROGRAM TOKEN=.refresh_token ACCESS=.access_token WITHHOLDS=yes JWT=yes
+# ---- the table: whose login, where, how long it lives; at how many seconds left it refreshes by itself (-: when it has
+# expired); has it a lock over its request; can its refresh token be withheld; does nothing in its file say whose it is
+FORMAT=$PROGRAM TOKEN=.refresh_token ACCESS=.access_token LOCKS='' WITHHOLDS=yes NAMELESS='' JWT=yes
 case $PROGRAM in
 codex-cli)
-	PROVIDER=openai-codex NAME=.codex/auth.json LIFETIME=10d
+	PROVIDER=openai-codex NAME=.codex/auth.json LIFETIME=10d MARGIN=300
 	TOKEN=.tokens.refresh_token ACCESS=.tokens.access_token
 	;;
 claude-code)
-	PROVIDER=anthropic NAME=.claude/.credentials.json LIFETIME=8h JWT=
+	PROVIDER=anthropic NAME=.claude/.credentials.json LIFETIME=8h MARGIN=300 LOCKS=yes JWT=
 	TOKEN=.claudeAiOauth.refreshToken ACCESS=.claudeAiOauth.accessToken
 	;;
-gemini-cli) PROVIDER=corp NAME=.gemini/oauth_creds.json LIFETIME=1h JWT= ;;
-qwen-code) PROVIDER=corp NAME=.qwen/oauth_creds.json LIFETIME=6h WITHHOLDS='' JWT= ;;
+gemini-cli) PROVIDER=corp NAME=.gemini/oauth_creds.json LIFETIME=1h MARGIN=300 JWT= ;;
+qwen-code) PROVIDER=corp NAME=.qwen/oauth_creds.json LIFETIME=6h MARGIN=30 LOCKS=yes WITHHOLDS='' NAMELESS=yes JWT= ;;
+kimi-code) PROVIDER=corp NAME=.kimi-code/credentials/kimi-code.json LIFETIME=1h MARGIN=1800 LOCKS=yes NAMELESS=yes JWT= ;;
 grok-cli)
-	PROVIDER=xai NAME=.grok/auth.json LIFETIME=6h
+	PROVIDER=xai NAME=.grok/auth.json LIFETIME=6h MARGIN=300 LOCKS=yes
 	TOKEN='.[].refresh_token' ACCESS='.[].key'
 	;;
+opencode)
+	PROVIDER=openai-codex NAME=.local/share/opencode/auth.json LIFETIME=10d MARGIN=-
+	TOKEN=.openai.refresh ACCESS=.openai.access
+	;;
 pi | pi-0.73)
-	PROVIDER=openai-codex NAME=.pi/agent/auth.json LIFETIME=10d FORMAT=pi
+	PROVIDER=openai-codex NAME=.pi/agent/auth.json LIFETIME=10d MARGIN=- LOCKS=yes FORMAT=pi
 	TOKEN='.["openai-codex"].refresh' ACCESS='.["openai-codex"].access'
 	;;
 *) die "no such program: $PROGRAM" ;;
@@ -74,11 +80,14 @@ write_own() {
 		expiry_date: .expires, refresh_token: .refresh}' "$login" >"$FILE" ;;
 	qwen-code) jq -j '{access_token: .access, token_type: "Bearer", refresh_token: .refresh, resource_url: "portal.qwen.ai",
 		expiry_date: .expires}' "$login" >"$FILE" ;;
+	kimi-code) jq '{access_token: .access, refresh_token: .refresh, expires_at: (.expires / 1000 | floor),
+		scope: "kimi-code", token_type: "Bearer", expires_in: 3600}' "$login" >"$FILE" ;;
 	grok-cli) jq -j --arg user "user-$1" '"b1a00492-073a-47ea-816f-4c329264a828" as $client | {"https://auth.x.ai::\($client)": {key: .access,
 		auth_mode: "oidc", create_time: "2026-11-28T18:10:44.757826985Z", user_id: $user, email,
 		coding_data_retention_opt_out: true, refresh_token: .refresh,
 		expires_at: (.expires / 1000 | floor | todate | sub("Z$"; ".123456789Z")), oidc_issuer: "https://auth.x.ai",
 		oidc_client_id: $client}}' "$login" >"$FILE" ;;
+	opencode) jq -j '{openai: {type: "oauth", refresh, access, expires, accountId}, groq: {type: "api", key: "FAKE"}}' "$login" >"$FILE" ;;
 	pi*) jq -j '{"openai-codex": {type: "oauth", access, refresh, expires, accountId}, groq: {type: "api_key", key: "FAKE"}}' \
 		"$login" >"$FILE" ;;
 	esac
@@ -130,6 +139,27 @@ scene() {
 	write_own $LOGIN
 	: >"$WORLD"
 }
+# take_over: what it has got by itself becomes everybody's. Where nobody can tell whose that is, a person says it.
+take_over() {
+	if [ -n "$NAMELESS" ]; then
+		keeper sync -j --adopt "$FILE" $PROFILE
+	else
+		keeper refresh -j
+	fi
+	expect_status 0
+	expect_field '.accounts[0].outcome' adopted
+	expect_eq "main's access token" "$(main_access $PROFILE)" "$(own_access)"
+	expect_eq "main's token" "$(store_token main $PROFILE)" "$(own_token)"
+}
+
+# So many seconds are left when it refreshes by itself.
+within_margin() {
+	case $MARGIN in
+	-) echo -5 ;;
+	30) echo 5 ;;
+	*) echo $((MARGIN - 40)) ;;
+	esac
+}
 shared() { follow $FORMAT "$FILE" $PROFILE 'refresh_token = "share";'; }
 withheld() { follow $FORMAT "$FILE" $PROFILE 'refresh_token = "withhold";'; }
 
@@ -137,12 +167,23 @@ program_environment() {
 	ENVIRONMENT=(env -i "HOME=$HOME" "PATH=$PATH" "TMPDIR=$T" "WORLD=$WORLD" "NODE_EXTRA_CA_CERTS=$T/world/ca.pem"
 		"SSL_CERT_FILE=$T/world/ca.pem" "CODEX_CA_CERTIFICATE=$T/world/ca.pem" NO_COLOR=1 DISABLE_TELEMETRY=1 DISABLE_AUTOUPDATER=1)
 }
-says=$T/says
+says=$T/says asks=$T/asks
 drive() {
 	program_environment
-	"${ENVIRONMENT[@]}" "$CACHE/node" "$CLIS/drive.mjs" "$PROGRAM" "$DIRECTORY" "$@" >"$says" 2>"$says.err" </dev/null ||
+	"${ENVIRONMENT[@]}" "${UNDER[@]}" "$CACHE/node" "$CLIS/drive.mjs" "$PROGRAM" "$DIRECTORY" "$@" >"$says" 2>"$says.err" </dev/null ||
 		die "$PROGRAM could not be driven: $(tail -5 "$says.err")"
 }
+# What it does about locks is seen in its calls: that it comes to one, and is refused.
+start_drive() {
+	: >"$asks"
+	strace -qq -e trace=execve -o /dev/null true 2>/dev/null || skip "strace may not trace here"
+	UNDER=(strace -f -qq --seccomp-bpf -o "$asks" -e 'trace=/mkdir,/open,flock')
+	drive "$@" &
+	DRIVING=$!
+	UNDER=()
+}
+wait_drive() { wait "$DRIVING" || die "$PROGRAM could not be driven"; }
+was_refused() { grep -qE '(mkdir|open)[^ ]*\(.*lock.*EEXIST|flock\(.*(EAGAIN|LOCK_EX( |$))' "$asks"; }
 
 theirs() { jq -s "map(select($1)) | length" "$WORLD"; }
 bearer() {
@@ -151,6 +192,7 @@ bearer() {
 	echo "${named:-$(jq -rs 'map(select(.bearer and .token == null)) | last.bearer' "$WORLD")}"
 }
 own_token() { fingerprint_of <"$FILE" "$TOKEN"; }
+was_sent_by_it() { [ "$(theirs '.token != null')" -gt 0 ]; }
 own_access() { fingerprint_of <"$FILE" "$ACCESS"; }
 
 skeleton() {
