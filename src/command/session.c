@@ -272,6 +272,19 @@ static void warn_of_silence(const struct report *report, struct problems *proble
 					    "user's own: systemctl --user …)"));
 }
 
+static void remember(const struct report *report, struct problems *problems)
+{
+	_cleanup_free_ char *directory = path_join(report->ledger->directory, "log");
+	int r = report_remember(report);
+
+	if (r < 0)
+		problem_add(
+			problems, SEVERITY_WARNING, "history_unwritten", directory, NULL,
+			xasprintf("what this run did cannot be written down: %s", error_text(r)),
+			xstrdup("make room, or let this user write there; what is kept alive "
+				"does not depend on it"));
+}
+
 static void write_metrics(const struct report *report, struct problems *problems)
 {
 	const char *path = report->config->metrics_file;
@@ -331,7 +344,7 @@ int session_conclude(struct session *session, struct cycle *cycle, const struct 
 		return status;
 	}
 	look_around(report, session, json, &cycle->now.problems);
-	report_remember(report);
+	remember(report, &cycle->now.problems);
 	report_say_rivals(report, &cycle->now.problems);
 	write_metrics(report, &cycle->now.problems);
 	return report_exit_status(report);

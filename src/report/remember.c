@@ -423,14 +423,14 @@ void report_remember_failure(const struct report *report, int exit_code)
 		last_run_note(report->ledger, report->by, report->now_ms, exit_code);
 }
 
-void report_remember(const struct report *report)
+int report_remember(const struct report *report)
 {
 	const struct ledger *ledger = report->ledger;
 	struct scribe s = {.report = report, .ledger = ledger, .hooks = &report->config->hooks};
 	int r = 0;
 
 	if (!ledger->exists || report->dry_run || report->no_accounts)
-		return;
+		return 0;
 	gethostname(s.host, sizeof(s.host) - 1);
 	if (run_is_news(&s))
 		note_run(&s);
@@ -438,9 +438,7 @@ void report_remember(const struct report *report)
 		report_note_world(report);
 		r = last_run_note(ledger, report->by, report->now_ms, report_exit_status(report));
 	}
-	if (r < 0 || s.error < 0)
-		log_debug("what this run did could not be written down: %s",
-			  error_text(r < 0 ? r : s.error));
 	conditions_free(&s.conditions);
 	cJSON_Delete(s.counts);
+	return s.error < 0 ? s.error : r;
 }

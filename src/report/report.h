@@ -60,8 +60,8 @@ void report_json(const struct report *report, FILE *out);
 // What is kept: a line each; an array of the document.
 void report_kept_text(const struct report *report, FILE *out);
 void report_kept_json(const struct report *report, cJSON *document);
-// What the ledger remembers of a run that may write: events, what is wrong, how often, and that it was.
-void report_remember(const struct report *report);
+// What the ledger remembers of a run that may write: events, what is wrong, how often, and that it was. 0 or -errno.
+int report_remember(const struct report *report);
 // … or of one that could not even look.
 void report_remember_failure(const struct report *report, int exit_code);
 // What a timer's run could see and write; and in a shell's preview what it could not: to `problems`.

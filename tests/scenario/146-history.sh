@@ -103,13 +103,33 @@ expect_status 0
 expect_field '.events[0].event' refreshed
 expect_match "$err" 'events.1 is too long'
 
-# ---- a log that cannot be written changes nothing
+# ---- a log that cannot be written is said, and changes nothing else
+unwritten() { field '[.problems[] | select(.code == "history_unwritten") | "\(.severity) \(.store)"] | join(" ")'; }
+for file in events open counts; do
+	fresh
+	fake "$file" left=30m
+	write_store main xai:default="$file"
+	answers "{\"status\": 200, \"body\": $(tokens "${file}5")}"
+	keeper sync -q
+	mkdir -p "$LEDGER/log"
+	rm -f "$LEDGER/log/$file"
+	mkdir "$LEDGER/log/$file" # nobody can write a file there
+	CONFIG='hooks = { refreshed = "exit 1"; };'
+	keeper refresh -j
+	expect_status 0
+	expect_field '.accounts[0].outcome' refreshed
+	expect_eq "$file" "$(unwritten)" "warning $LEDGER/log"
+	rmdir "$LEDGER/log/$file"
+	keeper refresh -j
+	expect_eq "$file, mended" "$(unwritten)" ""
+done
+CONFIG=
 rm -r "$LEDGER/log"
 : >"$LEDGER/log"
 answers "{\"status\": 200, \"body\": $(tokens 5)}"
-keeper refresh --force
+keeper refresh --force -q
 expect_status 0
-expect_field . "(no JSON document)"
+expect_match "$err" '^warning \[history_unwritten\] .*: what this run did cannot be written down: '
 keeper status -j
 expect_status 0
 expect_no_secrets "$LEDGER"/log*
