@@ -92,13 +92,13 @@ void refuse(struct judgement *j, char *reason)
 static const char *wrong_kind(const struct member *m)
 {
 	if (m->state == COPY_RETIRED)
-		return "SQLite took the place of that store: OpenClaw reads it no more";
+		return "SQLite has replaced that store: OpenClaw no longer reads it";
 	if (m->copy->kind == COPY_BLANK)
 		return "it is logged out there";
 	if (m->copy->kind == COPY_FENCED)
 		return "OpenClaw fenced it off there: no token is left";
 	if (m->copy->kind != COPY_OAUTH)
-		return "what stands there is no OAuth login that can be read";
+		return "the entry there is not an OAuth login that can be read";
 	return NULL;
 }
 
@@ -141,7 +141,7 @@ static const char *what_looks_wrong(const struct judgement *j, const struct memb
 	if (is_scrap(&c->refresh) || is_scrap(&c->access))
 		return "its tokens are too short to be real";
 	if (m && !m->kept && is_not_later_than_previous(j, c))
-		return "it is older than the token before the live one, and may have been spent";
+		return "it is older than the generation before the live one, so it may be spent";
 	return NULL;
 }
 
@@ -152,7 +152,7 @@ static char *likely_mistake(const struct judgement *j, const struct member *m,
 	const char *wrong = what_looks_wrong(j, m, c);
 	_cleanup_free_ char *left = wrong ? expiry_describe(j) : NULL;
 
-	return wrong ? xasprintf("%s, and it would displace the live login %.*s, which %s; --force "
+	return wrong ? xasprintf("%s, and it would replace the live login %.*s, which %s; --force "
 				 "takes it anyway",
 				 wrong, FINGERPRINT_SHOWN, r->live.fingerprint.hex, left)
 		     : NULL;
@@ -243,8 +243,8 @@ static const char *why_not_taken(const struct judgement *j, const struct member 
 		return "a refresh of the login there is not finished: run `oauth-keepalive "
 		       "refresh` first";
 	if (m->copy->bound)
-		return "the entry there has more in it that belongs to its login (a project, an "
-		       "enterprise): log in there";
+		return "the entry there has more fields that belong to its login (a project, an "
+		       "enterprise): log in there instead";
 	return wrong_kind(m);
 }
 
@@ -263,7 +263,7 @@ static const char *why_not_follow(const struct judgement *j, const struct member
 	if (wrong_account(j))
 		return wrong_account(j);
 	if (r->ended_ms || r->dead_code[0] || j->live_settled)
-		return "the live login, which it would follow, is no good";
+		return "the live login, which it would follow, does not work";
 	return NULL;
 }
 

@@ -176,10 +176,10 @@ static bool hands_off_unknown(struct judgement *j)
 	fences_sight(j);
 	if (refresh_in_flight(j))
 		object(j, DECISION_NONE, OUTCOME_BUSY, "in_flight",
-		       xstrdup("OpenClaw has its refresh in flight"));
+		       xstrdup("OpenClaw is refreshing it"));
 	else if (member_is_fence(a->main))
 		object(j, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "fenced",
-		       xstrdup("OpenClaw fenced it off before we ever saw its tokens"));
+		       xstrdup("OpenClaw fenced it before this program ever saw its tokens"));
 	else if (!member_is_login(j, a->main))
 		object(j, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "logged_out",
 		       xstrdup("its main store is logged out"));
@@ -219,7 +219,7 @@ static bool hands_off(struct judgement *j)
 	else if (a->vanished && skip_released(j))
 		return true;
 	else if (a->vanished)
-		code = "vanished", reason = "it is gone from every store, and no logout was seen";
+		code = "vanished", reason = "it is gone from every store, but nobody logged out";
 	else if (a->shared_token)
 		code = "shared_token", reason = "the same token stands under two providers";
 	else if (a->identity_conflict || a->name_conflict)
@@ -285,10 +285,10 @@ static void wait_for_others(struct judgement *j)
 {
 	if (courier_is_stuck(j))
 		leave_alone(j, DECISION_HOLD, OUTCOME_HELD, "unknown_outcome",
-			    "a courier of an earlier run hangs with its refresh in flight");
+			    "the courier of an earlier run is still refreshing it, and hangs");
 	else
 		leave_alone(j, DECISION_NONE, OUTCOME_BUSY, "in_flight",
-			    "another run has its refresh in flight");
+			    "another run is refreshing it");
 }
 
 static void judge(struct judgement *j)
@@ -330,7 +330,7 @@ static void judge(struct judgement *j)
 	}
 	if (refresh_in_flight(j))
 		return leave_alone(j, DECISION_NONE, OUTCOME_BUSY, "in_flight",
-				   "OpenClaw has its refresh in flight");
+				   "OpenClaw is refreshing it");
 	if (remains_ended(j))
 		return end_account(j);
 	displace_others(j);

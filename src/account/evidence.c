@@ -210,13 +210,15 @@ static void mark_shared(struct grouping *g, const struct index *by_name, const s
 			continue;
 		a->shared_token = true;
 		if (!a->skip)
-			problem_add(&g->o->problems, SEVERITY_ERROR, "shared_token", NULL,
-				    a->record.profile,
-				    xasprintf("its refresh token also stands under %s, which is "
-					      "another provider's, unknown or excluded: sent for "
-					      "neither",
-					      other->profile),
-				    login_of_its_own(a, "the provider, or `exclude`"))
+			problem_add(
+				&g->o->problems, SEVERITY_ERROR, "shared_token", NULL,
+				a->record.profile,
+				xasprintf(
+					"its refresh token also stands under %s, which is another "
+					"provider's, unknown or excluded: it is not sent for "
+					"either",
+					other->profile),
+				login_of_its_own(a, "the provider, or `exclude`"))
 				->needs_person = true;
 	}
 }
@@ -302,8 +304,8 @@ static void mark_conflict(struct grouping *g, struct account *a, const struct ac
 	_cleanup_free_ char *who = string_printable(identity_label(&other->record.identity), 64);
 	problem_add(
 		&g->o->problems, SEVERITY_ERROR, "identity_conflict", NULL, a->record.profile,
-		xasprintf("its refresh token also stands under %s, which says that it is %s: sent "
-			  "for neither",
+		xasprintf("its refresh token also stands under %s, which says that it is %s: it "
+			  "is not sent for either",
 			  other->record.profile, who),
 		login_of_its_own(a, "the entry that is wrong"))
 		->needs_person = true;

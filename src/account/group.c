@@ -72,7 +72,7 @@ static void judge_left_over(struct grouping *g, struct account *a)
 		a->main_trouble = "OpenClaw keeps credentials in SQLite now and has not imported "
 				  "this login: run `openclaw doctor --fix`";
 	else
-		a->skip = xstrdup("left over in JSON that OpenClaw reads no more");
+		a->skip = xstrdup("left over in a JSON file that OpenClaw no longer reads");
 }
 
 // Another program's file follows an account of OpenClaw's; without one there is nothing to follow.

@@ -69,8 +69,8 @@ static char *describe(const struct account *a, const struct noticed *n, enum fou
 			"taken over",
 			path, who, profile, who);
 	if (found == FOUND_LIVE)
-		return xasprintf("%s has the refresh token of %s: %s refreshes it by itself, and "
-				 "whoever comes second has a spent one%s",
+		return xasprintf("%s has the refresh token of %s: %s refreshes by itself, too, and "
+				 "whoever comes second fails%s",
 				 path, profile, who,
 				 lost_by_reuse(a) ? ", which is the likely cause of its end" : "");
 	return xasprintf("%s has an old token of %s%s", path, profile,

@@ -329,8 +329,8 @@ static void say_ledger_shared(struct observation *o, const struct ledger *ledger
 		return;
 	_cleanup_free_ char *shown = string_printable(ledger->directory, 1024);
 	problem_add(&o->problems, SEVERITY_ERROR, "ledger_filesystem", ledger->directory, NULL,
-		    xasprintf("the ledger %s lies on %s, where locks and fsync are not to be "
-			      "relied on: a token could be spent twice",
+		    xasprintf("the ledger %s lies on %s, where locks and fsync cannot be relied "
+			      "on: a token could be spent twice",
 			      shown, fs->name),
 		    xstrdup("move it to a local disk while nothing runs, and name it: `ledger_dir` "
 			    "in oauth-keepalive.conf"))

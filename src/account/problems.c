@@ -20,7 +20,7 @@ static void say_margins(struct observation *o, const struct account *a)
 {
 	if (a->verdict.schedule.timer_too_slow)
 		warn(o, a, "timer_too_slow",
-		     "the timer runs too rarely for tokens that live this short",
+		     "the timer does not run often enough for tokens that expire so soon",
 		     "shorten the timer and set `timer_period` in oauth-keepalive.conf");
 	if (a->verdict.schedule.margin_too_long)
 		warn(o, a, "margin_too_long",
@@ -30,17 +30,16 @@ static void say_margins(struct observation *o, const struct account *a)
 	if (a->verdict.schedule.margin_raised && !a->skip) {
 		_cleanup_free_ char *used = duration_format(a->verdict.schedule.margin_s);
 		problem_add(&o->problems, SEVERITY_INFO, "margin_raised", NULL, a->record.profile,
-			    xasprintf("the margin that is configured ends before the next run may "
-				      "come, or "
-				      "OpenClaw refreshes by itself; %s is used",
+			    xasprintf("the configured margin is so short that the next run, or "
+				      "OpenClaw's own refresh, might come first; %s is used",
 				      used),
 			    xstrdup("choose a longer `margin` in oauth-keepalive.conf"));
 	}
 	if (a->verdict.schedule.margin_short && a->dir->fences && !a->skip &&
 	    a->verdict.schedule.expires_ms)
 		warn(o, a, "margin_short",
-		     "`openclaw doctor --fix` refreshes by itself what has under 24 hours left, "
-		     "and loses the login on any error",
+		     "`openclaw doctor --fix` refreshes everything that has less than 24 hours "
+		     "left, and loses the login on any error",
 		     "set `margin = \"25h\"` or more in oauth-keepalive.conf");
 }
 
@@ -52,9 +51,9 @@ static void say_earlier(struct observation *o, const struct account *a)
 	if (!format || a->skip || a->verdict.record.ended_ms)
 		return;
 	_cleanup_free_ char *margin = duration_format(a->verdict.schedule.margin_s);
-	_cleanup_free_ char *message = xasprintf(
-		"%s shares this login and refreshes it by itself earlier than we do (margin %s)",
-		format->name, margin);
+	_cleanup_free_ char *message = xasprintf("%s shares this login and refreshes it by itself, "
+						 "earlier than this program does (margin %s)",
+						 format->name, margin);
 	warn(o, a, "margin_below_tool", message,
 	     format->withhold == WITHHOLD_NEVER
 		     ? "choose a longer `margin` in oauth-keepalive.conf"
@@ -69,14 +68,15 @@ static void say_ends(struct observation *o, const struct account *a, const struc
 	if (expiry_is_unknown(&a->verdict.schedule) && a->verdict.record.live.answered &&
 	    !a->skip && !a->verdict.record.ended_ms)
 		warn(o, a, "expiry_unknown",
-		     "nobody says when the access token expires, the provider's answer neither; it "
-		     "is not refreshed by itself",
+		     "nothing tells when the access token expires, not even the provider's answer; "
+		     "so it is not refreshed automatically",
 		     "set `lifetime` for its provider, or run `oauth-keepalive refresh --force`");
 	if (ends_ms && !a->skip && !a->verdict.record.dead_code[0] &&
 	    ends_ms - policy->now_ms < GRANT_WARNING_S * SECOND_MS) {
 		_cleanup_free_ char *when = time_format(ends_ms);
 		_cleanup_free_ char *message = xasprintf(
-			"this login itself ends at %s; refreshing does not extend it", when);
+			"the provider ends this login itself at %s; refreshing does not prolong it",
+			when);
 		warn(o, a, "login_ends_soon", message, a->provider->login_command);
 	}
 }
@@ -102,14 +102,14 @@ static void say_clock(struct observation *o, const struct account *a, const stru
 		message = xasprintf("the system clock says %s, but the ledger was written at %s: "
 				    "nothing is decided by time",
 				    now, known);
-		fix = xstrdup("set the clock (timedatectl); only if it is right, and was ahead "
-			      "then: `oauth-keepalive refresh --force`");
+		fix = xstrdup("set the clock (timedatectl); only if it is right now, and was ahead "
+			      "before: `oauth-keepalive refresh --force`");
 	} else {
-		message = xasprintf("the system clock was %s %s the provider's when that answered "
-				    "last",
-				    by, ahead_s > 0 ? "ahead of" : "behind");
-		fix = xstrdup("set the clock (timedatectl), if that was not done since; the rest "
-			      "mends itself");
+		message = xasprintf(
+			"the system clock was %s %s the provider's at the provider's last answer",
+			by, ahead_s > 0 ? "ahead of" : "behind");
+		fix = xstrdup("set the clock (timedatectl), unless that has been done since; the "
+			      "rest mends itself");
 	}
 	problem_add(&o->problems, SEVERITY_ERROR, "clock", NULL, a->record.profile, message, fix)
 		->needs_person = true;
@@ -126,9 +126,8 @@ static void say_vanished(struct observation *o, const struct account *a)
 	_cleanup_free_ char *directory = a->dir->gone ? string_printable(a->dir->path, 1024) : NULL;
 	problem_add(
 		&o->problems, SEVERITY_ERROR, "vanished", r->main_store, r->profile,
-		xasprintf("%s%sthis login was here and is in no store any more, and no logout was "
-			  "seen: only the ledger has it, and nothing keeps it alive; its access "
-			  "token expires at %s",
+		xasprintf("%s%sno store holds this login any more, but nobody logged out: only the "
+			  "ledger has it, and it is not refreshed; its access token expires at %s",
 			  directory ? directory : "", directory ? " is gone: " : "",
 			  until ? until : "an unknown time"),
 		xasprintf("bring the store back (a mount, a backup); if it is gone for good: "
@@ -291,8 +290,8 @@ static void say_conflict(struct observation *o, const struct account *a, const s
 	problem_add(
 		&o->problems, SEVERITY_ERROR, "identity_conflict", m->store->path,
 		a->record.profile,
-		xasprintf("this entry says that it is %s, but its refresh token is that of "
-			  "%s: sent for neither",
+		xasprintf("this entry says that it is %s, but its refresh token is that of %s: it "
+			  "is not sent for either",
 			  y, x),
 		xasprintf("%s # the entry shall say %s; if that is wrong, log in again there%s%s",
 			  correct, x, login ? ": " : "", login ? login : ""))
@@ -348,8 +347,8 @@ static void say_copy(struct observation *o, const struct account *a, const struc
 	if (v->state == COPY_UNPROVEN) {
 		severity = SEVERITY_WARNING;
 		code = "copy_unproven";
-		what = "it cannot be proven that this copy belongs to the account: it is neither "
-		       "written nor sent";
+		what = "nothing shows that this copy belongs to the account: it is neither written "
+		       "nor sent";
 		fix = !account_logged_out(a) ? decide_command(o, a, m)
 		      : login		     ? xstrdup(login)
 					     : xstrdup("log in again in the main store");
@@ -364,16 +363,16 @@ static void say_copy(struct observation *o, const struct account *a, const struc
 	} else if (v->state == COPY_DIVERGED && !v->fixed && a->verdict.outcome != OUTCOME_BUSY) {
 		// (while it is busy, not judged yet; fixed, say_conflict says it)
 		code = "copy_diverged";
-		what = "this copy's login is neither provably newer nor older than the live one: "
-		       "neither written nor sent";
+		what = "this copy holds a login that is neither provably newer nor provably older "
+		       "than the live one: neither written nor sent";
 		fix = a->verdict.record.ended_ms
 			      ? xstrdup(login ? login : "log in again in the main store")
 			      : decide_command(o, a, m);
 	} else if (v->expiry_left) {
 		severity = SEVERITY_INFO;
 		code = "expiry_fight";
-		what = "its expiry is wrong again since it was put right: whoever writes it is "
-		       "left alone for an hour";
+		what = "another program has made its expiry wrong again; it is corrected once an "
+		       "hour";
 	} else if (v->state == COPY_STATE_UNREADABLE) {
 		code = "credential_unreadable";
 		entry = xasprintf("bad entry: %s", m->copy->reason ? m->copy->reason : "?");
@@ -399,8 +398,8 @@ static void say_obstacle(struct observation *o, const struct account *a, const s
 	problem_add(&o->problems, vital ? SEVERITY_ERROR : SEVERITY_WARNING, "store_not_writable",
 		    store->path, NULL,
 		    xasprintf("%s cannot be written: %s; %s", shown, obstacle_text(store->obstacle),
-			      vital ? "nothing is sent for its login until it can"
-				    : "its copy will stay behind"),
+			      vital ? "nothing is sent for its login until it can be"
+				    : "its copy will fall behind"),
 		    obstacle_fix(store->obstacle, store->target))
 		->needs_person = vital && !obstacle_may_pass(store->obstacle);
 }

@@ -45,7 +45,7 @@ static void wait_for_last_try(struct judgement *j, const char *what)
 		v->retry_ms = v->schedule.expires_ms - last_resort_s(j->config) * SECOND_MS;
 	at = v->retry_ms ? time_format(v->retry_ms) : NULL;
 	object(j, DECISION_HOLD, outcome, "unknown_outcome",
-	       xasprintf("%s; sent once more %s%s, or now with --last-try%s", what,
+	       xasprintf("%s; it will be sent once more %s%s, or now with --last-try%s", what,
 			 at ? "at " : "only if you say so", at ? at : "",
 			 j->policy->force ? " (not with --force: it may be the last try)" : ""));
 }
@@ -62,14 +62,14 @@ static void decide_unknown_outcome(struct judgement *j, const struct receipt *un
 		v->status = unknown->answer.status;
 	if (unknown->sends >= 2) {
 		object(j, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "sent_twice",
-		       xasprintf("the refresh token was sent twice, and no usable answer came: %s",
+		       xasprintf("the refresh token was sent twice, but no usable answer came: %s",
 				 what));
 	} else if (receipt_holds_success(unknown)) {
 		decide_unread_answer(j, unknown, last || fences_name_live(j));
 	} else if (is_last_try(j, unknown, last)) {
 		v->send = v->resend = true;
 		conclude(j, DECISION_REFRESH, OUTCOME_PLANNED,
-			 xasprintf("%s; to be sent once more, the last try", what));
+			 xasprintf("%s; it is sent once more, as the last try", what));
 	} else {
 		wait_for_last_try(j, what);
 	}
@@ -82,8 +82,8 @@ static void wait_barred(struct judgement *j, const char *what)
 	_cleanup_free_ char *until = time_format(r->not_before_ms);
 
 	object(j, DECISION_HOLD, OUTCOME_HELD, r->error_code,
-	       xasprintf("%s; the provider bars this account (%s, HTTP %d%s%s): that is for a "
-			 "person to settle there; tried again after %s",
+	       xasprintf("%s; the provider bars this account (%s, HTTP %d%s%s): settle it with the "
+			 "provider; tried again after %s",
 			 what, r->error_code, r->error_status, r->said[0] ? ": " : "", r->said,
 			 until));
 }
@@ -228,7 +228,7 @@ bool cannot_send(struct judgement *j)
 	}
 	if (member_is_fence(a->main) && !record_knows_fence(r, a->main->copy->fence.digest))
 		object(j, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, "fenced",
-		       xstrdup("OpenClaw fenced off a login that the ledger never had"));
+		       xstrdup("OpenClaw fenced a login that the ledger has never held"));
 	else if (r->dead_code[0])
 		object(j, DECISION_LOGIN, OUTCOME_NEEDS_LOGIN, r->dead_code,
 		       xasprintf("the refresh token is dead (%s%s%s)", r->dead_code,

@@ -73,7 +73,7 @@ static void say_if_unknown(const struct events *events, const char *name)
 		closest_try(&closest, events->list[i].provider);
 	}
 	meant = closest_said(&closest);
-	log_warning("nothing is remembered of %s%s", safe, meant);
+	log_warning("the log has nothing about %s%s", safe, meant);
 }
 
 static int read_number(const char *text, size_t *ret)
@@ -109,7 +109,7 @@ int command_log(const struct invocation *invocation)
 		return status;
 	r = history_read(&session.ledger, &events);
 	if (r < 0 && r != -ENOENT) {
-		log_error("what the ledger remembers cannot be read: %s", error_text(r));
+		log_error("the log cannot be read: %s", error_text(r));
 		return STATUS_FAILED;
 	}
 	if (events.n_newer)

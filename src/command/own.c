@@ -34,8 +34,8 @@ static int take_over(struct session *session, struct problems *problems)
 	stores_free(&stores);
 	problems_free(&unsaid);
 	problem_add(problems, SEVERITY_INFO, "ledger_owned", directory, NULL,
-		    xasprintf("%s belongs to this machine now. Where these logins are still kept "
-			      "alive on the other one, both would spend the same tokens: stop it "
+		    xasprintf("%s belongs to this machine now. If the other machine still keeps "
+			      "these logins alive, both will spend the same tokens: stop it "
 			      "there",
 			      directory),
 		    NULL);

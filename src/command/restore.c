@@ -31,12 +31,13 @@ static int find_kept(const struct keepsakes *kept, const char *id, const struct 
 		if (!string_starts(token.hex, id))
 			continue;
 		if (*ret && !fingerprint_equal(token, found))
-			return usage_error(id, "more than one begins so");
+			return usage_error(id, "more than one id begins like that");
 		found = token;
 		*ret = &kept->list[i];
 	}
 	return *ret ? 0
-		    : usage_error(id, "nothing of that id is kept (see oauth-keepalive restore)");
+		    : usage_error(id,
+				  "no displaced login has that id (see oauth-keepalive restore)");
 }
 
 static int bring_back(const struct invocation *invocation, struct session *session)
@@ -47,7 +48,7 @@ static int bring_back(const struct invocation *invocation, struct session *sessi
 
 	problems_free(&unsaid);
 	if (r < 0) {
-		log_error("what the ledger keeps cannot be read: %s", strerror(-r));
+		log_error("the displaced logins in the ledger cannot be read: %s", strerror(-r));
 		return STATUS_PERSON;
 	}
 	status = find_kept(&session->kept, invocation->accounts[0], &kept);

@@ -266,7 +266,7 @@ static void warn_of_silence(const struct report *report, struct problems *proble
 		return;
 	ago = duration_format((report->now_ms - run->at_ms) / SECOND_MS);
 	problem_add(problems, SEVERITY_WARNING, "timer_silent", NULL, NULL,
-		    xasprintf("the timer ran last %s ago: nothing is kept alive meanwhile", ago),
+		    xasprintf("the timer last ran %s ago: nothing has been kept alive since", ago),
 		    xstrdup(by == BY_CRON ? "see whether cron runs, and has its line"
 					  : "systemctl list-timers 'oauth-keepalive*' (for a "
 					    "user's own: systemctl --user …)"));
@@ -311,7 +311,7 @@ int session_look_failed(const struct session *session, const struct cycle *cycle
 	if (r == -ESRCH && cycle->unmatched)
 		return no_account_matches(cycle);
 	log_error("%s: %s",
-		  r == -ESRCH ? "/proc tells nothing of this process; is it mounted?"
+		  r == -ESRCH ? "/proc does not show this process; is it mounted?"
 			      : "the stores cannot be read",
 		  error_text(r));
 	return STATUS_FAILED;

@@ -402,5 +402,5 @@ int read_choice(struct reader *reader, config_setting_t *setting, const struct r
 		free(remedy);
 		remedy = longer;
 	}
-	return reader_fail(reader, setting, "is none of the words known here", remedy);
+	return reader_fail(reader, setting, "is not one of the possible words", remedy);
 }

@@ -73,7 +73,8 @@ static int read_text(int fd, const char *name, char **ret, char **ret_error)
 	if (n < 0)
 		*ret_error = xasprintf("%s: %s; try again", name, strerror((int)-n));
 	else if ((size_t)n > TEXT_MAX)
-		*ret_error = xasprintf("%s: is larger than 1 MiB; that is no configuration", name);
+		*ret_error =
+			xasprintf("%s: is larger than 1 MiB, too large for a configuration", name);
 	else if (memchr(text, '\0', (size_t)n))
 		*ret_error = xasprintf("%s: holds a NUL byte; that is no configuration", name);
 	if (*ret_error)

@@ -156,7 +156,7 @@ static int fail_format(struct reader *reader, config_setting_t *group)
 		free(known);
 		known = longer;
 	}
-	return fail_at(reader, group, "format", "is no format known here", known);
+	return fail_at(reader, group, "format", "is not a known format", known);
 }
 
 // "provider:name", as OpenClaw calls a profile, or "provider/profile" where the id says another thing.
@@ -237,7 +237,7 @@ static int settle_foreign(struct reader *reader, config_setting_t *group, struct
 			       "remove it");
 	if (!plain && (entry->described || entry->withheld_as || entry->lock_file ||
 		       entry->margin.seconds || entry->margin.percent))
-		return fail_at(reader, group, "format", "is known here",
+		return fail_at(reader, group, "format", "is built in",
 			       "remove `fields`, `withheld_as`, `lock_file` and `margin`, or write "
 			       "\"plain\"");
 	if (!plain && entry->store.entry && !format->keys && !format->by_client)

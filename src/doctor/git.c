@@ -132,12 +132,12 @@ static void say_tracked(const char *top, const char *name, const char *code, con
 {
 	_cleanup_free_ char *where = shell_quoted(top), *word = shell_quoted(name);
 
-	problem_add(problems, SEVERITY_ERROR, code, shown, NULL,
-		    xasprintf("git tracks %s: every commit, and every clone of it, has its tokens",
-			      what),
-		    xasprintf("git -C %s rm -r --cached -- %s # and ignore it; what was pushed is "
-			      "known to others: log in again",
-			      where, word));
+	problem_add(
+		problems, SEVERITY_ERROR, code, shown, NULL,
+		xasprintf("git tracks %s: its tokens are in every commit and every clone", what),
+		xasprintf("git -C %s rm -r --cached -- %s # and ignore it; if it was pushed, "
+			  "others know the tokens: log in again",
+			  where, word));
 }
 
 // Up from the file itself; `shown`: as the problem names it.

@@ -33,14 +33,14 @@ static void check_lock(const struct report *report, const char *path, int64_t st
 	_cleanup_free_ char *age = duration_format((report->now_ms - mtime_ms) / SECOND_MS);
 	_cleanup_free_ char *who = payload.owner.pid
 					   ? xasprintf("process %d", (int)payload.owner.pid)
-					   : xstrdup("nobody who can be known");
-	problem_add(
-		problems, SEVERITY_WARNING, "lock_orphaned", path, NULL,
-		xasprintf("a lock that is %s old, and whose holder is no more (%s): OpenClaw may "
-			  "wait for it",
-			  age, who),
-		xasprintf("rm -- %s # with the gateway stopped, so that nobody takes it meanwhile",
-			  word));
+					   : xstrdup("an unknown process");
+	problem_add(problems, SEVERITY_WARNING, "lock_orphaned", path, NULL,
+		    xasprintf("this lock is %s old, and its holder has died (%s): OpenClaw may "
+			      "wait for it",
+			      age, who),
+		    xasprintf("rm -- %s # while the gateway is stopped, so that nothing takes the "
+			      "lock meanwhile",
+			      word));
 }
 
 static void check_refresh_locks(const struct report *report, const struct state_dir *dir,

@@ -63,11 +63,11 @@ static void say_behind(const struct report *report, const struct account *a,
 	if (state != COPY_SUPERSEDED && state != COPY_PENDING && state != COPY_NEWER)
 		return;
 	problem_add(problems, SEVERITY_WARNING, "copy_behind", m->store->path, a->record.profile,
-		    same ? xstrdup("it holds another expiry than the live login's")
-			 : xasprintf("it holds %.12s, and live is %.12s: %s", stands.hex, live.hex,
+		    same ? xstrdup("its expiry differs from the live login's")
+			 : xasprintf("it holds %.12s, but %.12s is live: %s", stands.hex, live.hex,
 				     state == COPY_NEWER
-					     ? "a newer login, which every copy is to have"
-					     : "who uses it is refused"),
+					     ? "a newer login, which every copy should have"
+					     : "whoever uses it is refused"),
 		    xasprintf("oauth-keepalive sync %s", word));
 }
 
@@ -85,13 +85,11 @@ static void say_blast_radius(const struct account *a, struct problems *problems)
 	}
 	if (agents < 2)
 		return;
-	problem_add(
-		problems, SEVERITY_INFO, "blast_radius", NULL, a->record.profile,
-		xasprintf(
-			"%zu agents hang on this login; %zu hold a copy that equals main's, which "
-			"they would inherit without it",
-			agents, equal),
-		NULL);
+	problem_add(problems, SEVERITY_INFO, "blast_radius", NULL, a->record.profile,
+		    xasprintf("%zu agents depend on this login; %zu hold a copy that equals "
+			      "main's, which they would inherit without it",
+			      agents, equal),
+		    NULL);
 }
 
 void doctor_check_logins(const struct report *report, struct problems *problems)

@@ -74,15 +74,13 @@ static void say_lost(const struct chain *chain, size_t i, struct problems *probl
 		return;
 	_cleanup_free_ char *first = string_printable(chain->models[i], 120),
 			    *then = string_printable(chain->models[i + 1], 120);
-	problem_add(
-		problems, SEVERITY_WARNING, "fallback_in_use", chain->view->path,
-		lost->record.profile,
-		xasprintf(
-			"%s has no working login, so that OpenClaw uses %s in its place without "
-			"a word; a 402 at the end of such a chain is a rate limit more often than "
-			"a bill",
-			first, then),
-		xstrdup(lost->provider->login_command));
+	problem_add(problems, SEVERITY_WARNING, "fallback_in_use", chain->view->path,
+		    lost->record.profile,
+		    xasprintf("%s has no working login, so OpenClaw silently uses %s in its place; "
+			      "a 402 at the end of such a chain is more often a rate limit than "
+			      "a bill",
+			      first, then),
+		    xstrdup(lost->provider->login_command));
 }
 
 // ---- a provider's old name
@@ -101,14 +99,13 @@ static void say_renamed(const struct chain *chain, size_t i, struct problems *pr
 				     : i == 0 ? xasprintf("%s.primary", chain->path)
 					      : xasprintf("%s.fallbacks[%zu]", chain->path, i - 1);
 	_cleanup_free_ char *setting = shell_quoted(place), *word = shell_quoted(renamed);
-	problem_add(
-		problems, SEVERITY_WARNING, "provider_renamed", chain->view->path,
-		login->credential.profile,
-		xasprintf("%s names a provider by the name it had before an upgrade; its logins "
-			  "are under %s now, so that OpenClaw passes over this model without a "
-			  "word",
-			  shown, login->credential.provider),
-		xasprintf("openclaw config set %s %s", setting, word));
+	problem_add(problems, SEVERITY_WARNING, "provider_renamed", chain->view->path,
+		    login->credential.profile,
+		    xasprintf("%s names a provider by the name it had before an upgrade; its "
+			      "logins are now under %s, so OpenClaw skips this model without a "
+			      "word",
+			      shown, login->credential.provider),
+		    xasprintf("openclaw config set %s %s", setting, word));
 }
 
 // ---- what is paid for by use stands before what a login pays for
@@ -156,13 +153,12 @@ static void say_order(const struct chain *chain, struct problems *problems)
 				    *setting = shell_quoted(chain->path);
 		_cleanup_free_ char *first = string_printable(chain->models[metered], 120),
 				    *then = string_printable(chain->models[i], 120);
-		problem_add(
-			problems, SEVERITY_INFO, "fallback_order", chain->view->path, NULL,
-			xasprintf("%s: %s, for which there is an API key alone, is tried before "
-				  "%s, for which there is a login: the order of the list is the "
-				  "order of use, and a wrong one is no error",
-				  chain->path, first, then),
-			xasprintf("openclaw config set %s %s", setting, word));
+		problem_add(problems, SEVERITY_INFO, "fallback_order", chain->view->path, NULL,
+			    xasprintf("%s: %s, which has only an API key, is tried before %s, "
+				      "which has a login: OpenClaw uses the list in its order, and "
+				      "does not report a wrong one",
+				      chain->path, first, then),
+			    xasprintf("openclaw config set %s %s", setting, word));
 		return;
 	}
 }

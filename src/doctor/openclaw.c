@@ -33,13 +33,12 @@ static void check_order_names(const struct openclaw_view *view, struct problems 
 				? xstrdup("")
 				: xasprintf("openclaw config set auth.order.%s %s && ", provider,
 					    word);
-		problem_add(
-			problems, SEVERITY_WARNING, "provider_renamed", view->path,
-			login->credential.profile,
-			xasprintf("%s says which profiles of %s are used, whose logins are under "
-				  "%s since an upgrade: it is not obeyed any more",
-				  path, name, provider),
-			xasprintf("%sopenclaw config unset %s", set, setting));
+		problem_add(problems, SEVERITY_WARNING, "provider_renamed", view->path,
+			    login->credential.profile,
+			    xasprintf("%s says which profiles of %s are used, but since an upgrade "
+				      "the logins are under %s: it has no effect any more",
+				      path, name, provider),
+			    xasprintf("%sopenclaw config unset %s", set, setting));
 	}
 }
 

@@ -153,16 +153,15 @@ static void judge(const struct choice_of_profiles *c, size_t first, struct probl
 	if (c->n_keys && (!c->order || key < login)) {
 		_cleanup_free_ char *shown = string_printable(c->keys[0]->credential.profile, 120);
 		say(c, "api_key_shadows_oauth",
-		    xasprintf(
-			    "%s, an API key or fixed token of the same provider, stands beside "
-			    "it, and %s%s: OpenClaw may use it without a word, at a metered price",
-			    shown,
-			    c->order ? where(c) : "no order in openclaw.json says which is used",
-			    c->order ? " prefers that" : ""),
+		    xasprintf("%s, an API key or fixed token of the same provider, stands beside "
+			      "it, and %s%s: OpenClaw may silently use that, at a metered price",
+			      shown,
+			      c->order ? where(c) : "no order in openclaw.json says which is used",
+			      c->order ? " prefers that" : ""),
 		    first, problems);
 	} else if (c->order && cJSON_GetArraySize(c->order) > 0)
 		say(c, "login_unused",
-		    xasprintf("%s names other profiles alone, and OpenClaw never uses this login",
+		    xasprintf("%s names only other profiles, so OpenClaw never uses this login",
 			      where(c)),
 		    first, problems);
 }
@@ -236,13 +235,13 @@ static void say_unpaid(const struct openclaw_view *view, const struct store *sto
 		    until->valuedouble > TIME_MAX_MS || !holds_profile(store, entry->string))
 			continue;
 		_cleanup_free_ char *when = time_format((int64_t)until->valuedouble);
-		problem_add(
-			problems, SEVERITY_INFO, "billing_cooldown", store->path, entry->string,
-			xasprintf("OpenClaw does not use it until %s, since it was told to pay "
-				  "(402): at the end of a chain of fallbacks that is a rate limit "
-				  "more often than a bill, so look at the limits before paying",
-				  when),
-			NULL);
+		problem_add(problems, SEVERITY_INFO, "billing_cooldown", store->path, entry->string,
+			    xasprintf("OpenClaw does not use it until %s, because it got the "
+				      "answer 402 (payment required): at the end of a chain of "
+				      "fallbacks that is more often a rate limit than a bill, so "
+				      "look at the limits before paying",
+				      when),
+			    NULL);
 	}
 }
 

@@ -33,10 +33,10 @@ static char *mend_connection(const struct report *report, const struct probe *pr
 				 "oauth-keepalive.conf",
 				 host);
 	if (proxy)
-		return xasprintf(
-			"this shell has %s, which a unit has not, and which is not used: name "
-			"the proxy (http.proxy) in oauth-keepalive.conf",
-			proxy);
+		return xasprintf("this shell has %s, which a unit does not have, and which is not "
+				 "used: name "
+				 "the proxy (http.proxy) in oauth-keepalive.conf",
+				 proxy);
 	return string_equal(probe->code, "dns") ? xasprintf("getent hosts %s", host) : NULL;
 }
 
@@ -47,7 +47,7 @@ static void say_unreached(const struct report *report, const struct probe *probe
 
 	if (probe->answered && probe->answer.kind == PROBE_EDGE)
 		problem_add(problems, SEVERITY_WARNING, "endpoint_unreachable", NULL, NULL,
-			    xasprintf("%s: a challenge page of Cloudflare's stands before it: "
+			    xasprintf("%s: Cloudflare answers with a challenge page in its place: "
 				      "refreshing will fail from here (%s)",
 				      probe->url, remark),
 			    xstrdup("use another network or proxy (http.proxy in "
@@ -55,7 +55,7 @@ static void say_unreached(const struct report *report, const struct probe *probe
 	else if (!probe->answered)
 		problem_add(
 			problems, SEVERITY_ERROR, "endpoint_unreachable", NULL, NULL,
-			xasprintf("%s: not reached, so that no login of %s can be refreshed now "
+			xasprintf("%s cannot be reached, so no login of %s can be refreshed now "
 				  "(%s)",
 				  probe->url, probe->provider->name, remark),
 			mend_connection(report, probe));
@@ -71,26 +71,25 @@ struct finding {
 static struct finding finding_of(const struct probe *probe)
 {
 	static const struct finding findings[] = {
-		[PROBE_REFUSED] = {SEVERITY_ERROR, "login_refused",
-				   "the provider does not take the access token any more, although "
-				   "it has not expired: revoked, or made anew by somebody else"},
-		[PROBE_PLAN] =
-			{SEVERITY_ERROR, "plan_gate",
-			 "the login works, and its plan or organisation does not allow its use: "
-			 "no refresh and no new login helps, the provider's account page may"},
-		[PROBE_PAYMENT] =
-			{SEVERITY_ERROR, "payment_required",
-			 "the provider asks for money; at the end of a chain of fallbacks that "
-			 "is a rate limit more often than a bill: wait, and look at what the "
-			 "chain ends with, before paying"},
-		[PROBE_LIMITED] =
-			{SEVERITY_WARNING, "rate_limited",
-			 "the login works, and its provider limits how often: agents fail "
-			 "until that is over"},
+		[PROBE_REFUSED] =
+			{SEVERITY_ERROR, "login_refused",
+			 "the provider refuses the access token, although it has not expired: it "
+			 "was revoked, or somebody else has refreshed the login"},
+		[PROBE_PLAN] = {SEVERITY_ERROR, "plan_gate",
+				"the login works, but the plan or the organisation does not allow "
+				"its use: no refresh and no new login helps; look at the "
+				"provider's account page"},
+		[PROBE_PAYMENT] = {SEVERITY_ERROR, "payment_required",
+				   "the provider demands a payment; at the end of a chain of "
+				   "fallbacks that is more often a rate limit than a bill: before "
+				   "paying, wait, and look at the chain's last model"},
+		[PROBE_LIMITED] = {SEVERITY_WARNING, "rate_limited",
+				   "the login works, but its provider limits how often it is used: "
+				   "agents fail until that is over"},
 	};
 	static const struct finding unclear = {
 		SEVERITY_WARNING, "probe_unclear",
-		"the provider was asked, and whether the login works is not known"};
+		"the provider was asked, but it is still not known whether the login works"};
 	enum probe_kind kind = probe->answer.kind;
 
 	return probe->answered && kind < ARRAY_SIZE(findings) && findings[kind].code
@@ -115,8 +114,10 @@ static void say_login(const struct probe *probe, struct problems *problems)
 	_cleanup_free_ char *remark = report_probe_remark(probe), *until = NULL;
 
 	if (!probe->url) {
-		problem_add(problems, SEVERITY_INFO, "not_probed", NULL, profile,
-			    xasprintf("whether it works was not asked: %s", probe->why), NULL);
+		problem_add(
+			problems, SEVERITY_INFO, "not_probed", NULL, profile,
+			xasprintf("the provider was not asked whether it works: %s", probe->why),
+			NULL);
 		return;
 	}
 	if (probe->answered && probe->answer.kind == PROBE_ALIVE)

@@ -72,8 +72,8 @@ static const char *what_is_there(const struct timers *t)
 	if (t->own.masked || t->system.masked)
 		return "its timer is masked";
 	if (t->own.path || t->system.path)
-		return "its timer is installed, and not enabled";
-	return "no timer of systemd's is installed";
+		return "its timer is installed, but not enabled";
+	return "no systemd timer is installed";
 }
 
 static void say_missing(const struct report *report, const struct timers *t,
@@ -91,8 +91,8 @@ static void say_missing(const struct report *report, const struct timers *t,
 		run ? xasprintf("%s, and nothing has called it for %s: nothing is kept alive but "
 				"by hand",
 				what_is_there(t), ago)
-		    : xasprintf("%s, and neither that nor cron has ever run: nothing is kept "
-				"alive but by hand",
+		    : xasprintf("%s, and neither a timer nor cron has ever run: logins are kept "
+				"alive only by hand",
 				what_is_there(t)),
 		mend_missing(t));
 }
@@ -162,7 +162,7 @@ static void say_slow(const struct report *report, const struct timer_unit *unit,
 		return;
 	_cleanup_free_ char *often = mend_period(unit, system, config->timer_period_s);
 	problem_add(problems, SEVERITY_WARNING, "timer_slower", unit->path, NULL,
-		    xasprintf("%s, and the margins reckon with %s", is, shall),
+		    xasprintf("%s, but the margins assume %s", is, shall),
 		    unit->gap_s && unit->gap_s <= DAY_S
 			    ? xasprintf("%s # or, if that is meant: timer_period = \"%llds\"; "
 					"timer_jitter = \"%llds\"; in oauth-keepalive.conf",

@@ -188,7 +188,8 @@ static bool prepare(struct run *run, struct grant *g, const struct observation *
 		return true;
 	r = exchange_discover(run, g, a->provider);
 	if (r < 0)
-		grant_give_up(&run->grants, g, "courier", r, "the courier takes no request");
+		grant_give_up(&run->grants, g, "courier", r,
+			      "the courier does not accept the request");
 	return false;
 }
 
@@ -244,7 +245,7 @@ static bool has_a_turn(struct run *run, struct grant *g, const struct observatio
 	bool busy, work;
 
 	if (!grant_complete(g, o)) {
-		locks_try_later(run, g, "changed", xstrdup("the accounts changed meanwhile"));
+		locks_try_later(run, g, "changed", xstrdup("the accounts changed during the run"));
 		return false;
 	}
 	work = grant_has_work(g, o, &busy);
@@ -316,7 +317,7 @@ static void look_and_proceed(struct run *run, struct grant **grants, size_t n)
 			continue;
 		else if (courier_needed(g, &o) && !g->by_courier)
 			locks_try_later(run, g, "changed",
-					xstrdup("the accounts changed meanwhile"));
+					xstrdup("the accounts changed during the run"));
 		else
 			proceed(run, g, &o);
 	}

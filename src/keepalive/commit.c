@@ -206,8 +206,8 @@ static void give_up_blind(struct run *run, struct grant *g, const struct observa
 		if (!result)
 			continue;
 		result_conclude(result, OUTCOME_FAILED, "stores", 0,
-				xstrdup("the stores or the ledger cannot be looked at; finished by "
-					"the next run"));
+				xstrdup("the stores or the ledger cannot be read; the next run "
+					"finishes it"));
 		if (!a || a->verdict.outcome != OUTCOME_HELD)
 			continue;
 		result->outcome = a->verdict.outcome;

@@ -117,7 +117,7 @@ static char *why_none(const struct choice *choice, const char *held)
 		return xasprintf("no store here has %s: a profile is never made, so OpenClaw must "
 				 "have had it once (copy its entry, or log in), then import again",
 				 choice->import->profile);
-	return xstrdup("the account that this login was of is no more");
+	return xstrdup("the account that this login belonged to no longer exists");
 }
 
 // A person decided about a login of no account at all: then nothing is done, for nobody. True if so.
@@ -298,7 +298,7 @@ static void note_unfenced(struct cycle *cycle)
 		if (cycle->results.list[i].unfenced)
 			problem_add(&cycle->now.problems, SEVERITY_INFO, "gateway_notice", NULL,
 				    NULL,
-				    xstrdup("a login that OpenClaw had given up works again; a "
+				    xstrdup("a login that OpenClaw had given up works again, but a "
 					    "running gateway does not "
 					    "know yet"),
 				    xstrdup("openclaw gateway call models.authRefresh --params "
@@ -308,7 +308,7 @@ static void note_unfenced(struct cycle *cycle)
 static void note_unseen(struct cycle *cycle)
 {
 	problem_add(&cycle->now.problems, SEVERITY_ERROR, "stores_unseen", NULL, NULL,
-		    xstrdup("the stores could not be looked at when all was done"),
+		    xstrdup("the stores could not be read again at the end of the run"),
 		    xstrdup("oauth-keepalive status"))
 		->needs_person = true;
 }
@@ -351,13 +351,13 @@ static void note_displaced(struct cycle *cycle)
 		for (size_t k = 0; a && k < result->n_displaced; k++) {
 			const struct displacement *d = &result->displaced[k];
 			if (d->store && !d->chosen)
-				problem_add(
-					&cycle->now.problems, SEVERITY_WARNING, "login_displaced",
-					d->store, a->record.profile,
-					xstrdup("a login that was saved there is older than the "
-						"live one and gave way to it; it is kept for 30 "
-						"days"),
-					xasprintf("oauth-keepalive restore %s", d->id));
+				problem_add(&cycle->now.problems, SEVERITY_WARNING,
+					    "login_displaced", d->store, a->record.profile,
+					    xstrdup("a login that was saved there is older than "
+						    "the live one, and was replaced by it; it is "
+						    "kept for 30 "
+						    "days"),
+					    xasprintf("oauth-keepalive restore %s", d->id));
 		}
 	}
 }

@@ -85,9 +85,8 @@ void exchange_begin(struct run *run, struct grant *g, const struct observation *
 			xasprintf("%s: %s", a->provider->client_secret_file, strerror(-r)));
 	r = open_receipt(run, g, a);
 	if (r == -EEXIST)
-		return grant_conclude(
-			&run->grants, g, OUTCOME_BUSY, "in_flight",
-			xstrdup("another run has claimed its refresh token just now"));
+		return grant_conclude(&run->grants, g, OUTCOME_BUSY, "in_flight",
+				      xstrdup("another run has just begun to refresh it"));
 	if (r < 0)
 		return grant_conclude(
 			&run->grants, g, OUTCOME_FAILED, "ledger_not_writable",
@@ -287,7 +286,7 @@ static void courier_is_gone(struct run *run)
 
 	for_each_grant (g, &run->grants) {
 		if (g->stage == GRANT_EXCHANGING && !ended && !has_answer(g)) {
-			leave_to_courier(run, g, "the courier talks no more");
+			leave_to_courier(run, g, "the courier no longer answers");
 			continue;
 		}
 		// Its pid in the lock files is a dead one now: answer for them ourselves.

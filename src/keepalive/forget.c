@@ -98,7 +98,7 @@ static void forget_locked(struct ledger *ledger, const struct observation *o,
 	if (account_others_at_work(a, a->verdict.record.live.fingerprint)) {
 		free(no);
 		return conclude(result, OUTCOME_BUSY, "in_flight",
-				xstrdup("another run has its refresh in flight"));
+				xstrdup("another run is refreshing it"));
 	}
 	if (no)
 		return conclude(result, OUTCOME_HELD, "forget_refused", no);

@@ -64,9 +64,9 @@ static char *why_not(const struct account *a, const struct result *result, int64
 	if (result->outcome == OUTCOME_SKIPPED || !a->provider)
 		return xstrdup("it is not kept alive");
 	if (!a->provider->probe_url)
-		return xasprintf("no read is known that %s would answer; `probe_url` in "
-				 "oauth-keepalive.conf names one",
-				 a->provider->name);
+		return xasprintf(
+			"it is not known what to ask %s; set `probe_url` in oauth-keepalive.conf",
+			a->provider->name);
 	if (v->record.ended_ms || !v->schedule.margin_s)
 		return xstrdup(v->reason ? v->reason : "it is not kept alive");
 	if (secret_empty(access) ||

@@ -276,8 +276,8 @@ static void finish_seen(struct result *result, const struct account *a)
 	if (result->outcome == OUTCOME_PLANNED ||
 	    (result->outcome == OUTCOME_SKIPPED && a->verdict.send))
 		result_conclude(result, OUTCOME_FAILED, "stores", 0,
-				xstrdup("the stores could not be looked at in between; "
-					"finished by the next run"));
+				xstrdup("the stores could not be read in between; the next run "
+					"finishes it"));
 	if (!account_has_writes(a))
 		return;
 	result_note_pending(result, "copies_pending");

@@ -207,7 +207,7 @@ static void say_unreadable(struct problems *problems, const char *path, bool new
 	problem_add(problems, SEVERITY_WARNING, "displaced_unreadable", path, NULL,
 		    xasprintf(newer ? "%s was written by a newer version of this program, and only "
 				      "that one can restore it"
-				    : "%s cannot be read, and not be restored",
+				    : "%s cannot be read, so it cannot be restored",
 			      path),
 		    newer ? xstrdup(INSTALL_AGAIN) : NULL);
 }

@@ -49,7 +49,7 @@ void report_events_text(const struct report *report, FILE *out)
 	for (size_t i = 0; i < report->events->n; i++)
 		print_event(&report->events->list[i], out);
 	if (!report->events->n && !report->quiet && !report->barred)
-		fputs("nothing is remembered\n", out);
+		fputs("the log is empty\n", out);
 }
 
 static void put_event(cJSON *list, const struct event *e)

@@ -80,10 +80,11 @@ static char *describe_who(const struct renewals *r)
 		text = xasprintf("%s%s%s", so_far ? so_far : "", so_far ? ", " : "", r->who[i]);
 	}
 	if (!text)
-		return xstrdup("nobody knows who (none was seen with OpenClaw's refresh lock)");
+		return xstrdup(
+			"by whom is not known (nobody was seen with OpenClaw's refresh lock)");
 	_cleanup_free_ char *known = text;
 	return xasprintf("%s held its refresh lock%s", known,
-			 r->unknown ? "; of others nobody knows who" : "");
+			 r->unknown ? "; by whom the others were made is not known" : "");
 }
 
 static void say_foreign(const struct past *past, const struct account *a, struct problems *problems)
@@ -96,17 +97,15 @@ static void say_foreign(const struct past *past, const struct account *a, struct
 	who = describe_who(&r);
 	at = time_format(r.last_ms);
 	profile = shell_quoted(a->record.profile);
-	problem_add(
-		problems, SEVERITY_WARNING, "foreign_refreshes", r.store, a->record.profile,
-		xasprintf("%zu of the last %zu times this login was renewed it was by somebody "
-			  "else, last "
-			  "found at %s: %s",
-			  r.foreign, r.n, at, who),
-		xasprintf("each login needs one owner: oauth-keepalive log %s; where it is "
-			  "OpenClaw, let "
-			  "the timer run and keep the margin long; where nobody knows, look for "
-			  "another host or program that has a copy",
-			  profile));
+	problem_add(problems, SEVERITY_WARNING, "foreign_refreshes", r.store, a->record.profile,
+		    xasprintf("%zu of the last %zu refreshes of this login were made by somebody "
+			      "else, the last one found at %s: %s",
+			      r.foreign, r.n, at, who),
+		    xasprintf("each login should be refreshed by one program only; oauth-keepalive "
+			      "log %s shows what happened. If it is OpenClaw, let the timer run "
+			      "and keep the margin long; if it is not known, look for another host "
+			      "or program that has a copy",
+			      profile));
 }
 
 // A spent token that comes back to one store.
@@ -155,8 +154,8 @@ static void say_fight(const struct fight *fight, const struct account *a, struct
 
 	problem_add(problems, SEVERITY_WARNING, "token_fight", e->store, a->record.profile,
 		    xasprintf("the same spent token (%s) was put back there %zu times within a "
-			      "day, and replaced each time: somebody writes an old copy that it "
-			      "keeps, and sends it if it needs one before us",
+			      "day, and replaced each time: another program keeps writing an old "
+			      "copy, and may send that token before it is replaced",
 			      e->from ? e->from : "?", fight->n),
 		    xasprintf("restart the gateway, so that it reads its stores again; stop what "
 			      "restores that file (a backup, a sync, a container that copies its "

@@ -360,7 +360,7 @@ void report_account(const struct report *report, const struct account *a,
 				priority, a->provider->login_command);
 		else if (result->outcome == OUTCOME_HELD && !a->verdict.record.barred &&
 			 login_helps(result->error_code))
-			fprintf(out, "%s    a new login would do: " TEXT_WHOLE "%s" TEXT_LOOSE "\n",
+			fprintf(out, "%s    or log in again: " TEXT_WHOLE "%s" TEXT_LOOSE "\n",
 				priority, a->provider->login_command);
 	}
 	if (result->outcome == OUTCOME_SKIPPED && !report->verbose)

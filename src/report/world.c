@@ -194,7 +194,7 @@ static void say_unseen(const struct report *report, const struct world *world,
 			      world->known ? "the timer's last run did not see it"
 					   : "a timer will not see it",
 			      variable ? "; only " : "", variable ? variable : "",
-			      variable ? " leads to it here, which a unit does not have" : ""),
+			      variable ? " leads to it here, and a unit does not have that" : ""),
 		    name_what_is_missing(report, store, variable));
 }
 

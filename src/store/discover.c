@@ -346,7 +346,8 @@ static void say_missing(const struct candidate *candidate, struct problems *prob
 {
 	if (is_foreign(candidate))
 		complain(problems, SEVERITY_WARNING, "store_missing", candidate->path,
-			 xasprintf(" does not exist: %s is logged out, and stays so",
+			 xasprintf(" does not exist: %s is taken for logged out, and the file is "
+				   "not created",
 				   candidate->configured->format->name),
 			 "log in with it, or take it out of `stores` of oauth-keepalive.conf");
 	else if (candidate->configured)
@@ -375,8 +376,9 @@ static void add_external(struct store *store, const struct config *config,
 	if (store->n_external ? store->external[0]->format != named->format
 			      : store->format != STORE_MAPPED) {
 		complain(problems, SEVERITY_ERROR, "store_twice", named->path,
-			 xasprintf(" stands in `stores` in two formats; as %s it is left out",
-				   named->format->name),
+			 xasprintf(
+				 " is named in `stores` with two formats; the one as %s is ignored",
+				 named->format->name),
 			 "keep the one that its program writes");
 		return;
 	}
@@ -600,9 +602,10 @@ static void retire_store(struct store *store, const struct databases *databases,
 	store->state = STORE_RETIRED;
 	store->served = beside != SQLITE_UNREADABLE && (!dead || shared != SQLITE_UNREADABLE);
 	complain(problems, SEVERITY_WARNING, "store_retired", store->path,
-		 xstrdup(": OpenClaw keeps credentials in SQLite now and reads this file no more, "
-			 "so it is left alone"),
-		 "`openclaw doctor --fix` imports what it has not yet, and clears it away");
+		 xstrdup(": OpenClaw now keeps credentials in SQLite and no longer reads this "
+			 "file, so it is left alone"),
+		 "`openclaw doctor --fix` imports what has not been imported yet, and clears the "
+		 "file away");
 }
 
 // Agents, and no main: there may be none, or it is where only OpenClaw's environment says. Then it would be left with a
@@ -622,9 +625,9 @@ static void say_no_main(const struct search *s)
 	if (!agents || s->dir->unread || s->config->n_stores > 0)
 		return;
 	complain(s->problems, SEVERITY_WARNING, "main_missing", s->dir->path,
-		 xstrdup(": agents have stores here, and main has none: nobody has logged in "
-			 "there, or OpenClaw keeps it elsewhere (OPENCLAW_AGENT_DIR), and would be "
-			 "left with a token that an agent's refresh has spent"),
+		 xstrdup(": agents have stores here, but main has none: either nobody has logged "
+			 "in to main, or OpenClaw keeps its store elsewhere (OPENCLAW_AGENT_DIR), "
+			 "and would be left with a spent token"),
 		 "if it is elsewhere, name it in oauth-keepalive.conf: stores = ( { path = "
 		 "\"/…/auth-profiles.json\"; role = \"main\"; } ); else log in to main: "
 		 "openclaw models auth login");

@@ -316,10 +316,11 @@ static void say_unreadable(struct store *store, struct problems *problems, int e
 		const char *code, *what, *fix;
 	} words[] = {
 		{EPROTO, "store_wrong_shape",
-		 "its tables are not of a shape that is known here: neither read nor written",
+		 "this version does not know the layout of its tables, so it is neither read nor "
+		 "written",
 		 "upgrade oauth-keepalive; OpenClaw itself is not affected"},
 		{EBADMSG, "store_unreadable",
-		 "it is not a sound SQLite database, or its row no text",
+		 "it is not an intact SQLite database, or its row is not text",
 		 "let OpenClaw look at it: openclaw doctor --lint"},
 		{EROFS, "store_unreadable",
 		 "a log was left behind in it that cannot be read without changing something",
@@ -346,8 +347,7 @@ static void say_busy(struct store *store, struct problems *problems)
 
 	store->state = STORE_BUSY;
 	problem_add(problems, SEVERITY_WARNING, "store_busy", store->path, NULL,
-		    xasprintf("%s: another process has it locked, so it is not known what it holds",
-			      shown),
+		    xasprintf("%s: another process has locked it, so it cannot be read", shown),
 		    xasprintf("fuser -v %s # if it stays so, see who has it open", word))
 		->passes = true;
 }

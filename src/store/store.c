@@ -222,7 +222,7 @@ static void check_manners(const struct store *store, const struct stat *st,
 	word = shell_quoted(store->target);
 	if (open)
 		problem_add(problems, SEVERITY_WARNING, "store_readable", store->path, NULL,
-			    xasprintf("%s can be read by others (mode %04o), and holds tokens",
+			    xasprintf("other users can read %s (mode %04o), which holds tokens",
 				      shown, (unsigned)st->st_mode & 07777),
 			    xasprintf("chmod go-r %s", word));
 	if (linked)
@@ -345,7 +345,8 @@ const char *store_error(int error)
 	if (error == -EBUSY)
 		return "it is locked by another process";
 	if (error == -EPROTO)
-		return "its tables are not of a shape that can be written; is OpenClaw newer than "
+		return "the layout of its tables is not known, so it cannot be written; is "
+		       "OpenClaw newer than "
 		       "this program?";
 	if (error == -EMLINK)
 		return "it is hard-linked: its program refuses to save in such a file, or splits "

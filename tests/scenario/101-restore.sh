@@ -123,7 +123,7 @@ keeper sync -j
 keeper sync --adopt b -j
 expect_status 3
 expect_field '.accounts[0].error.code' adopt_refused
-expect_match "$out" "would displace the live login $(login_token third)"
+expect_match "$out" "would replace the live login $(login_token third)"
 expect_eq main "$(store_token main)" "$(login_token third)"
 keeper sync --adopt b --force
 expect_status 0

@@ -162,7 +162,7 @@ write_store b xai:default=bob
 keeper sync -j
 keeper sync --follow b -j
 expect_status 3
-expect_match "$out" "has more in it that belongs to its login"
+expect_match "$out" "has more fields that belong to its login"
 whole b bob alice
 login_as bob 'del(.projectId)' bob
 write_store b xai:default=bob

@@ -35,9 +35,9 @@ wait_keepers
 expect_eq "status" "$statuses" 0
 expect_field '.accounts[0].outcome' adopted
 said='.problems[] | select(.code == "foreign_refreshes") | .message'
-expect_field "$said | test(\"^2 of the last 3 times .*: process $holder .sleep. held its refresh lock; of others nobody knows who\")" true
+expect_field "$said | test(\"^2 of the last 3 refreshes .*: process $holder .sleep. held its refresh lock; by whom the others were made is not known\")" true
 keeper status -j
-expect_field "$said | test(\"^2 of the last 3 times\")" true
+expect_field "$said | test(\"^2 of the last 3 refreshes\")" true
 keeper log
 expect_match "$out" "adopted .* by process $holder \(sleep\)"
 kill "$holder"

@@ -25,7 +25,7 @@ for command in "${commands[@]}"; do
 	expect_status 0
 	cmp -s "$out" "$page" || fail "$command --help is not help $command"
 	# Every option of the page is taken by the command, offered by the shells, and in the manual; and there are no others.
-	mapfile -t options < <(sed '/^Options that every/,$d' "$page" | grep -oE '^ +(-[a-z], )?--[a-z-]+(, --[a-z-]+)*' | grep -oE -- '--[a-z-]+' | sort -u)
+	mapfile -t options < <(sed '/^For the options/,$d' "$page" | grep -oE '^ +(-[a-z], )?--[a-z-]+(, --[a-z-]+)*' | grep -oE -- '--[a-z-]+' | sort -u)
 	for option in "${options[@]}"; do
 		value=
 		grep -qE -- "$option [A-Z]" "$page" && value='='

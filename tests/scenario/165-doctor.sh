@@ -134,7 +134,7 @@ set_openclaw '.meta.lastTouchedVersion = "2027.1.2"'
 clean
 keeper doctor -j
 expect_eq "openclaw_untested" "$(problem openclaw_untested .severity)" info
-expect_eq "blast_radius" "$(problem blast_radius .message | cut -c1-28)" "3 agents hang on this login;"
+expect_eq "blast_radius" "$(problem blast_radius .message | cut -c1-30)" "3 agents depend on this login;"
 
 # ---- a login that is lost, and the model that is used in its place
 set_openclaw '.agents.defaults.model = {primary: "xai/grok", fallbacks: ["openai/gpt"]}'

@@ -47,20 +47,20 @@ vendor=$HOME/.local/share/systemd/user
 
 # ---- nothing is installed: cron does
 echo '# mine' >"$T/crontab"
-expect_finding timer_missing "no timer of systemd's is installed, and neither that nor cron has ever run"
+expect_finding timer_missing "no systemd timer is installed, and neither a timer nor cron has ever run"
 mend
 expect_eq "the old crontab" "$(head -n 1 "$T/crontab")" "# mine"
 bash -c "$(sed -n 's|^\*/5 \* \* \* \* ||p' "$T/crontab")" || fail "cron's line does not run" "$(cat "$T/crontab")"
 expect_finding
 
-# ---- installed, and not enabled; masked
+# ---- installed, but not enabled; masked
 fresh
 write_store main xai:default=alice
 units=$HOME/.config/systemd/user vendor=$HOME/.local/share/systemd/user
 keeper refresh
 mkdir -p "$vendor" "$units"
 cp "$TESTS/../systemd/user/oauth-keepalive.timer" "$vendor"
-expect_finding timer_missing "installed, and not enabled"
+expect_finding timer_missing "installed, but not enabled"
 mend
 expect_finding
 ln -s /dev/null "$units/oauth-keepalive.timer"

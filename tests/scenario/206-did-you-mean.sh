@@ -32,7 +32,7 @@ said 'did you mean `coder`\?' preview codre
 said 'did you mean `openai-codex`\?' status opanai-codex
 said 'no account matches mallory$' status mallory
 keeper log bob@exmaple.com
-expect_match "$err" 'nothing is remembered of bob@exmaple.com; did you mean `bob@example.com`\?'
+expect_match "$err" 'the log has nothing about bob@exmaple.com; did you mean `bob@example.com`\?'
 keeper log bob@example.com
 expect_eq "standard error" "$(cat "$err")" ""
 

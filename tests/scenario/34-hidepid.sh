@@ -21,7 +21,7 @@ UNDER=(unshare --mount --propagation private sh -c 'mount -t tmpfs none /proc &&
 keeper refresh
 UNDER=()
 expect_status 1
-expect_match "$err" "/proc tells nothing of this process; is it mounted"
+expect_match "$err" "/proc does not show this process; is it mounted"
 expect_posts 0
 fresh
 

@@ -76,7 +76,7 @@ refuses() {
 	expect_status 1
 	expect_posts 0
 	expect_field '.accounts[0].error.code' store_not_writable
-	expect_match "$out" "tables are not of a shape"
+	expect_match "$out" "the layout of its tables"
 }
 given
 "$PYTHON" - "$(database shared)" <<'END'

@@ -434,17 +434,17 @@ static const struct {
 	{CORP("reuse_window = \"2d\";"), "2: `providers[0].reuse_window`: is out of range"},
 	// words
 	{"fence = \"ignore\";",
-	 "1: `fence`: is none of the words known here; write one of: \"recover\" \"report\""},
+	 "1: `fence`: is not one of the possible words; write one of: \"recover\" \"report\""},
 	{CORP("encoding = \"xml\";"),
-	 "2: `providers[0].encoding`: is none of the words known here"},
+	 "2: `providers[0].encoding`: is not one of the possible words"},
 	{"stores = ( { path = \"/x\"; role = \"shared\"; } );",
-	 "1: `stores[0].role`: is none of the words"},
+	 "1: `stores[0].role`: is not one of the possible words"},
 	// other programs' files
 	{"stores = ( { path = \"/x\"; format = \"emacs\"; } );",
-	 "1: `stores[0].format`: is no format known here; write one of: \"openclaw-json\" "
+	 "1: `stores[0].format`: is not a known format; write one of: \"openclaw-json\" "
 	 "\"codex-cli\""},
 	{"stores = ( { path = \"/x\"; format = \"openclaw-sqlite\"; } );",
-	 "1: `stores[0].format`: is no format known here"},
+	 "1: `stores[0].format`: is not a known format"},
 	{"stores = ( { path = \"/x\"; format = \"codex-cli\"; } );",
 	 "1: `stores[0]`: does not say whose login the file holds; add `account`"},
 	{STORE("codex-cli", "default", ""), "1: `stores[0].account`: is no account"},
@@ -452,7 +452,7 @@ static const struct {
 	{STORE("codex-cli", "xai:x", "role = \"agent\";"),
 	 "1: `stores[0].role`: is not for another program's file"},
 	{STORE("codex-cli", "xai:x", "refresh_token = \"hide\";"),
-	 "1: `stores[0].refresh_token`: is none of the words known here; write one of: "
+	 "1: `stores[0].refresh_token`: is not one of the possible words; write one of: "
 	 "\"share\" \"withhold\""},
 	{STORE("qwen-code", "x:x", "refresh_token = \"withhold\";"),
 	 "1: `stores[0].refresh_token`: cannot be withheld in this format"},
@@ -461,7 +461,7 @@ static const struct {
 	{STORE("pi", "corp:x", ""), "1: `stores[0].account`: is of a provider whose entry in this "
 				    "format is not known here; add `entry`"},
 	{STORE("codex-cli", "xai:x", "fields = { access = \"/a\"; refresh = \"/r\"; };"),
-	 "1: `stores[0].format`: is known here"},
+	 "1: `stores[0].format`: is built in"},
 	{STORE("plain", "xai:x", ""), "1: `stores[0]`: does not say where its tokens are"},
 	{STORE("plain", "xai:x", "fields = { access = \"a\"; refresh = \"/r\"; };"),
 	 "1: `stores[0].fields.access`: is not a JSON pointer"},
