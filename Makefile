@@ -106,7 +106,7 @@ demo: packages
 	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive tests/demo.sh
 
 check: packages
-	$(Q)$(MAKE) --no-print-directory unit model-fast torture-sample scenario
+	$(Q)$(MAKE) --no-print-directory unit model-fast model-cluster torture-sample scenario
 
 packages:
 	$(Q)tests/install-packages.sh test
@@ -117,7 +117,7 @@ unit: all $(UNIT_TESTS)
 	for t in $(UNIT_TESTS); do echo "# $$(basename $$t)"; $$t; done
 
 # make scenario ONLY=race runs those whose name contains it.
-scenario: all
+scenario: all $(BUILD)/torture/stepper
 	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive tests/scenario/run $(ONLY)
 
 # By their places, for a tarball has no git.

@@ -14,6 +14,9 @@ command_for() { command -v "$1" >/dev/null || echo "$2"; }
 module_for() { pkg-config --exists "$1" 2>/dev/null || echo "$2"; }
 python_for() { { /usr/bin/python3 -c "import $1" || python3 -c "import $1"; } 2>/dev/null || echo "$2"; }
 
+# Not every distribution has it: then the scenarios of several hosts are skipped, and say so.
+etcd_to_have() { command -v "$1" >/dev/null || apt-cache show "$2" 2>/dev/null | grep -q . && echo "$2"; }
+
 missing() {
 	command_for make make
 	command_for pkg-config pkg-config
@@ -32,6 +35,8 @@ missing() {
 	done
 	command -v node >/dev/null || command_for nodejs nodejs
 	python_for jsonschema python3-jsonschema
+	etcd_to_have etcd etcd-server
+	etcd_to_have etcdctl etcd-client
 }
 
 as_root() {

@@ -155,8 +155,9 @@ bool account_has_work(const struct account *account)
 {
 	const struct verdict *v = &account->verdict;
 
-	return v->send || v->record_changed || account->renamed_from[0] || v->n_take_back ||
-	       v->n_settle || v->n_drop || v->n_close || account_has_writes(account);
+	return v->send || v->publish || v->record_changed || account->renamed_from[0] ||
+	       v->n_take_back || v->n_settle || v->n_drop || v->n_close ||
+	       account_has_writes(account);
 }
 
 void account_free(struct account *account)

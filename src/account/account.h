@@ -8,6 +8,7 @@
 //	observe.c    stores, ledger and receipts are read; no lock, no write
 //	group.c      whose are the copies, which is main, what else is known of their tokens: struct account
 //	decide.c     pure: struct account by const in, struct verdict out, step by step; the steps, a file each: judge.h
+//	hosts.c      … what the cluster has of it, and lets it do
 //	siblings.c   accounts that are one login: who follows, who must wait for whom
 //	problems.c   what a person should know of it
 //
@@ -18,6 +19,7 @@
 
 #include "account/verdict.h"
 #include "base/index.h"
+#include "cluster/cluster.h"
 #include "config/config.h"
 #include "ledger/ledger.h"
 #include "store/store.h"
@@ -69,6 +71,7 @@ struct policy {
 	const char *barred; // nothing may be spent or written at all, and why; NULL
 	const struct problem *bar; // … and what a person should know of it
 	struct choice choice;
+	const struct cluster *cluster; // as it was read in this run; NULL: there is none
 };
 
 // One copy in its account.

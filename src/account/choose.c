@@ -256,6 +256,8 @@ static const char *why_not_follow(const struct judgement *j, const struct member
 
 	if (no)
 		return no;
+	if (m == a->main && !m->taken_from && main_may_follow(j))
+		return NULL;
 	if (m == a->main && !m->taken_from)
 		return r->own_login ? "it is a login of its own, of another identity than main's, "
 				      "and main has none that it could follow"

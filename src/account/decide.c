@@ -308,6 +308,7 @@ static void judge(struct judgement *j)
 	judge_times(j);
 	if (!obey(j))
 		return;
+	join_cluster(j);
 	if (!live_is_chosen(j))
 		adopt_first(j);
 	if (others_at_work(j))
@@ -344,6 +345,8 @@ static void judge(struct judgement *j)
 	judge_times(j);
 	correct_live_expiry(j);
 	judge_copies(j);
+	if (is_beside_cluster(j))
+		return object_beside_cluster(j);
 	if (cannot_send(j))
 		return;
 	expiries_sight(j);
@@ -386,5 +389,6 @@ struct verdict decide(const struct account *account, const struct sibling *sibli
 	begin(&j);
 	judge(&j);
 	verdict.custody = custody_of(&j);
+	judge_cluster(&j);
 	return verdict;
 }

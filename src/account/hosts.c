@@ -37,6 +37,9 @@ static char *why_not_released(const struct judgement *j)
 
 	if (theirs)
 		return xstrdup(custody_objection(theirs));
+	if (j->config->cluster.n_endpoints && r->common_line[0])
+		return xstrdup("the hosts of a cluster share it, and all of them would go on with "
+			       "it: have the other host join them");
 	if (v->decision == DECISION_RECOVER)
 		return xstrdup("an answer is still to be delivered: run `oauth-keepalive refresh` "
 			       "first");

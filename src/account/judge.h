@@ -138,6 +138,16 @@ bool fences_name_live(const struct judgement *j);
 // It stands for a token that has been replaced: a superseded copy.
 bool fence_is_repaired(const struct judgement *j, const struct member *m);
 
+// ---- cluster.c
+
+// The cluster's record goes before what stands here, or after it, or beside it.
+void join_cluster(struct judgement *j);
+bool is_beside_cluster(const struct judgement *j); // … which a person has to settle
+bool main_may_follow(const struct judgement *j); // … and main give way to the cluster's, or is about to
+void object_beside_cluster(struct judgement *j);
+// At the end: what the cluster has to learn; and whether it lets us send what we would.
+void judge_cluster(struct judgement *j);
+
 // ---- adopt.c
 
 // A login with a token that nobody knows; and one that may be adopted, as nobody said that it shall follow.

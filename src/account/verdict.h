@@ -100,6 +100,9 @@ struct verdict {
 	bool follows;     // it goes on with the generation of a sibling
 	struct custody custody; // whose it is to refresh, by its own record or another name's
 	bool unserved;    // skipped though nobody asked for that: we lack what it takes
+	bool publish;     // the cluster is to have it as it stands here
+	bool in_doubt;    // … though the live token may have been spent: etcd was restored from an older state
+	int64_t attempt;  // … of sending it, of all hosts'; 0: there is no cluster
 	bool receipts_judged; // what they say has been taken
 
 	struct displaced *displaced; // to be kept, before anything else is done

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "config/cluster.h"
 #include "config/providers.h"
 #include "config/reader.h"
 #include "config/stores.h"
@@ -149,7 +150,7 @@ static const struct rule root_rules[] = {
 	{"state_dirs", read_state_dirs},
 	{"hooks", read_group, .rules = hook_rules, .n_rules = ARRAY_SIZE(hook_rules)},
 	{"metrics_file", read_path, IN_CONFIG(metrics_file)},
-	{"cluster", read_unavailable},
+	{"cluster", read_cluster},
 };
 
 const struct rule *config_rules(size_t *ret_n)
@@ -289,6 +290,7 @@ void config_free(struct config *config)
 	free(config->ledger_dir);
 	free(config->ca_file);
 	free(config->proxy);
+	cluster_settings_free(&config->cluster);
 	free(config->metrics_file);
 	for (size_t i = 0; i < config->n_origins; i++) {
 		free(config->origins[i].setting);

@@ -40,6 +40,20 @@ struct origin {
 	char *setting, *place;
 };
 
+// One login on several hosts, by etcd (cluster/cluster.h). No endpoints: no cluster.
+struct cluster_settings {
+	char **endpoints;
+	size_t n_endpoints;
+	char *prefix;
+	char *host; // what the others call us; NULL: the host name
+	char *seal_key_file, **old_seal_key_files;
+	size_t n_old_seal_key_files;
+	char *ca_file, *cert_file, *key_file; // NULL: unset
+	char *user, *password_file;           // NULL: no user
+	bool refresh_alone; // partition = "refresh"
+	bool never_again;   // retry = "never"
+};
+
 struct config {
 	char *file;	  // what was read, NULL for none
 	char *state_dir;  // expanded: this one and no other; NULL: `state_dirs`, or as OpenClaw resolves it
@@ -56,6 +70,7 @@ struct config {
 	struct config_store *stores;
 	size_t n_stores;
 	struct hooks hooks;
+	struct cluster_settings cluster;
 	char *metrics_file; // for node_exporter's textfile collector; NULL: none
 	char **exclude; // shell patterns over profile id and provider/profile-id
 	size_t n_exclude;

@@ -96,8 +96,6 @@ static int fail_unknown(struct reader *reader, const config_setting_t *setting,
 				   "save it in a file only you can read and name that as "
 				   "`client_secret_file`");
 	for (size_t i = 0; i < n; i++) {
-		if (rules[i].read == read_unavailable)
-			continue;
 		char *longer = xasprintf(
 			"%s%s%s", known ? known : "known here: ", known ? ", " : "", rules[i].name);
 
@@ -139,18 +137,6 @@ int read_group(struct reader *reader, config_setting_t *setting, const struct ru
 	if (!config_setting_is_group(setting))
 		return reader_fail(reader, setting, "must be a group", "write { … }");
 	return read_settings(reader, setting, rule->rules, rule->n_rules, base);
-}
-
-int read_unavailable(struct reader *reader, config_setting_t *setting, const struct rule *rule,
-		     void *target)
-{
-	const char *text = config_setting_get_string(setting);
-
-	(void)rule, (void)target;
-	if (config_setting_is_aggregate(setting) ? config_setting_length(setting) == 0
-						 : text && !*text)
-		return 0;
-	return reader_fail(reader, setting, "is not in this version", "remove it");
 }
 
 // ---- values

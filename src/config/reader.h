@@ -71,8 +71,5 @@ int read_choice(struct reader *reader, config_setting_t *setting, const struct r
 		void *target); // int: index
 int read_group(struct reader *reader, config_setting_t *setting, const struct rule *rule,
 	       void *base);
-// A setting for something this version does not have: an ignored one would be a lie, so it has to be empty.
-int read_unavailable(struct reader *reader, config_setting_t *setting, const struct rule *rule,
-		     void *target);
 
 #endif

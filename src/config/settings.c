@@ -139,8 +139,6 @@ static void add_rules(const struct config *config, const char *prefix, const str
 		const struct rule *rule = &rules[i];
 		_cleanup_free_ char *name = xasprintf("%s%s", prefix, rule->name);
 		_cleanup_free_ char *below = xasprintf("%s.", name);
-		if (rule->read == read_unavailable)
-			continue;
 		if (rule->read == read_group)
 			add_rules(config, below, rule->rules, rule->n_rules, base, out);
 		else if (rule->read == read_stores)

@@ -22,9 +22,12 @@
 #include "base/clock.h"
 #include "json/json.h"
 
-#define PROGRAM	       "oauth-keepalive-courier"
-#define PLACES	       3
-#define START_LIMIT_MS 10000 // its own limit for its sandbox is half of that
+#define PROGRAM "oauth-keepalive-courier"
+#define PLACES	3
+// A member that hangs is given up for the next; one without a quorum says so after 7 s (measured).
+#define CLUSTER_CONNECT_MS  2000
+#define CLUSTER_DEADLINE_MS 8000
+#define START_LIMIT_MS	    10000 // its own limit for its sandbox is half of that
 
 // ---- start and stop
 
@@ -127,6 +130,11 @@ static bool has_local_names(const struct config *config)
 		const struct provider *provider = &config->providers[i];
 		if (is_local(provider->token_url) || is_local(provider->discovery_url) ||
 		    is_local(provider->probe_url))
+			return true;
+	}
+	for (size_t i = 0; i < config->cluster.n_endpoints; i++) {
+		_cleanup_free_ char *host = url_host(config->cluster.endpoints[i]);
+		if (string_ends(host, ".local"))
 			return true;
 	}
 	return config->proxy && strstr(config->proxy, ".local");
@@ -295,6 +303,15 @@ static void put_http(cJSON *json, const struct http_request *http)
 	json_put_secret(json, "bearer", &http->bearer);
 }
 
+static void put_cluster(cJSON *json, const struct cluster_settings *cluster)
+{
+	json_put_integer(json, "connect_timeout_ms", CLUSTER_CONNECT_MS);
+	json_put_integer(json, "deadline_ms", CLUSTER_DEADLINE_MS);
+	json_put_text(json, "ca_file", cluster->ca_file);
+	json_put_text(json, "cert_file", cluster->cert_file);
+	json_put_text(json, "key_file", cluster->key_file);
+}
+
 static void put_config(cJSON *json, const struct config *config)
 {
 	json_put_integer(json, "connect_timeout_ms", config->connect_timeout_s * SECOND_MS);
@@ -351,7 +368,9 @@ static int write_request(const struct courier_request *request, int *ret_fd)
 
 	if (request->http)
 		put_http(json, request->http);
-	if (request->config)
+	if (request->to_cluster)
+		put_cluster(json, &request->config->cluster);
+	else if (request->config)
 		put_config(json, request->config);
 	if (request->locks)
 		put_locks(json, request->locks);

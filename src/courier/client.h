@@ -33,6 +33,7 @@ struct courier_request {
 	uint32_t id;
 	const struct http_request *http;
 	const struct config *config; // timeouts, CA file, proxy
+	bool to_cluster; // … of its cluster: GET alone, which may have a body
 	const struct lock_set *locks; // may be NULL for GET
 	int64_t hold_until_boot_ms;
 	int receipt_fd; // SEND, HOLD: the receipt; GET: a memfd for the answer

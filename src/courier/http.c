@@ -154,6 +154,10 @@ static void set_certificates(struct errand *errand)
 	SET(errand, CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(errand, CURLOPT_SSL_VERIFYHOST, 2L);
 	SET(errand, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	if (request->cert_file)
+		SET(errand, CURLOPT_SSLCERT, request->cert_file);
+	if (request->key_file)
+		SET(errand, CURLOPT_SSLKEY, request->key_file);
 	if (request->ca_file) {
 		SET(errand, CURLOPT_CAINFO, request->ca_file);
 		SET(errand, CURLOPT_CAPATH, NULL);

@@ -101,8 +101,10 @@ static void start_errand(struct service *service, struct errand *errand)
 		errand->state = ERRAND_DONE;
 		return;
 	}
+	const struct request *request = &errand->request;
+	const char *const files[] = {request->ca_file, request->cert_file, request->key_file};
 	if (!service->confined)
-		sandbox_files(errand->request.ca_file);
+		sandbox_files(files, ARRAY_SIZE(files));
 	service->confined = true;
 	http_start(service->multi, errand);
 }

@@ -12,8 +12,8 @@
 //	(end of file: the keeper is gone)
 //
 // The request memfd holds JSON:
-//	{"url","method","headers":[],"body","bearer","connect_timeout_ms","deadline_ms","ca_file","proxy",
-//	 "locks":[{"path","dev":"…","ino":"…"}],"hold_until_boot_ms"}
+//	{"url","method","headers":[],"body","bearer","connect_timeout_ms","deadline_ms","ca_file","cert_file","key_file",
+//	 "proxy","locks":[{"path","dev":"…","ino":"…"}],"hold_until_boot_ms"}
 //
 // READY: all is loaded and the sandbox stands. The text is its start time (field 22 of /proc/<pid>/stat, 0: unknown),
 // which the lock files will say of it (the keeper cannot always look for itself: hidepid hides who cannot be dumped), a

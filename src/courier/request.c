@@ -25,6 +25,8 @@ void request_free(struct request *request)
 	secret_free(&request->body);
 	secret_free(&request->bearer);
 	free(request->ca_file);
+	free(request->cert_file);
+	free(request->key_file);
 	free(request->proxy);
 	for (size_t i = 0; i < request->n_locks; i++)
 		free(request->locks[i].path);
@@ -122,6 +124,8 @@ static int read_all(const cJSON *json, struct request *request)
 	if (!cJSON_IsObject(json) || read_line(json, "url", &request->url) < 0 ||
 	    read_line(json, "method", &request->method) < 0 || read_headers(json, request) < 0 ||
 	    read_line(json, "ca_file", &request->ca_file) < 0 ||
+	    read_line(json, "cert_file", &request->cert_file) < 0 ||
+	    read_line(json, "key_file", &request->key_file) < 0 ||
 	    read_line(json, "proxy", &request->proxy) < 0 || read_locks(json, request) < 0)
 		return -EBADMSG;
 	secret_set_string(&request->body, json_text(json, "body"));

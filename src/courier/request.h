@@ -18,7 +18,8 @@ struct request {
 	size_t n_headers;
 	struct secret body, bearer; // unset: none
 	int64_t connect_timeout_ms, deadline_ms;
-	char *ca_file, *proxy; // or NULL
+	char *ca_file, *proxy;	    // or NULL
+	char *cert_file, *key_file; // the client's own; or NULL
 	struct lock_name *locks;
 	size_t n_locks;
 	int64_t hold_until_ms; // CLOCK_BOOTTIME; 0: not said

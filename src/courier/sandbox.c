@@ -229,7 +229,7 @@ static int create_ruleset(long version)
 	return (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
 }
 
-void sandbox_files(const char *ca_file)
+void sandbox_files(const char *const *more, size_t n)
 {
 	long version =
 		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
@@ -242,7 +242,8 @@ void sandbox_files(const char *ca_file)
 		allow_reading(ruleset, readable[i]);
 	allow_links(ruleset, "/etc/ssl/certs");
 	allow_links(ruleset, "/etc/pki/tls/certs");
-	if (ca_file)
-		allow_reading(ruleset, ca_file);
+	for (size_t i = 0; i < n; i++)
+		if (more[i])
+			allow_reading(ruleset, more[i]);
 	syscall(SYS_landlock_restrict_self, ruleset, 0);
 }

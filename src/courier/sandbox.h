@@ -6,12 +6,13 @@
 #define COURIER_SANDBOX_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 // No new privileges, no program, no process, no change of any name in the file system. Once libcurl
 // is initialised. `local_names`: some will be asked for. 0, or -ENOMEM: then it must not go on.
 int sandbox_calls(bool local_names);
-// No file but certificates and the resolver's, for reading; `ca_file` (may be NULL) too. Before the
+// No file but certificates and the resolver's, for reading, and these (each may be NULL). Before the
 // first transfer, because libcurl's resolver threads inherit it and others do not get it.
-void sandbox_files(const char *ca_file);
+void sandbox_files(const char *const *more, size_t n);
 
 #endif

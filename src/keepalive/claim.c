@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "keepalive/exchange.h"
+#include "keepalive/hosts.h"
 #include "keepalive/locks.h"
 #include "keepalive/mirror.h"
 #include "keepalive/persist.h"
@@ -162,6 +163,9 @@ static void proceed(struct run *run, struct grant *g, const struct observation *
 		return;
 	}
 	grant_keep_to(g, o, a);
+	if (!hosts_may_send(run, g, o))
+		return locks_try_later(run, g, "cluster_busy",
+				       xstrdup("the cluster has to know it first"));
 	if (prove_writable(run, g, o))
 		exchange_begin(run, g, o);
 }
@@ -184,6 +188,8 @@ static bool prepare(struct run *run, struct grant *g, const struct observation *
 			       message);
 		return false;
 	}
+	if (!hosts_lock(run, g, o))
+		return false;
 	if (!a || a->provider->token_url || g->endpoint)
 		return true;
 	r = exchange_discover(run, g, a->provider);
@@ -220,9 +226,9 @@ static bool is_only_noted(const struct grant *g, const struct observation *o)
 
 	for_each_account (a, g, o) {
 		const struct verdict *v = &a->verdict;
-		if (a->recorded || a->handed || v->send || v->n_displaced || v->n_take_back ||
-		    v->n_settle || v->n_drop || v->n_close || a->renamed_from[0] || a->n_receipts ||
-		    account_has_writes(a))
+		if (a->recorded || a->handed || v->send || v->publish || v->n_displaced ||
+		    v->n_take_back || v->n_settle || v->n_drop || v->n_close ||
+		    a->renamed_from[0] || a->n_receipts || account_has_writes(a))
 			return false;
 	}
 	return true;
@@ -345,6 +351,7 @@ void claim_round(struct run *run, size_t room)
 	if (!n)
 		return;
 	run->claims++;
+	hosts_look_again(run);
 	look_and_lock(run, grants, n);
 	for (size_t i = 0; i < n; i++)
 		locked |= grants[i]->stage == GRANT_CLAIMED;

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "keepalive/hosts.h"
 #include "keepalive/mirror.h"
 #include "keepalive/persist.h"
 
@@ -193,6 +194,8 @@ static void persist_grant(struct run *run, struct grant *g, const struct observa
 	g->saved = r >= 0;
 	if (r < 0)
 		log_error("the ledger cannot be written: %s", error_text(r));
+	else
+		hosts_publish(run, g, o);
 	for_each_account (a, g, o)
 		note_outcome(run, g, a);
 }
@@ -219,7 +222,7 @@ static void give_up_blind(struct run *run, struct grant *g, const struct observa
 static bool is_over(const struct run *run, const struct grant *g, const struct observation *o,
 		    bool blind)
 {
-	return (!blind && grant_is_written(g, o)) || !has_patience(run, g, o);
+	return (!blind && grant_is_written(g, o) && !g->unpublished) || !has_patience(run, g, o);
 }
 
 // The receipts of all that are over are settled together, before their locks are let go.

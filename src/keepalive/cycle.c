@@ -15,6 +15,7 @@
 #include "keepalive/claim.h"
 #include "keepalive/commit.h"
 #include "keepalive/exchange.h"
+#include "keepalive/hosts.h"
 #include "keepalive/mirror.h"
 #include "keepalive/run.h"
 #include "keepalive/sweep.h"
@@ -80,6 +81,7 @@ void cycle_free(struct cycle *cycle)
 {
 	results_free(&cycle->results);
 	observation_free(&cycle->now);
+	cluster_close(&cycle->cluster);
 	*cycle = (struct cycle){.signals = SIGNALS_NONE};
 }
 
@@ -167,6 +169,7 @@ int cycle_preview(const struct config *config, const struct policy *policy,
 	}
 	judge_busy(&cycle.results, &cycle.now, config, policy, ledger);
 	say_noticed(&cycle.now, config);
+	hosts_say_unasked(config, &cycle.now);
 	*ret = cycle;
 	return 0;
 }
@@ -435,6 +438,7 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 
 	run.mirror.self = run.self;
 	run.mirror.patience_ms = wait_ms < PATIENCE_MS ? wait_ms : PATIENCE_MS;
+	hosts_begin(&run, &cycle.cluster, true);
 	if (r >= 0)
 		r = first_look(&run, &cycle, selection);
 	if (r >= 0) {
@@ -453,6 +457,8 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 		note_unfenced(&cycle);
 		note_displaced(&cycle);
 		say_noticed(&cycle.now, config);
+		hosts_leave(&run, &cycle.now);
+		hosts_say(&cycle.cluster, &cycle.now);
 	}
 	mirror_free(&run.mirror);
 	courier_stop(&run.courier);

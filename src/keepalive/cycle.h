@@ -33,6 +33,7 @@
 //	claim, commit            a round each: one look for all grants that are at that stage
 //	exchange, locks          what a claim needs: the courier's part, the locks of a grant
 //	persist, mirror          what a commit does: the ledger, the stores
+//	hosts                    … and with several hosts, what is told and asked there
 //	run, grant, result       the state: of the run, of one refresh token, of one account
 #ifndef KEEPALIVE_CYCLE_H
 #define KEEPALIVE_CYCLE_H
@@ -45,6 +46,7 @@ struct cycle {
 	int64_t looked_ms;      // … when it began, by the wall clock; 0: nothing was looked at
 	struct results results;
 	const char *unmatched; // -ESRCH: the pattern that no account matches; nothing was done
+	struct cluster cluster; // as it was read, and written; `config` NULL: there is none
 	struct signals signals; // held since the first claim; once it is reported what was done: signals_let_go
 };
 

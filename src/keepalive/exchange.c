@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "courier/answer.h"
+#include "keepalive/hosts.h"
 
 #define CLIENT_SECRET_MAX 4096
 #define DISCOVERY_GRACE_S 5
@@ -72,6 +73,18 @@ static int hand_over(struct run *run, struct grant *g, const struct account *a,
 	return r;
 }
 
+// Nothing leaves: what was made ready for it goes.
+static void take_back(struct run *run, struct grant *g, const struct account *a)
+{
+	struct receipt receipt = {0};
+
+	receipt_reread(g->receipt_fd, &receipt);
+	receipt.token = g->token;
+	if (hosts_withdraw(run, &receipt) && !a->verdict.resend)
+		receipt_remove(run->ledger, g->token);
+	receipt_free(&receipt);
+}
+
 void exchange_begin(struct run *run, struct grant *g, const struct observation *o)
 {
 	struct account *a = grant_sender(g, o);
@@ -92,16 +105,21 @@ void exchange_begin(struct run *run, struct grant *g, const struct observation *
 			&run->grants, g, OUTCOME_FAILED, "ledger_not_writable",
 			xasprintf("the receipt cannot be written, so nothing was sent: %s",
 				  strerror(-r)));
+	r = hosts_intend(run, g, a);
+	if (r < 0) {
+		take_back(run, g, a);
+		return hosts_put_off(run, g, r);
+	}
 	r = hand_over(run, g, a, &client_secret);
 	if (r < 0) {
-		if (!a->verdict.resend)
-			receipt_remove(run->ledger, g->token);
+		take_back(run, g, a);
 		return grant_conclude(&run->grants, g, OUTCOME_FAILED, "courier",
 				      xasprintf("nothing was sent: %s", strerror(-r)));
 	}
 	g->provider = a->provider;
 	g->exchanged = g->guards = true;
 	g->stage = GRANT_EXCHANGING;
+	g->cluster = CLUSTER_EXCHANGING;
 }
 
 // ---- the courier's reports
@@ -176,6 +194,8 @@ static void finish_exchange(struct run *run, struct grant *g, const char *code, 
 		answered |= fingerprint_equal(run->rescued[i].token, g->token);
 	if (!answered && !sent)
 		return not_sent(run, g, code, text);
+	if (answered)
+		g->cluster = CLUSTER_ANSWERED;
 	free(g->said);
 	g->said = xstrdup(answered ? NULL : text);
 	g->stage = GRANT_WRITING; // the look there sees what is to be done about it

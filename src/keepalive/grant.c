@@ -246,6 +246,7 @@ void grants_free(struct grants *grants)
 			free(g->keys[k]);
 		free(g->keys);
 		free(g->parts);
+		free(g->ids);
 		free(g->busy_path);
 		free(g->endpoint);
 		free(g->said);

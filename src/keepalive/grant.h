@@ -46,6 +46,10 @@ struct grant {
 	int discovery_fd;
 	struct fingerprint token; // in its receipt
 	int receipt_fd;
+	enum cluster_stage cluster; // how far it has come there
+	char (*ids)[33];            // … its accounts' there, once they are locked
+	size_t n_ids;
+	bool unpublished; // … and what was published is to be looked at
 	bool exchanged;
 	bool guards; // an answer that is not yet saved, or may come: its lock files are left, not unlinked, if we give up
 	bool yields; // it waits for another program, which may have got the answer that we did not

@@ -3,6 +3,7 @@
 // See persist.h.
 #include "keepalive/persist.h"
 
+#include "keepalive/hosts.h"
 #include "ledger/mark.h"
 
 // What could not be kept first is not overwritten.
@@ -40,6 +41,18 @@ static bool receipt_cannot_be_read(const struct account *a, struct fingerprint t
 	return false;
 }
 
+// One that was claimed alone may as well go in the next run; an answer must not be judged twice.
+static int drop_receipt(struct run *run, const struct account *a, struct fingerprint token)
+{
+	for (size_t i = 0; i < a->n_receipts; i++) {
+		const struct receipt *r = a->receipts[i];
+		if (fingerprint_equal(r->token, token) && !hosts_withdraw(run, r) &&
+		    r->state == RECEIPT_CLAIMED)
+			return 0;
+	}
+	return receipt_remove(run->ledger, token);
+}
+
 static int account_persist(struct run *run, struct account *a)
 {
 	int64_t now = run->policy.now_ms;
@@ -53,7 +66,7 @@ static int account_persist(struct run *run, struct account *a)
 		if (!receipt_cannot_be_read(a, a->verdict.settle[i]))
 			r = receipt_settle(run->ledger, a->verdict.settle[i]);
 	for (size_t i = 0; r >= 0 && i < a->verdict.n_drop; i++)
-		r = receipt_remove(run->ledger, a->verdict.drop[i]);
+		r = drop_receipt(run, a, a->verdict.drop[i]);
 	if (r >= 0)
 		result_note_displaced(results_find(run->results, a->record.key), a, run->ledger);
 	return r;

@@ -34,7 +34,8 @@ struct result {
 	int64_t retry_at_ms; // 0 unknown
 	char **written;      // paths of the stores written
 	size_t n_written;
-	bool copies_pending; // some copy is left to write
+	bool copies_pending; // some copy is left to write, or the cluster's record
+	bool told;           // … which this run wrote, as it is now
 	char *write_error;   // … the last reason why one could not be; NULL
 	bool forgotten;      // cycle_forget: what the ledger had of it is gone
 	bool unfenced;       // one of OpenClaw's fences was replaced by a working login

@@ -33,6 +33,7 @@ struct run {
 	int64_t claimed_ms; // when it was claimed last
 	unsigned looks, claims; // so far
 	struct signals *signals;
+	struct cluster *cluster; // NULL: there is none
 };
 
 // A look that takes the run's own locks and receipts for what they are. What `observe` says.

@@ -288,6 +288,28 @@ static void failure_read(const cJSON *object, struct account_record *ret, bool *
 	ret->failing_ms = read_integer(json, "since_ms", -EXACT_MAX, EXACT_MAX, ok);
 }
 
+// Only where there is a cluster, or was.
+static void common_write(cJSON *object, const struct account_record *record)
+{
+	if (!record->common_line[0])
+		return;
+	cJSON *json = cJSON_AddObjectToObject(object, "cluster");
+	json_put_text(json, "line", record->common_line);
+	json_put_integer(json, "number", record->common_number);
+	json_put_text(json, "token", record->common.hex);
+}
+
+static void common_read(const cJSON *object, struct account_record *ret, bool *ok)
+{
+	const cJSON *json = json_get(object, "cluster");
+
+	if (!json)
+		return;
+	short_text_read(json, "line", ret->common_line, sizeof(ret->common_line), ok);
+	ret->common_number = read_integer(json, "number", 1, EXACT_MAX, ok);
+	ret->common = read_fingerprint(json_get(json, "token"), false, ok);
+}
+
 // To a program that knows of no other host every record is its own to send: such a one must not read it.
 static int record_version(const struct account_record *record)
 {
@@ -319,6 +341,7 @@ static cJSON *record_to_json(struct account_record *record)
 	json_put_integer(json, "error_status", record->error_status);
 	failure_write(json, record);
 	json_put_text(json, "dead_code", record->dead_code);
+	common_write(json, record);
 	json_put_text(json, "main_store", record->main_store);
 	json_put_text(json, "adopted_from", record->adopted_from);
 	custody_write(json, &record->custody);
@@ -360,6 +383,7 @@ static bool record_of_json(const cJSON *json, struct account_record *ret)
 	ret->error_status = (int)read_integer(json, "error_status", 0, INT_MAX, &ok);
 	failure_read(json, ret, &ok);
 	code_read(json, "dead_code", ret->dead_code, &ok);
+	common_read(json, ret, &ok);
 	ret->main_store = record_text(json, "main_store", true, &ok);
 	if (json_get(json, "adopted_from")) // not in 0.1.0
 		ret->adopted_from = record_text(json, "adopted_from", true, &ok);

@@ -145,6 +145,9 @@ struct account_record {
 	int error_status;           // HTTP status, 0 none
 	char dead_code[64];         // the live token is dead; ""
 	int64_t ended_ms;           // a person logged out; 0
+	char common_line[33];       // with a cluster: which record of it, in which version and with which token, was
+	int64_t common_number;      // … the last one that this account agreed with; "" and 0: none yet
+	struct fingerprint common;
 	char *main_store;           // path of the store that was main
 	char *adopted_from;         // … of that which the live login was adopted from, unless it was answered to us; NULL
 	struct custody custody;

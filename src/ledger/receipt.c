@@ -138,6 +138,8 @@ static size_t read_claim(struct receipt *receipt, const char *text, size_t len)
 		if (cJSON_IsObject(claim)) {
 			read_accounts(claim, receipt);
 			receipt->claimed_ms = json_integer(claim, "at", 0);
+			snprintf(receipt->nonce, sizeof(receipt->nonce), "%s",
+				 json_text(claim, "nonce") ? json_text(claim, "nonce") : "");
 			struct process_id courier = {0};
 			read_process(claim, "courier", &courier);
 			note_courier(receipt, courier);

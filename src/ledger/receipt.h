@@ -36,6 +36,7 @@ struct receipt {
 	char *trouble;      // why it cannot be opened or read; it may hold an answer, and nobody removes it. Or NULL
 	bool newer;         // … a newer version of the program wrote it
 	unsigned sends;
+	char nonce[33];     // of its claim; ""
 	int64_t claimed_ms; // 0 unknown
 	int64_t sent_ms;    // last send
 	char **accounts;    // keys

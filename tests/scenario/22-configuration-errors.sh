@@ -42,7 +42,7 @@ bad 1 'hooks.refreshed' 'hooks = { refreshed = 7; };'
 bad 1 'hooks.reloaded' 'hooks = { reloaded = "true"; };'
 bad 1 'hooks.timeout' 'hooks = { timeout = "2m"; };'
 bad 1 'metrics_file' 'metrics_file = "metrics.prom";'
-bad 1 'not in this version' 'cluster = { prefix = "/x/"; };'
+bad 1 'names no endpoints' 'cluster = { prefix = "/x/"; };'
 
 # Usage errors too, and a configuration that is not there.
 for args in "refersh" "refresh --att +1h" "refresh --wait soon" "refresh --wait=" "refresh --at 2020-01-01T00:00:00Z" "status --state-dir=" "refresh no-such-account" "preview --at yesterday" ""; do

@@ -27,6 +27,7 @@ expect_eq "the files installed" "$(installed)" "$(
 		644 share/doc/oauth-keepalive/LICENSE
 		644 share/doc/oauth-keepalive/README.md
 		644 share/doc/oauth-keepalive/docs/architecture.md
+		644 share/doc/oauth-keepalive/docs/cluster.md
 		644 share/doc/oauth-keepalive/docs/containers.md
 		644 share/doc/oauth-keepalive/docs/cost.png
 		644 share/doc/oauth-keepalive/docs/data-flow.svg

@@ -17,6 +17,7 @@ LAYERS = [
     ["report"],
     ["keepalive"],
     ["account"],
+    ["cluster"],
     ["ledger"],
     ["store", "courier"],
     ["lock", "config"],

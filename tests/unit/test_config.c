@@ -539,8 +539,9 @@ static const struct {
 	{"hooks = { timeout = \"61s\"; };", "1: `hooks.timeout`: "},
 	{"hooks = { reloaded = \"x\"; };", "1: `hooks.reloaded`: "},
 	{"metrics_file = \"x\";", "1: `metrics_file`: is not an absolute path"},
-	{"cluster = { password = \"FAKE-SECRET\"; };", "1: `cluster`: is not in this version"},
-	{"cluster = \"x\";", "1: `cluster`: is not in this version"},
+	{"cluster = { password = \"FAKE-SECRET\"; };",
+	 "1: `cluster.password`: a secret is never written"},
+	{"cluster = \"x\";", "1: `cluster`: must be a group"},
 	// syntax
 	{"margin = \"2h\";\nfence = ;\n",
 	 "2: syntax error; a duration stands in quotes (\"2h\"), no comma behind the last element; "

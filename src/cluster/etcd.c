@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: MIT
+//
+// See etcd.h.
+#include "cluster/etcd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "courier/answer.h"
+#include "json/json.h"
+
+#define PAGE	     64	   // entries of a few KiB each; an answer may be 1 MiB
+#define ANSWER_MS    12000 // the courier's own deadline is 8 s
+#define PATIENCE_MS  25000
+#define PASSWORD_MAX 1024
+
+static int fail(struct etcd *etcd, int error, char *trouble)
+{
+	free(etcd->trouble);
+	etcd->trouble = trouble;
+	return error;
+}
+
+void etcd_stop(struct etcd *etcd)
+{
+	courier_stop(&etcd->courier);
+	secret_free(&etcd->token);
+	free(etcd->trouble);
+	*etcd = ETCD_NONE;
+}
+
+// ---- JSON, as the gateway reads it
+
+static void put_bytes(cJSON *json, const char *name, const char *bytes, size_t len)
+{
+	size_t room = sodium_base64_encoded_len(len, sodium_base64_VARIANT_ORIGINAL);
+	_cleanup_free_ char *text = xcalloc(room, 1);
+
+	sodium_bin2base64(text, room, (const unsigned char *)bytes, len,
+			  sodium_base64_VARIANT_ORIGINAL);
+	json_put_text(json, name, text);
+}
+
+static void put_key(cJSON *json, const char *key)
+{
+	put_bytes(json, "key", key, strlen(key));
+}
+
+static void put_number(cJSON *json, const char *name, int64_t value)
+{
+	char digits[24];
+
+	snprintf(digits, sizeof(digits), "%" PRId64, value);
+	json_put_text(json, name, digits);
+}
+
+// ---- one request to one endpoint
+
+struct exchange {
+	enum courier_result result;
+	struct http_answer answer;
+};
+
+static int start_courier(struct etcd *etcd)
+{
+	char *message;
+	int r = etcd->courier.fd >= 0 ? 0 : courier_start(etcd->config, &etcd->courier, &message);
+
+	return r < 0 ? fail(etcd, -ENETUNREACH, message) : 0;
+}
+
+static int await(struct etcd *etcd, uint32_t id, struct courier_message *ret)
+{
+	struct pollfd pair = {.fd = etcd->courier.fd, .events = POLLIN};
+	int64_t until_ms = clock_boot_ms() + ANSWER_MS;
+	int fd = -1;
+
+	for (;;) {
+		int64_t left_ms = until_ms - clock_boot_ms();
+		if (left_ms <= 0 || (poll(&pair, 1, (int)left_ms) < 0 && errno != EINTR))
+			return -ETIMEDOUT;
+		int r = courier_event(&etcd->courier, ret, &fd);
+		cleanup_close(&fd);
+		if (r == 0 && ret->id == id)
+			return 0;
+		if (r < 0 && r != -EAGAIN)
+			return r;
+	}
+}
+
+static void note_time(struct etcd *etcd, const struct http_answer *answer)
+{
+	if (!answer->date_ms)
+		return;
+	etcd->date_ms = answer->date_ms;
+	etcd->our_date_ms = clock_wall_ms();
+}
+
+static int read_answer(struct etcd *etcd, int fd, struct http_answer *ret)
+{
+	_cleanup_secret_ struct secret text = {0};
+	int64_t received_ms;
+	int r = secret_read(fd, COURIER_ANSWER_MAX + 4096, &text);
+
+	if (r >= 0)
+		r = answer_parse(text.text, text.len, ret, &received_ms);
+	if (r >= 0)
+		note_time(etcd, ret);
+	return r < 0 ? r : 0;
+}
+
+// -ETIMEDOUT and the like: it may have been sent.
+static int ask_endpoint(struct etcd *etcd, const char *endpoint, const char *path,
+			const struct secret *body, struct exchange *ret)
+{
+	_cleanup_free_ char *url = xasprintf("%s%s", endpoint, path);
+	_cleanup_free_ char *authorization =
+		secret_empty(&etcd->token) ? NULL
+					   : xasprintf("Authorization: %s", etcd->token.text);
+	_cleanup_close_ int fd = memfd_create("etcd", MFD_CLOEXEC);
+	char type[] = "Content-Type: application/json";
+	char *headers[] = {type, authorization};
+	struct http_request http = {
+		.url = url,
+		.headers = headers,
+		.n_headers = authorization ? 2 : 1,
+		.body = *body,
+	};
+	struct courier_request request = {
+		.id = ++etcd->last_id,
+		.http = &http,
+		.config = etcd->config,
+		.to_cluster = true,
+		.receipt_fd = fd,
+	};
+	struct courier_message event = {0};
+	int r = fd < 0 ? -errno : start_courier(etcd);
+
+	if (r < 0 || (r = courier_get(&etcd->courier, &request)) < 0) {
+		ret->result = COURIER_NOT_SENT;
+		return etcd->trouble ? 0
+				     : fail(etcd, 0, xasprintf("%s: %s", endpoint, strerror(-r)));
+	}
+	r = await(etcd, request.id, &event);
+	if (r < 0) { // stuck, or gone: the next request has a courier of its own
+		courier_stop(&etcd->courier);
+		ret->result = COURIER_NO_ANSWER;
+		return fail(etcd, 0, xasprintf("%s: the courier does not answer", endpoint));
+	}
+	ret->result = event.result;
+	if (event.result != COURIER_ANSWERED)
+		return fail(etcd, 0, xasprintf("%s: %s", endpoint, event.text));
+	if (read_answer(etcd, fd, &ret->answer) < 0 || ret->answer.cut) {
+		ret->result = COURIER_NO_ANSWER;
+		return fail(etcd, 0, xasprintf("%s: its answer was cut off", endpoint));
+	}
+	return 0;
+}
+
+// ---- what it said
+
+// Its own words: {"error":"etcdserver: …","code":…}, or plain text of a proxy's.
+static char *words_of(const char *endpoint, const struct http_answer *answer)
+{
+	_cleanup_json_ cJSON *json = json_parse(answer->body.text, answer->body.len);
+	const char *text = json_text(json, "error");
+
+	if (!text)
+		text = json_text(json, "message");
+	_cleanup_free_ char *shown = string_printable(text ? text : "no word of etcd's", 160);
+	return xasprintf("%s: HTTP %d, %s", endpoint, answer->status, shown);
+}
+
+// 0: answered; -EAGAIN: the token is no good any more; -EACCES, -ENOENT: refused, so it was not applied; -EIO: nobody knows.
+static int judge_status(const struct http_answer *answer)
+{
+	switch (answer->status) {
+	case 200:
+		return 0;
+	case 401:
+		return -EAGAIN;
+	case 404:
+		return -ENOENT;
+	case 400:
+	case 403:
+		return -EACCES;
+	default:
+		return -EIO;
+	}
+}
+
+static int authenticate(struct etcd *etcd, const char *endpoint);
+
+// One endpoint, with a new token of the user's if the old one is no good. -EHOSTUNREACH: not sent; -EIO: nobody knows.
+static int ask_one(struct etcd *etcd, const char *endpoint, const char *path,
+		   const struct secret *body, struct secret *ret)
+{
+	for (int again = 0; again < 2; again++) {
+		struct exchange exchange = {0};
+		bool user = etcd->config->cluster.user && !string_ends(path, "/authenticate");
+		int r = user && secret_empty(&etcd->token) ? authenticate(etcd, endpoint) : 0;
+		if (r < 0)
+			return r == -EIO ? -EHOSTUNREACH : r;
+		ask_endpoint(etcd, endpoint, path, body, &exchange);
+		if (exchange.result != COURIER_ANSWERED)
+			return exchange.result == COURIER_NOT_SENT ? -EHOSTUNREACH : -EIO;
+		r = judge_status(&exchange.answer);
+		if (r == 0) {
+			*ret = secret_take(&exchange.answer.body);
+			return 0;
+		}
+		fail(etcd, r, words_of(endpoint, &exchange.answer));
+		secret_free(&exchange.answer.body);
+		if (r != -EAGAIN)
+			return r;
+		if (!user)
+			return -EACCES;
+		secret_free(&etcd->token);
+	}
+	return -EACCES;
+}
+
+static int read_password(struct etcd *etcd, struct secret *ret)
+{
+	const char *path = etcd->config->cluster.password_file;
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int r = fd < 0 ? -errno : secret_read(fd, PASSWORD_MAX, ret);
+
+	while (r >= 0 && ret->len && strchr("\r\n", ret->text[ret->len - 1]))
+		ret->text[--ret->len] = '\0';
+	return r < 0 ? fail(etcd, -EACCES, xasprintf("%s: %s", path, strerror(-r))) : 0;
+}
+
+static bool is_plain(const char *text)
+{
+	for (const char *c = text; *c; c++)
+		if (*c <= ' ' || *c > '~')
+			return false;
+	return *text;
+}
+
+static int authenticate(struct etcd *etcd, const char *endpoint)
+{
+	_cleanup_secret_ struct secret password = {0}, body = {0}, text = {0};
+	_cleanup_json_ cJSON *json = cJSON_CreateObject();
+	int r = read_password(etcd, &password);
+
+	if (r < 0)
+		return r;
+	json_put_text(json, "name", etcd->config->cluster.user);
+	json_put_secret(json, "password", &password);
+	body = json_print(json, false);
+	r = ask_one(etcd, endpoint, "/v3/auth/authenticate", &body, &text);
+	if (r < 0)
+		return r;
+	_cleanup_json_ cJSON *reply = json_parse(text.text, text.len);
+	const char *token = json_text(reply, "token");
+	if (!token || !is_plain(token))
+		return fail(etcd, -EACCES, xasprintf("%s gives no token", endpoint));
+	secret_set_string(&etcd->token, token);
+	return 0;
+}
+
+// ---- one endpoint after the other
+
+static int ask(struct etcd *etcd, const char *path, const struct secret *body, bool is_write,
+	       struct secret *ret)
+{
+	const struct cluster_settings *settings = &etcd->config->cluster;
+	int r = -EHOSTUNREACH;
+
+	for (size_t i = 0; i < settings->n_endpoints; i++) {
+		size_t at = (etcd->at + i) % settings->n_endpoints;
+		int64_t began_ms = clock_boot_ms();
+		if (etcd->patience_ms <= 0)
+			return fail(etcd, -ENETUNREACH,
+				    xstrdup(etcd->trouble ? etcd->trouble : "no endpoint answers"));
+		r = ask_one(etcd, settings->endpoints[at], path, body, ret);
+		if (r == 0) {
+			etcd->at = at;
+			return 0;
+		}
+		etcd->patience_ms -= clock_boot_ms() - began_ms;
+		if (r == -EACCES || r == -ENOENT)
+			return r;
+		if (r == -EIO && is_write) {
+			etcd->at = (at + 1) % settings->n_endpoints;
+			return -EINPROGRESS;
+		}
+	}
+	return -ENETUNREACH;
+}
+
+static int ask_json(struct etcd *etcd, const char *path, const cJSON *json, bool is_write,
+		    struct secret *ret)
+{
+	_cleanup_secret_ struct secret body = json_print(json, false);
+
+	return ask(etcd, path, &body, is_write, ret);
+}
+
+static int unreadable(struct etcd *etcd, bool is_write)
+{
+	return fail(etcd, is_write ? -EINPROGRESS : -EBADMSG,
+		    xasprintf("%s: what it answers is not etcd's",
+			      etcd->config->cluster.endpoints[etcd->at]));
+}
+
+// ---- reading
+
+static int read_page(struct etcd *etcd, const char *from, const char *end, struct etcd_entries *ret,
+		     bool *ret_more)
+{
+	_cleanup_json_ cJSON *json = cJSON_CreateObject();
+	_cleanup_secret_ struct secret text = {0};
+
+	put_key(json, from);
+	put_bytes(json, "range_end", end, strlen(end));
+	put_number(json, "limit", PAGE);
+	int r = ask_json(etcd, "/v3/kv/range", json, false, &text);
+	if (r == 0 && etcd_parse_range(text.text, text.len, ret, ret_more) < 0)
+		r = unreadable(etcd, false);
+	return r;
+}
+
+int etcd_read_all(struct etcd *etcd, const char *prefix, struct etcd_entries *ret)
+{
+	_cleanup_free_ char *end = xstrdup(prefix), *from = xstrdup(prefix);
+	struct etcd_entries all = {0};
+	bool more = true;
+	int r = 0;
+
+	if (!etcd->patience_ms)
+		etcd->patience_ms = PATIENCE_MS;
+	end[strlen(end) - 1]++; // "/" and the next
+	while (r == 0 && more) {
+		struct etcd_entries page = {0};
+		r = read_page(etcd, from, end, &page, &more);
+		for (size_t i = 0; i < page.n; i++)
+			*array_add(&all.list, &all.n) = page.list[i];
+		more &= page.n > 0;
+		free(page.list);
+		if (r < 0 || !more)
+			break;
+		free(from);
+		from = xasprintf("%s\x01",
+				 all.list[all.n - 1].key); // nothing of ours is in between
+	}
+	if (r < 0)
+		etcd_entries_free(&all);
+	else
+		*ret = all;
+	return r;
+}
+
+// ---- transactions
+
+void etcd_guard_add(struct etcd_txn *txn, const char *key, enum etcd_target target,
+		    int64_t revision)
+{
+	*array_add(&txn->guards, &txn->n_guards) = (struct etcd_guard){key, target, revision};
+}
+
+void etcd_put_add(struct etcd_txn *txn, const char *key, const struct secret *value, int64_t lease)
+{
+	*array_add(&txn->puts, &txn->n_puts) = (struct etcd_put){key, value, lease};
+}
+
+void etcd_read_add(struct etcd_txn *txn, const char *key)
+{
+	*array_add(&txn->reads, &txn->n_reads) = key;
+}
+
+void etcd_txn_free(struct etcd_txn *txn)
+{
+	free(txn->guards);
+	free(txn->puts);
+	free(txn->reads);
+	*txn = (struct etcd_txn){0};
+}
+
+static void put_guards(cJSON *json, const struct etcd_txn *txn)
+{
+	cJSON *list = cJSON_AddArrayToObject(json, "compare");
+
+	for (size_t i = 0; i < txn->n_guards; i++) {
+		const struct etcd_guard *guard = &txn->guards[i];
+		bool created = guard->target == ETCD_CREATED;
+		cJSON *item = cJSON_CreateObject();
+		cJSON_AddItemToArray(list, item);
+		put_key(item, guard->key);
+		json_put_text(item, "result", "EQUAL");
+		json_put_text(item, "target", created ? "CREATE" : "MOD");
+		put_number(item, created ? "create_revision" : "mod_revision", guard->revision);
+	}
+}
+
+static void put_operation(cJSON *list, const struct etcd_put *put)
+{
+	cJSON *item = cJSON_CreateObject(), *operation;
+
+	cJSON_AddItemToArray(list, item);
+	operation =
+		cJSON_AddObjectToObject(item, put->value ? "request_put" : "request_delete_range");
+	put_key(operation, put->key);
+	if (!put->value)
+		return;
+	put_bytes(operation, "value", put->value->text, put->value->len);
+	if (put->lease)
+		put_number(operation, "lease", put->lease);
+}
+
+static void put_reads(cJSON *list, const struct etcd_txn *txn)
+{
+	for (size_t i = 0; i < txn->n_reads; i++) {
+		cJSON *item = cJSON_CreateObject();
+		cJSON_AddItemToArray(list, item);
+		put_key(cJSON_AddObjectToObject(item, "request_range"), txn->reads[i]);
+	}
+}
+
+int etcd_commit(struct etcd *etcd, const struct etcd_txn *txn, struct etcd_reply *ret)
+{
+	_cleanup_json_ cJSON *json = cJSON_CreateObject();
+	_cleanup_secret_ struct secret text = {0};
+	cJSON *success, *failure;
+
+	put_guards(json, txn);
+	success = cJSON_AddArrayToObject(json, "success");
+	for (size_t i = 0; i < txn->n_puts; i++)
+		put_operation(success, &txn->puts[i]);
+	put_reads(success, txn);
+	failure = cJSON_AddArrayToObject(json, "failure");
+	put_reads(failure, txn);
+	int r = ask_json(etcd, "/v3/kv/txn", json, txn->n_puts > 0, &text);
+	if (r == 0 && etcd_parse_txn(text.text, text.len, ret) < 0)
+		r = unreadable(etcd, txn->n_puts > 0);
+	return r;
+}
+
+// ---- leases
+
+int etcd_lease_grant(struct etcd *etcd, int64_t ttl_s, int64_t *ret)
+{
+	_cleanup_json_ cJSON *json = cJSON_CreateObject();
+	_cleanup_secret_ struct secret text = {0};
+	int64_t lease = 0, ttl = 0;
+
+	put_number(json, "TTL", ttl_s);
+	// One that nobody knows of runs out by itself: it is no write that has to be read back.
+	int r = ask_json(etcd, "/v3/lease/grant", json, false, &text);
+	if (r < 0)
+		return r;
+	if (etcd_parse_number(text.text, text.len, "ID", &lease) < 0 ||
+	    etcd_parse_number(text.text, text.len, "TTL", &ttl) < 0 || !lease || ttl < ttl_s)
+		return unreadable(etcd, false);
+	*ret = lease;
+	return 0;
+}
+
+int etcd_lease_revoke(struct etcd *etcd, int64_t lease)
+{
+	_cleanup_json_ cJSON *json = cJSON_CreateObject();
+	_cleanup_secret_ struct secret text = {0};
+
+	put_number(json, "ID", lease);
+	return ask_json(etcd, "/v3/lease/revoke", json, false, &text);
+}
