@@ -443,6 +443,7 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 		r = first_look(&run, &cycle, selection);
 	if (r >= 0) {
 		results_begin(&cycle.results, &cycle.now, policy, selection);
+		sweep_drafts(&cycle.now);
 		if (!refuse_unless_chosen(&cycle, policy))
 			grants_collect(&run.grants, &cycle.now);
 		if (run.grants.n)

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "file/atomic_file.h"
 
 #define RECORD_KEEP_MS (30 * DAY_S * SECOND_MS)
 
@@ -81,6 +82,26 @@ static void forget_one(const struct config *config, const struct policy *policy,
 			continue;
 		memcpy(key, a->record.key, sizeof(key));
 		return forget_if_gone(config, policy, ledger, key);
+	}
+}
+
+// A login that is held, dead, or made anew in this very store: it may be hours until something is written there.
+static bool may_stay_unwritten(const struct account *a)
+{
+	enum decision decision = a->verdict.decision;
+
+	return decision == DECISION_HOLD || decision == DECISION_LOGIN ||
+	       decision == DECISION_ADOPT;
+}
+
+void sweep_drafts(const struct observation *o)
+{
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		const struct account *a = o->accounts[i];
+		if (!may_stay_unwritten(a) || observation_bars(o, a))
+			continue;
+		for (size_t k = 0; k < a->n_members; k++)
+			atomic_sweep(a->members[k].store->target);
 	}
 }
 

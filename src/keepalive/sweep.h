@@ -12,6 +12,8 @@
 void sweep_records(const struct config *config, const struct policy *policy, struct ledger *ledger,
 		   const struct observation *o);
 void sweep(const struct config *config, const struct policy *policy, struct ledger *ledger, const struct observation *o);
+// What killed runs left beside stores that this one may not write to. (A write sweeps for itself.)
+void sweep_drafts(const struct observation *o);
 // What killed runs left of other programs' locks: this one may have nothing to do there, and those programs wait for them.
 void sweep_locks(const struct observation *o);
 
