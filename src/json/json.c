@@ -91,6 +91,8 @@ int64_t json_integer(const cJSON *object, const char *name, int64_t fallback)
 	const cJSON *item = find_last(object, name);
 	double n;
 
+	if (cJSON_IsRaw(item)) // json_put_integer's
+		return strtoll(item->valuestring, NULL, 10);
 	if (!cJSON_IsNumber(item))
 		return fallback;
 	n = item->valuedouble;
