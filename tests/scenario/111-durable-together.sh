@@ -4,7 +4,7 @@
 # directory before its lock is let go; and the refresh locks stay until the last of them is written.
 . "$(dirname "$0")/many.sh" || exit 1
 
-strace -qq -o /dev/null true 2>/dev/null || { not_shown "the order of fsync and rename: no strace"; exit 0; }
+strace_sees_paths || { not_shown "the order of fsync and rename: strace sees no paths here"; exit 0; }
 start_scripted
 many 1 60
 good_answers

@@ -27,6 +27,10 @@ each=$(((many - few) / 40))
 echo "# $few calls with 5 stores, $many with 45"
 [ "$each" -le 8 ] || fail "$each system calls for one more store"
 [ "$each" -ge 4 ] || fail "$each system calls for one more store: it was not looked at"
-grep -oE '"[^"]*a0000[0-9]+(/[^"]*)?"' "$T/trace" | sort -u >"$T/names"
-[ "$(grep -c . "$T/names")" -ge 88 ] || fail "the agents' names are not in the trace: $(head -n 3 "$T/names")"
-expect_no_match "$T/names" '^"/'
+if strace_sees_paths; then
+	grep -oE '"[^"]*a0000[0-9]+(/[^"]*)?"' "$T/trace" | sort -u >"$T/names"
+	[ "$(grep -c . "$T/names")" -ge 88 ] || fail "the agents' names are not in the trace: $(head -n 3 "$T/names")"
+	expect_no_match "$T/names" '^"/'
+else
+	not_shown "that no path of a store is walked from the root: strace sees no paths here" || true
+fi

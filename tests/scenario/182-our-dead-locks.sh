@@ -6,6 +6,7 @@
 . "$(dirname "$0")/programs.sh" || exit 1
 
 strace -qq -e inject=getpid:signal=SIGCONT:when=1 -o /dev/null true 2>/dev/null || skip "strace may not inject here"
+strace_sees_paths || skip "strace sees no paths here"
 "$PYTHON" -c 'import os, sys; os.setxattr(sys.argv[1], "user.probe", b"x")' "$T/logins" 2>/dev/null ||
 	skip "no extended attributes in $T"
 start_oidc

@@ -333,6 +333,14 @@ wait_keepers() {
 	STARTED=()
 }
 
+# May strace see the paths in the calls of our programs? They hide their memory, and show it to root alone: another user's
+# strace prints pointers, and its -P matches nothing.
+strace_sees_paths() {
+	strace -qq -o "$T/hidden" -e trace=chdir "$PYTHON" -c \
+		'import ctypes, os; PR_SET_DUMPABLE = 4; ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); os.chdir("/")' \
+		2>/dev/null && grep -q 'chdir("/")' "$T/hidden"
+}
+
 # traced ARG…: keeper under strace; the calls are then in $T/trace. TRACE chooses them.
 TRACE=%file,%network,execve
 traced() {
