@@ -15,7 +15,7 @@ interop-ci: all
 .PHONY: interop interop-fast interop-ci
 
 # Other programs that keep logins in files of their own, beside us, at the versions of tests/interop/clis/locks:
-# PROGRAMS="codex-cli pi" takes some, ONLY=part of a test's name.
+# PROGRAMS="codex-cli pi" takes some, ONLY=part of a test's name, ROUNDS=12 fewer races than 50.
 interop-clis: all
 	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive tests/interop/clis/run $(ONLY)
 

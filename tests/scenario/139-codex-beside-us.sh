@@ -22,7 +22,8 @@ expect_status 0
 
 # We come second: our answer is "reused", and codex, whose answer is on its way, needs the lock that we hold.
 before=$(codex_token)
-"$PYTHON" "$codex" refresh "$CODEX" "$TOKEN_URL?first" >"$T/codex.out" &
+curl -sS -o /dev/null "${TOKEN_URL%/token}/first/codex"
+"$PYTHON" "$codex" refresh "$CODEX" "$TOKEN_URL" >"$T/codex.out" &
 pid=$!
 has_rotated() { [ "$(good | token .refresh_token)" != "$before" ]; }
 wait_until has_rotated
@@ -35,6 +36,7 @@ now=$(good | token .refresh_token)
 expect_eq "main" "$(store_token main $ID)" "$now"
 expect_eq "codex's token" "$(codex_token)" "$now"
 
+curl -sS -o /dev/null "${TOKEN_URL%/token}/first/nobody"
 for race in $(seq "${RACES:-5}"); do
 	"$PYTHON" "$codex" refresh "$CODEX" "$TOKEN_URL" >"$T/codex.out" &
 	pid=$!

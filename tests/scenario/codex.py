@@ -7,10 +7,12 @@ auth.json.lock, for 5 s at most, to save the answer if the file still holds what
 committed, kept (somebody else changed the file), lost (the second lock was held too long), reused.
 
 codex.py serve READY: a provider that rotates with every use and answers a token's second use with refresh_token_reused,
-as OpenAI does, and leaves the login alive. Codex hears of its own half a second later; of that at URL?first, once
-somebody else has used the token after it. A line in READY: its token URL.
+as OpenAI does, and leaves the login alive. Codex hears of its own half a second later. A line in READY: its token URL. A GET
+there gets the login that is good; at /first/codex or /first/ours: who comes first shall hear of it once somebody else has
+used the token after him (/first/nobody: no more); at /sent: how often we have sent the token that we sent most often.
 """
 import base64
+import collections
 import fcntl
 import http.server
 import json
@@ -37,19 +39,24 @@ def login(number):
 class Provider(http.server.BaseHTTPRequestHandler):
     number = 1
     reused = threading.Event()
+    first = None
+    sent = collections.Counter()
 
     def do_POST(self):
         text = self.rfile.read(int(self.headers["Content-Length"])).decode()
         body = json.loads(text) if text[0] == "{" else dict(p.split("=") for p in text.split("&"))
+        who = "ours" if "client_id" in body else "codex"
+        if who == "ours":
+            Provider.sent[body["refresh_token"]] += 1
         status, answer = 400, {"error": {"code": "refresh_token_reused"}}
         if body["refresh_token"] != login(Provider.number)["refresh_token"]:
             Provider.reused.set()
         else:
             Provider.number += 1
             status, answer = 200, login(Provider.number)
-            if self.path.endswith("?first"):
+            if who == Provider.first:
                 Provider.reused.wait()
-            elif "client_id" not in body:
+            elif who == "codex":
                 time.sleep(0.5)
         text = json.dumps(answer).encode()
         self.send_response(status)
@@ -57,8 +64,12 @@ class Provider(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
-    def do_GET(self):  # the login that is good
-        text = json.dumps(login(Provider.number)).encode()
+    def do_GET(self):
+        if self.path.startswith("/first/"):
+            Provider.first = self.path.removeprefix("/first/")
+            Provider.reused.clear()
+        sent = max(Provider.sent.values(), default=0)
+        text = json.dumps(sent if self.path == "/sent" else login(Provider.number)).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()

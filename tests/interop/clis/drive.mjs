@@ -3,8 +3,9 @@
 // Lets one of the real programs use its login, and says what it made of it: one line of JSON,
 // {ok, says, access}, where `access` is the fingerprint of the access token that the program names itself, if it does.
 //
-//	drive.mjs PROGRAM DIRECTORY [force | logout]
-//	drive.mjs codex-cli DIRECTORY serve       one running codex; each line of input: a forced refresh, and a line of JSON
+//	drive.mjs PROGRAM DIRECTORY [logout | force]
+//
+// force: codex shall refresh, whatever it thinks of the time.
 //
 // DIRECTORY is where install put it. $WORLD is the log of world.py. HOME and the variables for certificates are as the program
 // shall have them.
@@ -151,12 +152,5 @@ max_context_size = 262144
 const say = (answer) => console.log(JSON.stringify(answer));
 mkdirSync(`${process.env.HOME}/work`, { recursive: true });
 process.chdir(`${process.env.HOME}/work`);
-if (how === 'serve') {
-	const { ask, end } = await codex();
-	say(await ask(false));
-	for await (const line of readline.createInterface({ input: process.stdin })) say(line && await ask(true));
-	end();
-} else {
-	say(await drives[program]());
-}
+say(await drives[program]());
 process.exit(0);

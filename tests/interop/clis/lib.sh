@@ -8,7 +8,7 @@
 #	start_providers                the strict server, and the world that passes requests on to it
 #	scene [KEY=VALUE…]             a fresh home with a login of it (mint) in main and in the program's own file, $FILE
 #	shared, withheld               … which `stores` names so
-#	drive [logout]                 the program uses its login; then $says (a file), and what the world saw:
+#	drive [logout|force]           the program uses its login; then $says (a file), and what the world saw:
 #	theirs '.token != null'        how many requests of its, of such
 #	start_drive, wait_drive        the same in the background, and what it asks the kernel for, in $asks (a file)
 #	bearer                         the access token that it used, as a fingerprint
