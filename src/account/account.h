@@ -72,6 +72,7 @@ struct policy {
 	const struct problem *bar; // … and what a person should know of it
 	struct choice choice;
 	const struct cluster *cluster; // as it was read in this run; NULL: there is none
+	bool asks; // a command that writes nothing asks the cluster, too: what it says must not be yesterday's
 };
 
 // One copy in its account.

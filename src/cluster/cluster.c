@@ -11,12 +11,13 @@
 #include "base/log.h"
 #include "ledger/custody.h"
 
-#define LOCK_TTL_S    120
-#define LOCK_TRIES    3
-#define CLEAR_TRIES   3
-#define HOLD_SPARE_MS (60 * SECOND_MS) // of a hold, for the commit
-#define RETRY_MS      200
-#define RETRIES_MAX   40
+#define LOCK_TTL_S	 120
+#define LOCK_TRIES	 3
+#define CLEAR_TRIES	 3
+#define HOLD_SPARE_MS	 (60 * SECOND_MS) // of a hold, for the commit
+#define RETRY_MS	 200
+#define RETRIES_MAX	 40
+#define LOOK_PATIENCE_MS (5 * SECOND_MS) // of who only looks
 
 static char *key_of(const struct cluster *c, const char *kind, const char *name)
 {
@@ -374,6 +375,8 @@ void cluster_open(const struct config *config, const char *uuid, bool may_begin,
 	_cleanup_(etcd_entries_free) struct etcd_entries entries = {0};
 
 	c.etcd.config = config;
+	if (!may_begin)
+		c.etcd.patience_ms = LOOK_PATIENCE_MS;
 	if (load_keys(&c)) {
 		if (etcd_read_all(&c.etcd, config->cluster.prefix, &entries) < 0)
 			lose(&c);

@@ -12,6 +12,7 @@ int command_doctor(const struct invocation *invocation)
 
 	if (status)
 		return status;
+	session.policy.asks = true;
 	r = cycle_preview(&session.config, &session.policy, &session.ledger, &session.selection,
 			  &cycle);
 	if (r >= 0 && invocation->given & OPTION_PROBE) {

@@ -11,6 +11,7 @@ int command_preview(const struct invocation *invocation)
 
 	if (status)
 		return status;
+	session.policy.asks = true;
 	r = cycle_preview(&session.config, &session.policy, &session.ledger, &session.selection,
 			  &cycle);
 	status = session_finish(invocation, &session, &cycle, r, true);

@@ -18,6 +18,7 @@ int session_run(const struct invocation *invocation, struct session *session)
 	bool dry_run = invocation->given & OPTION_DRY_RUN;
 	int status, r;
 
+	session->policy.asks = dry_run;
 	if (dry_run)
 		r = cycle_preview(&session->config, &session->policy, &session->ledger,
 				  &session->selection, &cycle);

@@ -12,6 +12,7 @@ static int show(const struct invocation *invocation, FILE *out)
 	if (status)
 		return status;
 	session.screen = out;
+	session.policy.asks = true;
 	r = cycle_preview(&session.config, &session.policy, &session.ledger, &session.selection,
 			  &cycle);
 	status = session_finish(invocation, &session, &cycle, r, true);

@@ -152,8 +152,12 @@ int cycle_preview(const struct config *config, const struct policy *policy,
 		  const struct ledger *ledger, const struct selection *selection, struct cycle *ret)
 {
 	struct cycle cycle = {.signals = SIGNALS_NONE};
-	int r = observe(config, policy, ledger, NULL, &cycle.now);
+	struct policy asked = *policy;
+	if (policy->asks)
+		asked.cluster = hosts_ask(config, ledger, &cycle.cluster);
+	int r = observe(config, &asked, ledger, NULL, &cycle.now);
 
+	policy = &asked;
 	if (r >= 0)
 		r = check_patterns(&cycle, selection);
 	if (r < 0) {
@@ -169,7 +173,9 @@ int cycle_preview(const struct config *config, const struct policy *policy,
 	}
 	judge_busy(&cycle.results, &cycle.now, config, policy, ledger);
 	say_noticed(&cycle.now, config);
-	hosts_say_unasked(config, &cycle.now);
+	hosts_say(&cycle.cluster, &cycle.now);
+	if (!policy->asks)
+		hosts_say_unasked(config, &cycle.now);
 	*ret = cycle;
 	return 0;
 }

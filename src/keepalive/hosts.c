@@ -26,6 +26,16 @@ void hosts_begin(struct run *run, struct cluster *cluster, bool may_begin)
 	run->policy.cluster = cluster;
 }
 
+const struct cluster *hosts_ask(const struct config *config, const struct ledger *ledger,
+				struct cluster *ret)
+{
+	if (!config->cluster.n_endpoints)
+		return NULL;
+	cluster_open(config, ledger->uuid, false, ret);
+	courier_stop(&ret->etcd.courier);
+	return ret;
+}
+
 void hosts_look_again(struct run *run)
 {
 	if (cluster_of(run))

@@ -8,6 +8,8 @@
 
 // Read it, before the first look; `may_begin`: the run may write. And say what is wrong with it.
 void hosts_begin(struct run *run, struct cluster *cluster, bool may_begin);
+// … for a command that writes nothing, and whose reader waits: NULL if there is none.
+const struct cluster *hosts_ask(const struct config *config, const struct ledger *ledger, struct cluster *ret);
 void hosts_say(const struct cluster *cluster, struct observation *o);
 void hosts_say_unasked(const struct config *config, struct observation *o); // in a command that makes no network call
 // Once our own locks are held: another run of this host may have been faster.

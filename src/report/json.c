@@ -148,6 +148,7 @@ static void put_account(cJSON *accounts, const struct report *report, const stru
 	put_time(o, "grant_expires_at", a->verdict.record.grant_expires_ms);
 	put_seconds(o, "lock_holder", holder.pid, holder.pid > 0);
 	put_ownership(o, &a->verdict.custody);
+	report_cluster_account_json(report, a, o);
 	put_error(o, result);
 	put_displaced(o, result);
 	put_hook(o, report, a, result);
@@ -246,6 +247,7 @@ static void put_where(cJSON *document, const struct report *report)
 	put_printable(document, "config", report->config->file);
 	put_last_run(document, report);
 	report_endpoints_json(report, document);
+	report_cluster_json(report, document);
 }
 
 void report_json(const struct report *report, FILE *out)

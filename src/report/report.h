@@ -78,6 +78,10 @@ char *report_probe_remark(const struct probe *probe);
 void report_probes_text(const struct report *report, FILE *out);
 void report_probe_json(const struct report *report, const struct account *account, cJSON *object);
 void report_endpoints_json(const struct report *report, cJSON *document);
+// What the cluster says, if it was asked: of an account, and which hosts there are.
+void report_cluster_account_text(const struct report *report, const struct account *account, FILE *out);
+void report_cluster_account_json(const struct report *report, const struct account *account, cJSON *object);
+void report_cluster_json(const struct report *report, cJSON *document);
 // log: a line each; an array of the document.
 void report_events_text(const struct report *report, FILE *out);
 void report_events_json(const struct report *report, cJSON *document);

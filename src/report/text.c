@@ -241,6 +241,7 @@ static void print_details(const struct report *report, const struct account *a,
 		fprintf(out, "    identity    %s\n", who);
 	print_times(report, a, out);
 	print_owner(report, &a->verdict.custody, out);
+	report_cluster_account_text(report, a, out);
 	if (report->verbose || report->selected) {
 		print_generation(report, a, out);
 		print_copies(report, a, result, out);
