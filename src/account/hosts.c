@@ -142,7 +142,7 @@ static const char *too_late(const struct judgement *j, const struct handover *h)
 
 	if (live && r->dead_code[0])
 		return "its refresh token is dead";
-	if (live ? j->live_settled : j->account->import_sent)
+	if (j->account->import_sent && (!live || j->live_settled))
 		return "its refresh token was sent from this host before: it is spent";
 	if ((!live && !j->account->import_kept && record_superseded(r, h->live.fingerprint)) ||
 	    is_older_access(j, h) || (follows(r, h) && h->number < r->custody.number))
@@ -276,9 +276,10 @@ static void take_generation(struct judgement *j, const struct handover *h)
 	}
 	take_history(j, h);
 	if (fingerprint_equal(r->live.fingerprint, h->live.fingerprint) &&
-	    secret_equal(&r->live.access, &h->live.access))
+	    secret_equal(&r->live.access, &h->live.access) && !j->live_settled)
 		return;
-	bring_back(j, &c); // where a login made here had taken its place
+	bring_back(j, &c); // where a login made here had taken its place, or it was forgotten
+	j->live_settled = false;
 	adopt_credential(j, &c);
 	free(TAKE_PTR(r->adopted_from));
 	r->grant_expires_ms = h->grant_expires_ms;
@@ -380,12 +381,16 @@ static bool is_one_login(const struct account *a, const struct account *b)
 	       fingerprint_equal(token_of(a), token_of(b));
 }
 
-// Under whatever name: the ones that are named, and those that would spend the same token.
 static void mark_named(struct observation *o, const struct selection *selection)
 {
 	for (size_t i = 0; i < o->n_accounts; i++)
 		o->accounts[i]->handed =
 			selection_matches(selection, o->accounts[i], &o->accounts[i]->record);
+}
+
+// The same login under other names, which would spend the same token.
+static void mark_other_names(struct observation *o)
+{
 	for (size_t i = 0; i < o->n_accounts; i++)
 		for (size_t k = 0; k < o->n_accounts && !o->accounts[i]->handed; k++)
 			o->accounts[i]->handed = o->accounts[k]->handed &&
@@ -417,7 +422,7 @@ static int fit(const struct config *config, const struct account *a, const struc
 }
 
 static void mark_import(struct observation *o, const struct config *config,
-			const struct handover *h, const struct ledger *ledger)
+			const struct handover *h)
 {
 	struct account *best = NULL;
 
@@ -425,13 +430,16 @@ static void mark_import(struct observation *o, const struct config *config,
 		if (!best ? fit(config, o->accounts[i], h) > 0
 			  : fit(config, o->accounts[i], h) > fit(config, best, h))
 			best = o->accounts[i];
-	if (!best)
-		return;
-	best->handed = true;
-	if (!ledger->exists)
-		return;
-	best->import_sent = !receipt_never_was(ledger, h->live.fingerprint);
-	best->import_kept = displaced_holds(ledger, best->record.key, h->live.fingerprint);
+	if (best)
+		best->handed = true;
+}
+
+static void look_up_import(struct account *a, const struct handover *h, const struct ledger *ledger)
+{
+	struct fingerprint token = h->live.fingerprint;
+
+	a->import_sent = ledger->exists && !receipt_never_was(ledger, token);
+	a->import_kept = ledger->exists && displaced_holds(ledger, a->record.key, token);
 }
 
 void look_up_hosts(struct observation *o, const struct config *config, const struct policy *policy,
@@ -446,8 +454,14 @@ void look_up_hosts(struct observation *o, const struct config *config, const str
 		o->accounts[i]->unowned = o->unowned;
 		o->accounts[i]->n_unowned = o->n_unowned;
 	}
-	if (choice->kind == CHOICE_RELEASE || choice->kind == CHOICE_OWN)
-		mark_named(o, choice->accounts);
 	if (choice->kind == CHOICE_IMPORT)
-		mark_import(o, config, choice->import, ledger);
+		mark_import(o, config, choice->import);
+	else if (choice->kind == CHOICE_RELEASE || choice->kind == CHOICE_OWN)
+		mark_named(o, choice->accounts);
+	else
+		return;
+	mark_other_names(o);
+	for (size_t i = 0; i < o->n_accounts && choice->kind == CHOICE_IMPORT; i++)
+		if (o->accounts[i]->handed)
+			look_up_import(o->accounts[i], choice->import, ledger);
 }

@@ -72,4 +72,36 @@ keeper refresh
 expect_status 0
 expect_posts 4
 expect_generation race3 main a b
+
+# A login that is another host's: even if the ledger itself could be read, its record is none that the old one would send.
+. "$(dirname "$0")/hosts.sh"
+mint alice left=5h email=alice@example.com
+on a
+write_store main xai:default=alice
+keeper refresh
+like a b-follow
+hand a b-follow
+expect_status 0
+like a b-release
+hand a b-release --release
+expect_status 0
+export_from b-release "$T/document" --release
+expect_status 0
+reset_posts
+for mode in follow release; do
+	on b-$mode
+	due
+	sed -i 's/"version":[[:space:]]*2/"version": 1/' "$LEDGER/ledger.json"
+	everything >"$T/before"
+	for command in refresh "refresh --force" sync "sync --adopt main"; do
+		# shellcheck disable=SC2086
+		old keeper $command
+		expect_status 3
+		cat "$out" >>"$err"
+		expect_match "$err" "accounts/.*newer version of this program"
+		expect_eq "what 0.1.0 changed of a login that is another host's by $command" "$(everything | grep accounts/ | diff <(grep accounts/ "$T/before") -)" ""
+	done
+done
+expect_posts 0
+rm -f "$T/document"
 expect_no_secrets

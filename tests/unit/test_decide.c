@@ -767,7 +767,8 @@ static bool is_spent(const struct world *w)
 				  : a->main	   ? a->main->copy->credential.fingerprint
 						   : (struct fingerprint){0};
 
-	return a->live_settled && fingerprint_equal(seen, a->verdict.record.live.fingerprint);
+	return a->live_settled && fingerprint_equal(seen, a->verdict.record.live.fingerprint) &&
+	       !listed(a->verdict.take_back, a->verdict.n_take_back, seen);
 }
 
 // No token is spent twice.
@@ -1755,7 +1756,9 @@ static const struct scene hosts[] = {
 	{"live=2 owner=ours import=2:term2 offline force main:2", "hold/held"},
 	{"live=2 import=3:sup2:sent offline force main:2", "hold/held"},
 	{"live=2 dead import=2 offline force main:2", "hold/held"},
-	{"live=2 settled import=2 offline force main:2", "hold/held"},
+	{"live=2 settled import=2:sent offline force main:2", "hold/held"},
+	{"live=2 settled import=2 offline main:2",
+	 "adopt/planned #+1 follows@3 back=2"}, // forgotten, and sent once more
 	{"live=2 receipt=2:answered=3 import=3:sup2 offline force main:2", "hold/held"},
 	{"live=2 receipt=2:sending import=3:sup2 offline main:2",
 	 "adopt/planned live=3 #+1 sup+2 anchor=3 before=2 follows@3 back=3 close=2 write=main"},
