@@ -190,6 +190,7 @@ static const struct format formats[] = {
 			   .write = true, .stale_s = PROPER_LOCKFILE_S, .heartbeat_s = 3},
 			  {PLACE_PATH, ".lock", FORMAT_LOCK_DIRECTORY, .refresh = true,
 			   .write = true, .stale_s = PROPER_LOCKFILE_S, .heartbeat_s = 3}},
+		.margin_s = 300, // its `auth` commands; it itself when the token has expired
 	},
 	{
 		.name = "hermes-agent",

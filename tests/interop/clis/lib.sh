@@ -64,6 +64,7 @@ opencode)
 	;;
 pi | pi-0.73)
 	PROVIDER=openai-codex NAME=.pi/agent/auth.json LIFETIME=10d MARGIN=- LOCKS=yes FORMAT=pi
+	[ "$PROGRAM" != pi ] || MARGIN=300 # its `auth` commands; it itself when the token has expired
 	TOKEN='.["openai-codex"].refresh' ACCESS='.["openai-codex"].access'
 	;;
 *) die "no such program: $PROGRAM" ;;
