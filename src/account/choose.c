@@ -190,18 +190,27 @@ const char *wrong_account(const struct judgement *j)
 		       : NULL;
 }
 
+static bool is_of_live(const struct judgement *j, const struct credential *c)
+{
+	return fingerprint_equal(c->fingerprint, j->verdict->record.live.fingerprint);
+}
+
+// … unless a decision in another state directory has marked it since as live no more.
+static bool is_live(const struct judgement *j, const struct credential *c)
+{
+	return is_of_live(j, c) && !j->live_settled;
+}
+
 static char *why_not(const struct judgement *j, const struct member *m, const struct credential *c)
 {
 	const struct account_record *r = &j->verdict->record;
-	bool live = fingerprint_equal(c->fingerprint, r->live.fingerprint);
+	bool live = is_live(j, c);
 	const char *no = m ? wrong_copy(j, m) : NULL;
 
 	if (!no)
 		no = wrong_account(j);
-	if (!no && live && r->dead_code[0])
+	if (!no && is_of_live(j, c) && r->dead_code[0])
 		no = "its refresh token is dead";
-	if (!no && live && j->live_settled)
-		no = "its refresh token was spent before";
 	if (!no && secret_empty(&c->refresh))
 		no = "it holds no refresh token";
 	if (no || live)
@@ -230,6 +239,7 @@ static void make_live(struct judgement *j, const struct member *m, const struct 
 		on_copy(j, m)->adopted = true;
 	}
 	adopt_credential(j, c);
+	j->live_settled = false;
 }
 
 // ---- what stands there gives way
@@ -347,7 +357,7 @@ char *choose(struct judgement *j)
 	if (no)
 		return no;
 	v->obeyed = true;
-	if (!became && !fingerprint_equal(c->fingerprint, r->live.fingerprint)) {
+	if (!became && !is_live(j, c)) {
 		make_live(j, m, c);
 	} else if (r->ended_ms) { // a person says that it is none
 		r->ended_ms = 0;

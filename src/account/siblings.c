@@ -95,15 +95,48 @@ static bool is_chosen_live(const struct observation *o, const struct account_rec
 	return false;
 }
 
+// A person chose a token that another name, or another state directory, had gone past: so the one there is past now, and
+// who has it follows, as it would if both had been known under this name.
+static void pass_by(struct account *a, const struct account_record *ahead)
+{
+	struct account_record *r = &a->verdict.record;
+
+	if (fingerprint_equal(ahead->live.fingerprint, r->live.fingerprint) ||
+	    record_superseded(r, ahead->live.fingerprint))
+		return;
+	record_supersede(r, ahead->live.fingerprint);
+	record_supersede_fence(r, fence_digest(r->profile, r->provider, &ahead->live.refresh));
+	a->verdict.record_changed = true;
+}
+
+static void pass_by_all(const struct observation *o, const struct config *config,
+			const struct policy *policy, const struct index *superseded)
+{
+	_cleanup_free_ const struct account_record **siblings = siblings_ahead(o);
+
+	for (size_t i = 0; i < o->n_accounts; i++) {
+		struct account *a = o->accounts[i];
+		const struct account_record *ahead =
+			!a->skip && chose_live(&a->verdict, policy)
+				? find_ahead(o, config, superseded, a, siblings[i])
+				: NULL;
+		if (ahead)
+			pass_by(a, ahead);
+	}
+}
+
 // Decided, an account may have gone past the live token of another name.
 static struct follower *find_followers(const struct observation *o, const struct config *config,
 				       const struct policy *policy, size_t *ret_n)
 {
-	_cleanup_free_ const struct account_record **siblings = siblings_ahead(o);
+	_cleanup_free_ const struct account_record **siblings = NULL;
 	_cleanup_index_ struct index superseded = {0};
 	struct follower *followers = NULL;
 
 	index_elsewhere(o, &superseded);
+	if (policy->choice.kind != CHOICE_NONE)
+		pass_by_all(o, config, policy, &superseded);
+	siblings = siblings_ahead(o);
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		struct account *a = o->accounts[i];
 		const struct account_record *ahead =

@@ -2638,7 +2638,8 @@ static void close_receipts(struct world *w)
 		m->settled = (m->settled && !listed(v->take_back, v->n_take_back, token)) ||
 			     is_marked(a, token);
 	}
-	a->live_settled = (is_spent(w) && v->decision != DECISION_RECOVER) ||
+	a->live_settled = (is_spent(w) && v->decision != DECISION_RECOVER &&
+			   !listed(v->take_back, v->n_take_back, v->record.live.fingerprint)) ||
 			  is_marked(a, v->record.live.fingerprint);
 	for (size_t i = 0; i < a->n_receipts; i++)
 		if (!is_marked(a, a->receipts[i]->token) &&
