@@ -287,6 +287,8 @@ int main(int argc, char **argv)
 	log_setup("oauth-keepalive", invocation.verbose ? LOG_LEVEL_DEBUG
 				     : invocation.quiet ? LOG_LEVEL_WARNING
 							: LOG_LEVEL_INFO);
+	if (!invocation.quiet && !invocation.json)
+		log_show_progress();
 	if (version)
 		return show_version(invocation.verbose);
 	// "help", "help COMMAND", "COMMAND --help"

@@ -17,6 +17,7 @@ static const char *program_name = "oauth-keepalive";
 static enum log_level max_level = LOG_LEVEL_INFO;
 static bool to_journal;
 static int width; // of the terminal on standard error; 0: lines are not broken
+static bool progress, progress_shown;
 static void (*log_sink)(enum log_level level, const char *line);
 
 // systemd.exec(5): JOURNAL_STREAM is "device:inode" of the stream, to be compared, for the variable
@@ -57,6 +58,40 @@ void log_set_sink(void (*sink)(enum log_level level, const char *line))
 	log_sink = sink;
 }
 
+void log_show_progress(void)
+{
+	progress = width > 0 && !string_equal(getenv("TERM"), "dumb");
+}
+
+#define LINE_START "\r\033[K"
+
+void log_progress(const char *format, ...)
+{
+	_cleanup_free_ char *text = NULL, *cut = NULL, *line = NULL;
+	va_list args;
+
+	if (!progress)
+		return;
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		text = NULL;
+	va_end(args);
+	if (!text)
+		return;
+	cut = text_cut(text,
+		       width - 1); // in the last column some terminals would begin the next line
+	line = xasprintf(LINE_START "%s", cut);
+	write_full(STDERR_FILENO, line, strlen(line));
+	progress_shown = true;
+}
+
+void log_progress_end(void)
+{
+	if (progress_shown)
+		write_full(STDERR_FILENO, LINE_START, strlen(LINE_START));
+	progress_shown = false;
+}
+
 // One write a line, so that two programs on one standard error do not mix theirs.
 static void write_line(enum log_level level, const char *line)
 {
@@ -82,6 +117,7 @@ __attribute__((format(printf, 2, 0))) static void log_message(enum log_level lev
 	if (vasprintf(&text, format, args) < 0)
 		text = xstrdup(format);
 	line = string_printable(text, LONGEST_LINE);
+	log_progress_end();
 	if (log_sink)
 		log_sink(level, line);
 	else

@@ -14,6 +14,7 @@
 #define STORES_AT_ONCE	    64	// whose locks are held together, …
 #define STORES_AT_ONCE_MS   250 // … and how long before the last of them is taken
 #define READER_STAT_TIME_MS 20	// store.h, store_settle_mtime
+#define PROGRESS_FROM	    500 // stores: so many take as long as a person may wonder
 
 // ---- proofs
 
@@ -332,7 +333,10 @@ void mirror_write(struct mirror *m, struct job *jobs, size_t n)
 		settle(&m->batches[!m->turn]);
 		if (i == n || is_mains(batch))
 			make_durable(m, batch);
+		if (n >= PROGRESS_FROM)
+			log_progress("%zu of %zu stores written", i, n);
 	}
+	log_progress_end();
 }
 
 int64_t mirror_settle_at(const struct mirror *m)
