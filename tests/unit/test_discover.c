@@ -843,7 +843,7 @@ static void test_retired_agent(void **state)
 	assert_states(STORE_OK, STORE_RETIRED, STORE_OK);
 	assert_int_equal(stores.n, 3);
 	assert_problem("store_retired", SEVERITY_WARNING,
-		       "a/agent/auth-profiles.json: OpenClaw keeps");
+		       "a/agent/auth-profiles.json: OpenClaw now keeps");
 	assert_non_null(strstr(problems.list->fix, "openclaw doctor --fix"));
 	make_database(".openclaw/agents/a/agent/openclaw-agent.sqlite", AGENT_ROW);
 	assert_states(STORE_OK, STORE_RETIRED, STORE_OK);
@@ -926,7 +926,7 @@ static void test_retired_and_broken(void **state)
 	make_database(".openclaw/state/openclaw.sqlite", STATE_DATABASE);
 	discover();
 	assert_int_equal(store_named("auth-profiles.json")->state, STORE_RETIRED);
-	assert_problem("store_retired", SEVERITY_WARNING, "auth-profiles.json: OpenClaw keeps");
+	assert_problem("store_retired", SEVERITY_WARNING, "auth-profiles.json: OpenClaw now keeps");
 }
 
 static void test_unreadable_database_retires(void **state)
