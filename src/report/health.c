@@ -134,14 +134,20 @@ static void print_timer(const struct report *report, FILE *out)
 		fputs("; no timer has run yet", out);
 		return;
 	}
+	if (run->at_ms > report->now_ms + SECOND_MS) {
+		fputs("; the last run is dated in the future: a clock was wrong, or is", out);
+		return;
+	}
 	ago = duration_format((report->now_ms - run->at_ms) / SECOND_MS);
 	fprintf(out, "; %s ran %s%s ago", by == BY_CRON ? "cron" : "timer",
 		report_timer_is_late(report, run) ? "last " : "", ago);
 	if (!run->exit_code)
 		return;
 	good = duration_format((report->now_ms - run->succeeded_ms) / SECOND_MS);
-	fprintf(out, " with exit status %d (%s%s)", run->exit_code,
-		run->succeeded_ms ? "last 0: " : "never 0", run->succeeded_ms ? good : "");
+	if (run->succeeded_ms)
+		fprintf(out, " with exit status %d (last succeeded %s ago)", run->exit_code, good);
+	else
+		fprintf(out, " with exit status %d (never succeeded)", run->exit_code);
 }
 
 static enum colour colour_of(const struct report *report, const struct health *h)

@@ -71,8 +71,10 @@ expect_match "$out" '^warning \[timer_silent\]'
 expect_status 0
 echo '{' >"$(store coder)"
 OAUTH_KEEPALIVE_RUN=timer keeper refresh
-expect_first 'timer ran [0-9ms]+ ago with exit status 3 \(last 0: 2h[0-9]*m?[0-9]*s?\)$'
+expect_first 'timer ran [0-9ms]+ ago with exit status 3 \(last succeeded 2h[0-9]*m?[0-9]*s? ago\)$'
 rm -r "$STATE/agents/coder"
+touch -d "3 hours" "$timer" # the clock was ahead
+expect_first '; the last run is dated in the future: a clock was wrong, or is$'
 
 # ---- an end, and an expired one among others
 fresh

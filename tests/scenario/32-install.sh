@@ -33,6 +33,7 @@ expect_eq "the files installed" "$(installed)" "$(
 		644 share/doc/oauth-keepalive/docs/data-flow.svg
 		644 share/doc/oauth-keepalive/docs/from-a-script.md
 		644 share/doc/oauth-keepalive/docs/platforms.md
+		644 share/doc/oauth-keepalive/docs/status.svg
 		644 share/doc/oauth-keepalive/docs/testing.md
 		644 share/doc/oauth-keepalive/docs/upgrading.md
 		644 share/doc/oauth-keepalive/oauth-keepalive.conf
