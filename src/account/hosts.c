@@ -311,10 +311,11 @@ char *take_import(struct judgement *j)
 
 // ---- in every run
 
+// Whether it is silent is judged by now, also if the run is to look ahead (`token --min-life`, `refresh --at`).
 static void decide_followed(struct judgement *j, const struct custody *leader)
 {
 	struct verdict *v = j->verdict;
-	int64_t left_s = (v->schedule.expires_ms - j->policy->at_ms) / SECOND_MS;
+	int64_t left_s = (v->schedule.expires_ms - j->policy->now_ms) / SECOND_MS;
 	bool timed = v->schedule.expires_ms && !v->clock_wrong;
 	bool late = timed && left_s < v->schedule.margin_s / 2;
 	bool lost = timed && left_s < last_resort_s(j->config);

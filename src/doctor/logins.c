@@ -13,12 +13,15 @@ void doctor_examine(const struct report *report, struct problems *problems)
 	doctor_check_probes(report, problems);
 }
 
-static bool is_said(const struct problems *problems, const char *profile)
+// An error of that login, or this very thing.
+static bool is_said(const struct problems *problems, const char *profile, const char *code)
 {
-	for (size_t i = 0; i < problems->n; i++)
-		if (problems->list[i].severity == SEVERITY_ERROR &&
-		    string_equal(problems->list[i].profile, profile))
+	for (size_t i = 0; i < problems->n; i++) {
+		const struct problem *p = &problems->list[i];
+		if (string_equal(p->profile, profile) &&
+		    (p->severity == SEVERITY_ERROR || string_equal(p->code, code)))
 			return true;
+	}
 	return false;
 }
 
@@ -36,7 +39,7 @@ static void say_outcome(const struct account *a, const struct result *result,
 	_cleanup_free_ char *word = shell_quoted(a->record.profile);
 
 	if ((!lost && result->outcome != OUTCOME_FAILED) || !result->error_code[0] ||
-	    is_said(problems, a->record.profile))
+	    is_said(problems, a->record.profile, result->error_code))
 		return;
 	problem_add(problems, lost ? SEVERITY_ERROR : SEVERITY_WARNING, result->error_code,
 		    a->main ? a->main->store->path : NULL, a->record.profile,

@@ -30,6 +30,16 @@ for args in "refresh" "refresh --last-try" "token xai:default --min-life 3h" "pr
 done
 expect_posts 0
 
+# ---- nor is its owner called silent for what a script would like: its token lives shorter, which is said, and no more
+change_records '.live.expires_ms = ((now + 5400) * 1000 | floor)' # of a margin of 2 h
+keeper token xai:default --min-life 3h
+expect_status 1
+expect_match "$err" "its token lives for"
+expect_no_match "$err" leader_silent
+keeper preview --at +2h -j
+expect_status 0
+expect_posts 0
+
 # ---- the owner refreshes; b gets it, in every copy
 on a
 due

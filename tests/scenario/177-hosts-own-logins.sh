@@ -25,6 +25,8 @@ keeper refresh -j
 expect_status 3
 expect_field '.accounts[0].error.code' leader_silent
 expect_match "$out" "see to the timer and the hook push-ssh"
+keeper doctor -j
+expect_field '[.problems[] | select(.code == "leader_silent")] | length' 1
 expect_posts 0
 
 # ---- a person logs in there
