@@ -318,6 +318,11 @@ static bool is_of_dir(const struct grouping *g, const struct account_record *r)
 			     : string_equal(r->state_dir, g->dir->path);
 }
 
+static bool is_alive(const struct account_record *r)
+{
+	return !r->ended_ms && !r->dead_code[0] && !secret_empty(&r->live.refresh);
+}
+
 // Accounts that the ledger remembers and no store shows.
 static void add_absent(struct grouping *g)
 {
@@ -338,14 +343,12 @@ static void add_absent(struct grouping *g)
 			main_is_unread(a, was);
 		else if (store_has_bad_entry(g, was, r->profile))
 			a->main_trouble = "its entry in the main store cannot be read";
+		else if (g->dir->unread &&
+			 is_alive(r)) // it may be there, and so may the token that others send
+			a->main_trouble = "not all stores of its state directory can be read";
 		else if (!was || was->state != STORE_OK || !was->n_copies)
 			a->vanished = true; // an empty store says nothing of a logout
 	}
-}
-
-static bool is_alive(const struct account_record *r)
-{
-	return !r->ended_ms && !r->dead_code[0] && !secret_empty(&r->live.refresh);
 }
 
 static bool knows_login(const struct grouping *g, const struct account_record *r,

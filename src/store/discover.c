@@ -112,6 +112,7 @@ static bool state_dir_is_safe(const struct search *s)
 	char *message = NULL, *fix = NULL;
 	int r = path_check_directory(s->dir->path, &message, &fix);
 
+	s->dir->unread = r != 0;
 	if (r == 0)
 		return true;
 	if (r == -EPERM && message)
