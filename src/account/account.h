@@ -126,6 +126,7 @@ struct account {
 	bool handed;                    // a person exports, owns or imports it
 	bool import_sent;               // … and what is imported has a receipt here, or had one
 	bool import_kept;               // … or was displaced here, by another login
+	bool twin; // another login here has its place in the cluster, too: another state directory's, of the same profile id
 	const struct account_record **unowned; // the ledger's that are other hosts' to refresh (the observation's list)
 	size_t n_unowned;
 

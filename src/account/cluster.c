@@ -66,13 +66,14 @@ static enum standing stand(const struct judgement *j)
 	return fingerprint_equal(r->common, theirs) ? AHEAD : BESIDE;
 }
 
-// The record is another person's.
+// The record is another person's; or nobody can tell which of two logins here it would stand for.
 static bool is_stranger(const struct judgement *j)
 {
 	const struct cluster_account *there = record_there(j);
 
-	return there && identity_compare(&there->record.identity, &j->verdict->record.identity) ==
-				IDENTITY_DIFFERENT;
+	return there && (j->account->twin ||
+			 identity_compare(&there->record.identity, &j->verdict->record.identity) ==
+				 IDENTITY_DIFFERENT);
 }
 
 bool is_beside_cluster(const struct judgement *j)
@@ -176,6 +177,12 @@ void object_beside_cluster(struct judgement *j)
 	const struct cluster_record *c = &record_there(j)->record;
 	_cleanup_free_ char *host = string_printable(c->host, 64);
 
+	if (j->account->twin)
+		return object(j, DECISION_HOLD, OUTCOME_HELD, "cluster_beside",
+			      xasprintf("another state directory here has a login of its own "
+					"under this profile id, and the cluster (of %s) keeps one "
+					"for each: give one of them a profile id of its own",
+					host));
 	if (is_stranger(j))
 		return object(j, DECISION_HOLD, OUTCOME_HELD, "cluster_beside",
 			      xasprintf("the cluster has another person's login under this profile "
@@ -221,6 +228,7 @@ static void judge_publishing(struct judgement *j)
 	default:
 		break;
 	}
+	v->publish_over = there ? there->revision : 0;
 	// It was further than it is.
 	v->in_doubt = v->publish && r->common_number &&
 		      (!there || (string_equal(there->record.line, r->common_line) &&

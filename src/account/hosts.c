@@ -443,6 +443,23 @@ static void look_up_import(struct account *a, const struct handover *h, const st
 	a->import_kept = ledger->exists && displaced_holds(ledger, a->record.key, token);
 }
 
+// The cluster has one login for a profile id, and this host has two, in two state directories.
+static bool has_one_place(const struct account *a, const struct account *b)
+{
+	return !a->record.own_login && !b->record.own_login &&
+	       string_equal(a->record.profile, b->record.profile) &&
+	       string_equal(a->record.provider, b->record.provider) &&
+	       !fingerprint_equal(token_of(a), token_of(b));
+}
+
+static void mark_twins(struct observation *o)
+{
+	for (size_t i = 0; i < o->n_accounts; i++)
+		for (size_t k = 0; k < i; k++)
+			if (has_one_place(o->accounts[i], o->accounts[k]))
+				o->accounts[i]->twin = o->accounts[k]->twin = true;
+}
+
 void look_up_hosts(struct observation *o, const struct config *config, const struct policy *policy,
 		   const struct ledger *ledger)
 {
@@ -455,6 +472,8 @@ void look_up_hosts(struct observation *o, const struct config *config, const str
 		o->accounts[i]->unowned = o->unowned;
 		o->accounts[i]->n_unowned = o->n_unowned;
 	}
+	if (config->cluster.n_endpoints)
+		mark_twins(o);
 	if (choice->kind == CHOICE_IMPORT)
 		mark_import(o, config, choice->import);
 	else if (choice->kind == CHOICE_RELEASE || choice->kind == CHOICE_OWN)

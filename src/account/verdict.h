@@ -101,6 +101,7 @@ struct verdict {
 	struct custody custody; // whose it is to refresh, by its own record or another name's
 	bool unserved;    // skipped though nobody asked for that: we lack what it takes
 	bool publish;     // the cluster is to have it as it stands here
+	int64_t publish_over; // … instead of this revision of its record, and no other; 0: there is none
 	bool in_doubt;    // … though the live token may have been spent: etcd was restored from an older state
 	int64_t attempt;  // … of sending it, of all hosts'; 0: there is no cluster
 	bool receipts_judged; // what they say has been taken

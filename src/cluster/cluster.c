@@ -735,13 +735,15 @@ static void put_doubt(struct cluster *c, struct fingerprint token, const char *k
 }
 
 int cluster_publish(struct cluster *c, const char *id, const struct account_record *record,
-		    bool doubt)
+		    int64_t over, bool doubt)
 {
 	static const struct cluster_record nothing;
 	_cleanup_(etcd_txn_free) struct etcd_txn txn = {0};
 	_cleanup_(etcd_reply_free) struct etcd_reply reply = {0};
 	const struct cluster_account *a = cluster_account(c, id);
 	const struct cluster_record *old = a ? &a->record : &nothing;
+	if ((a ? a->revision : 0) != over)
+		return -ESTALE;
 	struct cluster_record new = record_of(c, old, record);
 	struct fingerprint settled = settled_by(old, &new);
 	char ids[1][33], settled_name[33] = "", live_name[33];
@@ -757,7 +759,7 @@ int cluster_publish(struct cluster *c, const char *id, const struct account_reco
 	_cleanup_free_ char *intent = key_of(c, "intents/", live_name);
 	_cleanup_free_ char *hold = key_of(c, "holds/", live_name);
 	bool same = string_equal(settled_name, live_name);
-	etcd_guard_add(&txn, key, ETCD_CHANGED, a ? a->revision : 0);
+	etcd_guard_add(&txn, key, ETCD_CHANGED, over);
 	etcd_put_add(&txn, key, &sealed, 0);
 	if (!fingerprint_empty(settled)) {
 		etcd_put_add(&txn, old_intent, NULL, 0);

@@ -104,9 +104,10 @@ struct cluster_sending {
 // 0: it is there, and may be sent until `ret_until_boot_ms`. -ESTALE: something there has changed. -EINPROGRESS: nobody knows,
 // so nothing is sent. Else it is out of reach.
 int cluster_intend(struct cluster *cluster, const struct cluster_sending *sending, int64_t *ret_until_boot_ms);
-// What it is and was: by comparing the revision. `doubt`: etcd was restored from an older state, and the live token may have
+// What it is and was, instead of the revision `over` (0: none), which is what was judged: another login of this very run's may
+// have come in between. `doubt`: etcd was restored from an older state, and the live token may have
 // been spent by somebody who has not been heard of. 0, -ESTALE, or it is out of reach.
-int cluster_publish(struct cluster *cluster, const char *id, const struct account_record *record, bool doubt);
+int cluster_publish(struct cluster *cluster, const char *id, const struct account_record *record, int64_t over, bool doubt);
 // Our intent, of which nothing left, or which was proved unspent: as it was before. 0: it is ours no more.
 int cluster_clear(struct cluster *cluster, const struct cluster_claim *claim);
 // At the end of a run: the locks go, and the others learn what we have. (Whether that goes well is nobody's worry.)
