@@ -127,7 +127,7 @@ lint:
 	$(Q)clang-format --dry-run --Werror $(C_FILES)
 	$(Q)shellcheck -x -P SCRIPTDIR -S warning -e SC2119,SC2178,SC1007 tests/*.sh tests/scenario/*.sh tests/scenario/run tests/scale/run .ci/run \
 		tests/interop/*.sh tests/interop/clis/*.sh tests/interop/clis/run tests/interop/run tests/interop/install tests/distro/run tests/distro/foreign \
-		tests/picture/run tests/picture/scene.sh tests/packages/check tests/packages/distro tests/packages/life \
+		tests/picture/run tests/picture/dashboard tests/picture/scene.sh tests/packages/check tests/packages/distro tests/packages/life \
 		etc/debian/build $(wildcard etc/debian/*.p*) etc/debian/tests/demo etc/debian/tests/scripted \
 		etc/hooks/* etc/completion/*.bash \
 		$(filter-out %.c %.mk %.py %/budgets,$(wildcard tests/bench/*))

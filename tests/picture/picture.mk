@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 #
-# The picture of `status --watch` in the README, of real runs on a moved clock (tmux).
+# The pictures in the README of `status --watch` (needs tmux) and of the dashboard's panels (needs prometheus), both of real
+# runs on a moved clock.
 
 picture: all
 	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive tests/picture/run docs/status.svg
+	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive tests/picture/dashboard docs/dashboard.svg
 
 .PHONY: picture

@@ -30,6 +30,7 @@ expect_eq "the files installed" "$(installed)" "$(
 		644 share/doc/oauth-keepalive/docs/cluster.md
 		644 share/doc/oauth-keepalive/docs/containers.md
 		644 share/doc/oauth-keepalive/docs/cost.png
+		644 share/doc/oauth-keepalive/docs/dashboard.svg
 		644 share/doc/oauth-keepalive/docs/data-flow.svg
 		644 share/doc/oauth-keepalive/docs/from-a-script.md
 		644 share/doc/oauth-keepalive/docs/platforms.md

@@ -6,7 +6,8 @@ usage: scripted.py [--tls DIR]        (DIR gets a certificate by certificate.sh)
 
 Prints one line of JSON when it is ready: token_url, discovery_url, control_url, ca_file. On the control port:
 
-  POST /control {"answers": [ANSWER, ...]}   queue answers; each serves one request, whatever its path, or to its "path"
+  POST /control {"answers": [ANSWER, ...]}   queue answers; each serves one request, whatever its path, or to its "path";
+                                             with "instead": true no other is left
   POST /release  {}                          the held answers go out
   GET  /state    {"posts", "tokens": {fingerprint: n}, "requests": [{method, path, token, headers}]}
 
@@ -152,6 +153,8 @@ class Control(Handler):
             before.set()
         else:
             with lock:
+                if json.loads(text).get("instead"):
+                    queue.clear()
                 queue.extend(json.loads(text)["answers"])
         self.say({})
 
