@@ -495,8 +495,10 @@ int json_scan(const char *text, size_t len, struct json_doc *ret, struct json_er
 		return -EFBIG;
 	struct scanner s = {.text = text, .len = len, .doc = {.text = text, .len = len}};
 	bool bom = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
+	bool utf16 = len >= 2 && (!memcmp(text, "\xff\xfe", 2) || !memcmp(text, "\xfe\xff", 2));
 	skip_space(&s);
 	int r = bom		? fail_at(&s, 0, JSON_ERROR_BOM)
+		: utf16		? fail_at(&s, 0, JSON_ERROR_UTF16)
 		: s.at == s.len ? fail_at(&s, s.at, JSON_ERROR_EMPTY)
 				: scan_items(&s);
 	if (r < 0) {

@@ -43,6 +43,7 @@ struct json_doc {
 };
 
 #define JSON_ERROR_BOM	 "byte order mark"
+#define JSON_ERROR_UTF16 "UTF-16 text"
 #define JSON_ERROR_EMPTY "nothing in it"
 struct json_error {
 	const char *what; // a literal: "unexpected character", "duplicate key", …

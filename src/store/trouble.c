@@ -31,14 +31,28 @@ void store_give_up_error(struct store *store, struct problems *problems, int err
 		      fix);
 }
 
+// OpenClaw reads no JSON as Windows editors and PowerShell write it. The copy is nobody else's to read, and the file keeps
+// its mode and its owner.
+static char *fix_of_encoding(const struct store *store, const struct json_error *error)
+{
+	_cleanup_free_ char *word = shell_quoted(store->path);
+
+	if (string_equal(error->what, JSON_ERROR_BOM))
+		return xasprintf(
+			"LC_ALL=C sed -i --follow-symlinks '1s/^\\(\\xEF\\xBB\\xBF\\)*//' %s",
+			word);
+	if (string_equal(error->what, JSON_ERROR_UTF16))
+		return xasprintf("(umask 077; iconv -f UTF-16 -t UTF-8 %s >%s.utf8 && "
+				 "cat %s.utf8 >%s; rm %s.utf8)",
+				 word, word, word, word, word);
+	return NULL;
+}
+
 void store_give_up_text(struct store *store, struct problems *problems,
 			const struct json_error *error)
 {
-	// OpenClaw reads no JSON with one either; Windows editors and PowerShell write it.
-	bool bom = string_equal(error->what, JSON_ERROR_BOM);
+	_cleanup_free_ char *encoded = fix_of_encoding(store, error);
 	_cleanup_free_ char *word = shell_quoted(store->path);
-	_cleanup_free_ char *cut =
-		xasprintf("LC_ALL=C sed -i --follow-symlinks '1s/^\\xEF\\xBB\\xBF//' %s", word);
 	bool empty = string_equal(error->what, JSON_ERROR_EMPTY);
 	// An agent that has no store reads main's.
 	_cleanup_free_ char *away =
@@ -57,7 +71,7 @@ void store_give_up_text(struct store *store, struct problems *problems,
 	store_give_up(store, problems, "store_unreadable",
 		      empty ? xstrdup(" is empty")
 			    : xasprintf(":%zu:%zu: %s", error->line, error->column, error->what),
-		      bom     ? cut
+		      encoded ? encoded
 		      : empty ? fill
 			      : correct);
 }

@@ -27,6 +27,32 @@ keeper refresh -j
 expect_status 0
 expect_generation bom main a
 
+# Several of them, and UTF-16, which is what PowerShell writes by itself.
+given marks
+before=$(sum "$(store main)")
+sed -i '1s/^/\xEF\xBB\xBF\xEF\xBB\xBF/' "$(store main)"
+keeper sync -j
+remedy store_unreadable
+expect_untouched "$(store main)" "$before"
+for encoding in UTF-16LE UTF-16BE; do
+	given "wide$encoding"
+	before=$(sum "$(store main)")
+	{ printf '\357\273\277' && cat "$(store main)"; } | iconv -f UTF-8 -t $encoding >"$T/wide"
+	cat "$T/wide" >"$(store main)"
+	chmod 640 "$(store main)"
+	keeper refresh -j
+	expect_status 3
+	expect_posts 0
+	expect_eq message "$(problem store_unreadable .message | grep -c 'UTF-16 text')" 1
+	(umask 022 && remedy store_unreadable)
+	expect_untouched "$(store main)" "$before"
+	expect_eq "beside it" "$(ls -A "$(dirname "$(store main)")")" auth-profiles.json
+	expect_eq mode "$(stat -c %a "$(store main)")" 640
+	keeper refresh -j
+	expect_status 0
+	expect_generation "wide$encoding" main a
+done
+
 # Readable by everybody: kept so, and said, where they can come to it.
 given open
 chmod 644 "$(store main)"
