@@ -110,6 +110,23 @@ static bool is_barred(const struct observation *o)
 	return o->barred;
 }
 
+static bool cannot_be_read(const struct observation *o, const char *store)
+{
+	for (size_t i = 0; i < o->stores.n; i++)
+		if (store_is_named(&o->stores.list[i], store) &&
+		    store_is_unread(&o->stores.list[i]))
+			return true;
+	return false;
+}
+
+// Of one account, for which the store that is named has nothing.
+static char *not_there(const struct observation *o, const char *store, const char *held)
+{
+	if (cannot_be_read(o, store))
+		return xasprintf("%s cannot be read", store);
+	return xasprintf("%s holds no login of it; it holds: %s", store, *held ? held : "none");
+}
+
 static char *why_none(const struct choice *choice, const char *held)
 {
 	if (held)
@@ -140,11 +157,12 @@ static bool refuse_unless_chosen(struct cycle *cycle, const struct policy *polic
 		held = list_profiles(&cycle->now, choice->store);
 	for (size_t i = 0; held && i < cycle->results.n; i++)
 		result_conclude(&cycle->results.list[i], OUTCOME_HELD, "adopt_refused", 0,
-				xasprintf("%s holds no login of it; it holds: %s", choice->store,
-					  *held ? held : "none"));
-	problem_add(&cycle->now.problems, SEVERITY_ERROR, choice_refused(choice->kind),
-		    choice->store, NULL, why_none(choice, held), NULL)
-		->needs_person = true;
+				not_there(&cycle->now, choice->store, held));
+	if (!held ||
+	    !cannot_be_read(&cycle->now, choice->store)) // that is said already, with what helps
+		problem_add(&cycle->now.problems, SEVERITY_ERROR, choice_refused(choice->kind),
+			    choice->store, NULL, why_none(choice, held), NULL)
+			->needs_person = true;
 	return true;
 }
 

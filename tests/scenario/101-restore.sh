@@ -143,6 +143,12 @@ write_store c other:x='{"type": "api_key", "provider": "other", "key": "FAKE-KEY
 keeper sync --adopt c xai:default -j
 expect_status 3
 expect_match "$out" "holds no login of it; it holds: other:x"
+printf '{' >"$(store c)"
+keeper sync --adopt c -j
+expect_status 3
+expect_match "$out" "c cannot be read"
+expect_field '[.problems[].code] | unique | map(select(. != "displaced_unreadable")) | join(" ")' store_unreadable
+write_store c other:x='{"type": "api_key", "provider": "other", "key": "FAKE-KEY-FAKE-KEY"}'
 for id in 123 zzzz ffffffffffff; do
 	keeper restore $id
 	expect_status 2
