@@ -18,7 +18,7 @@ scene() {
 	fake dave left=2h provider=kimi email=dave@example.com
 	write_store "main coder writer reviewer" openai-codex:alice@example.com=alice xai:default=bob anthropic:claude=carol kimi:work=dave
 	answers "{\"body\": $(tokens 1 '{"expires_in": 864000}')}" "{\"body\": $(tokens 2)}" \
-		"{\"body\": $(tokens 3 '{"expires_in": 28800}')}"
+		"{\"body\": $(tokens 3 '{"expires_in": 28800}')}" "{\"body\": $(tokens 4 '{"expires_in": 900}')}"
 	OAUTH_KEEPALIVE_RUN=timer keeper refresh
 	TEST_AHEAD=$((2 * hour - 300))
 	answers '{"status": 400, "body": {"error": "invalid_grant"}}'
