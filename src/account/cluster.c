@@ -242,6 +242,16 @@ static void stop_sending(struct judgement *j)
 	j->verdict->send = j->verdict->resend = false;
 }
 
+// Another host is at it; what is behind here is written all the same.
+static void stand_back(struct judgement *j, char *reason)
+{
+	bool writes = writes_any(j);
+
+	stop_sending(j);
+	conclude(j, writes ? DECISION_MIRROR : DECISION_NONE,
+		 writes ? OUTCOME_PLANNED : OUTCOME_UNCHANGED, reason);
+}
+
 static bool is_late(const struct judgement *j)
 {
 	const struct verdict *v = j->verdict;
@@ -325,9 +335,7 @@ static void ask_intent(struct judgement *j, const struct cluster_claim *claim)
 	} else if (!was_sent(j, claim)) {
 		v->attempt = claim->intent.sends;
 	} else if (claim->held && !is_drained(j, claim)) {
-		stop_sending(j);
-		conclude(j, DECISION_NONE, OUTCOME_UNCHANGED,
-			 xasprintf("%s is refreshing it", host));
+		stand_back(j, xasprintf("%s is refreshing it", host));
 	} else {
 		ask_doubtful(j, claim);
 	}
@@ -338,6 +346,7 @@ static void ask_cluster(struct judgement *j)
 	struct verdict *v = j->verdict;
 	const struct cluster_account *there = record_there(j);
 	const struct cluster_claim *claim;
+	char id[33];
 
 	if (!cluster_of(j))
 		return wait_for_cluster(j);
@@ -345,6 +354,12 @@ static void ask_cluster(struct judgement *j)
 		stop_sending(j);
 		return object(j, DECISION_HOLD, OUTCOME_HELD, "cluster_unreadable",
 			      xstrdup("its record in the cluster cannot be read"));
+	}
+	cluster_account_id(cluster_of(j), &v->record, id);
+	const struct cluster_lock *lock = cluster_lock_of_others(cluster_of(j), id);
+	if (lock) {
+		_cleanup_free_ char *host = string_printable(lock->host, 64);
+		return stand_back(j, xasprintf("%s is at it", host));
 	}
 	claim = cluster_claim(cluster_of(j), v->record.live.fingerprint);
 	v->attempt = 1;

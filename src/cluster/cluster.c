@@ -130,6 +130,14 @@ const struct cluster_claim *cluster_claim(const struct cluster *c, struct finger
 	return claim && claim->revision ? claim : NULL;
 }
 
+const struct cluster_lock *cluster_lock_of_others(const struct cluster *c, const char *id)
+{
+	for (size_t i = 0; i < c->n_locks; i++)
+		if (!c->locks[i].ours && string_equal(c->locks[i].id, id))
+			return &c->locks[i];
+	return NULL;
+}
+
 bool cluster_is_ours(const struct cluster *c, const struct cluster_intent *intent)
 {
 	return intent->owner && *intent->owner && string_equal(intent->owner, c->uuid);
@@ -209,6 +217,7 @@ static void take_lock(struct cluster *c, const char *id, const struct etcd_entry
 	lock->revision = entry->revision;
 	open_value(c, entry, &text);
 	lock->host = xstrdup(host_of_lock(&text));
+	lock->ours = is_our_lock(c, &text);
 }
 
 static void take_host(struct cluster *c, const struct etcd_entry *entry)

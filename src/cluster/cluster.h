@@ -49,6 +49,7 @@ struct cluster_lock {
 	char id[33];
 	char *host;
 	int64_t revision;
+	bool ours; // this ledger's, of this run or of one that was killed
 };
 
 struct cluster {
@@ -84,6 +85,7 @@ void cluster_close(struct cluster *cluster);
 void cluster_account_id(const struct cluster *cluster, const struct account_record *record, char ret[33]);
 const struct cluster_account *cluster_account(const struct cluster *cluster, const char *id); // NULL: there is no record
 const struct cluster_claim *cluster_claim(const struct cluster *cluster, struct fingerprint token); // NULL: no intent
+const struct cluster_lock *cluster_lock_of_others(const struct cluster *cluster, const char *id); // NULL: none
 bool cluster_is_ours(const struct cluster *cluster, const struct cluster_intent *intent);
 // Did nothing of it leave? Only its own receipt can say so: one that is not there, or another, may be a backup's.
 bool cluster_never_left(const struct cluster *cluster, const struct cluster_intent *intent, const struct receipt *receipt);

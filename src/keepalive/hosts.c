@@ -70,21 +70,6 @@ static char (*ids_of(const struct run *run, const struct grant *g, const struct 
 	return ids;
 }
 
-// Another host has it: that is how it should be, and its answer comes with the next run.
-static void leave_to(struct run *run, struct grant *g, char *reason)
-{
-	for (size_t i = 0; i < g->n_keys; i++) {
-		struct result *r = results_find(run->results, g->keys[i]);
-		if (!r)
-			continue;
-		free(r->reason);
-		r->reason = xstrdup(reason);
-		r->decision = DECISION_NONE;
-	}
-	free(reason);
-	grant_conclude(&run->grants, g, OUTCOME_UNCHANGED, "", NULL);
-}
-
 static void out_of_reach(struct run *run, struct grant *g)
 {
 	grant_conclude(&run->grants, g, OUTCOME_FAILED, "cluster_unreachable",
@@ -108,8 +93,8 @@ bool hosts_lock(struct run *run, struct grant *g, const struct observation *o)
 		g->cluster = CLUSTER_LOCKED;
 		return true;
 	}
-	if (r == -EBUSY)
-		leave_to(run, g, xasprintf("%s is at it", host));
+	if (r == -EBUSY) // the next look knows, and leaves the rest to do
+		locks_try_later(run, g, "cluster_busy", xasprintf("%s is at it", host));
 	else if (run->config->cluster.refresh_alone) // if it is late enough for that
 		locks_try_later(run, g, "cluster_unreachable", xstrdup(run->cluster->trouble));
 	else
