@@ -239,16 +239,25 @@ static void stop(struct account *a, enum decision decision, enum outcome outcome
 	v->reason = reason;
 }
 
+// Under the same name in another state directory, it is that which tells them apart.
+static char *name_beside(const struct account *other, const struct account *a)
+{
+	if (other->dir == a->dir || !other->dir->path)
+		return xstrdup(other->record.profile);
+	return xasprintf("%s in %s", other->record.profile, other->dir->path);
+}
+
 static void back_off_with(struct account *a, const struct account *other,
 			  const struct policy *policy)
 {
 	const struct account_record *r = &other->verdict.record;
 	bool refused = r->barred || r->rejections >= REJECTIONS_MAX;
+	_cleanup_free_ char *name = name_beside(other, a);
 
 	if (backs_off(other, a, policy))
 		stop(a, refused ? DECISION_HOLD : DECISION_NONE,
 		     refused ? OUTCOME_HELD : OUTCOME_FAILED, r->error_code,
-		     xasprintf("%s has the same refresh token, and was refused (%s)", r->profile,
+		     xasprintf("%s has the same refresh token, and was refused (%s)", name,
 			       r->error_code));
 }
 
@@ -258,6 +267,7 @@ static void hold_with(struct account *a, const struct account *other, const stru
 {
 	const struct verdict *theirs = &other->verdict;
 	bool busy = theirs->outcome == OUTCOME_BUSY;
+	_cleanup_free_ char *name = name_beside(other, a);
 	// Both wait for the same lost answer, and this one must not: its fence.
 	bool same_wait = a->verdict.resend && string_equal(theirs->code, "unknown_outcome");
 
@@ -265,8 +275,8 @@ static void hold_with(struct account *a, const struct account *other, const stru
 	if (!same_wait && holds_back(other))
 		stop(a, busy ? DECISION_NONE : DECISION_HOLD, busy ? OUTCOME_BUSY : OUTCOME_HELD,
 		     busy ? "in_flight" : "other_name",
-		     xasprintf("%s shares its refresh token and cannot be refreshed: %s",
-			       other->record.profile, theirs->reason ? theirs->reason : "held"));
+		     xasprintf("%s shares its refresh token and cannot be refreshed: %s", name,
+			       theirs->reason ? theirs->reason : "held"));
 }
 
 // Of each that would send, what every other name of its grant says to it.

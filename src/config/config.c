@@ -224,6 +224,14 @@ static int check_whole(struct reader *reader, const config_t *tree)
 	return 0;
 }
 
+// What people write who know JSON, or forget the quotes; of no help with anything else.
+static const char *syntax_hint(const char *error)
+{
+	return string_equal(error, "syntax error")
+		       ? "; a duration stands in quotes (\"2h\"), no comma behind the last element"
+		       : "";
+}
+
 static int read_config(struct reader *reader)
 {
 	_cleanup_libconfig_ config_t tree;
@@ -234,9 +242,10 @@ static int read_config(struct reader *reader)
 		_cleanup_free_ char *place =
 			source_place(reader->source, (unsigned)config_error_line(&tree));
 
-		reader->error = xasprintf("%s: %s; a duration stands in quotes (\"2h\"), no comma "
-					  "behind the last element; see oauth-keepalive.conf(5)",
-					  place, config_error_text(&tree));
+		const char *error = config_error_text(&tree);
+
+		reader->error = xasprintf("%s: %s%s; see oauth-keepalive.conf(5)", place, error,
+					  syntax_hint(error));
 		return -EINVAL;
 	}
 	r = read_settings(reader, config_root_setting(&tree), root_rules, ARRAY_SIZE(root_rules),

@@ -30,6 +30,7 @@ tried() {
 		keeper refresh --force -j
 		expect_status 3
 		expect_posts 0
+		expect_field "[.accounts[].reason | select(startswith(\"xai:default in $HOME/$broken shares its refresh token\"))] | length" 1
 		expect_eq "$FORMAT, $1 in $broken" "$(field '[.accounts[].outcome] | unique | join(" ")')" held
 		(cd "$HOME/$broken" && eval "$3")
 		keeper refresh -j
