@@ -353,7 +353,7 @@ traced() {
 # Couriers that stayed to guard an answer: those our lock files name, and nobody else.
 couriers() {
 	local lock pid
-	for lock in "$T"/home*/.openclaw/locks/oauth-refresh/*.lock; do
+	for lock in "$T"/*/.openclaw/locks/oauth-refresh/*.lock; do
 		[ -f "$lock" ] || continue
 		pid=$(jq .pid "$lock" 2>/dev/null) || continue
 		# Its `exe` only root may read.
