@@ -31,11 +31,6 @@ void record_forgive(struct account_record *r)
 	r->barred = false;
 }
 
-static int64_t later_of(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
 void record_supersede_live(struct account_record *r)
 {
 	// It never falls: a person may make an older login the live one (`sync --adopt`).
@@ -214,14 +209,7 @@ void adopt_sibling(struct judgement *j)
 	if (known)
 		record_take_back(r, ahead->fingerprint,
 				 fence_digest(r->profile, r->provider, &ahead->refresh));
-	struct credential c = {
-		.access = ahead->access,
-		.refresh = ahead->refresh,
-		.id_token = ahead->id_token,
-		.fingerprint = ahead->fingerprint,
-		.expires_ms = ahead->expires_ms,
-		.issued_ms = ahead->issued_ms,
-	};
+	struct credential c = credential_lent(ahead);
 	adopt_credential(j, &c);
 	r->custody = j->sibling->custody;
 	j->verdict->follows = true;

@@ -180,15 +180,10 @@ static bool is_second_leader(const struct account_record *r, const struct handov
 
 static struct credential lend(const struct handover *h)
 {
-	return (struct credential){
-		.access = h->live.access,
-		.refresh = h->live.refresh,
-		.id_token = h->live.id_token,
-		.fingerprint = h->live.fingerprint,
-		.expires_ms = h->live.expires_ms,
-		.issued_ms = h->live.issued_ms,
-		.identity = h->identity,
-	};
+	struct credential c = credential_lent(&h->live);
+
+	c.identity = h->identity;
+	return c;
 }
 
 // Later than what is live here, or than what came: the next look would adopt it.
@@ -241,11 +236,6 @@ static char *why_not_import(const struct judgement *j, const struct handover *h)
 	if (no)
 		return xstrdup(no);
 	return j->policy->force ? NULL : in_the_way(j, h);
-}
-
-static int64_t later_of(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
 }
 
 // What was replaced there is replaced here, too.

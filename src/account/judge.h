@@ -58,6 +58,24 @@ static inline bool live_is_chosen(const struct judgement *j)
 	return chose_live(j->verdict, j->policy);
 }
 
+static inline int64_t later_of(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+// Its tokens stay the generation's: not to be freed.
+static inline struct credential credential_lent(const struct generation *g)
+{
+	return (struct credential){
+		.access = g->access,
+		.refresh = g->refresh,
+		.id_token = g->id_token,
+		.fingerprint = g->fingerprint,
+		.expires_ms = g->expires_ms,
+		.issued_ms = g->issued_ms,
+	};
+}
+
 static inline bool others_at_work(const struct judgement *j)
 {
 	return account_others_at_work(j->account, j->verdict->record.live.fingerprint);
