@@ -546,7 +546,8 @@ static const struct {
 	{"margin = \"2h\";\nfence = ;\n",
 	 "2: syntax error; a duration stands in quotes (\"2h\"), no comma behind the last element; "
 	 "see oauth-keepalive.conf(5)"},
-	{"margin = \"2h\";\nmargin = \"3h\";\n", "2: duplicate setting name; see oauth-keepalive.conf(5)"},
+	{"margin = \"2h\";\nmargin = \"3h\";\n",
+	 "2: duplicate setting name; see oauth-keepalive.conf(5)"},
 	{"margin = \"2h\";\nfence", "2: syntax error"},
 	{"margin = \"2h\";\n/* exclude = ( \"a\" );\nfence = \"report\";\n",
 	 "2: a comment begins here and never ends"},
