@@ -784,8 +784,9 @@ int cluster_publish(struct cluster *c, const char *id, const struct account_reco
 	int r = write_surely(c, &txn, key, new.nonce, &reply);
 	if (r == 0 || r == -ESTALE)
 		take_again(c, &reply.found, ids, 1, live_name);
-	if (r == 0 && !fingerprint_empty(settled) && !same && claim_at(c, settled_name))
-		claim_at(c, settled_name)->revision = 0;
+	struct cluster_claim *claim = claim_at(c, settled_name);
+	if (r == 0 && claim && !fingerprint_empty(settled) && !same)
+		claim->revision = 0;
 	cluster_record_free(&new);
 	return r;
 }

@@ -57,6 +57,21 @@ release_answer
 wait_keepers
 expect_eq "exit status" "$statuses" 0
 
+# A clock that is not etcd's.
+"${CC:-cc}" -shared -fPIC -o "$T/clock.so" "$TESTS/scenario/clock.c" -ldl || die "no compiler for the clock"
+for ahead in 600000 -600000; do
+	UNDER=(env LD_PRELOAD="$T/clock.so" TEST_AHEAD="$ahead")
+	keeper status -j
+	expect_match "$out" cluster_clock
+done
+UNDER=()
+keeper status -j
+expect_no_match "$out" cluster_clock
+
+# Who asks nobody says so.
+keeper forget xai:default -j
+expect_match "$out" cluster_not_asked
+
 kill -KILL "${ETCD_PIDS[0]}"
 keeper status -j
 expect_field '.cluster.reached' false
