@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: MIT
 #
-# Several hosts, in network namespaces, with one login: make cluster-race ROUNDS=20.
+# Several hosts with one login: three of them in a demonstration; five in network namespaces (make cluster-race ROUNDS=20).
+
+demo-cluster: packages
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive tests/cluster/demo.sh
 
 cluster-race: all
 	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive tests/cluster/race.py $(if $(ROUNDS),--rounds $(ROUNDS))
 
-.PHONY: cluster-race
+.PHONY: cluster-race demo-cluster
