@@ -165,7 +165,6 @@ static int open_value(struct cluster *c, const struct etcd_entry *entry, struct 
 	bool old = false;
 	int r = seal_open(&c->seal, entry->key, &entry->value, ret, &old);
 
-	c->n_old_keys += r == 0 && old;
 	return r == 0 ? old : r;
 }
 
@@ -175,6 +174,14 @@ static const char *name_below(const struct cluster *c, const char *key, const ch
 	const char *name = key + strlen(c->config->cluster.prefix);
 
 	return string_starts(name, kind) ? name + strlen(kind) : NULL;
+}
+
+// … as seal_name makes them.
+static const char *hash_below(const struct cluster *c, const char *key, const char *kind)
+{
+	const char *name = name_below(c, key, kind);
+
+	return name && strlen(name) == 32 ? name : NULL;
 }
 
 static void take_account(struct cluster *c, const char *id, const struct etcd_entry *entry)
@@ -190,6 +197,7 @@ static void take_account(struct cluster *c, const char *id, const struct etcd_en
 	snprintf(a->id, sizeof(a->id), "%s", id);
 	r = open_value(c, entry, &text);
 	a->old_key = r > 0;
+	c->n_old_keys += r > 0;
 	a->unreadable = r < 0 || cluster_record_read(&text, &a->record) < 0;
 }
 
@@ -203,16 +211,18 @@ static void take_claim(struct cluster *c, const char *name, const struct etcd_en
 	cluster_intent_free(&claim->intent);
 	snprintf(claim->name, sizeof(claim->name), "%s", name);
 	claim->revision = entry->revision;
-	claim->unreadable =
-		open_value(c, entry, &text) < 0 || cluster_intent_read(&text, &claim->intent) < 0;
+	int r = open_value(c, entry, &text);
+	c->n_old_keys += r > 0;
+	claim->unreadable = r < 0 || cluster_intent_read(&text, &claim->intent) < 0;
 }
 
-// A lock says no more than whose it is.
+// A lock says no more than whose it is. One that hangs on no lease is no host's, and would stand for ever.
 static void take_lock(struct cluster *c, const char *id, const struct etcd_entry *entry)
 {
 	_cleanup_secret_ struct secret text = {0};
+	if (!entry->lease)
+		return;
 	struct cluster_lock *lock = array_add(&c->locks, &c->n_locks);
-
 	snprintf(lock->id, sizeof(lock->id), "%s", id);
 	lock->revision = entry->revision;
 	open_value(c, entry, &text);
@@ -233,11 +243,11 @@ static void take(struct cluster *c, const struct etcd_entry *entry)
 {
 	const char *name;
 
-	if ((name = name_below(c, entry->key, "accounts/")))
+	if ((name = hash_below(c, entry->key, "accounts/")))
 		take_account(c, name, entry);
-	else if ((name = name_below(c, entry->key, "intents/")))
+	else if ((name = hash_below(c, entry->key, "intents/")))
 		take_claim(c, name, entry);
-	else if ((name = name_below(c, entry->key, "locks/")))
+	else if ((name = hash_below(c, entry->key, "locks/")))
 		take_lock(c, name, entry);
 	else if (name_below(c, entry->key, "hosts/"))
 		take_host(c, entry);
@@ -300,12 +310,29 @@ static bool load_keys(struct cluster *c)
 	return false;
 }
 
-static bool names_are_known(struct cluster *c, const struct etcd_entry *entry)
+// Once: the old key may go when nothing is sealed with it any more. Who fails here, or comes second, reads them all the same.
+static void seal_names_anew(struct cluster *c, const struct etcd_entry *entry)
+{
+	_cleanup_secret_ struct secret sealed = seal_text(&c->seal, entry->key, &c->names);
+	_cleanup_(etcd_txn_free) struct etcd_txn txn = {0};
+	struct etcd_reply reply = {0};
+
+	etcd_guard_add(&txn, entry->key, ETCD_CHANGED, entry->revision);
+	etcd_put_add(&txn, entry->key, &sealed, 0);
+	if (etcd_commit(&c->etcd, &txn, &reply) < 0)
+		log_debug("the names stay sealed with the old key: %s", c->etcd.trouble);
+	etcd_reply_free(&reply);
+}
+
+static bool names_are_known(struct cluster *c, const struct etcd_entry *entry, bool may_begin)
 {
 	int r = open_value(c, entry, &c->names);
 
-	if (r >= 0 && c->names.len == SEAL_KEY_BYTES)
+	if (r >= 0 && c->names.len == SEAL_KEY_BYTES) {
+		if (r > 0 && may_begin)
+			seal_names_anew(c, entry);
 		return true;
+	}
 	c->wrong_key = true;
 	give_up(c, xasprintf("what stands below %s was sealed %s", c->config->cluster.prefix,
 			     r == -EPROTONOSUPPORT ? "by a newer version"
@@ -342,12 +369,32 @@ static void mark_held(struct cluster *c, const struct etcd_entries *entries)
 	}
 }
 
+// Without their names nobody finds an intent any more: a token of one could be sent again.
+static bool names_are_lost(struct cluster *c, const struct etcd_entries *entries)
+{
+	for (size_t i = 0; i < entries->n; i++) {
+		const char *key = entries->list[i].key;
+		if (!hash_below(c, key, "accounts/") && !hash_below(c, key, "intents/"))
+			continue;
+		c->wrong_key = true;
+		give_up(c,
+			xasprintf("%snames is gone, by which everything else there is found: put "
+				  "it back from a snapshot of etcd, or give every host another "
+				  "`prefix`",
+				  c->config->cluster.prefix));
+		return true;
+	}
+	return false;
+}
+
 static void take_all(struct cluster *c, const struct etcd_entries *entries, bool may_begin)
 {
 	_cleanup_free_ char *key = key_of(c, "names", "");
 	_cleanup_(etcd_entries_free) struct etcd_entries begun = {0};
 	const struct etcd_entry *names = etcd_find(entries, key);
 
+	if (!names && names_are_lost(c, entries))
+		return;
 	if (!names && may_begin) {
 		if (begin_names(c, &begun) < 0)
 			return lose(c);
@@ -358,7 +405,7 @@ static void take_all(struct cluster *c, const struct etcd_entries *entries, bool
 		c->reached = true;
 		return;
 	}
-	c->reached = names_are_known(c, names);
+	c->reached = names_are_known(c, names, may_begin);
 	for (size_t i = 0; c->reached && i < entries->n; i++)
 		take(c, &entries->list[i]);
 	mark_held(c, entries);
@@ -520,7 +567,8 @@ static int judge_locks(struct cluster *c, const struct etcd_reply *reply, char (
 	for (size_t i = 0; i < n; i++) {
 		const struct etcd_entry *entry = etcd_find(&reply->found, locks[i]);
 		_cleanup_secret_ struct secret text = {0};
-		if (entry && (open_value(c, entry, &text) < 0 || !is_our_lock(c, &text))) {
+		if (entry && entry->lease && // or it is no host's
+		    (open_value(c, entry, &text) < 0 || !is_our_lock(c, &text))) {
 			*ret_host = xstrdup(host_of_lock(&text));
 			return -EBUSY;
 		}

@@ -20,6 +20,7 @@
 #define ANSWER_MS    12000 // the courier's own deadline is 8 s
 #define PATIENCE_MS  25000
 #define PASSWORD_MAX 1024
+#define ENTRIES_MAX  65536 // below a prefix
 
 static int fail(struct etcd *etcd, int error, char *trouble)
 {
@@ -324,10 +325,33 @@ static int read_page(struct etcd *etcd, const char *from, const char *end, struc
 	put_key(json, from);
 	put_bytes(json, "range_end", end, strlen(end));
 	put_number(json, "limit", PAGE);
-	int r = ask_json(etcd, "/v3/kv/range", json, false, &text);
-	if (r == 0 && etcd_parse_range(text.text, text.len, ret, ret_more) < 0)
-		r = unreadable(etcd, false);
+	size_t n = etcd->config->cluster.n_endpoints;
+	int r = -EBADMSG;
+	for (size_t tries = 0; r == -EBADMSG && tries < n; tries++) { // one may be no etcd
+		secret_free(&text);
+		r = ask_json(etcd, "/v3/kv/range", json, false, &text);
+		if (r == 0 && etcd_parse_range(text.text, text.len, ret, ret_more) < 0) {
+			r = unreadable(etcd, false);
+			etcd->at = (etcd->at + 1) % n;
+		}
+	}
 	return r;
+}
+
+// As it was asked for: below the prefix, each after the one before, and an end to it.
+static int add_page(struct etcd *etcd, const char *prefix, struct etcd_entries *page,
+		    struct etcd_entries *all)
+{
+	bool sound = true;
+
+	for (size_t i = 0; i < page->n; i++) {
+		const char *before = all->n ? all->list[all->n - 1].key : "";
+		sound &= string_starts(page->list[i].key, prefix) &&
+			 strcmp(before, page->list[i].key) < 0 && all->n < ENTRIES_MAX;
+		*array_add(&all->list, &all->n) = page->list[i];
+	}
+	free(page->list);
+	return sound ? 0 : unreadable(etcd, false);
 }
 
 int etcd_read_all(struct etcd *etcd, const char *prefix, struct etcd_entries *ret)
@@ -343,10 +367,9 @@ int etcd_read_all(struct etcd *etcd, const char *prefix, struct etcd_entries *re
 	while (r == 0 && more) {
 		struct etcd_entries page = {0};
 		r = read_page(etcd, from, end, &page, &more);
-		for (size_t i = 0; i < page.n; i++)
-			*array_add(&all.list, &all.n) = page.list[i];
 		more &= page.n > 0;
-		free(page.list);
+		if (r == 0)
+			r = add_page(etcd, prefix, &page, &all);
 		if (r < 0 || !more)
 			break;
 		free(from);

@@ -314,8 +314,8 @@ void hosts_say(const struct cluster *c, struct observation *o)
 			->needs_person = c->wrong_key;
 	if (c->n_old_keys)
 		problem_add(&o->problems, SEVERITY_INFO, "cluster_old_key", NULL, NULL,
-			    xasprintf("%zu values in the cluster are sealed with a key that is "
-				      "being replaced",
+			    xasprintf("sealed in the cluster with a key that is being replaced: "
+				      "%zu; keep it in `old_seal_key_files` until there is none",
 				      c->n_old_keys),
 			    NULL);
 	say_clock(c, o);

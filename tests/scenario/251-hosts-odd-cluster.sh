@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# What should not be in etcd, and is: keys that nobody of ours wrote are passed over, a lock that would stand for ever does
+# not; without the names nothing is sent, as no intent is found then. An endpoint that is no etcd does not hide the next one.
+# A key is replaced to the end: the old one can go.
+. "$(dirname "$0")/lib.sh" || exit 1
+. "$(dirname "$0")/cluster.sh"
+
+etcdctl3() { ETCDCTL_API=3 etcdctl --endpoints "${ETCD_URLS[0]}" "$@" >>"$T/etcdctl.log" || die "etcdctl $1"; }
+
+start_etcd
+start_oidc
+mint alice left=30m
+new_host a
+write_store main xai:default=alice
+keeper refresh
+expect_status 0
+expect_posts 1
+id=$(etcd_keys | sed -n 's,.*/accounts/,,p')
+
+# ---- nobody's
+for key in "accounts/" "accounts/${id}0" accounts/short "intents/${id}0" intents/ holds/x hosts/x locks/ other; do
+	etcdctl3 put "/oauth-keepalive/$key" garbage
+done
+etcdctl3 put "/oauth-keepalive/locks/$id" garbage
+keeper refresh --force
+expect_status 0
+expect_posts 2
+expect_generation alice main
+
+# ---- a key is replaced
+cp "$T/seal" "$T/old"
+head -c 32 /dev/urandom >"$T/seal"
+CLUSTER="old_seal_key_files = ( \"$T/old\" );"
+on_host a
+keeper refresh -j
+expect_status 0
+keeper refresh -j
+expect_status 0
+expect_field '[.problems[].code] | join(" ")' ''
+CLUSTER=
+on_host a
+keeper refresh --force
+expect_status 0
+expect_posts 3
+
+# ---- an endpoint that answers, and is no etcd; one whose keys are not what was asked for
+cat >"$T/web.py" <<-'END'
+	import http.server, sys
+	class Web(http.server.BaseHTTPRequestHandler):
+	    def do_POST(self):
+	        body = sys.argv[1].encode()
+	        self.rfile.read(int(self.headers["Content-Length"]))
+	        self.send_response(200)
+	        self.send_header("Content-Length", str(len(body)))
+	        self.end_headers()
+	        self.wfile.write(body)
+	    def log_message(self, *_):
+	        pass
+	server = http.server.HTTPServer(("127.0.0.1", 0), Web)
+	print(server.server_port, flush=True)
+	server.serve_forever()
+END
+etcds=$ENDPOINTS
+for answer in '<html>Welcome</html>' '{}' '[]' '{"header":{},"kvs":[{"key":"YQ=="}],"more":true}' \
+	'{"header":{},"kvs":[{"key":"L29hdXRoLWtlZXBhbGl2ZS9ob3N0cy94"}],"more":true}' '{"header":{},"kvs":{"a":1}}' \
+	"$(printf '[%.0s' {1..20000})"; do
+	ready=$T/web
+	serve "$PYTHON" "$T/web.py" "$answer"
+	ENDPOINTS="\"http://127.0.0.1:$line\""
+	on_host a
+	keeper refresh --force -j
+	expect_status 1
+	expect_match "$out" "cluster_unreachable"
+	expect_posts 3
+done
+ENDPOINTS="\"http://127.0.0.1:$line\", $etcds"
+on_host a
+keeper refresh --force
+expect_status 0
+expect_posts 4
+ENDPOINTS=$etcds
+
+# ---- the names are gone
+on_host a
+etcdctl3 del /oauth-keepalive/names
+before=$(etcd_keys)
+keeper refresh --force -j
+expect_status 3
+expect_match "$out" '/oauth-keepalive/names is gone'
+expect_posts 4
+expect_eq "keys" "$(etcd_keys)" "$before"
+expect_no_secrets
