@@ -92,6 +92,18 @@ bool account_holds(const struct account *a, struct fingerprint token)
 	return record_knows(&a->record, token);
 }
 
+bool account_access_is_refresh(const struct account *a, const struct observation *o)
+{
+	struct fingerprint access = fingerprint_of(&a->verdict.record.live.access);
+
+	if (fingerprint_equal(access, a->verdict.record.live.fingerprint))
+		return true;
+	for (size_t i = 0; i < o->n_accounts; i++)
+		if (account_holds(o->accounts[i], access))
+			return true;
+	return false;
+}
+
 static bool is_live_login(const struct account_record *r, const struct credential *c)
 {
 	return fingerprint_equal(c->fingerprint, r->live.fingerprint) &&

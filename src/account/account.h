@@ -185,6 +185,9 @@ bool account_others_at_work(const struct account *account, struct fingerprint li
 bool account_logged_out(const struct account *account);
 // Does the ledger know the token for this account's, or does one of its copies hold it?
 bool account_holds(const struct account *account, struct fingerprint token);
+// What stands as its access token is a refresh token, its own or any other's that is known: it goes nowhere.
+struct observation;
+bool account_access_is_refresh(const struct account *account, const struct observation *among);
 // Is this access token the live one, or one that was, or main's?
 bool account_knows_access(const struct account *account, struct fingerprint access);
 // Another program's copy that gets no refresh token; and one whose program can refresh it, beside us.

@@ -38,7 +38,8 @@ static int check_invocation(const struct invocation *i, int64_t *ret_min_life_s)
 
 // NULL: it may be given. Where the times were not even reckoned, something keeps hands off the account as a whole. That a
 // token whose expiry nobody knows still lives can be hoped for at most.
-static char *why_not(const struct account *a, int64_t min_life_s, int64_t now_ms)
+static char *why_not(const struct observation *o, const struct account *a, int64_t min_life_s,
+		     int64_t now_ms)
 {
 	const struct verdict *v = &a->verdict;
 	const struct schedule *s = &v->schedule;
@@ -48,6 +49,8 @@ static char *why_not(const struct account *a, int64_t min_life_s, int64_t now_ms
 		return xstrdup(v->reason ? v->reason : "it is not kept alive");
 	if (secret_empty(&v->record.live.access))
 		return xstrdup("it has no access token");
+	if (account_access_is_refresh(a, o))
+		return xstrdup("what stands as its access token is a refresh token");
 	if (v->clock_wrong)
 		return xstrdup("the clock is wrong: nothing says how long its token lives");
 	if (!s->expires_ms)
@@ -105,7 +108,7 @@ static int give_after_run(const struct cycle *cycle, const char *key, int64_t mi
 		log_error("the account is gone");
 		return status ? status : STATUS_FAILED;
 	}
-	_cleanup_free_ char *no = why_not(a, min_life_s, clock_wall_ms());
+	_cleanup_free_ char *no = why_not(&cycle->now, a, min_life_s, clock_wall_ms());
 	if (!no)
 		return give(a);
 	if (!result || !result->reason || string_equal(result->reason, no))
@@ -144,7 +147,8 @@ static int give_known(struct session *session, const char *name, int64_t min_lif
 			      &session->selection, &cycle);
 	int status = session_look_failed(session, &cycle, r);
 	const struct account *a = status ? NULL : session_find_only(&cycle, name);
-	_cleanup_free_ char *no = a ? why_not(a, min_life_s, session->policy.now_ms) : NULL;
+	_cleanup_free_ char *no =
+		a ? why_not(&cycle.now, a, min_life_s, session->policy.now_ms) : NULL;
 
 	if (!a)
 		status = status ? status : STATUS_USAGE;

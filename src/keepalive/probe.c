@@ -56,7 +56,8 @@ static void add_endpoint(struct probes *probes, const struct provider *provider)
 }
 
 // NULL: its access token may ask. (Where the times were not even reckoned, something keeps hands off the account.)
-static char *why_not(const struct account *a, const struct result *result, int64_t now_ms)
+static char *why_not(const struct observation *o, const struct account *a,
+		     const struct result *result, int64_t now_ms)
 {
 	const struct verdict *v = &a->verdict;
 	const struct secret *access = &v->record.live.access;
@@ -69,18 +70,17 @@ static char *why_not(const struct account *a, const struct result *result, int64
 			a->provider->name);
 	if (v->record.ended_ms || !v->schedule.margin_s)
 		return xstrdup(v->reason ? v->reason : "it is not kept alive");
-	if (secret_empty(access) ||
-	    fingerprint_equal(fingerprint_of(access), v->record.live.fingerprint))
+	if (secret_empty(access) || account_access_is_refresh(a, o))
 		return xstrdup("it has no access token of its own");
 	if (v->schedule.expires_ms && v->schedule.expires_ms <= now_ms)
 		return xstrdup("its access token has expired");
 	return NULL;
 }
 
-static void add_login(struct probes *probes, const struct account *a, const struct result *result,
-		      int64_t now_ms)
+static void add_login(struct probes *probes, const struct observation *o, const struct account *a,
+		      const struct result *result, int64_t now_ms)
 {
-	_cleanup_free_ char *why = why_not(a, result, now_ms);
+	_cleanup_free_ char *why = why_not(o, a, result, now_ms);
 
 	if (why)
 		add_probe(probes, a->provider, a, NULL)->why = TAKE_PTR(why);
@@ -99,7 +99,7 @@ static void choose(const struct cycle *cycle, struct probes *probes)
 			continue;
 		if (a->provider && result->outcome != OUTCOME_SKIPPED)
 			add_endpoint(probes, a->provider);
-		add_login(probes, a, result, now_ms);
+		add_login(probes, &cycle->now, a, result, now_ms);
 	}
 }
 
