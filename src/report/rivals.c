@@ -26,10 +26,11 @@ struct renewals {
 	const char *store;
 };
 
-// A login that a person adopted, or brought back, was decided about.
+// A login that a person adopted, or brought back, was decided about; and the hosts of a cluster are no rivals.
 static bool is_foreign(const struct event *e)
 {
-	return string_equal(e->what, "adopted") && e->from && !e->message;
+	return string_equal(e->what, "adopted") && e->from && !e->message &&
+	       !(e->store && string_starts(e->store, "the cluster ("));
 }
 
 static bool is_renewal(const struct event *e)

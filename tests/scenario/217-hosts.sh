@@ -40,6 +40,17 @@ expect_status 0
 expect_generation alice main work
 expect_posts 2
 
+# They are no rivals of each other.
+keeper refresh --force
+on_host b
+keeper refresh
+on_host a
+keeper refresh --force
+on_host b
+keeper refresh
+keeper doctor -j
+expect_no_match "$out" foreign_refreshes
+
 # Nothing is left behind, and nothing can be read.
 expect_eq "intents, holds, locks" "$(etcd_keys | grep -cE 'intents|holds|locks')" 0
 ETCDCTL_API=3 etcdctl --endpoints "${ETCD_URLS[0]}" get --prefix / >"$T/runs/etcd.out"
