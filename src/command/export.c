@@ -8,12 +8,22 @@
 #include <errno.h>
 #include <signal.h>
 #include <sodium.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "command/command.h"
 #include "ledger/handover.h"
 #include "report/hooks.h"
+
+// Closed, it was opened as /dev/null before main.
+static bool leads_nowhere(int fd)
+{
+	struct stat null, st;
+
+	return stat("/dev/null", &null) == 0 && fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) &&
+	       st.st_rdev == null.st_rdev;
+}
 
 static int check_invocation(const struct invocation *i)
 {
@@ -29,6 +39,8 @@ static int check_invocation(const struct invocation *i)
 		log_error("export: standard output is a terminal, and would show tokens; use it in "
 			  "a pipe: oauth-keepalive export ACCOUNT | ssh HOST oauth-keepalive "
 			  "import");
+	else if (leads_nowhere(STDOUT_FILENO))
+		log_error("export: standard output is closed, or /dev/null: nobody would have it");
 	else if (*log_journal_prefix(STDOUT_FILENO, LOG_LEVEL_INFO))
 		log_error("export: standard output is the journal, and would keep tokens");
 	else

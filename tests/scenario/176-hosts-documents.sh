@@ -96,6 +96,13 @@ on a
 keeper_command export xai:default
 script -qec "$(printf '%q ' "${COMMAND[@]}")" "$T/typescript" >/dev/null 2>&1 </dev/null
 expect_match "$T/typescript" "standard output is a terminal"
+keeper_command export --release xai:default
+"${COMMAND[@]}" >/dev/null 2>"$err"
+expect_eq "status of an export to nobody" $? 2
+"${COMMAND[@]}" >&- 2>"$err"
+expect_eq "status of an export to nobody" $? 2
+expect_match "$err" "nobody would have it"
+expect_ownership a ours
 on b
 keeper_command import
 script -qec "$(printf '%q ' "${COMMAND[@]}")" "$T/typescript" >/dev/null 2>&1 </dev/null
