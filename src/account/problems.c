@@ -317,6 +317,11 @@ static char *decide_command(const struct observation *o, const struct account *a
 	if (m == a->main)
 		return TAKE_PTR(adopt);
 	_cleanup_free_ char *follow = sync_command(o, a, m, "--follow");
+	if (m->copy->external && !m->copy->external->withhold)
+		return xasprintf(
+			"%s # if it is this person's: its program may have made it of ours. "
+			"If not: %s",
+			adopt, follow);
 	return xasprintf("%s # or, to take it instead: %s", follow, adopt);
 }
 

@@ -170,18 +170,11 @@ static void decide_not_due(struct judgement *j, char *time)
 		conclude(j, v->decision, idle ? OUTCOME_UNCHANGED : OUTCOME_PLANNED, time);
 }
 
-// With little time left, there is nothing to lose any more.
-static bool waits_for_stranger(const struct judgement *j)
-{
-	int64_t left_ms = j->verdict->schedule.expires_ms - j->policy->now_ms;
-
-	return shared_stranger(j) && left_ms >= last_resort_s(j->config) * SECOND_MS;
-}
-
 static void decide_due(struct judgement *j)
 {
 	const struct policy *policy = j->policy;
 	const struct account_record *r = &j->verdict->record;
+	const struct member *stranger = shared_stranger(j);
 	_cleanup_free_ char *time = expiry_describe(j);
 	bool due = is_due(j) && !j->verdict->clock_wrong;
 	bool idle = j->verdict->decision == DECISION_NONE;
@@ -196,13 +189,14 @@ static void decide_due(struct judgement *j)
 		       xasprintf("%s; refused %d times (%s%s%s): log in again, or try with --force",
 				 time, r->rejections, r->error_code, r->said[0] ? ": " : "",
 				 r->said));
-	} else if (!policy->force && waits_for_stranger(j)) {
-		const struct member *m = shared_stranger(j);
+	} else if (!policy->force && stranger) {
+		// Also in the last resort: the login that its program may have made of ours is not lost, and would be.
 		object(j, DECISION_HOLD, OUTCOME_HELD, "copy_unproven",
 		       xasprintf(
 			       "%s; %s shares it, and may have spent its token: what stands in %s "
 			       "is nobody's that can be told",
-			       time, m->copy->external->format->name, m->store->path));
+			       time, stranger->copy->external->format->name,
+			       stranger->store->path));
 	} else if (!policy->force && r->not_before_ms > policy->now_ms) {
 		(r->barred ? wait_barred : wait_backed_off)(j, time);
 	} else {

@@ -72,7 +72,7 @@ due
 keeper refresh -j
 expect_status 0
 [ -e "$CODEX" ] && fail "the file was put back"
-expect_match "$out" 'codex-cli is logged out'
+expect_match "$out" 'codex-cli is taken for logged out'
 
 # A store that no account of OpenClaw's is named for.
 fresh_programs

@@ -90,7 +90,8 @@ expect_status 0
 expect_eq "its token" "$(claude_token)" "$(server_token alice)"
 expect_no_secrets
 
-# It was made of our token: a person says so, and nobody has lost anything. Else it is sent when there is no more time.
+# It was made of our token: a person says so, and nobody has lost anything. Else it waits, also when there is no
+# more time: to send what its program may have spent could end the login that it made of it.
 peer alice
 write_claude alice
 cp "$CLAUDE" "$T/unnamed"
@@ -107,5 +108,9 @@ jq -cj 'del(.claudeAiOauth.accountUuid) | .claudeAiOauth.refreshToken = "FAKE-an
 cat "$T/another" >"$CLAUDE"
 change_records '.live.expires_ms = ((now + 300) * 1000 | floor)'
 keeper refresh -j
+expect_status 3
+expect_field '.accounts[0].error.code' copy_unproven
+expect_eq "requests" "$(posts)" "$requests"
+keeper refresh -j --force
 expect_eq "requests" "$(posts)" "$((requests + 1))"
 expect_eq "alice's token in main" "$(store_token main $id)" "$(server_token alice)"
