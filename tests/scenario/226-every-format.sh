@@ -89,7 +89,7 @@ while IFS='|' read -r format provider path link withheld also text; do
 	expect_status 0
 	expect_posts 1
 	expect_eq "$format: what else stands there" "$(bare "$file")" "$before"
-	expect_eq "$format: our token is there" "$(grep -cF "$(jq -r --arg p $provider:default '.profiles[$p].refresh' "$(store main)")" "$file")" 1
+	expect_eq "$format: our token is there" "$(grep -cF -e "$(jq -r --arg p $provider:default '.profiles[$p].refresh' "$(store main)")" "$file")" 1
 	if [ $link = follow ]; then
 		expect_eq "$format: the link" "$(readlink "$file")" "$HOME/dotfiles/$name.json"
 	else
