@@ -204,10 +204,12 @@ static void fail_all(struct prober *p, const char *text)
 static void hear(struct prober *p)
 {
 	struct courier_message event;
-	int fd = -1, r;
 
-	while ((r = courier_event(&p->courier, &event, &fd)) != -EAGAIN) {
-		_cleanup_close_ int unsaved = fd;
+	for (;;) {
+		_cleanup_close_ int unsaved = -1;
+		int r = courier_event(&p->courier, &event, &unsaved);
+		if (r == -EAGAIN)
+			return;
 		if (r < 0) {
 			courier_lost(&p->courier);
 			return fail_all(p, "the courier ended unexpectedly");
