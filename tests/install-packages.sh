@@ -1,23 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# install-packages.sh build|test|check: what building, or building and testing, needs on Debian 12 and its like.
+# install-packages.sh build|test|cluster|check: what building, or building and testing, needs on Debian 12 and its like;
+# `cluster`: etcd, too. Not for the tests, since Debian's package starts a server: without it those of several hosts skip.
 # `check` only says what building lacks, and installs nothing.
 # Does nothing and says nothing if all is there, wherever it came from: what counts is a command, a pkg-config
 # module, a Python module, not a package's name. Else apt-get installs it (by sudo, where you are not root and sudo
 # exists); else it lists what is missing and ends with 1.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-case ${1:-} in build | test | check) ;; *) echo "usage: $0 build|test|check" >&2 && exit 2 ;; esac
+case ${1:-} in build | test | cluster | check) ;; *) echo "usage: $0 build|test|cluster|check" >&2 && exit 2 ;; esac
 
 command_for() { command -v "$1" >/dev/null || echo "$2"; }
 module_for() { pkg-config --exists "$1" 2>/dev/null || echo "$2"; }
 python_for() { { /usr/bin/python3 -c "import $1" || python3 -c "import $1"; } 2>/dev/null || echo "$2"; }
-
-# Not every distribution has it: then the scenarios of several hosts are skipped, and say so.
-etcd_to_have() {
-	command -v "$1" >/dev/null || { apt-cache show "$2" 2>/dev/null | grep -q . && echo "$2"; }
-}
 
 missing() {
 	command_for make make
@@ -30,15 +26,16 @@ missing() {
 	module_for sqlite3 libsqlite3-dev
 	module_for libseccomp libseccomp-dev
 	[ -d /etc/ssl/certs ] && [ -n "$(ls /etc/ssl/certs)" ] || echo ca-certificates
-	[ "$1" = test ] || return
+	case $1 in test | cluster) ;; *) return ;; esac
 	module_for cmocka libcmocka-dev
 	for tool in npm strace jq curl sqlite3 openssl python3; do
 		command_for $tool $tool
 	done
 	command -v node >/dev/null || command_for nodejs nodejs
 	python_for jsonschema python3-jsonschema
-	etcd_to_have etcd etcd-server
-	etcd_to_have etcdctl etcd-client
+	[ "$1" = cluster ] || return
+	command_for etcd etcd-server
+	command_for etcdctl etcd-client
 }
 
 as_root() {
@@ -70,7 +67,7 @@ if [ -n "$packages" ]; then
 	# shellcheck disable=SC2086
 	[ "$1" = check ] || apt_install $packages
 	# shellcheck disable=SC2005,SC2046,SC2116
-	packages=$(echo $(missing "$1" | grep -v "^etcd-"))
+	packages=$(echo $(missing "$1"))
 	if [ -n "$packages" ]; then
 		echo "missing, by the names of the Debian packages that provide it:" >&2
 		# shellcheck disable=SC2086
@@ -79,7 +76,7 @@ if [ -n "$packages" ]; then
 		exit 1
 	fi
 fi
-[ "$1" = test ] || exit 0
+case $1 in test | cluster) ;; *) exit 0 ;; esac
 
 # The strict OAuth server. Its packages bring a Node.js of their own only where the system's is too old for it.
 cd "$here/server" || exit 1

@@ -14,7 +14,7 @@ ENDPOINTS=
 ETCD_TLS= # a directory with ca.pem, server.pem and server.key, client.pem and client.key: then https, for clients alone
 CLUSTER= # lines added to the section
 
-have_etcd() { command -v etcd >/dev/null && command -v etcdctl >/dev/null; }
+have_etcd() { etcd --version && etcdctl version; } >/dev/null 2>&1
 
 free_ports() {
 	"$PYTHON" -c 'import socket, sys
