@@ -30,7 +30,7 @@ int session_run(const struct invocation *invocation, struct session *session)
 	if (r >= 0 && !dry_run) {
 		struct report report = session_report(invocation, session, &cycle, dry_run);
 		report_tell(&report);
-		session->outdated = cycle_outdated(&cycle);
+		session->outdated = session->said && cycle_outdated(&cycle);
 	}
 	cycle_free(&cycle);
 	return status;

@@ -67,11 +67,12 @@ bool cycle_outdated(const struct cycle *cycle)
 
 	for (size_t i = 0; i < cycle->now.stores.n; i++) {
 		const struct store *store = &cycle->now.stores.list[i];
-		_cleanup_free_ char *log = xasprintf("%s-wal", store->path);
 
-		if ((store->role == ROLE_MAIN || store->role == ROLE_SHARED) &&
-		    (was_changed(store->path, cycle->looked_ms, now_ms) ||
-		     was_changed(log, cycle->looked_ms, now_ms)))
+		if (store->role != ROLE_MAIN && store->role != ROLE_SHARED)
+			continue;
+		_cleanup_free_ char *log = xasprintf("%s-wal", store->path);
+		if (was_changed(store->path, cycle->looked_ms, now_ms) ||
+		    was_changed(log, cycle->looked_ms, now_ms))
 			return true;
 	}
 	return false;
