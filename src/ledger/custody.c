@@ -33,8 +33,12 @@ bool host_name_is_sound(const char *text)
 
 void host_name_ours(char ret[65])
 {
-	if (gethostname(ret, 65) < 0 || memchr(ret, '\0', 65) == NULL || !host_name_is_sound(ret))
-		memcpy(ret, "unnamed", sizeof("unnamed"));
+	char name[65] = "";
+
+	if (gethostname(name, sizeof(name)) < 0 || !memchr(name, '\0', sizeof(name)) ||
+	    !host_name_is_sound(name))
+		memcpy(name, "unnamed", sizeof("unnamed"));
+	memcpy(ret, name, sizeof(name));
 }
 
 void custody_write(cJSON *record, const struct custody *custody)
