@@ -19,7 +19,7 @@
 
 #include "account/verdict.h"
 #include "base/index.h"
-#include "cluster/cluster.h"
+#include "cluster/view.h"
 #include "config/config.h"
 #include "ledger/ledger.h"
 #include "store/store.h"

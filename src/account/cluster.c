@@ -10,6 +10,7 @@
 #include "account/judge.h"
 
 #include "base/clock.h"
+#include "cluster/claims.h"
 
 enum standing {
 	ALONE,	// no cluster, nothing of it is known, or this account has no part in it

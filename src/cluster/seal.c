@@ -154,3 +154,10 @@ void seal_name(const struct secret *key, const char *text, size_t len, char ret[
 			   key->len);
 	sodium_bin2hex(ret, 33, hash, sizeof(hash));
 }
+
+void seal_nonce(char ret[33])
+{
+	_cleanup_secret_ struct secret random = seal_random(SEAL_KEY_BYTES);
+
+	seal_name(&random, "", 0, ret);
+}

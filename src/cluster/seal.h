@@ -33,5 +33,6 @@ int seal_open(const struct seal *seal, const char *name, const struct secret *se
 // A name that tells nobody what it is made of: 32 hex digits of a keyed hash.
 void seal_name(const struct secret *key, const char *text, size_t len, char ret[33]);
 struct secret seal_random(size_t len);
+void seal_nonce(char ret[33]); // a name that nothing else has
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cluster/cluster.h"
 #include "keepalive/busy.h"
 #include "keepalive/claim.h"
 #include "keepalive/commit.h"

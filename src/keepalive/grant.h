@@ -5,6 +5,7 @@
 #ifndef KEEPALIVE_GRANT_H
 #define KEEPALIVE_GRANT_H
 
+#include "cluster/claims.h"
 #include "keepalive/result.h"
 
 enum grant_stage {

@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cluster/cluster.h"
+#include "cluster/publish.h"
 #include "keepalive/locks.h"
 
 static struct cluster *cluster_of(const struct run *run)

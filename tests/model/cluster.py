@@ -330,7 +330,7 @@ SCENARIOS = {
 
 
 def check_names():
-    header = (Path(__file__).resolve().parents[2] / 'src/cluster/cluster.h')
+    header = (Path(__file__).resolve().parents[2] / 'src/cluster/claims.h')
     if not header.exists():
         return
     enum = re.search(r'enum cluster_stage \{(.*?)\}', header.read_text(), re.S).group(1)

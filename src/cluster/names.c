@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+//
+// See names.h.
+#include "cluster/names.h"
+
+#include <errno.h>
+
+#include "base/log.h"
+
+// Once: the old key may go when nothing is sealed with it any more. Who fails here, or comes second, reads them all the same.
+static void seal_names_anew(struct cluster *c, const struct etcd_entry *entry)
+{
+	_cleanup_secret_ struct secret sealed = seal_text(&c->seal, entry->key, &c->names);
+	_cleanup_(etcd_txn_free) struct etcd_txn txn = {0};
+	struct etcd_reply reply = {0};
+
+	etcd_guard_add(&txn, entry->key, ETCD_CHANGED, entry->revision);
+	etcd_put_add(&txn, entry->key, &sealed, 0);
+	if (etcd_commit(&c->etcd, &txn, &reply) < 0)
+		log_debug("the names stay sealed with the old key: %s", c->etcd.trouble);
+	etcd_reply_free(&reply);
+}
+
+static bool names_are_known(struct cluster *c, const struct etcd_entry *entry, bool may_begin)
+{
+	int r = view_open(c, entry, &c->names);
+
+	if (r >= 0 && c->names.len == SEAL_KEY_BYTES) {
+		if (r > 0 && may_begin)
+			seal_names_anew(c, entry);
+		return true;
+	}
+	c->wrong_key = true;
+	view_give_up(c, xasprintf("what stands below %s was sealed %s", c->config->cluster.prefix,
+				  r == -EPROTONOSUPPORT ? "by a newer version"
+				  : r == -ENOKEY	? "with a key that this host does not have"
+							: "under another name, or was changed"));
+	return false;
+}
+
+// The first of all hosts, or one beside it: whoever comes second takes what the first one wrote.
+static int begin_names(struct cluster *c, struct etcd_entries *found)
+{
+	_cleanup_free_ char *key = view_key(c, "names", "");
+	_cleanup_secret_ struct secret names = seal_random(SEAL_KEY_BYTES);
+	_cleanup_secret_ struct secret sealed = seal_text(&c->seal, key, &names);
+	_cleanup_(etcd_txn_free) struct etcd_txn txn = {0};
+	struct etcd_reply reply = {0};
+
+	etcd_guard_add(&txn, key, ETCD_CREATED, 0);
+	etcd_put_add(&txn, key, &sealed, 0);
+	etcd_read_add(&txn, key);
+	int r = etcd_commit(&c->etcd, &txn, &reply);
+	if (r == -EINPROGRESS)
+		r = etcd_read_all(&c->etcd, c->config->cluster.prefix, found);
+	else if (r == 0)
+		*found = reply.found;
+	return r;
+}
+
+// Without their names nobody finds an intent any more: a token of one could be sent again.
+static bool names_are_lost(struct cluster *c, const struct etcd_entries *entries)
+{
+	for (size_t i = 0; i < entries->n; i++) {
+		const char *key = entries->list[i].key;
+		if (!view_hash(c, key, "accounts/") && !view_hash(c, key, "intents/"))
+			continue;
+		c->wrong_key = true;
+		view_give_up(
+			c,
+			xasprintf("%snames is gone, by which everything else there is found: put "
+				  "it back from a snapshot of etcd, or give every host another "
+				  "`prefix`",
+				  c->config->cluster.prefix));
+		return true;
+	}
+	return false;
+}
+
+bool names_find(struct cluster *c, const struct etcd_entries *entries, bool may_begin)
+{
+	_cleanup_free_ char *key = view_key(c, "names", "");
+	_cleanup_(etcd_entries_free) struct etcd_entries begun = {0};
+	const struct etcd_entry *names = etcd_find(entries, key);
+
+	if (names)
+		return names_are_known(c, names, may_begin);
+	if (names_are_lost(c, entries))
+		return false;
+	if (!may_begin) { // nothing is there: any names will do
+		c->names = seal_random(SEAL_KEY_BYTES);
+		return true;
+	}
+	if (begin_names(c, &begun) == 0)
+		names = etcd_find(&begun, key);
+	if (!names)
+		view_lose(c);
+	return names && names_are_known(c, names, may_begin);
+}
