@@ -125,6 +125,7 @@ C_FILES := $(wildcard src/*.c src/*/*.c tests/*/*.c)
 
 lint:
 	$(Q)clang-format --dry-run --Werror $(C_FILES)
+	$(Q)twice=$$(ls tests/scenario | grep -o '^[0-9]*-' | sort | uniq -d); [ -z "$$twice" ] || { echo "two scenarios begin with $$twice" && exit 1; }
 	$(Q)shellcheck -x -P SCRIPTDIR -S warning -e SC2119,SC2178,SC1007 tests/*.sh tests/scenario/*.sh tests/scenario/run tests/scale/run .ci/run \
 		tests/interop/*.sh tests/interop/clis/*.sh tests/interop/clis/run tests/interop/run tests/interop/install tests/distro/run tests/distro/foreign \
 		tests/picture/run tests/picture/dashboard tests/picture/scene.sh tests/packages/check tests/packages/distro tests/packages/life \

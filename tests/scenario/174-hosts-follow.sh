@@ -5,13 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/hosts.sh"
 
-# shellcheck disable=SC2119
-start_oidc
-mint alice left=5h email=alice@example.com
-on a
-write_store "main coder" xai:default=alice
-keeper refresh
-expect_status 0
+login_on a "main coder"
 
 # ---- a copy of its stores on another host, told in time that it is not to send
 like a b

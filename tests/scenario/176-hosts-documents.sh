@@ -5,13 +5,8 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/hosts.sh"
 
-# shellcheck disable=SC2119
-start_oidc
-mint alice left=5h email=alice@example.com
+login_on a main
 mint bob left=5h email=bob@example.com
-on a
-write_store main xai:default=alice
-keeper refresh
 like a b
 on b
 keeper refresh

@@ -8,12 +8,7 @@ strace -qq -e inject=getpid:signal=SIGCONT:when=1 -o /dev/null true 2>/dev/null 
 
 CALLS=write,pwrite64,writev,rename,renameat,renameat2,link,linkat,symlinkat,unlink,unlinkat,mkdir,mkdirat,ftruncate,fallocate,fchmod,fchown,fsync,fdatasync,utimensat,exit_group
 
-# shellcheck disable=SC2119
-start_oidc
-mint alice left=5h email=alice@example.com
-on a
-write_store "main coder" xai:default=alice
-keeper refresh
+login_on a "main coder"
 like a b
 hand a b
 expect_status 0

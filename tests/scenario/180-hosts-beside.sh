@@ -6,12 +6,7 @@
 . "$(dirname "$0")/hosts.sh"
 
 # ---- two owners: who follows one of them does not take the other's word, until a person says so
-# shellcheck disable=SC2119
-start_oidc
-mint alice left=5h email=alice@example.com
-on a
-write_store "main coder" xai:default=alice
-keeper refresh
+login_on a "main coder"
 like a b
 like a c
 keeper refresh

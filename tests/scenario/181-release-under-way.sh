@@ -5,12 +5,7 @@
 . "$(dirname "$0")/lib.sh" || exit 1
 . "$(dirname "$0")/hosts.sh"
 
-# shellcheck disable=SC2119
-start_oidc
-mint alice left=5h email=alice@example.com
-on a
-write_store "main coder" xai:default=alice
-keeper refresh
+login_on a "main coder"
 like a b
 hand a b
 expect_status 0

@@ -6,18 +6,6 @@
 
 WIPE=$'\033\\[K' SEEN='[0-9]+ of [0-9]+ stores written'
 
-behind() { # the ledger is ahead of every store: there is something to mirror
-	"$PYTHON" - "$LEDGER" <<-'END'
-		import glob, hashlib, json, sys
-		for path in glob.glob(f"{sys.argv[1]}/accounts/*.json"):
-		    record = json.load(open(path))
-		    live = record["live"]
-		    record["superseded"].append(live["fingerprint"])
-		    live["refresh"] += "-next"
-		    live["fingerprint"] = hashlib.sha256(live["refresh"].encode()).hexdigest()
-		    open(path, "w").write(json.dumps(record))
-	END
-}
 at_terminal() { # ARG…: only standard error is the terminal
 	behind
 	keeper_command "$@"

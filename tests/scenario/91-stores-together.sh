@@ -51,18 +51,6 @@ UNDER=()
 
 # Thirty stores that a living process has locked: the others do not wait, and all thirty have one patience together.
 hold() { printf '{"pid": %d, "createdAt": "%s"}' $$ "$(date -u +%FT%T.000Z)" >"$(store "$1").lock"; }
-behind() { # the ledger is ahead of every store: there is something to mirror
-	"$PYTHON" - "$LEDGER" <<-'END'
-		import glob, hashlib, json, sys
-		for path in glob.glob(f"{sys.argv[1]}/accounts/*.json"):
-		    record = json.load(open(path))
-		    live = record["live"]
-		    record["superseded"].append(live["fingerprint"])
-		    live["refresh"] += "-next"
-		    live["fingerprint"] = hashlib.sha256(live["refresh"].encode()).hexdigest()
-		    open(path, "w").write(json.dumps(record))
-	END
-}
 new_in() { grep -l -- '-next"' "$STATE"/agents/*/agent/auth-profiles.json | wc -l; }
 for wait in 0 10s; do
 	fresh

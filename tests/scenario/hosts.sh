@@ -3,7 +3,7 @@
 #
 # Several hosts: each is a home with a state directory and a ledger of its own.
 #
-#	on a; write_store main xai:default=alice; keeper refresh
+#	login_on a "main coder"         the server, and alice's login in these stores of a, which knows it
 #	like a b                        b's stores are what a's are, as somebody copied them
 #	hand a b [--release]            export there, import here; then on b, with $status of the import
 #	export_from a FILE [OPTION…]    the document; import_to b FILE [OPTION…]
@@ -13,6 +13,16 @@ on() {
 	export HOME=$T/$1
 	STATE=$HOME/.openclaw LEDGER=$HOME/ledger
 	mkdir -p "$STATE/agents"
+}
+
+login_on() {
+	# shellcheck disable=SC2119
+	start_oidc
+	mint alice left=5h email=alice@example.com
+	on "$1"
+	write_store "$2" xai:default=alice
+	keeper refresh
+	expect_status 0
 }
 
 like() {

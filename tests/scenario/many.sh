@@ -5,6 +5,7 @@
 #
 #	many N M                  N logins (xai:p0 …), each with an hour left, in M stores (main, a1 …); the ledger knows them
 #	fill_lists                … as it does after some months: its lists of superseded tokens are full
+#	behind                    … and is ahead of every store, as if an answer had just come: there is something to mirror
 #	good_answers              whoever asks the scripted server gets tokens of his own
 #	cost looks                of the last run, which had -v: looks, claims (rounds of them), oldest (lock, in ms)
 #	expect_all_new N M        every login was refreshed once, is in every store, and in no two under the same token
@@ -31,6 +32,19 @@ fill_lists() {
 		for path in glob.glob(f"{sys.argv[1]}/accounts/*.json"):
 		    record = json.load(open(path))
 		    record["superseded"] = [hashlib.sha256(f"{path} {i}".encode()).hexdigest() for i in range(256)]
+		    open(path, "w").write(json.dumps(record))
+	END
+}
+
+behind() {
+	"$PYTHON" - "$LEDGER" <<-'END' || die "behind"
+		import glob, hashlib, json, sys
+		for path in glob.glob(f"{sys.argv[1]}/accounts/*.json"):
+		    record = json.load(open(path))
+		    live = record["live"]
+		    record["superseded"].append(live["fingerprint"])
+		    live["refresh"] += "-next"
+		    live["fingerprint"] = hashlib.sha256(live["refresh"].encode()).hexdigest()
 		    open(path, "w").write(json.dumps(record))
 	END
 }

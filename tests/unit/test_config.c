@@ -11,13 +11,13 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "config/config.h"
+#include "temporary.h"
 
 static char *directory; // a fresh one, HOME and XDG_CONFIG_HOME at once
 
@@ -723,30 +723,17 @@ static void test_broken_default_file(void **state)
 
 // ---- around each test
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st, (void)type, (void)ftw;
-	return remove(path);
-}
-
 static int enter(void **state)
 {
-	const char *base = getenv("TMPDIR");
-
 	(void)state;
-	directory = path_join(base ? base : "/tmp", "test-config-XXXXXX");
-	if (!mkdtemp(directory))
-		return -1;
+	directory = temporary_directory("test-config");
 	return setenv("HOME", directory, 1) | setenv("XDG_CONFIG_HOME", directory, 1);
 }
 
 static int leave(void **state)
 {
-	int r = nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-
 	(void)state;
-	free(directory);
-	return r;
+	return remove_tree(directory);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, enter, leave)

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -18,25 +17,17 @@
 
 #include "base/clock.h"
 #include "ledger/conditions.h"
+#include "temporary.h"
 
 #define NOW_MS INT64_C(1795000000000)
 
-static char root[4096];
+static char *root;
 static struct ledger ledger;
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st, (void)type, (void)ftw;
-	return remove(path);
-}
 
 static int setup(void **state)
 {
-	const char *tmp = getenv("TMPDIR");
-
 	(void)state;
-	snprintf(root, sizeof(root), "%s/test history-XXXXXX", tmp ? tmp : "/tmp");
-	assert_non_null(mkdtemp(root));
+	root = temporary_directory("test history");
 	ledger = (struct ledger){.directory = path_join(root, "ledger")};
 	assert_int_equal(ledger_create(&ledger), 0);
 	return 0;
@@ -46,7 +37,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	ledger_free(&ledger);
-	return nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	return remove_tree(root);
 }
 
 static char *path_of(const char *name)

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -19,27 +18,19 @@
 #include "base/clock.h"
 #include "json/json.h"
 #include "ledger/ledger.h"
+#include "temporary.h"
 
 #define NOW_MS INT64_C(1795000000123)
 #define UUID   "0f0e0d0c-0b0a-4908-8706-050403020100"
 
-static char root[4096];
+static char *root;
 static char *directory;
 static struct ledger ledger;
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st, (void)type, (void)ftw;
-	return remove(path);
-}
-
 static int setup(void **state)
 {
-	const char *tmp = getenv("TMPDIR");
-
 	(void)state;
-	snprintf(root, sizeof(root), "%s/test ledger-XXXXXX", tmp ? tmp : "/tmp");
-	assert_non_null(mkdtemp(root));
+	root = temporary_directory("test ledger");
 	directory = path_join(root, "state/sub/ledger");
 	ledger = (struct ledger){.directory = xstrdup(directory)};
 	return 0;
@@ -57,7 +48,7 @@ static int teardown(void **state)
 	(void)state;
 	ledger_free(&ledger);
 	free(TAKE_PTR(directory));
-	return nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	return remove_tree(root);
 }
 
 static char *in_ledger(const char *name)

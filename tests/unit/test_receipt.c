@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -22,29 +21,22 @@
 #include "courier/message.h"
 #include "ledger/ledger.h"
 #include "ledger/mark.h"
+#include "temporary.h"
 
 #define KEY_A "00112233445566778899aabbccddeeff"
 #define KEY_B "ffeeddccbbaa99887766554433221100"
 
-static char root[4096];
+static char *root;
 static struct ledger ledger;
 static char *const both_keys[] = {(char *)KEY_A, (char *)KEY_B};
 static const struct process_id courier = {.pid = 4711, .starttime = 123456789};
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st, (void)type, (void)ftw;
-	return remove(path);
-}
-
 static int setup(void **state)
 {
-	const char *tmp = getenv("TMPDIR");
 	char *message, *fix;
 
 	(void)state;
-	snprintf(root, sizeof(root), "%s/test-receipt-XXXXXX", tmp ? tmp : "/tmp");
-	assert_non_null(mkdtemp(root));
+	root = temporary_directory("test-receipt");
 	_cleanup_free_ char *directory = path_join(root, "ledger");
 	assert_int_equal(ledger_open(directory, &ledger, &message, &fix), 0);
 	assert_int_equal(ledger_create(&ledger), 0);
@@ -55,7 +47,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	ledger_free(&ledger);
-	return nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	return remove_tree(root);
 }
 
 static struct fingerprint token_of(const char *token)
