@@ -9,6 +9,7 @@
 //	             models.c which model is tried after which
 //	git.c        stores, or the ledger, that git tracks
 //	locks.c      lock files whose holder is dead
+//	programs.c   other programs whose login is in no file
 //	timer.c      whether anything runs this program, and often enough
 //	probe.c      with --probe: what the network said
 #ifndef DOCTOR_DOCTOR_H
@@ -22,6 +23,7 @@ void doctor_check_logins(const struct report *report, struct problems *problems)
 void doctor_check_openclaw(const struct report *report, struct problems *problems);
 void doctor_check_git(const struct report *report, struct problems *problems);
 void doctor_check_locks(const struct report *report, struct problems *problems);
+void doctor_check_programs(const struct report *report, struct problems *problems);
 void doctor_check_timer(const struct report *report, struct problems *problems);
 void doctor_check_probes(const struct report *report, struct problems *problems);
 

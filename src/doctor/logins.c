@@ -9,6 +9,7 @@ void doctor_examine(const struct report *report, struct problems *problems)
 	doctor_check_openclaw(report, problems);
 	doctor_check_git(report, problems);
 	doctor_check_locks(report, problems);
+	doctor_check_programs(report, problems);
 	doctor_check_timer(report, problems);
 	doctor_check_probes(report, problems);
 }

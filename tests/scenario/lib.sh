@@ -39,7 +39,8 @@ status=0
 out=/dev/null
 err=/dev/null
 
-unset NO_COLOR JOURNAL_STREAM XDG_CONFIG_HOME PI_CODING_AGENT_DIR "${!OPENCLAW_@}" "${!CODEX_@}"
+unset NO_COLOR JOURNAL_STREAM XDG_CONFIG_HOME PI_CODING_AGENT_DIR "${!OPENCLAW_@}" "${!CODEX_@}" "${!CLAUDE_@}" \
+	"${!GEMINI_@}" "${!GROK_@}" "${!OPENCODE_@}"
 T=$(mktemp -d "${TMPDIR:-/tmp}/oauth-keepalive-test.XXXXXX") || exit 1
 T=$(realpath "$T") || exit 1
 mkdir "$T/runs" "$T/logins"
