@@ -351,19 +351,44 @@ static size_t count_gone(const struct observation *o)
 	return n;
 }
 
-// The last look is the judge. A state directory may be gone by then, or cannot be opened.
-static void finish(struct run *run, struct cycle *cycle)
+// A state directory may be gone by then, or cannot be opened.
+static bool look_last(struct run *run, struct cycle *cycle, size_t gone)
 {
-	size_t gone = count_gone(&cycle->now);
-	bool seen;
-
 	observation_free(&cycle->now);
 	grants_free(&run->grants);
-	seen = run_look(run, &cycle->now) >= 0;
+	bool seen = run_look(run, &cycle->now) >= 0;
 	if (seen && count_gone(&cycle->now) > gone) {
 		observation_free(&cycle->now);
 		seen = false;
 	}
+	return seen;
+}
+
+// What moved once its account was let go: a person has logged in, or another run is in the middle of it, and is waited for. No
+// token is forced for that.
+static bool go_again(struct run *run, const struct cycle *cycle)
+{
+	if (run->signals->came)
+		return false;
+	grants_collect(&run->grants, &cycle->now, result_is_outdated);
+	if (!run->grants.n)
+		return false;
+	results_begin_anew(run->results, &cycle->now);
+	courier_stop(&run->courier);
+	run->policy.force = run->policy.last_try = false;
+	run->policy.choice.done = true;
+	run_loop(run);
+	return true;
+}
+
+// The last look is the judge.
+static void finish(struct run *run, struct cycle *cycle)
+{
+	size_t gone = count_gone(&cycle->now);
+	bool seen = look_last(run, cycle, gone);
+
+	if (seen && go_again(run, cycle))
+		seen = look_last(run, cycle, gone);
 	results_finish(run->results, seen ? &cycle->now : NULL);
 	if (!seen)
 		note_unseen(cycle);
@@ -471,7 +496,7 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 		results_begin(&cycle.results, &cycle.now, policy, selection);
 		sweep_drafts(&cycle.now);
 		if (!refuse_unless_chosen(&cycle, policy))
-			grants_collect(&run.grants, &cycle.now);
+			grants_collect(&run.grants, &cycle.now, result_has_work);
 		if (run.grants.n)
 			run_grants(&run, &cycle);
 		else

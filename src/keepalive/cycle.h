@@ -11,6 +11,9 @@
 //	          ledger, then main, then every other copy, each by compare-and-swap under its own store lock
 //	settle    look again (the read-back): nothing left to do -> receipt settled, locks released
 //
+// At the end all accounts are looked at once more. What is left to be written by then, and was not when its account was let go,
+// is begun anew, once: a person has logged in meanwhile, or another run has taken it up, and is waited for.
+//
 // So there is one path, not a normal one and a recovery: killed anywhere, the next run's first look finds what the
 // killed one's next look would have found. What was durable before the kill is in the receipt, the ledger or the
 // stores; everything else never happened.

@@ -163,15 +163,15 @@ static bool is_taken(const struct grants *grants, const struct index *by_key, co
 	return false;
 }
 
-void grants_collect(struct grants *grants, const struct observation *o)
+void grants_collect(struct grants *grants, const struct observation *o,
+		    bool (*has_work)(const struct result *, const struct account *))
 {
 	_cleanup_index_ struct index by_key = {0};
 
 	for (size_t i = 0; i < o->n_accounts; i++) {
 		const struct account *a = o->accounts[i];
-		if (is_taken(grants, &by_key, a->record.key) ||
-		    !results_find(grants->results, a->record.key) ||
-		    (!account_has_work(a) && a->verdict.outcome != OUTCOME_BUSY))
+		const struct result *result = results_find(grants->results, a->record.key);
+		if (!result || !has_work(result, a) || is_taken(grants, &by_key, a->record.key))
 			continue;
 		const struct grant *g = grant_add(grants, o, a);
 		for (size_t k = 0; k < g->n_keys; k++)

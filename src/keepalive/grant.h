@@ -81,8 +81,9 @@ struct grants {
 	for (size_t a##_at = 0; a##_at < (g)->n_keys; a##_at++)                                    \
 		if (((a) = observation_account(o, (g)->keys[a##_at])))
 
-// What is to be done for the accounts that have a result, one grant for each token.
-void grants_collect(struct grants *grants, const struct observation *o);
+// What is to be done for the accounts that have a result, and of which it says so: one grant for each token.
+void grants_collect(struct grants *grants, const struct observation *o,
+		    bool (*has_work)(const struct result *, const struct account *));
 void grants_free(struct grants *grants);
 // Accounts that share the live token (or the receipt, or a renamed record) with one of the grant's. False if there were
 // more than we knew.

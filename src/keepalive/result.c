@@ -270,6 +270,40 @@ void results_free(struct results *results)
 	*results = (struct results){0};
 }
 
+// ---- the last look
+
+bool result_has_work(const struct result *result, const struct account *a)
+{
+	(void)result;
+	return account_has_work(a) || a->verdict.outcome == OUTCOME_BUSY;
+}
+
+bool result_is_outdated(const struct result *result, const struct account *last)
+{
+	return account_has_writes(last) && is_good(result->outcome) &&
+	       result->outcome != OUTCOME_BUSY && result->outcome != OUTCOME_PLANNED &&
+	       !result->copies_pending;
+}
+
+void results_begin_anew(struct results *results, const struct observation *last)
+{
+	for (size_t i = 0; i < results->n; i++) {
+		struct result *result = &results->list[i];
+		const struct account *a = observation_account(last, result->key);
+		if (a && result_is_outdated(result, a))
+			result->first = result->outcome;
+	}
+}
+
+// Whatever was written since, a token that was refreshed is the news; but for what a person should know.
+static void recall_first(struct result *result)
+{
+	bool refreshed = result->first == OUTCOME_REFRESHED || result->first == OUTCOME_RECOVERED;
+
+	if (refreshed && is_good(result->outcome))
+		result_conclude(result, result->first, NULL, 0, NULL);
+}
+
 // What is another's, or waits for it, is left as it is.
 static void finish_seen(struct result *result, const struct account *a)
 {
@@ -297,6 +331,7 @@ void results_finish(struct results *results, const struct observation *last)
 	for (size_t i = 0; i < results->n; i++) {
 		struct result *result = &results->list[i];
 		const struct account *a = last ? observation_account(last, result->key) : NULL;
+		recall_first(result);
 		if (a && result->outcome != OUTCOME_BUSY)
 			finish_seen(result, a);
 		if (!last && result->outcome == OUTCOME_PLANNED)

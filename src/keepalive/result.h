@@ -28,6 +28,7 @@ struct result {
 	enum decision decision;
 	char *reason;
 	enum outcome outcome;
+	enum outcome first; // … before it was begun anew; OUTCOME_UNCHANGED: it was not
 	char error_code[64]; // "" none
 	char *error_message;
 	int error_status;    // HTTP, 0 none
@@ -57,6 +58,12 @@ void results_begin(struct results *results, const struct observation *o, const s
 		   const struct selection *selection);
 void results_free(struct results *results);
 struct result *results_find(const struct results *results, const char *key); // NULL if not selected
+// What a look leaves to do …
+bool result_has_work(const struct result *result, const struct account *a);
+// … and what the last one has found to write, that was not there as long as the run was at it. Such an account is begun anew,
+// once; a token that was refreshed before is what is told of it.
+bool result_is_outdated(const struct result *result, const struct account *last);
+void results_begin_anew(struct results *results, const struct observation *last);
 // The last look is the judge: one in between may have been blind, and have found nothing left to do. NULL: there is none,
 // and nobody can say more than what was done.
 void results_finish(struct results *results, const struct observation *last);
