@@ -21,6 +21,8 @@ static const struct command commands[] = {
 	{"refresh", "refresh what is due, once, and write it to every copy",
 	 OPTION_FORCE | OPTION_AT | OPTION_WAIT | OPTION_DRY_RUN | OPTION_LAST_TRY,
 	 command_refresh},
+	{"watch", "with a cluster: refresh whenever another host has written something there", 0,
+	 command_watch},
 	{"preview", "show what refresh would do, without doing anything",
 	 OPTION_AT | OPTION_CHECK | OPTION_FORCE | OPTION_LAST_TRY, command_preview},
 	{"status", "show every account and its copies", OPTION_WATCH, command_status},

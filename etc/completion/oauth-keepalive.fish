@@ -46,6 +46,7 @@ $c -s V -l version -n 'test -z (__oauth_keepalive_command)' -d 'Version'
 
 set -l first 'test -z (__oauth_keepalive_command); or __oauth_keepalive_in help'
 $c -n $first -a refresh -d 'Refresh what is due'
+$c -n $first -a watch -d 'Refresh whenever another host of the cluster has written something'
 $c -n $first -a preview -d 'Show what refresh would do'
 $c -n $first -a status -d 'Show every account and its copies'
 $c -n $first -a doctor -d 'Say what is wrong and how to mend it'
@@ -82,4 +83,4 @@ $c -n '__oauth_keepalive_in hook-test' -a 'refreshed adopted needs_login failed 
 $c -n '__oauth_keepalive_in restore' -a '(__oauth_keepalive_ask restore id)'
 $c -n '__oauth_keepalive_in config' -a '(__oauth_keepalive_ask config setting)'
 $c -n '__oauth_keepalive_in providers' -a '(__oauth_keepalive_ask providers name)'
-$c -n '__oauth_keepalive_in refresh preview status doctor sync forget log token hook-test' -a '(__oauth_keepalive_ask status profile)'
+$c -n '__oauth_keepalive_in refresh watch preview status doctor sync forget log token hook-test' -a '(__oauth_keepalive_ask status profile)'

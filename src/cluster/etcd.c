@@ -20,6 +20,7 @@
 #define ANSWER_MS    12000 // the courier's own deadline is 8 s
 #define PATIENCE_MS  25000
 #define PASSWORD_MAX 1024
+#define WATCH_LINES  2	   // that it stands, and what has changed
 #define ENTRIES_MAX  65536 // below a prefix
 
 static int fail(struct etcd *etcd, int error, char *trouble)
@@ -67,6 +68,11 @@ static void put_number(cJSON *json, const char *name, int64_t value)
 struct exchange {
 	enum courier_result result;
 	struct http_answer answer;
+	bool woken;
+};
+struct waiting { // for an answer that has no end
+	int64_t most_ms;
+	int wake_fd;
 };
 
 static int start_courier(struct etcd *etcd)
@@ -77,16 +83,21 @@ static int start_courier(struct etcd *etcd)
 	return r < 0 ? fail(etcd, -ENETUNREACH, message) : 0;
 }
 
-static int await(struct etcd *etcd, uint32_t id, struct courier_message *ret)
+static int await(struct etcd *etcd, uint32_t id, const struct waiting *waiting,
+		 struct courier_message *ret)
 {
-	struct pollfd pair = {.fd = etcd->courier.fd, .events = POLLIN};
-	int64_t until_ms = clock_boot_ms() + ANSWER_MS;
+	struct pollfd polled[] = {{.fd = etcd->courier.fd, .events = POLLIN},
+				  {.fd = waiting ? waiting->wake_fd : -1, .events = POLLIN}};
+	int64_t until_ms = clock_boot_ms() + ANSWER_MS + (waiting ? waiting->most_ms : 0);
 	int fd = -1;
 
 	for (;;) {
 		int64_t left_ms = until_ms - clock_boot_ms();
-		if (left_ms <= 0 || (poll(&pair, 1, (int)left_ms) < 0 && errno != EINTR))
+		if (left_ms <= 0 ||
+		    (poll(polled, ARRAY_SIZE(polled), (int)left_ms) < 0 && errno != EINTR))
 			return -ETIMEDOUT;
+		if (polled[1].revents)
+			return -ECANCELED;
 		int r = courier_event(&etcd->courier, ret, &fd);
 		cleanup_close(&fd);
 		if (r == 0 && ret->id == id)
@@ -119,7 +130,8 @@ static int read_answer(struct etcd *etcd, int fd, struct http_answer *ret)
 
 // -ETIMEDOUT and the like: it may have been sent.
 static int ask_endpoint(struct etcd *etcd, const char *endpoint, const char *path,
-			const struct secret *body, struct exchange *ret)
+			const struct secret *body, const struct waiting *waiting,
+			struct exchange *ret)
 {
 	_cleanup_free_ char *url = xasprintf("%s%s", endpoint, path);
 	_cleanup_free_ char *authorization =
@@ -139,6 +151,8 @@ static int ask_endpoint(struct etcd *etcd, const char *endpoint, const char *pat
 		.http = &http,
 		.config = etcd->config,
 		.to_cluster = true,
+		.lines = waiting ? WATCH_LINES : 0,
+		.wait_ms = waiting ? waiting->most_ms : 0,
 		.receipt_fd = fd,
 	};
 	struct courier_message event = {0};
@@ -149,7 +163,8 @@ static int ask_endpoint(struct etcd *etcd, const char *endpoint, const char *pat
 		return etcd->trouble ? 0
 				     : fail(etcd, 0, xasprintf("%s: %s", endpoint, strerror(-r)));
 	}
-	r = await(etcd, request.id, &event);
+	r = await(etcd, request.id, waiting, &event);
+	ret->woken = r == -ECANCELED;
 	if (r < 0) { // stuck, or gone: the next request has a courier of its own
 		courier_stop(&etcd->courier);
 		ret->result = COURIER_NO_ANSWER;
@@ -158,7 +173,7 @@ static int ask_endpoint(struct etcd *etcd, const char *endpoint, const char *pat
 	ret->result = event.result;
 	if (event.result != COURIER_ANSWERED)
 		return fail(etcd, 0, xasprintf("%s: %s", endpoint, event.text));
-	if (read_answer(etcd, fd, &ret->answer) < 0 || ret->answer.cut) {
+	if (read_answer(etcd, fd, &ret->answer) < 0 || (ret->answer.cut && !waiting)) {
 		ret->result = COURIER_NO_ANSWER;
 		return fail(etcd, 0, xasprintf("%s: its answer was cut off", endpoint));
 	}
@@ -209,7 +224,7 @@ static int ask_one(struct etcd *etcd, const char *endpoint, const char *path,
 		int r = user && secret_empty(&etcd->token) ? authenticate(etcd, endpoint) : 0;
 		if (r < 0)
 			return r == -EIO ? -EHOSTUNREACH : r;
-		ask_endpoint(etcd, endpoint, path, body, &exchange);
+		ask_endpoint(etcd, endpoint, path, body, NULL, &exchange);
 		if (exchange.result != COURIER_ANSWERED)
 			return exchange.result == COURIER_NOT_SENT ? -EHOSTUNREACH : -EIO;
 		r = judge_status(&exchange.answer);
@@ -380,6 +395,71 @@ int etcd_read_all(struct etcd *etcd, const char *prefix, struct etcd_entries *re
 		etcd_entries_free(&all);
 	else
 		*ret = all;
+	return r;
+}
+
+// ---- waiting
+
+static void put_range(cJSON *json, const char *prefix)
+{
+	_cleanup_free_ char *end = xstrdup(prefix);
+
+	end[strlen(end) - 1]++; // "/" and the next
+	put_key(json, prefix);
+	put_bytes(json, "range_end", end, strlen(end));
+}
+
+int etcd_last_change(struct etcd *etcd, const char *prefix, int64_t *ret_changed, int64_t *ret_now)
+{
+	_cleanup_json_ cJSON *json = cJSON_CreateObject();
+	_cleanup_secret_ struct secret text = {0};
+
+	etcd->patience_ms = PATIENCE_MS;
+	put_range(json, prefix);
+	json_put_text(json, "sort_order", "DESCEND");
+	json_put_text(json, "sort_target", "MOD");
+	put_number(json, "limit", 1);
+	cJSON_AddTrueToObject(json, "keys_only");
+	int r = ask_json(etcd, "/v3/kv/range", json, false, &text);
+	if (r == 0 && etcd_parse_changed(text.text, text.len, ret_changed, ret_now) < 0) {
+		r = unreadable(etcd, false);
+		etcd->at = (etcd->at + 1) % etcd->config->cluster.n_endpoints; // that is no etcd
+	}
+	return r;
+}
+
+static int hear_watch(struct etcd *etcd, const char *endpoint, const struct exchange *exchange)
+{
+	const struct http_answer *answer = &exchange->answer;
+
+	if (exchange->woken)
+		return -ECANCELED;
+	if (exchange->result != COURIER_ANSWERED) // with why
+		return -ENETUNREACH;
+	if (answer->status != 200)
+		return fail(etcd, -ENETUNREACH, words_of(endpoint, answer));
+	int r = etcd_parse_watch(answer->body.text, answer->body.len);
+	if (r == -EACCES)
+		fail(etcd, r, xasprintf("%s: it lets nobody watch that", endpoint));
+	return r == -EBADMSG ? unreadable(etcd, false) : r;
+}
+
+int etcd_wait(struct etcd *etcd, const char *prefix, int64_t after, int64_t most_ms, int wake_fd)
+{
+	const char *endpoint = etcd->config->cluster.endpoints[etcd->at];
+	const struct waiting waiting = {most_ms, wake_fd};
+	_cleanup_json_ cJSON *json = cJSON_CreateObject();
+	cJSON *create = cJSON_AddObjectToObject(json, "create_request");
+	struct exchange exchange = {0};
+
+	put_range(create, prefix);
+	put_number(create, "start_revision", after + 1);
+	_cleanup_secret_ struct secret body = json_print(json, false);
+	ask_endpoint(etcd, endpoint, "/v3/watch", &body, &waiting, &exchange);
+	int r = hear_watch(etcd, endpoint, &exchange);
+	secret_free(&exchange.answer.body);
+	if (r < 0)
+		etcd->at = (etcd->at + 1) % etcd->config->cluster.n_endpoints;
 	return r;
 }
 

@@ -79,9 +79,18 @@ int etcd_commit(struct etcd *etcd, const struct etcd_txn *txn, struct etcd_reply
 int etcd_lease_grant(struct etcd *etcd, int64_t ttl_s, int64_t *ret);
 int etcd_lease_revoke(struct etcd *etcd, int64_t lease); // and what hangs on it goes
 
+// To learn of changes. The revision of the last one of all that stands under the prefix (0: nothing does), and the store's.
+int etcd_last_change(struct etcd *etcd, const char *prefix, int64_t *ret_changed, int64_t *ret_now);
+// Wait for one after the revision `after`, at the endpoint that answered last, for `most_ms` (a minute at most). 1: there is
+// one, or so it seems: look; 0: none so far; -ECANCELED: `wake_fd` can be read; else as above, and the next endpoint is it.
+int etcd_wait(struct etcd *etcd, const char *prefix, int64_t after, int64_t most_ms, int wake_fd);
+
 // The readers, for tests: one reply's text.
 int etcd_parse_range(const char *text, size_t len, struct etcd_entries *ret, bool *ret_more);
 int etcd_parse_txn(const char *text, size_t len, struct etcd_reply *ret);
 int etcd_parse_number(const char *text, size_t len, const char *name, int64_t *ret);
+int etcd_parse_changed(const char *text, size_t len, int64_t *ret_changed, int64_t *ret_now);
+// Of a watch, so far as it came: 1: it has something to say; 0: it stands; -EACCES: it was refused; -EBADMSG.
+int etcd_parse_watch(const char *text, size_t len);
 
 #endif

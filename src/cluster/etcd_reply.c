@@ -133,6 +133,48 @@ int etcd_parse_txn(const char *text, size_t len, struct etcd_reply *ret)
 	return 0;
 }
 
+// The newest key alone, without its value.
+int etcd_parse_changed(const char *text, size_t len, int64_t *ret_changed, int64_t *ret_now)
+{
+	_cleanup_json_ cJSON *json = json_parse(text, len);
+	_cleanup_(etcd_entries_free) struct etcd_entries entries = {0};
+	const cJSON *header = json_get(json, "header");
+	int r = header ? read_number(header, "revision", ret_now) : -EBADMSG;
+
+	if (r == 0)
+		r = read_range(json, &entries);
+	if (r == 0 && (entries.n > 1 || *ret_now == 0))
+		r = -EBADMSG;
+	*ret_changed = r == 0 && entries.n ? entries.list[0].revision : 0;
+	return r;
+}
+
+// A line says that it stands, or what has changed, or that it has ended: because what it begins with is not kept any more
+// (who looks begins with what is there), or because we may not.
+static int read_watch_line(const char *line, size_t len)
+{
+	_cleanup_json_ cJSON *json = json_parse(line, len);
+	const cJSON *result = json_get(json, "result");
+
+	if (!cJSON_IsObject(result))
+		return -EBADMSG;
+	if (json_flag(result, "canceled"))
+		return json_get(result, "compact_revision") ? 1 : -EACCES;
+	return !json_flag(result, "created");
+}
+
+int etcd_parse_watch(const char *text, size_t len)
+{
+	const char *end;
+	int r = 0;
+
+	for (; r == 0 && (end = memchr(text, '\n', len)); text = end + 1) {
+		r = read_watch_line(text, (size_t)(end - text));
+		len -= (size_t)(end + 1 - text);
+	}
+	return r == 0 && len ? 1 : r; // the beginning of something
+}
+
 int etcd_parse_number(const char *text, size_t len, const char *name, int64_t *ret)
 {
 	_cleanup_json_ cJSON *json = json_parse(text, len);

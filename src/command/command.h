@@ -48,6 +48,7 @@ struct invocation {
 void help_show(const struct command *commands, size_t n, const struct command *which);
 
 int command_refresh(const struct invocation *invocation);
+int command_watch(const struct invocation *invocation);
 int command_preview(const struct invocation *invocation);
 int command_status(const struct invocation *invocation);
 int command_sync(const struct invocation *invocation);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // status: every account, every copy, the time left and who holds a lock. Reads only; --watch looks again and again.
-#include "command/watch.h"
+#include "command/screen.h"
 
 static int show(const struct invocation *invocation, FILE *out)
 {
@@ -22,6 +22,6 @@ static int show(const struct invocation *invocation, FILE *out)
 
 int command_status(const struct invocation *invocation)
 {
-	return invocation->given & OPTION_WATCH ? watch(show, invocation)
+	return invocation->given & OPTION_WATCH ? screen_watch(show, invocation)
 						: show(invocation, stdout);
 }

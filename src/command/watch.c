@@ -1,132 +1,139 @@
 // SPDX-License-Identifier: MIT
 //
-// Signals are read, not handled: nothing happens between two instructions, and a screen is never left half drawn.
-#include "command/watch.h"
-
+// watch: with a cluster, follow what the other hosts commit, and make an ordinary run as soon as there is something new.
+//
+// What etcd's watch says is a bell, and no more: what has changed, the run reads for itself, under its locks, as the timer's
+// run does. So nothing that comes by that way is believed, and what was missed (no connection, a revision that is not kept
+// any more, an older snapshot) is found by one question: which was the last change?
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/signalfd.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/terminal.h"
+#include "cluster/etcd.h"
+#include "command/command.h"
 
-#define PERIOD_MS 2000
+#define WAIT_MS	       (60 * SECOND_MS) // a member that has lost its quorum stays silent
+#define PAUSE_FIRST_MS 200
+#define PAUSE_MOST_MS  (60 * SECOND_MS)
+#define RETRIES	       6 // of a run that failed or was busy, after 1 s, 2 s, 4 s …; then it is the timer's
 
-// Another screen, no cursor, long lines cut at the edge; and back.
-#define ENTER "\033[?1049h\033[?25l\033[?7l\033[H\033[2J"
-#define LEAVE "\033[?7h\033[?25h\033[?1049l"
-// What is between them is shown at once, where the terminal knows them.
-#define BEGIN_FRAME "\033[?2026h\033[H"
-#define END_FRAME   "\033[J\033[?2026l"
+struct watch {
+	const struct invocation *invocation;
+	struct etcd etcd;
+	char *accounts;	  // their prefix
+	int signals;	  // those that end it can be read here
+	int64_t seen;	  // the last change that a run has looked at; -1: none yet
+	int64_t pause_ms; // before the next attempt; 0
+	int retries;	  // so far
+	int64_t retry_ms; // when; 0
+	bool lost;	  // … the cluster, and that was said
+};
 
-static bool entered;
-static struct termios typed_before;
-static bool typing; // keys come as they are pressed, and are not echoed
-static FILE *said;  // what would be said on standard error, and spoil the screen
-
-static void put(const char *text)
+static bool is_ended(const struct watch *w)
 {
-	write_full(STDOUT_FILENO, text, strlen(text));
+	struct pollfd polled = {.fd = w->signals, .events = POLLIN};
+
+	return poll(&polled, 1, 0) > 0;
 }
 
-static void enter(void)
+static void pause_longer(struct watch *w)
 {
-	struct termios keys;
+	struct pollfd polled = {.fd = w->signals, .events = POLLIN};
 
-	// In the background, to change the terminal would stop us.
-	typing = isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp() &&
-		 tcgetattr(STDIN_FILENO, &typed_before) == 0;
-	if (typing) {
-		keys = typed_before;
-		keys.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
-		tcsetattr(STDIN_FILENO, TCSADRAIN, &keys);
-	}
-	put(ENTER);
-	entered = true;
+	w->pause_ms = w->pause_ms ? w->pause_ms * 2 : PAUSE_FIRST_MS;
+	if (w->pause_ms > PAUSE_MOST_MS)
+		w->pause_ms = PAUSE_MOST_MS;
+	poll(&polled, 1, (int)w->pause_ms);
 }
 
-static void leave(void)
+// ---- the run
+
+static void plan_retry(struct watch *w, int status)
 {
-	if (!entered)
-		return;
-	put(LEAVE);
-	if (typing)
-		tcsetattr(STDIN_FILENO, TCSADRAIN, &typed_before);
-	entered = false;
+	bool again = (status == STATUS_FAILED || status == STATUS_BUSY) && w->retries < RETRIES;
+
+	w->retry_ms = again ? clock_boot_ms() + (SECOND_MS << w->retries) : 0;
+	w->retries = again ? w->retries + 1 : 0;
 }
 
-static void keep_said(enum log_level level, const char *line)
+// The very same as the timer's. What it reads is at least what we have seen.
+static int run(struct watch *w, int64_t changed)
 {
-	(void)level;
-	fprintf(said, "%s\n", line);
+	bool first = w->seen < 0;
+	int status;
+
+	if (changed != w->seen)
+		w->retries = 0;
+	w->seen = changed;
+	status = command_refresh(w->invocation);
+	fflush(stdout);
+	plan_retry(w, status);
+	// A configuration may be half written just now: only who begins with a bad one is told by our end.
+	return status == STATUS_USAGE && !first ? STATUS_FAILED : status;
 }
 
-// ---- a frame
-
-// As many lines as there is room for; if that is not all, the last says so.
-static void draw(const char *text, int height, FILE *out)
+static bool is_due(const struct watch *w, int64_t changed)
 {
-	int lines = 0, n = 0;
-
-	for (const char *s = text; *s; s++)
-		lines += *s == '\n';
-	fputs(BEGIN_FRAME, out);
-	for (const char *s = text; *s && n < (lines > height ? height - 1 : height); n++) {
-		size_t len = strcspn(s, "\n");
-		fprintf(out, "%s\033[2K%.*s", n ? "\r\n" : "", (int)len, s);
-		s += len + (s[len] == '\n');
-	}
-	if (lines > height)
-		fprintf(out, "\r\n\033[2K\033[2m... %d more lines\033[0m", lines - n);
-	fputs(END_FRAME, out);
+	return changed != w->seen || (w->retry_ms && clock_boot_ms() >= w->retry_ms);
 }
 
-static char *frame_text(int (*show)(const struct invocation *, FILE *),
-			const struct invocation *invocation, int *ret_status)
-{
-	_cleanup_free_ char *messages = NULL, *at = NULL;
-	char *text = NULL;
-	size_t len = 0, messages_len = 0;
-	FILE *out = xopen_memstream(&text, &len);
+// ---- following
 
-	said = xopen_memstream(&messages, &messages_len);
-	log_set_sink(keep_said);
-	*ret_status = show(invocation, out);
-	log_set_sink(NULL);
-	fclose(said);
-	at = time_format_local(clock_wall_ms());
-	if (*ret_status != STATUS_USAGE)
-		fprintf(out, "\n%s%s\n", at, typing ? "; q ends" : "");
-	fclose(out);
-	if (*ret_status == STATUS_USAGE) { // why it ends
-		free(text);
-		return TAKE_PTR(messages);
-	}
-	return text;
+static void say_lost(struct watch *w, bool lost)
+{
+	if (lost && !w->lost)
+		log_warning("the cluster cannot be watched; it is tried again, and the timer goes "
+			    "on meanwhile: %s",
+			    w->etcd.trouble ? w->etcd.trouble : "no endpoint answers");
+	if (!lost && w->lost)
+		log_info("the cluster is watched again");
+	w->lost = lost;
 }
 
-// False: nobody reads it.
-static bool draw_frame(const char *text)
+static int64_t wait_ms(const struct watch *w)
 {
-	_cleanup_free_ char *frame = NULL;
-	size_t len = 0;
-	FILE *out = xopen_memstream(&frame, &len);
+	int64_t left_ms = w->retry_ms - clock_boot_ms();
 
-	draw(text, terminal_height(STDOUT_FILENO), out);
-	fclose(out);
-	return write_full(STDOUT_FILENO, frame, len) == 0;
+	if (!w->retry_ms || left_ms > WAIT_MS)
+		return WAIT_MS;
+	return left_ms > 1 ? left_ms : 1;
 }
 
-// ---- between two frames
-
-// What is ignored (nohup) stays so.
-static int open_signals(sigset_t *ret_before)
+// One question, one run if there is something new, and then until there may be again. STATUS_USAGE ends it.
+static int follow_once(struct watch *w)
 {
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH};
+	int64_t changed = 0, now = 0, began_ms;
+	int r = etcd_last_change(&w->etcd, w->accounts, &changed, &now), status = 0;
+	bool ran = r == 0 && is_due(w, changed);
+
+	if (ran)
+		status = run(w, changed);
+	if (status == STATUS_USAGE || is_ended(w))
+		return status;
+	began_ms = clock_boot_ms();
+	if (r == 0)
+		r = etcd_wait(&w->etcd, w->accounts, now, wait_ms(w), w->signals);
+	if (r == -ECANCELED)
+		return status;
+	say_lost(w, r < 0);
+	if (ran || clock_boot_ms() - began_ms > SECOND_MS)
+		w->pause_ms = 0;
+	if (r < 0 || !(ran || clock_boot_ms() - began_ms > SECOND_MS))
+		pause_longer(w);
+	return status;
+}
+
+// ---- the process
+
+// They wait while a run is at work, which does what it has begun.
+static int open_signals(void)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
 	struct sigaction action;
 	sigset_t set;
 
@@ -134,96 +141,48 @@ static int open_signals(sigset_t *ret_before)
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		if (sigaction(signals[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
 			sigaddset(&set, signals[i]);
-	sigprocmask(SIG_BLOCK, &set, ret_before);
-	signal(SIGPIPE, SIG_IGN);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-// A signal that ends it; 0: none.
-static int take_signals(int fd)
+static int watch_cluster(struct watch *w)
 {
-	struct signalfd_siginfo info;
+	int status = STATUS_DONE;
 
-	while (read(fd, &info, sizeof(info)) == sizeof(info)) {
-		switch (info.ssi_signo) {
-		case SIGTSTP:
-			leave();
-			raise(SIGSTOP);
-			break;
-		case SIGCONT:
-			if (entered)
-				leave(); // it was stopped by a signal that cannot be read: the terminal may be another
-			enter();
-			break;
-		case SIGWINCH:
-			break;
-		default:
-			return (int)info.ssi_signo;
-		}
+	if (w->signals < 0) {
+		log_error("signals cannot be read: %s", strerror(errno));
+		return STATUS_FAILED;
 	}
-	return 0;
+	while (status != STATUS_USAGE && !is_ended(w))
+		status = follow_once(w);
+	return status == STATUS_USAGE ? status : STATUS_DONE;
 }
 
-// Until it is time for the next frame. True: q was pressed, or there are no keys any more.
-static bool is_ended_by_key(void)
+int command_watch(const struct invocation *invocation)
 {
-	char keys[64];
-	ssize_t n = read(STDIN_FILENO, keys, sizeof(keys));
+	static const struct command refresh = {.name = "refresh"};
+	_cleanup_session_ struct session session = {0};
+	struct invocation each = *invocation;
+	int status = session_open(invocation, &session);
 
-	return n <= 0 ? n == 0 || errno != EINTR : memchr(keys, 'q', (size_t)n) != NULL;
-}
-
-static bool wait_for_next(int signals, int *ret_signal)
-{
-	struct pollfd polls[] = {{.fd = signals, .events = POLLIN},
-				 {.fd = typing ? STDIN_FILENO : -1, .events = POLLIN}};
-
-	*ret_signal = 0;
-	if (poll(polls, ARRAY_SIZE(polls), PERIOD_MS) <= 0)
-		return true;
-	if (polls[0].revents)
-		*ret_signal = take_signals(signals);
-	return !*ret_signal && !(polls[1].revents && is_ended_by_key());
-}
-
-static int watch_screen(int (*show)(const struct invocation *, FILE *),
-			const struct invocation *invocation)
-{
-	sigset_t before;
-	_cleanup_close_ int signals = open_signals(&before);
-	int status, signal_came = 0;
-	bool go_on = signals >= 0;
-
-	atexit(leave);
-	enter();
-	do {
-		_cleanup_free_ char *text = frame_text(show, invocation, &status);
-		if (status == STATUS_USAGE) {
-			leave();
-			log_error("%.*s", (int)strcspn(text, "\n"), text);
-			break;
-		}
-		go_on = go_on && draw_frame(text) && wait_for_next(signals, &signal_came);
-	} while (go_on);
-	leave();
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	if (signal_came) {
-		signal(signal_came, SIG_DFL);
-		raise(signal_came);
+	if (status)
+		return status;
+	if (!session.config.cluster.n_endpoints) {
+		log_error("watch: there is no cluster to watch; name one in the configuration "
+			  "(`cluster`), or leave it to the timer");
+		return STATUS_USAGE;
 	}
+	each.command = &refresh;
+	each.quiet = !invocation->verbose;
+	setenv("OAUTH_KEEPALIVE_RUN", "watch", 1);
+	unsetenv("TRIGGER_UNIT");
+	struct watch w = {.invocation = &each, .etcd = ETCD_NONE, .seen = -1};
+	w.etcd.config = &session.config;
+	w.accounts = xasprintf("%saccounts/", session.config.cluster.prefix);
+	w.signals = open_signals();
+	status = watch_cluster(&w);
+	etcd_stop(&w.etcd);
+	cleanup_close(&w.signals);
+	free(w.accounts);
 	return status;
-}
-
-int watch(int (*show)(const struct invocation *, FILE *), const struct invocation *invocation)
-{
-	int status;
-
-	if (isatty(STDOUT_FILENO) && !invocation->json && !string_equal(getenv("TERM"), "dumb"))
-		return watch_screen(show, invocation);
-	for (;;) {
-		status = show(invocation, stdout);
-		if (status == STATUS_USAGE || ferror(stdout)) // nobody reads it
-			return status;
-		poll(NULL, 0, PERIOD_MS);
-	}
 }

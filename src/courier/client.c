@@ -303,10 +303,13 @@ static void put_http(cJSON *json, const struct http_request *http)
 	json_put_secret(json, "bearer", &http->bearer);
 }
 
-static void put_cluster(cJSON *json, const struct cluster_settings *cluster)
+static void put_cluster(cJSON *json, const struct cluster_settings *cluster,
+			const struct courier_request *request)
 {
 	json_put_integer(json, "connect_timeout_ms", CLUSTER_CONNECT_MS);
-	json_put_integer(json, "deadline_ms", CLUSTER_DEADLINE_MS);
+	json_put_integer(json, "deadline_ms",
+			 request->lines ? request->wait_ms : CLUSTER_DEADLINE_MS);
+	json_put_integer(json, "lines", request->lines);
 	json_put_text(json, "ca_file", cluster->ca_file);
 	json_put_text(json, "cert_file", cluster->cert_file);
 	json_put_text(json, "key_file", cluster->key_file);
@@ -369,7 +372,7 @@ static int write_request(const struct courier_request *request, int *ret_fd)
 	if (request->http)
 		put_http(json, request->http);
 	if (request->to_cluster)
-		put_cluster(json, &request->config->cluster);
+		put_cluster(json, &request->config->cluster, request);
 	else if (request->config)
 		put_config(json, request->config);
 	if (request->locks)

@@ -34,6 +34,8 @@ struct courier_request {
 	const struct http_request *http;
 	const struct config *config; // timeouts, CA file, proxy
 	bool to_cluster; // … of its cluster: GET alone, which may have a body
+	int64_t lines;	 // … whose answer has no end: so many of it, or what came within `wait_ms` (at most a minute)
+	int64_t wait_ms;
 	const struct lock_set *locks; // may be NULL for GET
 	int64_t hold_until_boot_ms;
 	int receipt_fd; // SEND, HOLD: the receipt; GET: a memfd for the answer

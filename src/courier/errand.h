@@ -34,6 +34,7 @@ struct errand {
 	const char *refusal; // … or why it did not: a code
 	char error[CURL_ERROR_SIZE];
 	struct http_answer answer;
+	int64_t lines; // of its body so far
 	int64_t received_ms;
 
 	// Saving (courier/save.h).

@@ -84,6 +84,12 @@ static int on_ready(void *data, char *remote_ip, char *local_ip, int remote_port
 	return CURL_PREREQFUNC_OK;
 }
 
+// Of an answer that has no end.
+static bool has_its_lines(const struct errand *errand)
+{
+	return errand->request.lines && errand->lines >= errand->request.lines;
+}
+
 static size_t on_body(char *data, size_t size, size_t n, void *context)
 {
 	struct errand *errand = context;
@@ -91,7 +97,9 @@ static size_t on_body(char *data, size_t size, size_t n, void *context)
 	size_t len = size * n, room = COURIER_ANSWER_MAX - body->len;
 
 	secret_append(body, data, len < room ? len : room);
-	return len <= room ? len : 0; // 0 ends the transfer
+	for (size_t i = 0; i < len; i++)
+		errand->lines += data[i] == '\n';
+	return len <= room && !has_its_lines(errand) ? len : 0; // 0 ends the transfer
 }
 
 // ---- setting it up
@@ -390,7 +398,7 @@ void http_end(CURLM *multi, struct errand *errand, CURLcode code)
 		answer->retry_after_s = read_retry_after(errand->easy);
 		answer->date_ms = read_date_ms(errand->easy);
 		answer->challenge = is_challenge(errand->easy);
-		answer->cut = code != CURLE_OK;
+		answer->cut = code != CURLE_OK && !has_its_lines(errand);
 		errand->received_ms = clock_wall_ms();
 		errand->state = ERRAND_SAVING;
 	}

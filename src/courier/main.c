@@ -168,7 +168,8 @@ static void end_overdue(struct service *service)
 		struct errand *errand = service->errands[i];
 		if (errand->state != ERRAND_RUNNING)
 			continue;
-		if (service->keeper_gone && !errand->released)
+		// What has no end is not waited for when nobody wants it any more.
+		if (service->keeper_gone && (!errand->released || errand->request.lines))
 			http_end(service->multi, errand, CURLE_ABORTED_BY_CALLBACK);
 		else if (now > errand->deadline_ms + OVERRUN_MS)
 			http_end(service->multi, errand, CURLE_OPERATION_TIMEDOUT);

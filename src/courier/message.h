@@ -13,7 +13,7 @@
 //
 // The request memfd holds JSON:
 //	{"url","method","headers":[],"body","bearer","connect_timeout_ms","deadline_ms","ca_file","cert_file","key_file",
-//	 "proxy","locks":[{"path","dev":"…","ino":"…"}],"hold_until_boot_ms"}
+//	 "proxy","locks":[{"path","dev":"…","ino":"…"}],"hold_until_boot_ms","lines"}
 //
 // READY: all is loaded and the sandbox stands. The text is its start time (field 22 of /proc/<pid>/stat, 0: unknown),
 // which the lock files will say of it (the keeper cannot always look for itself: hidepid hides who cannot be dumped), a
@@ -23,7 +23,8 @@
 // that the keeper is still there and every lock file still is the one named, raises the receipt's count of sends
 // durably, and only then lets the request go. The answer goes into the receipt, fsynced, before DONE is said.
 // (If one of these fails after the count was raised it is NOT_SENT and true, but the receipt says `sending`: who
-// goes by the receipt takes it for an unknown outcome.) GET is bound by none of this.
+// goes by the receipt takes it for an unknown outcome.) GET is bound by none of this. One with `lines` ends with so many
+// lines of the answer, or with the keeper.
 //
 // A HOLD with the id of an earlier one replaces it: say it again once the lock files have been taken over.
 //

@@ -109,8 +109,9 @@ static int read_times(const cJSON *json, struct request *request)
 	request->connect_timeout_ms = json_integer(json, "connect_timeout_ms", 0);
 	request->deadline_ms = json_integer(json, "deadline_ms", 0);
 	request->hold_until_ms = json_integer(json, "hold_until_boot_ms", 0);
+	request->lines = json_integer(json, "lines", 0);
 	if (request->connect_timeout_ms < 0 || request->deadline_ms < 0 ||
-	    request->hold_until_ms < 0)
+	    request->hold_until_ms < 0 || request->lines < 0)
 		return -EBADMSG;
 	if (request->deadline_ms == 0 || request->deadline_ms > DEADLINE_MAX_MS)
 		request->deadline_ms = DEADLINE_MAX_MS;

@@ -23,6 +23,7 @@ struct request {
 	struct lock_name *locks;
 	size_t n_locks;
 	int64_t hold_until_ms; // CLOCK_BOOTTIME; 0: not said
+	int64_t lines; // of the answer, after which nothing more of it is wanted; 0: all of it
 };
 
 int request_read(int fd, struct request *ret); // -EBADMSG, -EFBIG

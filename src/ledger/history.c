@@ -199,10 +199,8 @@ int history_read(const struct ledger *ledger, struct events *ret)
 // ---- the last runs
 
 static const char *const by_names[] = {
-	[BY_HAND] = "hand",
-	[BY_TIMER] = "timer",
-	[BY_CRON] = "cron",
-	[BY_PATH] = "path",
+	[BY_HAND] = "hand", [BY_TIMER] = "timer", [BY_CRON] = "cron",
+	[BY_PATH] = "path", [BY_WATCH] = "watch",
 };
 
 const char *run_by_name(enum run_by by)

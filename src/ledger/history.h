@@ -42,7 +42,7 @@ void event_free(struct event *event);
 void events_free(struct events *events);
 
 // Who started a run.
-enum run_by { BY_HAND, BY_TIMER, BY_CRON, BY_PATH, RUN_BY_N };
+enum run_by { BY_HAND, BY_TIMER, BY_CRON, BY_PATH, BY_WATCH, RUN_BY_N };
 const char *run_by_name(enum run_by by);
 // By what systemd says of the unit that triggered it, else by $OAUTH_KEEPALIVE_RUN, which units and cron lines set.
 enum run_by run_by_whom(void);

@@ -19,6 +19,11 @@ for service in "$UNITS"/system/oauth-keepalive@.service "$UNITS"/user/oauth-keep
 	[ $((start + stop)) -lt 300 ] || fail "$(basename "$service"): a run may take longer than the timer's period"
 done
 
+# What follows the other hosts makes the same runs, and in the same sandbox.
+sandbox() { sed -n '/^KillMode/,$p' "$1" | grep -v '^#\|^\[Install\]\|^WantedBy\|^TimeoutStartSec' | grep .; }
+expect_eq "the sandbox of the system's watch" "$(sandbox "$UNITS/system/oauth-keepalive-watch@.service")" "$(sandbox "$UNITS/system/oauth-keepalive@.service")"
+expect_eq "the sandbox of a user's watch" "$(sandbox "$UNITS/user/oauth-keepalive-watch.service")" "$(sandbox "$UNITS/user/oauth-keepalive.service")"
+
 # A user's manager can do these only in a user namespace, in which other users look like root and groups get lost.
 expect_no_match "$UNITS/user/oauth-keepalive.service" \
 	'^(Private[A-Z][a-z]+|Protect[A-Z][A-Za-z]+|(ReadOnly|ReadWrite|Inaccessible|Exec|NoExec|Bind|BindReadOnly)Paths|TemporaryFileSystem|Root[A-Z][a-z]+|DynamicUser)='
@@ -39,21 +44,24 @@ command -v systemd-analyze >/dev/null || skip "systemd-analyze is missing; the r
 
 # As installed; any program will do, and ours may be in a path that no unit can name.
 mkdir -p "$T/system" "$T/user"
-for unit in system/oauth-keepalive{@.service,@.timer,@.path,-state@.path,-alert@.service} user/oauth-keepalive{.service,.timer,.path,-state.path,-alert@.service}; do
-	sed "s|@BINDIR@/oauth-keepalive|/bin/true|; s|@DATADIR@/hooks/alert-once|/bin/true|" "$UNITS/$unit" >"$T/$unit"
+for unit in system/oauth-keepalive{@.service,@.timer,@.path,-state@.path,-watch@.service,-alert@.service} user/oauth-keepalive{.service,.timer,.path,-state.path,-watch.service,-alert@.service}; do
+	sed "s|@BINDIR@/oauth-keepalive\b|/bin/true|; s|@DATADIR@/hooks/alert-once|/bin/true|" "$UNITS/$unit" >"$T/$unit"
 done
 for kind in service timer path; do
 	cp "$T/system/oauth-keepalive@.$kind" "$T/system/oauth-keepalive@$(id -un).$kind"
 done
 cp "$T/system/oauth-keepalive-state@.path" "$T/system/oauth-keepalive-state@$(id -un).path"
 
+cp "$T/system/oauth-keepalive-watch@.service" "$T/system/oauth-keepalive-watch@$(id -un).service"
+
 verify() {
 	systemd-analyze verify --man=no "$@" >"$T/runs/verify" 2>&1
 	expect_eq "systemd-analyze verify $* ends with" $? 0
 	expect_no_match "$T/runs/verify" oauth-keepalive
 }
-verify --system "$T/system/oauth-keepalive@$(id -un)".{service,timer,path} "$T/system/oauth-keepalive-state@$(id -un).path" "$T/system/oauth-keepalive-alert@.service"
-verify --user "$T"/user/oauth-keepalive{.service,.timer,.path,-state.path,-alert@.service}
+verify --system "$T/system/oauth-keepalive@$(id -un)".{service,timer,path} "$T/system/oauth-keepalive-state@$(id -un).path" \
+	"$T/system/oauth-keepalive-watch@$(id -un).service" "$T/system/oauth-keepalive-alert@.service"
+verify --user "$T"/user/oauth-keepalive{.service,.timer,.path,-state.path,-watch.service,-alert@.service}
 
 # exposure WHICH UNIT LIMIT: ten times the score of `systemd-analyze security`; less is better.
 exposure() {

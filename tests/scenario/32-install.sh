@@ -13,11 +13,13 @@ expect_eq "the files installed" "$(installed)" "$(
 		755 bin/oauth-keepalive
 		644 lib/systemd/system/oauth-keepalive-alert@.service
 		644 lib/systemd/system/oauth-keepalive-state@.path
+		644 lib/systemd/system/oauth-keepalive-watch@.service
 		644 lib/systemd/system/oauth-keepalive@.path
 		644 lib/systemd/system/oauth-keepalive@.service
 		644 lib/systemd/system/oauth-keepalive@.timer
 		644 lib/systemd/user/oauth-keepalive-alert@.service
 		644 lib/systemd/user/oauth-keepalive-state.path
+		644 lib/systemd/user/oauth-keepalive-watch.service
 		644 lib/systemd/user/oauth-keepalive.path
 		644 lib/systemd/user/oauth-keepalive.service
 		644 lib/systemd/user/oauth-keepalive.timer
@@ -58,7 +60,7 @@ expect_eq "the files installed" "$(installed)" "$(
 	END
 )"
 for service in "$T/dest$T/prefix"/lib/systemd/*/*.service; do
-	expect_match "$service" "^ExecStart=$T/prefix/(bin/oauth-keepalive refresh|share/oauth-keepalive/hooks/alert-once)"
+	expect_match "$service" "^ExecStart=$T/prefix/(bin/oauth-keepalive (refresh|watch)|share/oauth-keepalive/hooks/alert-once)"
 	expect_no_match "$service" '@[A-Z]+@'
 done
 rm -r "$T/dest"

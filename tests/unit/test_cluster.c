@@ -263,13 +263,80 @@ static void test_bad_replies(void **state)
 	assert_int_equal(etcd_parse_number("{\"TTL\":7}", 9, "TTL", &number), -EBADMSG);
 }
 
+static int watch_reply(const char *text)
+{
+	return etcd_parse_watch(text, strlen(text));
+}
+
+// What has no end is read as far as it came.
+static void test_watch_replies(void **state)
+{
+	static const char stands[] =
+		"{\"result\":{\"header\":{\"revision\":\"6\"},\"created\":true}}\n";
+	static const struct {
+		const char *then;
+		int r;
+	} cases[] = {
+		{"", 0},
+		{"\n", -EBADMSG},
+		{"{\"result\":{\"events\":[{\"kv\":{\"key\":\"YQ==\"}}]}}\n", 1},
+		{"{\"result\":{\"events\":[{\"kv\":{\"ke", 1}, // the rest did not fit
+		{"{\"result\":{\"canceled\":true,\"compact_revision\":\"5\"}}\n", 1},
+		{"{\"result\":{\"canceled\":true,\"cancel_reason\":\"permission denied\"}}\n",
+		 -EACCES},
+		{"{\"error\":{\"message\":\"no\"}}\n", -EBADMSG},
+		{"<html>\n", -EBADMSG},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_free_ char *text = xasprintf("%s%s", stands, cases[i].then);
+		assert_int_equal(watch_reply(text), cases[i].r);
+	}
+	assert_int_equal(watch_reply(""), 0);
+	assert_int_equal(watch_reply("{\"result\":7}\n"), -EBADMSG);
+}
+
+static int changed_reply(const char *text, int64_t *changed, int64_t *now)
+{
+	return etcd_parse_changed(text, strlen(text), changed, now);
+}
+
+static void test_changed_replies(void **state)
+{
+	int64_t changed = -1, now = -1;
+
+	(void)state;
+	assert_int_equal(changed_reply("{\"header\":{\"revision\":\"9\"}}", &changed, &now), 0);
+	assert_int_equal(changed, 0);
+	assert_int_equal(now, 9);
+	assert_int_equal(changed_reply("{\"header\":{\"revision\":\"9\"},\"kvs\":[{\"key\":\"YQ=="
+				       "\",\"mod_revision\":\"7\"}],"
+				       "\"more\":true}",
+				       &changed, &now),
+			 0);
+	assert_int_equal(changed, 7);
+	assert_int_equal(changed_reply("{}", &changed, &now), -EBADMSG);
+	assert_int_equal(changed_reply("{\"header\":{}}", &changed, &now), -EBADMSG);
+	assert_int_equal(changed_reply("{\"header\":{\"revision\":9}}", &changed, &now), -EBADMSG);
+	assert_int_equal(changed_reply("{\"header\":{\"revision\":\"9\"},\"kvs\":[{\"key\":\"YQ=="
+				       "\"},{\"key\":\"Yg==\"}]}",
+				       &changed, &now),
+			 -EBADMSG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_seal),	     cmocka_unit_test(test_seal_changed),
-		cmocka_unit_test(test_seal_rotated), cmocka_unit_test(test_key_files),
-		cmocka_unit_test(test_records),	     cmocka_unit_test(test_replies),
+		cmocka_unit_test(test_seal),
+		cmocka_unit_test(test_seal_changed),
+		cmocka_unit_test(test_seal_rotated),
+		cmocka_unit_test(test_key_files),
+		cmocka_unit_test(test_records),
+		cmocka_unit_test(test_replies),
 		cmocka_unit_test(test_bad_replies),
+		cmocka_unit_test(test_watch_replies),
+		cmocka_unit_test(test_changed_replies),
 	};
 
 	secret_harden_process();
