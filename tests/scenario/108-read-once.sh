@@ -6,6 +6,7 @@
 # shellcheck disable=SC2154 # set by lib.sh
 . "$(dirname "$0")/many.sh" || exit 1
 
+strace_sees_paths || skip "strace sees no paths here"
 case $(stat -f -c %T "$T") in
 ext2/ext3 | xfs | btrfs | f2fs | tmpfs | overlayfs | zfs) ;;
 *) skip "the times of files are not believed on this file system" ;;

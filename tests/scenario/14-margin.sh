@@ -10,8 +10,8 @@ before=$(sum "$(store main)")
 traced refresh -j
 expect_status 0
 expect_field '.accounts[0] | "\(.decision) \(.outcome) \(.margin_s) \(.lifetime_s)"' "none unchanged 7200 21600"
-expect_no_match "$T/trace" 'socket\(AF_(INET|NETLINK)|connect\(.*AF_INET'
-expect_eq "programs started" "$(grep -c execve "$T/trace")" 1
+expect_no_traces "$ASKS"
+expect_eq "programs started" "$(programs_started)" 1
 expect_untouched "$(store main)" "$before"
 expect_posts 0
 keeper refresh -q
@@ -20,7 +20,9 @@ expect_eq "output with nothing to do" "$(cat "$out" "$err")" ""
 fresh
 mint bob left=119m
 write_store "main a" xai:default=bob
-keeper refresh -j
+traced refresh -j
+expect_traces "$ASKS"
+expect_eq "programs started" "$(programs_started)" 2
 expect_status 0
 expect_field '.accounts[0] | "\(.decision) \(.outcome)"' "refresh refreshed"
 expect_field '.accounts[0].remaining_s | . > 21500 and . <= 21600' true

@@ -28,9 +28,15 @@ for i in {0..7}; do
 done
 expect_field '.accounts | map(.outcome) | unique | inside(["refreshed", "skipped", "failed"])' true
 expect_eq "files" "$(every_file)" "$(cat "$T/files")"
-grep -oE '"[^"]*/locks/[^"]*"' "$T/trace" | grep -vE \
-	'/locks/(oauth-keepalive|[.0-9a-z-]*|oauth-refresh(/((sha256-[0-9a-f]{64}|lock-[0-9a-f]{32})\.lock[^/]*|[.0-9a-z-]*))?)"$' >"$T/strange"
-expect_eq "strange names under locks/" "$(sort -u "$T/strange")" ""
+if strace_sees_paths; then
+	grep -oE '"[^"]*/locks/[^"]*"' "$T/trace" | sort -u >"$T/names"
+	[ "$(grep -cE '/sha256-[0-9a-f]{64}\.lock"$' "$T/names")" -ge 8 ] || fail "the trace has no names of locks"
+	grep -vE '/locks/(oauth-keepalive|[.0-9a-z-]*|oauth-refresh(/((sha256-[0-9a-f]{64}|lock-[0-9a-f]{32})\.lock[^/]*|[.0-9a-z-]*))?)"$' \
+		"$T/names" >"$T/strange"
+	expect_eq "strange names under locks/" "$(cat "$T/strange")" ""
+else
+	not_shown "that no profile id is part of a lock's name: strace sees no paths here"
+fi
 for command in status preview doctor "refresh -v"; do
 	# shellcheck disable=SC2086
 	keeper $command

@@ -194,6 +194,8 @@ if [ "$(id -u)" = 0 ] && strace -qq -e inject=getpid:signal=SIGCONT:when=1 -o /d
 		UNDER=()
 		expect_posts 0
 	done
+else
+	not_shown "agents that cannot all be listed: only root sees which directory is read"
 fi
 
 # Main is where only OpenClaw's environment says. Both remedies: the variable, and the configuration.

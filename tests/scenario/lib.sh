@@ -342,14 +342,34 @@ strace_sees_paths() {
 		2>/dev/null && grep -q 'chdir("/")' "$T/hidden"
 }
 
-# traced ARG…: keeper under strace; the calls are then in $T/trace. TRACE chooses them.
-TRACE=%file,%network,execve
+# traced ARG…: keeper under strace; the calls are then in $T/trace, its own start at their head. TRACE chooses them. Names,
+# numbers and flags are there for everybody; what needs a path or an address asks strace_sees_paths first. And that a call
+# is missing shows something only where a run that makes it is looked at, too.
+TRACE=%file,%network
 traced() {
 	strace -qq -e trace=execve -o /dev/null true 2>/dev/null || skip "strace may not trace here"
-	UNDER=(strace -f -qq -s 512 -o "$T/trace" -e "trace=$TRACE")
+	UNDER=(strace -f -qq -s 512 -o "$T/trace" -e "trace=execve,$TRACE")
 	keeper "$@"
 	UNDER=()
+	head -n 1 "$T/trace" | grep -q ' execve("' || die "strace saw nothing of: $*"
 }
+
+# What a run calls that asks the network, opens a file for writing, or changes a name. (What a C library asks for by itself,
+# as of nscd by a UNIX socket, is no concern.)
+# shellcheck disable=SC2034 # scenarios use them
+ASKS='socket\(AF_(INET|NETLINK)' \
+	WRITES='open(at)?\(.*(O_WRONLY|O_RDWR|O_CREAT|O_TRUNC)' \
+	RENAMES='^[0-9]+ +(rename|unlink|mkdir|rmdir|link|symlink|chmod|chown|mknod|utime[nsat]*|truncate)(at)?2?\('
+expect_traces() {
+	local call
+	for call; do expect_match "$T/trace" "$call"; done
+}
+expect_no_traces() {
+	local call
+	for call; do expect_no_match "$T/trace" "$call"; done
+}
+# Programs that were started, itself among them.
+programs_started() { grep -c 'execve(.*) = 0$' "$T/trace"; }
 
 # Couriers that stayed to guard an answer: those our lock files name, and nobody else.
 couriers() {
