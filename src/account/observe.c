@@ -9,6 +9,8 @@
 #include "file/filesystem.h"
 #include "file/private_file.h"
 
+#define LOOKS 3 // as often as one is overtaken by another run
+
 static bool holds_key(const struct holdings *h, const struct index *keys, const char *key)
 {
 	for_each_found (found, keys, hash_string(key))
@@ -358,8 +360,21 @@ static void say_no_state_dir(struct observation *o, const struct config *config)
 			->needs_person = true;
 }
 
-int observe(const struct config *config, const struct policy *policy, const struct ledger *ledger,
-	    const struct holdings *holdings, struct observation *ret)
+// The marks are looked up after the records were read. What another run has sent and settled in between would be a live token
+// that is spent, which only a person could mend.
+static bool was_overtaken(const struct observation *o, const struct ledger *ledger)
+{
+	for (size_t i = 0; i < o->n_accounts; i++)
+		if (o->accounts[i]->live_settled &&
+		    account_record_moved(ledger, &o->accounts[i]->record))
+			return true;
+	return false;
+}
+
+// -ESTALE: overtaken, and there may be another try.
+static int observe_once(const struct config *config, const struct policy *policy,
+			const struct ledger *ledger, const struct holdings *holdings,
+			bool may_try_again, struct observation *ret)
 {
 	struct policy ours = *policy;
 	int r = look(config, ledger, holdings ? holdings->seen : NULL, ret);
@@ -381,8 +396,22 @@ int observe(const struct config *config, const struct policy *policy, const stru
 	if (!any_directory(ret))
 		say_no_state_dir(ret, config);
 	group(ret, config, &ours, ledger, holdings);
+	if (may_try_again && was_overtaken(ret, ledger)) {
+		observation_free(ret);
+		return -ESTALE;
+	}
 	decide_all(ret, config, &ours);
 	say_problems(ret, policy);
 	say_nothing_found(ret);
 	return 0;
+}
+
+int observe(const struct config *config, const struct policy *policy, const struct ledger *ledger,
+	    const struct holdings *holdings, struct observation *ret)
+{
+	int r = -ESTALE;
+
+	for (int left = LOOKS - 1; r == -ESTALE && left >= 0; left--)
+		r = observe_once(config, policy, ledger, holdings, left > 0, ret);
+	return r;
 }

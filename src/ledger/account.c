@@ -498,6 +498,17 @@ int account_records_read(const struct ledger *ledger, struct account_records *re
 	return 0;
 }
 
+bool account_record_moved(const struct ledger *ledger, const struct account_record *record)
+{
+	struct account_record now = {0};
+	_cleanup_free_ char *message = NULL;
+	int r = record_read(ledger, record->key, &now, &message);
+	bool moved = r >= 0 && !fingerprint_equal(now.live.fingerprint, record->live.fingerprint);
+
+	account_record_free(&now);
+	return moved;
+}
+
 void account_records_free(struct account_records *records)
 {
 	for (size_t i = 0; i < records->n; i++)

@@ -181,6 +181,8 @@ struct account_records {
 // What fails for a shortage (error_is_shortage) is the reading as a whole.
 int account_records_read(const struct ledger *ledger, struct account_records *ret, struct problems *problems);
 void account_records_free(struct account_records *records);
+// Is another token live by now than in this record, which was read a while ago (or than none, if it was not there)?
+bool account_record_moved(const struct ledger *ledger, const struct account_record *record);
 int account_record_save(struct ledger *ledger, struct account_record *record, int64_t now_ms);
 int account_record_remove(struct ledger *ledger, const char *key);
 
