@@ -131,24 +131,28 @@ static bool request_is_judged(const struct grant *g, const struct observation *o
 	return false;
 }
 
-// A look that says nothing of this grant: no descriptor was left for it, the state directory or a store has just been
-// moved away. When the request was sent, all of it could be seen.
+// Its state directory or a store has just been moved away. When the request was sent, all of it could be seen.
+static bool is_out_of_sight(const struct grant *g, const struct observation *o,
+			    const struct account *a)
+{
+	return observation_bars(o, a) ||
+	       (g->exchanged && record_knows(&a->verdict.record, g->token) &&
+		(a->main_trouble || a->skip || a->vanished));
+}
+
+// A look that says nothing of this grant: no descriptor was left for it, or all of it is out of sight. (Of several state
+// directories one that can be seen is enough: its copies are not left with a spent token because of another one, which
+// follows when it can be read again.)
 static bool look_is_blind(const struct grant *g, const struct observation *o, bool seen)
 {
 	const struct account *a;
+	bool in_sight = false;
 
 	if (!seen || o->barred)
 		return true;
 	for_each_account (a, g, o)
-		if (observation_bars(o, a))
-			return true;
-	if (!g->exchanged)
-		return false;
-	for_each_account (a, g, o)
-		if (record_knows(&a->verdict.record, g->token) &&
-		    (a->main_trouble || a->skip || a->vanished))
-			return true;
-	return !g->judged && !request_is_judged(g, o);
+		in_sight |= !is_out_of_sight(g, o, a);
+	return !in_sight || (g->exchanged && !g->judged && !request_is_judged(g, o));
 }
 
 // Nothing was sent: that is what there is to say, whatever else was written.

@@ -108,13 +108,15 @@ int grant_persist(struct run *run, struct grant *g, const struct observation *o)
 	return result;
 }
 
-// Another account may still be waiting for what this receipt says; not one that no store holds any more.
+// Another account may still be waiting for what this receipt says; not one that no store holds any more, nor one in a state
+// directory that cannot be read, which follows the others once it can.
 static bool is_live_elsewhere(const struct observation *o, struct fingerprint token,
 			      const struct account *but)
 {
 	for_each_found (found, &o->ties, hash_token(token)) {
 		const struct account *a = o->accounts[found->at];
 		if (a != but && !a->skip && !a->verdict.record.dead_code[0] &&
+		    !observation_bars(o, a) &&
 		    fingerprint_equal(a->verdict.record.live.fingerprint, token))
 			return true;
 	}

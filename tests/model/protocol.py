@@ -5,7 +5,8 @@
 Who moves: two runs (each a keeper and its courier, killed apart or together, between any two durable writes),
 OpenClaw, a person (a login is issued, later saved, maybe behind a newer one; a logout; a decision: `sync --adopt`,
 `sync --follow`, `restore`, each a run of its own that sends nothing), one restore of a main store, forgetting (what no
-copy shows is in no list and has no mark any more), and the server: it rotates refresh tokens and revokes the family when a
+copy shows is in no list and has no mark any more), a state directory that is away for a while or cannot be read, and the
+server: it rotates refresh tokens and revokes the family when a
 spent one comes back, or keeps them, or rotates them beside an access token that stays. There is no time: a token is
 due, late, or an orphan at its hold limit whenever the budget allows. What is done under one store lock is one move.
 
@@ -20,9 +21,13 @@ scenario may say fewer), so that no scenario of --fast has more than 20000 world
 
 A *generation* is a number in order of issue; `tok` and `acc` say which refresh and access token it has. A copy is a
 generation, a Fence of one, or ABSENT. A *name* is an account (a profile id) of the login: with two names (openai,
-openai-codex, or one profile under two state directories) each has its main and agent copy, its record and its refresh
-lock; receipts are shared. A fence names its
+openai-codex) each has its main and agent copy, its record and its refresh lock; receipts are shared. A fence names its
 token only to who has that token: a mark or a receipt, which has a hash, is no help. `copy_token` gives none for it.
+
+With `dirs` each name is the one profile in a state directory of its own: its files are written one by one, what it has
+may be *gone* for a while (a mount; nobody waits for it, and it comes back as it was) or *unread* (nothing is sent that it
+may hold), and a run may look at one of them *alone* (`--state-dir`), which has the other's record and refresh lock, and
+finishes no receipt of the other's.
 
 Functions are called as in the code and stand in its order. What can be switched off is in RULES; `--mutants` proves
 that every rule is needed: without it some scenario fails. A rule is changed here first; a trace becomes a test.
@@ -45,7 +50,8 @@ between adopting a login and writing it, and OpenClaw rotated a copy of the old 
 without a ledger, meets a login beside a later rotation of the old line (either login is in displaced/). Those of P7 are
 one: `other name`, a failed fence under one name waits for another name of the login that needs a login (which is
 reported), for a login is refreshed under all its names or none. `chosen`: a person brought a token back that
-somebody else had used, which nobody here can know; the output says so.
+somebody else had used, which nobody here can know; the output says so. `gone`, `away`, `unread` and `alone` are those of a
+state directory that a run did not see: OpenClaw rotated the token there and nowhere else, or has not got the new one yet.
 """
 import argparse
 import sys
@@ -61,6 +67,8 @@ RULES = {
     'takeover restamps': 'claim: the lock files over an orphaned answer name the courier of the new run',
     'guard is found': 'claim: whoever guards the answer by now is taken over, not only who sent the token',
     'answer keeps its locks': 'claim: who cannot go on leaves locks over an unfinished answer to its courier',
+    'all directories locked': 'claim: … also in a state directory at which this run does not look',
+    'unread holds all': 'observe: what a state directory may hold that cannot be read is not sent',
     'shared receipt binds': 'cycle: accounts of one open receipt are one grant, whatever is live in them by now',
     'siblings follow': 'observe: a name follows another one that retired its live token',
     'held means busy': 'decide: a receipt in flight elsewhere is left alone',
@@ -110,22 +118,24 @@ RULES = {
 }
 OFF = set()
 ABSENT = -1
+UNSEEN = {'gone': 'gone', 'away': 'away', 'unread': 'unread'}  # excuses: what a run could not see in a state directory
+HERE, GONE, UNREAD = 'here', 'gone', 'unread'  # a state directory
 EARLY, DUE, LATE = 'early', 'due', 'late'  # when a run happens (due: by time, or by force); late: time for the last resort
 TOLD = 'told'  # a person says to send what may be spent (--last-try), and what is due as well
 FENCED = 'fenced'  # a run that sends as the last resort because OpenClaw has thrown its token away
 
 World = namedtuple('World', 'par tok acc server names receipts marks notes displaced keepers couriers openclaw wire login '
                             'budget history ghost')
-Name = namedtuple('Name', 'main agent record sighted refresh_lock account_lock')
+Name = namedtuple('Name', 'main agent record sighted refresh_lock account_lock place', defaults=[HERE])
 Fence = namedtuple('Fence', 'state of')  # a copy: 'pending' or 'failed', of a generation
 Record = namedtuple('Record', 'live superseded anchor before previous diverged ended dead decided', defaults=[0])
 Receipt = namedtuple('Receipt', 'token state sends answer names courier')  # answer: generation, 'dead', 'not spent'
-Keeper = namedtuple('Keeper', 'stage names when owner token todo then choice',  # todo: the durable writes that are left
-                    defaults=[None])
+Keeper = namedtuple('Keeper', 'stage names when owner token todo then choice sees',  # todo: the durable writes that are
+                    defaults=[None, None])  # left; sees: the state directories it looks at, None: all
 Choice = namedtuple('Choice', 'name kind what')  # adopt a store's copy, follow with it, restore a generation
 OpenClaw = namedtuple('OpenClaw', 'name store copy answer')
 Budget = namedtuple('Budget', 'keeper courier both lost connect not_spent busy login logout restore openclaw reclaim '
-                              'dns openclaw_killed choose due forget last_try')
+                              'dns openclaw_killed choose due forget last_try gone unread alone')
 Ghost = namedtuple('Ghost', 'sent spent received peers excuse out chosen')  # seen by the properties only
 
 
@@ -239,8 +249,8 @@ def tidy(w):
 
 
 def release(w, i):
-    for n in w.keepers[i].names:
-        if w.names[n].refresh_lock in (f'c{i}', f'k{i}'):
+    for n, name in enumerate(w.names):
+        if name.refresh_lock in (f'c{i}', f'k{i}'):
             w = set_name(w, n, refresh_lock=None)
     return die(w, i)
 
@@ -249,6 +259,8 @@ def die(w, i, with_courier=False):
     for n, name in enumerate(w.names):
         if name.account_lock == i:
             w = set_name(w, n, account_lock=None)
+    if w.keepers[i].sees:
+        w = excuse(w, 'alone')  # the other directory has what is spent until a run looks at it
     if with_courier:
         w = set_courier(w, i, None)
     return tidy(w._replace(keepers=put(w.keepers, i, None)))
@@ -259,16 +271,21 @@ def die(w, i, with_courier=False):
 class Account:
     """struct account: one name as a look shows it, and what is decided about it"""
 
-    def __init__(self, w, n, me, when, claimed, opt, sibling, choice=None, sibling_chosen=False):
+    def __init__(self, w, n, me, when, claimed, opt, sibling, choice=None, sibling_chosen=False, sees=None):
         name = w.names[n]
+        self.place = name.place
         self.n, self.sighted = n, name.sighted
         self.w, self.me, self.when, self.claimed, self.opt, self.sibling = w, me, when, claimed, opt, sibling
         self.main, self.recorded, self.record = name.main, name.record, name.record
-        self.copies = [(s, c) for s, c in (('main', name.main), ('agent', name.agent)) if c != ABSENT]
+        self.copies = [(s, c) for s, c in (('main', name.main), ('agent', name.agent))
+                       if c != ABSENT and self.place == HERE]
         self.behind = self.behind_fence()
         tokens = {copy_token(w, c) for _, c in self.copies} | ({w.tok[name.record.live]} if name.record else set())
         tokens |= {copy_token(w, self.behind)}
-        self.receipts = [r for r in w.receipts if n in r.names or r.token in tokens]
+        receipts = [r for r in w.receipts if n in r.names or r.token in tokens]
+        # What another directory's run has under way is finished there. (No property needs it: it is whose locks they are.)
+        self.elsewhere = [r for r in receipts if sees and not any(m in sees or w.names[m].place == GONE for m in r.names)]
+        self.receipts = [r for r in receipts if r not in self.elsewhere]
         self.choice = choice if choice and choice.name == n else None
         self.offline, self.sibling_chosen = choice is not None, sibling_chosen
         self.chosen, self.follows, self.take_back = ABSENT, None, []
@@ -353,6 +370,8 @@ class Account:
         return 0 if self.opt['unordered'] else (a > b) - (a < b)
 
     def others_at_work(self):
+        if self.record and any(r.token == self.live_token() for r in self.elsewhere):
+            return True
         return on('held means busy') and any(is_held(self.w, r.token, self.me) and
                                              not (self.claimed and r.state == 'ANSWERED') for r in self.receipts)
 
@@ -545,6 +564,10 @@ class Account:
         self.adopt_newer_than_live()
 
     def decide(self):
+        if self.place == GONE:
+            return self.conclude('gone')
+        if self.place == UNREAD:
+            return self.conclude('hold')
         if self.record is None:
             first = self.behind if is_fence(self.main) else self.main
             if first == ABSENT:
@@ -613,13 +636,16 @@ class Account:
 
 # ---- observe.c, cycle.c
 
-def look(w, me, when, opt, mine=(), choice=None):
-    """every name, decided; `mine`: their account locks are ours"""
+def look(w, me, when, opt, mine=(), choice=None, sees=None):
+    """every name, decided; `mine`: their account locks are ours; of those that it does not see it has the record"""
     def decide(n, sibling=None, sibling_chosen=False):
         claimed = n in mine or w.names[n].account_lock is None
-        return Account(w, n, me, when, claimed, opt, sibling, choice, sibling_chosen).decide()
+        a = Account(w, n, me, when, claimed, opt, sibling, choice, sibling_chosen, sees)
+        return a.decide() if not sees or n in sees else a.conclude('not seen')
     accounts = [decide(n) for n in range(len(w.names))]
     for n, a in enumerate(accounts):
+        if a.verdict in ('gone', 'not seen') or a.place == UNREAD:
+            continue
         for other in accounts:
             if (on('siblings follow') and other is not a and other.record and a.record and
                     a.chosen == ABSENT and a.live_token() in other.record.superseded):
@@ -638,13 +664,16 @@ def hold_together(accounts):
         for other in accounts:
             same_wait = a.resend and other.waits_for_answer and on('a fence does not wait for its own answer')
             if (a.send and other is not a and not same_wait and connected(a, other) and
-                    other.verdict in ('busy', 'login', 'diverged', 'hold') and not other.send):
+                    other.verdict in ('busy', 'login', 'diverged', 'hold') and not other.send and
+                    (other.place != UNREAD or on('unread holds all'))):
                 a.send, a.held_by_name = False, a.fenced
                 a.verdict = 'busy' if other.busy else 'hold'
                 a.busy = a.busy or other.busy
 
 
 def connected(a, b):
+    if 'not seen' in (a.verdict, b.verdict):
+        return False
     return bool(a.record and b.record and a.live_token() == b.live_token() or
                 on('shared receipt binds') and any(r in b.receipts for r in a.receipts))
 
@@ -688,7 +717,7 @@ def write_store(w, store, names, opt, fail, who):
     for n in names:
         r, copy = w.names[n].record, getattr(w.names[n], store)
         token = copy_token(w, copy)
-        if copy in (ABSENT, r.live):
+        if copy in (ABSENT, r.live) or w.names[n].place != HERE:
             continue
         if is_fence(copy):
             if not may_replace_fence(w, w.names[n], copy):
@@ -738,7 +767,7 @@ def shown_as_spent(w, token):
     records = [n.record for n in w.names if n.record]
     if token in w.marks or any(token in r.superseded or (r.dead and w.tok[r.live] == token) for r in records):
         return True
-    shown = {c for n in w.names for c in (n.main, n.agent) if is_login(c)} | {r.live for r in records} | {
+    shown = {c for n in w.names for c in (n.main, n.agent) if is_login(c) and n.place == HERE} | {r.live for r in records} | {
         r.answer for r in w.receipts if isinstance(r.answer, int)}
 
     def descends(g):
@@ -748,6 +777,21 @@ def shown_as_spent(w, token):
             g = w.par[g]
         return False
     return any(descends(g) for g in shown)
+
+
+def names_to_lock(w, k):
+    """claim_locked, add_locks_elsewhere: where a directory is, of each name of the grant, and of who else has its token"""
+    names = [n for n in k.names if w.names[n].place != GONE]
+    if k.sees and on('all directories locked'):
+        live = {w.tok[w.names[n].record.live] for n in k.names if w.names[n].record}
+        names += [n for n, x in enumerate(w.names) if n not in k.sees and x.place != GONE and
+                  x.record and w.tok[x.record.live] in live]
+    return names
+
+
+def is_live_elsewhere(accounts, token, but):
+    return any(a is not but and a.verdict != 'not seen' and a.place == HERE and a.record and not a.record.dead and
+               a.live_token() == token for a in accounts)
 
 
 class Run:
@@ -770,6 +814,8 @@ class Run:
             # The two runs are alike: the second works only beside the first.
             if not w.couriers[self.i] and (self.i == 0 or w.keepers[0] or w.couriers[0]):
                 self.start()
+                for n in range(len(w.names)) if w.budget.alone else ():
+                    self.start((n,))
                 for choice in self.choices():
                     self.start_choice(choice)
             return
@@ -783,11 +829,11 @@ class Run:
         else:
             getattr(self, k.then)()
 
-    def start(self):
+    def start(self, sees=None):
         """the look without a lock; account locks; the look under them; the courier"""
         w, at_once = self.w, set()
         for when in self.occasions():
-            accounts = look(w, self.i, when, self.opt)
+            accounts = look(w, self.i, when, self.opt, sees=sees)
             for names in grants(accounts):
                 mine = [accounts[n] for n in names]
                 send, answered = any(a.send for a in mine), answered_receipt(mine)
@@ -803,15 +849,17 @@ class Run:
                 if (not any(a.has_work() for a in mine) or send != (when != EARLY or fenced) or
                         when != EARLY and names in at_once or send and len(w.par) >= self.opt['generations']):
                     continue
-                x = w
+                x = pay(w, 'alone') if sees else w
+                if sees and w.receipts:  # which it finishes, and delivers at what it sees
+                    x = excuse(x, 'alone')
                 for n in names:
                     x = set_name(x, n, account_lock=self.i)
                 if send or answered is not None:
                     guard = answered is not None and not send and on('hold before takeover')
                     x = set_courier(x, self.i, ('guard', answered) if guard else ('ready',))
                 self.k = Keeper('GRANT_WAITING', names, FENCED if when == EARLY and fenced else when,
-                                'c' if x.couriers[self.i] else 'k', None, (), 'claim')
-                label = f'{self.who} looks ({when}): {describe(accounts, names)}'
+                                'c' if x.couriers[self.i] else 'k', None, (), 'claim', None, sees)
+                label = f'{self.who} looks{f" at {sees[0]} alone" if sees else ""} ({when}): {describe(accounts, names)}'
                 if not any(a.send or a.write or a.receipts for a in mine) and not on('nothing without the locks'):
                     self.k = self.k._replace(stage='GRANT_WRITING', todo=persist(w, names, accounts), then='round')
                 self.emit('start', label, x._replace(keepers=put(x.keepers, self.i, self.k)))
@@ -875,14 +923,14 @@ class Run:
     def claim(self):
         """the refresh locks, all or none"""
         w, k = self.w, self.k
-        for n in k.names:
+        for n in self.to_lock():
             if not lock_is_free(w, n) and not self.may_take_over(n):
                 for r in w.receipts:
                     if k.owner == 'c' and n in r.names and orphan_guard(w, n, r.token) is not None:
                         self.fail('P5', f'{self.who} is kept from the answer to {r.token} by its guard')
                 return self.let_go('lock_busy, gives up')
         x = w
-        for n in k.names if on('all names locked') else k.names[:1]:
+        for n in self.to_lock() if on('all names locked') else k.names[:1]:
             if lock_is_free(w, n) or on('takeover restamps'):
                 x = set_name(x, n, refresh_lock=f'{k.owner}{self.i}')
         if w.budget.busy:  # a store of the grant is locked: try later
@@ -894,6 +942,9 @@ class Run:
             return self.go('takes the refresh locks', x, then='look_again')
         self.go('takes the refresh locks and goes on', x, then='receipt' if k.when != EARLY else 'round')
 
+    def to_lock(self):
+        return names_to_lock(self.w, self.k)
+
     def may_take_over(self, n):
         for r in self.w.receipts:
             guard = orphan_guard(self.w, n, r.token)
@@ -904,7 +955,7 @@ class Run:
     def look_again(self):
         """claim_locked and proceed: what is decided now is carried out"""
         k, x = self.k, self.w
-        accounts = look(x, self.i, k.when, self.opt, k.names, k.choice)
+        accounts = look(x, self.i, k.when, self.opt, k.names, k.choice, k.sees)
         mine = [accounts[n] for n in k.names]
         x = self.note_chosen(x, mine)
         send, answered = any(a.send for a in mine), answered_receipt(mine)
@@ -924,7 +975,7 @@ class Run:
     def receipt(self):
         """open_receipt: RECEIPT_CLAIMED, or the one of unknown outcome once more"""
         w, k = self.w, self.k
-        token = w.tok[next(w.names[n].record.live for n in k.names if w.names[n].record)]
+        token = w.tok[next(w.names[n].record.live for n in k.names if w.names[n].record and w.names[n].place == HERE)]
         r = receipt_of(w, token)
         if token in w.marks or r and is_held(w, token, self.i):
             return self.let_go('receipt_exists')
@@ -934,6 +985,7 @@ class Run:
             return self.let_go('receipt_exists')
         if self.opt['rotates'] and shown_as_spent(w, token):
             limit = 'chosen' if token in w.ghost.chosen and token not in w.ghost.sent else ''
+            limit = limit or UNSEEN.get(w.ghost.excuse, 'alone' if k.sees else '')
             self.fail('P1', f'{self.who} claims {token}, which is recorded as spent or dead', limit)
         if self.opt['rotates'] and token in w.ghost.sent and not r:
             self.fail('P1', f'{self.who} claims {token} again')
@@ -951,25 +1003,27 @@ class Run:
         courier, r = w.couriers[self.i], receipt_of(w, k.token)
         if courier and courier[0] in ('request', 'sent'):
             return
-        for n in k.names if courier is None else ():  # courier_is_gone: the keeper answers for its lock files
+        for n in range(len(w.names)) if courier is None else ():  # courier_is_gone: the keeper answers for its lock files
             if w.names[n].refresh_lock == f'c{self.i}':
                 w = set_name(w, n, refresh_lock=f'k{self.i}')
         if r and r.sends:
             return self.go(f'hears of {k.token}: {r.state} {r.answer}', w, stage='GRANT_WRITING', then='round')
-        accounts = look(w, self.i, EARLY, self.opt, k.names)
+        accounts = look(w, self.i, EARLY, self.opt, k.names, sees=k.sees)
         self.go(f'hears that {k.token} was not sent', w, stage='GRANT_WRITING', todo=persist(w, k.names, accounts),
                 then='finish')
 
     def round(self):
         """write_round: look, ledger, main, agents, and so on until a look finds nothing; then close the receipts"""
         w, k = self.w, self.k
-        accounts = look(w, self.i, EARLY, self.opt, k.names, k.choice)
+        accounts = look(w, self.i, EARLY, self.opt, k.names, k.choice, k.sees)
         mine = [accounts[n] for n in k.names]
         w = self.note_chosen(w, mine)
         todo = persist(w, k.names, accounts)
-        close = tuple(dict.fromkeys(('settle', t) for a in mine for t in a.close))
-        stores = tuple(('write', s, tuple(n for n in k.names if s in accounts[n].write))
-                       for s in ('main', 'agent') if any(s in a.write for a in mine))
+        close = tuple(dict.fromkeys(('settle', t) for a in mine for t in a.close if not is_live_elsewhere(accounts, t, a)))
+        stores = [('write', s, tuple(n for n in k.names if s in accounts[n].write)) for s in ('main', 'agent')]
+        if self.opt['dirs']:  # each has files of its own
+            stores = [('write', s, (n,)) for _, s, names in stores for n in names]
+        stores = tuple(x for x in stores if x[2])
         if not on('settle only after ledger'):
             todo = close + todo
         if stores and not on('locks until written'):
@@ -1020,7 +1074,8 @@ def courier_moves(w, i, opt, emit, fail):
         emit('kill', f'courier{i} killed', pay(excuse(set_courier(w, i, None), 'courier'), 'courier'))
     if c[0] == 'guard' and not k:
         # What OpenClaw does then is excused, unless a run has come meanwhile.
-        x = excuse(w, 'hold') if all(x is None or x.stage == 'GRANT_WAITING' for x in w.keepers) else w
+        waits = all(x is None or x.stage == 'GRANT_WAITING' or x.sees for x in w.keepers)
+        x = excuse(w, 'hold') if waits else w
         emit('hold', f'courier{i} leaves: hold limit', set_courier(x, i, None))
     if c[0] != 'request':
         return
@@ -1028,7 +1083,7 @@ def courier_moves(w, i, opt, emit, fail):
     r = receipt_of(w, token)
     if w.budget.connect:
         emit('fault', f'courier{i} cannot connect', pay(set_courier(w, i, ('ready',)), 'connect'))
-    locked = k.names if on('all names locked') else k.names[:1]
+    locked = names_to_lock(w, k) if on('all names locked') else k.names[:1]
     if on('courier checks locks') and any(w.names[n].refresh_lock != f'c{i}' for n in locked):
         return emit('go', f'courier{i} has lost its locks', set_courier(w, i, ('ready',)))
     if opt['rotates'] and w.ghost.sent.count(token) >= 2:
@@ -1123,6 +1178,8 @@ def openclaw_moves(w, opt, emit):
     if o or not w.budget.openclaw or len(w.par) >= opt['generations'] or w.login and len(w.par) > w.login[0] + 1:
         return
     for n, name in enumerate(w.names):
+        if name.place == GONE:
+            continue
         store = 'agent' if name.agent > name.main else 'main'
         token = copy_token(w, getattr(name, store))
         # A run that was stopped for minutes before it sent: old versions reclaim its lock.
@@ -1147,7 +1204,7 @@ def fencing_openclaw_moves(w, opt, emit):
     if not w.budget.openclaw or len(w.par) >= opt['generations'] or w.login and len(w.par) > w.login[0] + 1:
         return
     for n, name in enumerate(w.names):
-        if lock_is_free(w, n):
+        if lock_is_free(w, n) and name.place != GONE:
             claim_fence(w, n, name, emit)
 
 
@@ -1206,6 +1263,9 @@ def person_moves(w, opt, emit):
         emit('save', f'login {new} saved in {store} of {n}',
              note(x, out=put(x.ghost.out, n, '')) if store == 'main' else x)
     for n, name in enumerate(w.names):
+        directory_moves(w, n, name, emit)
+        if name.place != HERE:
+            continue
         for store in ('main', 'agent') if not w.login and w.budget.login and g < opt['generations'] else ():
             if store == 'main' or name.agent != ABSENT:
                 x = w._replace(par=w.par + (ABSENT,), tok=w.tok + (g,), acc=w.acc + (g,), login=(g, n, store),
@@ -1223,6 +1283,26 @@ def person_moves(w, opt, emit):
                      x if known else note(x, out=put(x.ghost.out, n, '')))
     if w.budget.forget and w.keepers == (None, None) and (w.marks or any(n.record.superseded for n in w.names if n.record)):
         emit('person', 'marks and lists forget', forget(w))
+
+
+def rotated_there(w, name):
+    """OpenClaw has refreshed, and nobody but it has seen what came"""
+    return any(c in w.ghost.peers and all(x.record is None or not x.record.live == c for x in w.names)
+               for c in (name.main, name.agent))
+
+
+def directory_moves(w, n, name, emit):
+    """a mount is away and comes back as it was; others may write to it, or its agents cannot be listed, and it is mended"""
+    if name.place != HERE:
+        x = set_name(w, n, place=HERE)
+        return emit('person', f'directory {n} is back', excuse(x, 'away') if name.place == GONE else x)
+    busy = w.openclaw is not None and w.openclaw.name == n or w.login and w.login[1] == n
+    if w.budget.gone and not busy:
+        x = excuse(w, 'gone') if rotated_there(w, name) else w
+        emit('person', f'directory {n} is gone', pay(set_name(x, n, place=GONE), 'gone'))
+    if w.budget.unread:
+        x = w if w.keepers == (None, None) and not w.receipts and not rotated_there(w, name) else excuse(w, 'unread')
+        emit('person', f'directory {n} cannot be read', pay(set_name(x, n, place=UNREAD), 'unread'))
 
 
 def forget(w):
@@ -1298,8 +1378,9 @@ def check_end(w, opt, memo, fail):
     for g in w.ghost.received - w.displaced:
         if not any(w.tok[g] == w.tok[r.live] or w.tok[g] in r.superseded for r in records):
             fail('P2', f'answer {g} is in no record')
+    check_one_login(w, accounts, fail)
     for n, a in enumerate(accounts):
-        if not a.recorded:
+        if not a.recorded or a.place != HERE:
             continue
         live = a.recorded.live
         check_fences(n, a, len(w.par) < opt['generations'], fail)
@@ -1308,14 +1389,24 @@ def check_end(w, opt, memo, fail):
             if (is_login(c) and (w.tok[c], w.acc[c]) != (w.tok[live], w.acc[live]) and
                     w.tok[c] not in a.recorded.diverged):
                 fail('P4', f'{s} of {n} ends as {c}, live is {live}')
-        unknown_fence = any(is_fence(c) and not a.knows(w.tok[c.of]) for _, c in a.copies)  # reported
-        if a.verdict == 'none' and not works and not unknown_fence and not w.ghost.excuse:
+        unknown_fence = any(is_fence(c) and not a.knows(w.tok[c.of]) for _, c in a.copies)
+        told = unknown_fence or any(b.place == UNREAD for b in accounts)
+        if a.verdict == 'none' and not works and not told and not w.ghost.excuse:
             fail('P4', f'live {live} of {n} does not work, and nobody knows')
         if a.verdict == 'ended' and a.main == live and not w.ghost.out[n] and not w.ghost.excuse:
             fail('P4', f'{n} is reported as logged out though main holds {live}')
         foreign = is_fence(a.main) and not a.knows(w.tok[a.main.of])
         if a.verdict == 'login' and works and not foreign and w.ghost.sent.count(w.tok[live]) < 2:
             fail('P4', f'{n} is reported as lost though {live} works')
+
+
+def check_one_login(w, accounts, fail):
+    """wherever it stands, it is one login, and goes on as one"""
+    lives = {a.recorded.live for a in accounts if a.verdict == 'none' and a.recorded}
+    for g in lives:
+        for h in lives:
+            if g < h and w.tok[g] != w.tok[h] and login_of(w, g) == login_of(w, h):
+                fail('P4', f'{g} is live under one name, and {h} of the same login under another')
 
 
 def check_fences(n, a, may_send, fail):
@@ -1328,7 +1419,7 @@ def check_fences(n, a, may_send, fail):
             fail('P7', f'{s} of {n} ends as {show(c)}, live is {a.recorded.live}, and nobody is told')
 
 
-OPTIONS = dict(generations=5, rotates=True, older=False, server='rotates', unordered=False, names=1, ledger=True, copies=None,
+OPTIONS = dict(dirs=False, generations=5, rotates=True, older=False, server='rotates', unordered=False, names=1, ledger=True, copies=None,
                forgotten=False, openclaw_is='2026.6', openclaw_fails=False)
 
 
@@ -1460,7 +1551,31 @@ SCENARIOS |= {
     'older login saved in main': dict(due=1, choose=1, older='main', **OLDER),
     'older login saved in a copy': dict(due=1, choose=1, older='agent', **OLDER),
 }
+DIRS = dict(dirs=True, names=2, copies=[(0, ABSENT), (0, ABSENT)])
+SCENARIOS |= {
+    'directories': dict(openclaw=1, due=1, keeper=1, **{**DIRS, 'copies': [(0, 0), (0, ABSENT)]}),
+    'directories, both killed': dict(due=1, both=1, keeper=1, **{**DIRS, 'copies': [(0, 0), (0, 0)]}),
+    'directories, one gone': dict(openclaw=1, due=1, gone=1, generations=3, **DIRS),
+    'directories, one unread': dict(due=1, keeper=1, unread=1, generations=3, **DIRS),
+    'directories, one unread, OpenClaw': dict(openclaw=1, due=1, unread=1, generations=3, **DIRS),
+    'directories, one alone': dict(openclaw=1, due=1, alone=1, generations=3, **DIRS),
+    'directories, each alone': dict(due=1, alone=2, keeper=1, generations=3, **DIRS),
+    'directories, login': dict(due=1, login=1, keeper=1, generations=3, **DIRS),
+    'directories, a decision': dict(login=1, choose=2, generations=3, **{**DIRS, 'copies': [(0, 0), (0, ABSENT)]}),
+    'directories, one new and behind': dict(openclaw=1, due=1, ledger=[0], **{**DIRS, 'copies': [(1, ABSENT), (0, ABSENT)]}),
+}
 FULL = {
+    'directories, gone, killed': dict(openclaw=1, due=1, keeper=1, gone=1, **DIRS),
+    'directories, unread, killed': dict(openclaw=1, due=1, keeper=1, unread=1, **DIRS),
+    'directories, gone and unread': dict(openclaw=1, due=2, gone=1, unread=1, generations=4, **DIRS),
+    'directories, alone, killed': dict(openclaw=1, due=1, alone=1, keeper=1, **DIRS),
+    'directories, alone, gone': dict(openclaw=1, due=1, alone=1, gone=1, **DIRS),
+    'directories, each alone, both killed': dict(due=2, alone=2, both=1, generations=4, **DIRS),
+    'directories, logout, login': dict(due=1, logout=1, login=1, keeper=1, generations=3, **DIRS),
+    'directories, fences': dict(openclaw=1, due=1, dns=1, keeper=1, **NEW, **DIRS),
+    'directories, a decision, killed': dict(login=1, choose=2, keeper=1, due=1, generations=3, **DIRS),
+    'directories, older login': dict(due=1, choose=1, older='main', dirs=True, names=2, copies=[(1, ABSENT), (1, ABSENT)],
+                                     generations=4),
     'decision, lost, both killed': dict(due=2, login=1, lost=1, both=1, choose=1, generations=4),
     'decision, due, keeper killed twice': dict(due=1, login=1, choose=2, keeper=2, generations=3),
     'decision, fences': dict(openclaw=1, due=1, dns=1, login=1, choose=1, generations=4, **NEW),
