@@ -361,6 +361,8 @@ static void say_copy(struct observation *o, const struct account *a, const struc
 		severity = SEVERITY_WARNING;
 		code = "copy_foreign";
 		what = "this copy belongs to another identity: left alone";
+		fix = xstrdup("take it out of `stores` of oauth-keepalive.conf, name its own "
+			      "account there, or log in with it as this account's person");
 	} else if (v->state == COPY_STATE_FENCED && fence_needs_person(a, m)) {
 		code = "copy_fenced";
 		what = "OpenClaw gave this login up after a failed refresh";

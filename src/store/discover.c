@@ -357,12 +357,19 @@ static void say_missing(const struct candidate *candidate, struct problems *prob
 			 "correct its path in `stores` of oauth-keepalive.conf, or take it out");
 }
 
+static void say_dangling(const char *path, struct problems *problems)
+{
+	_cleanup_free_ char *word = shell_quoted(path);
+	_cleanup_free_ char *fix = xasprintf("rm %s # or point it at a store", word);
+
+	complain(problems, SEVERITY_WARNING, "store_dangling_link", path,
+		 xstrdup(" is a link that leads nowhere"), fix);
+}
+
 static void say_unresolved(const struct candidate *candidate, int error, struct problems *problems)
 {
 	if (error == ELOOP || is_link(candidate->path))
-		return complain(problems, SEVERITY_WARNING, "store_dangling_link", candidate->path,
-				xstrdup(" is a link that leads nowhere"),
-				"point the link at a store, or remove it");
+		return say_dangling(candidate->path, problems);
 	if (error == ENOENT || error == ENOTDIR)
 		return say_missing(candidate, problems);
 	_cleanup_free_ char *fix = unreadable_fix(candidate->path, -error);
@@ -605,7 +612,7 @@ static void retire_store(struct store *store, const struct databases *databases,
 	complain(problems, SEVERITY_WARNING, "store_retired", store->path,
 		 xstrdup(": OpenClaw now keeps credentials in SQLite and no longer reads this "
 			 "file, so it is left alone"),
-		 "`openclaw doctor --fix` imports what has not been imported yet, and clears the "
+		 "openclaw doctor --fix # imports what has not been imported yet, and clears the "
 		 "file away");
 }
 
@@ -629,9 +636,9 @@ static void say_no_main(const struct search *s)
 		 xstrdup(": agents have stores here, but main has none: either nobody has logged "
 			 "in to main, or OpenClaw keeps its store elsewhere (OPENCLAW_AGENT_DIR), "
 			 "and would be left with a spent token"),
-		 "if it is elsewhere, name it in oauth-keepalive.conf: stores = ( { path = "
-		 "\"/…/auth-profiles.json\"; role = \"main\"; } ); else log in to main: "
-		 "openclaw models auth login");
+		 "openclaw models auth login # in main; or, if it is elsewhere, name it in "
+		 "oauth-keepalive.conf: stores = ( { path = \"/…/auth-profiles.json\"; role = "
+		 "\"main\"; } );");
 }
 
 static void search(struct search *s)

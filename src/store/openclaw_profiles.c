@@ -45,32 +45,59 @@ static bool wraps_profiles(const struct json_doc *doc, uint32_t profiles)
 	return inner && !json_member(doc, inner, "type") && !json_member(doc, inner, "mode");
 }
 
-// The profiles' node, or 0 with what is wrong: "`profiles` is an array".
-static uint32_t find_profiles(const struct json_doc *doc, char **ret_wrong)
+// What is wrong with it, and as a filter of jq(1) what makes it right; NULL: there is nothing to save in it.
+struct wrong_shape {
+	char *what, *filter;
+};
+
+static void wrong_shape_free(struct wrong_shape *wrong)
+{
+	free(wrong->what);
+	free(wrong->filter);
+}
+#define _cleanup_wrong_ _cleanup_(wrong_shape_free)
+
+static void too_deep(const struct json_doc *doc, uint32_t wrapper, struct wrong_shape *ret)
+{
+	_cleanup_secret_ struct secret key = json_key(doc, wrapper);
+	_cleanup_free_ char *shown = string_printable(key.text, 64);
+	bool plain = key.len && key.len == strspn(key.text, "abcdefghijklmnopqrstuvwxyz"
+							    "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
+
+	ret->what = xasprintf("the profiles are one level too deep, in `%s.profiles`", shown);
+	if (plain)
+		ret->filter = xasprintf("{version: 1, profiles: .%s.profiles}", key.text);
+}
+
+static void no_object(const struct json_doc *doc, uint32_t profiles, struct wrong_shape *ret)
+{
+	bool array = doc->nodes[profiles].type == JSON_ARRAY;
+
+	ret->what =
+		xasprintf("`profiles` is %s, not an object", array ? "an array" : "a plain value");
+	if (array)
+		ret->filter = xstrdup(".profiles |= (map({(.id // .profileId // "
+				      "\"\\(.provider):default\"): .}) | add // {})");
+}
+
+// The profiles' node, or 0 with what is wrong.
+static uint32_t find_profiles(const struct json_doc *doc, struct wrong_shape *ret)
 {
 	uint32_t profiles = json_member(doc, 0, "profiles");
 
 	if (!is_object(doc, 0)) {
-		*ret_wrong = xstrdup("the document is not an object");
+		ret->what = xstrdup("the document is not an object");
 	} else if (profiles && !is_object(doc, profiles)) {
-		*ret_wrong = xasprintf("`profiles` is %s, not an object",
-				       doc->nodes[profiles].type == JSON_ARRAY ? "an array"
-									       : "a plain value");
+		no_object(doc, profiles, ret);
 	} else if (profiles && wraps_profiles(doc, profiles)) {
-		*ret_wrong = xstrdup("the profiles are one level too deep, in `profiles.profiles`");
+		too_deep(doc, profiles, ret);
 	} else if (!profiles) {
-		json_for_each (doc, child, 0) {
-			_cleanup_secret_ struct secret key = json_key(doc, child);
-			_cleanup_free_ char *shown = NULL;
-
-			if (!json_member(doc, child, "profiles"))
-				continue;
-			shown = string_printable(key.text, 64);
-			*ret_wrong = xasprintf(
-				"the profiles are one level too deep, in `%s.profiles`", shown);
-			return 0;
-		}
-		*ret_wrong = xstrdup("there is no `profiles`");
+		json_for_each (doc, child, 0)
+			if (json_member(doc, child, "profiles")) {
+				too_deep(doc, child, ret);
+				return 0;
+			}
+		ret->what = xstrdup("there is no `profiles`");
 	} else {
 		return profiles;
 	}
@@ -79,13 +106,23 @@ static uint32_t find_profiles(const struct json_doc *doc, char **ret_wrong)
 
 // ---- reading
 
-static void give_up_on_shape(struct store *store, struct problems *problems, char *wrong)
+static char *mend_shape(const char *path, const struct wrong_shape *wrong)
 {
-	_cleanup_free_ char *owned = wrong;
+	_cleanup_free_ char *was = xasprintf("%s.wrong-shape", path);
+	_cleanup_free_ char *file = shell_quoted(path), *kept = shell_quoted(was);
+	_cleanup_free_ char *filter = wrong->filter ? shell_quoted(wrong->filter) : NULL;
 
-	store_give_up(store, problems, "store_wrong_shape", xasprintf(": %s", owned),
-		      "OpenClaw reads it as an empty store; make it {\"version\": 1, \"profiles\": "
-		      "{\"<provider>:<name>\": {…}}}");
+	return filter ? xasprintf("cp -p %s %s && jq %s %s >%s", file, kept, filter, kept, file)
+		      : xasprintf("mv %s %s && openclaw models auth login", file, kept);
+}
+
+static void give_up_on_shape(struct store *store, struct problems *problems,
+			     const struct wrong_shape *wrong)
+{
+	_cleanup_free_ char *fix = mend_shape(store->path, wrong);
+
+	store_give_up(store, problems, "store_wrong_shape",
+		      xasprintf(": %s, so OpenClaw reads it as an empty store", wrong->what), fix);
 }
 
 // An entry with its key.
@@ -110,7 +147,7 @@ void openclaw_profiles_read(struct store *store, struct secret *text, const stru
 {
 	_cleanup_document_ struct document document = {};
 	struct json_error error;
-	char *wrong = NULL;
+	_cleanup_wrong_ struct wrong_shape wrong = {0};
 	int r;
 
 	store->state = STORE_OK;
@@ -125,7 +162,7 @@ void openclaw_profiles_read(struct store *store, struct secret *text, const stru
 		return;
 	document.profiles = find_profiles(&document.json, &wrong);
 	if (!document.profiles) {
-		give_up_on_shape(store, problems, wrong);
+		give_up_on_shape(store, problems, &wrong);
 		return;
 	}
 	if (json_count(&document.json, document.profiles) > PROFILES_MAX) {
@@ -324,7 +361,7 @@ int openclaw_profiles_edit(const struct secret *text, struct store_change *chang
 {
 	_cleanup_(json_edits_free) struct json_edits edits = {};
 	_cleanup_document_ struct document document = {};
-	_cleanup_free_ char *wrong = NULL;
+	_cleanup_wrong_ struct wrong_shape wrong = {0};
 	struct json_error error;
 	int r = json_scan(text->text, text->len, &document.json, &error);
 

@@ -231,9 +231,9 @@ static void check_manners(const struct store *store, const struct stat *st,
 				      "makes it a file of its own, and the others keep the old "
 				      "tokens",
 				      shown, (unsigned)st->st_nlink),
-			    xasprintf("make the others symbolic links (ln -sf %s NAME); they are "
-				      "found by: find ~ -xdev -samefile %s",
-				      word, word));
+			    xasprintf("find ~ -xdev -samefile %s ! -path %s -exec ln -sf %s {} "
+				      "\\; # makes the others symbolic links",
+				      word, word, word));
 }
 
 static bool may_be_taken(const struct store *store, const struct stat *st,
