@@ -182,24 +182,20 @@ static int ask_endpoint(struct etcd *etcd, const char *endpoint, const char *pat
 
 // ---- what it said
 
-// Its own words: {"error":"etcdserver: …","code":…}, or plain text of a proxy's.
-static char *words_of(const char *endpoint, const struct http_answer *answer)
+// Its own words: {"error":"etcdserver: …","code":…}. What else answers there speaks for itself alone.
+static char *words_of(const struct http_answer *answer)
 {
 	_cleanup_json_ cJSON *json = json_parse(answer->body.text, answer->body.len);
 	const char *text = json_text(json, "error");
 
-	if (!text)
-		text = json_text(json, "message");
-	_cleanup_free_ char *shown = string_printable(text ? text : "no word of etcd's", 160);
-	return xasprintf("%s: HTTP %d, %s", endpoint, answer->status, shown);
+	return text && cJSON_IsNumber(json_get(json, "code")) ? string_printable(text, 160) : NULL;
 }
 
-// 0: answered; -EAGAIN: the token is no good any more; -EACCES, -ENOENT: refused, so it was not applied; -EIO: nobody knows.
-static int judge_status(const struct http_answer *answer)
+// -EAGAIN: the token is no good any more; -EACCES, -ENOENT: refused by all that is etcd; -EHOSTUNREACH: by this member, and not
+// applied; -EIO: nobody knows.
+static int judge_refusal(int status)
 {
-	switch (answer->status) {
-	case 200:
-		return 0;
+	switch (status) {
 	case 401:
 		return -EAGAIN;
 	case 404:
@@ -207,9 +203,21 @@ static int judge_status(const struct http_answer *answer)
 	case 400:
 	case 403:
 		return -EACCES;
+	case 429:
+		return -EHOSTUNREACH;
 	default:
 		return -EIO;
 	}
+}
+
+static int judge_status(struct etcd *etcd, const char *endpoint, const struct http_answer *answer)
+{
+	if (answer->status == 200)
+		return 0;
+	_cleanup_free_ char *words = words_of(answer);
+	return fail(etcd, words ? judge_refusal(answer->status) : -EIO,
+		    xasprintf("%s: HTTP %d, %s", endpoint, answer->status,
+			      words ? words : "no word of etcd's"));
 }
 
 static int authenticate(struct etcd *etcd, const char *endpoint);
@@ -227,12 +235,11 @@ static int ask_one(struct etcd *etcd, const char *endpoint, const char *path,
 		ask_endpoint(etcd, endpoint, path, body, NULL, &exchange);
 		if (exchange.result != COURIER_ANSWERED)
 			return exchange.result == COURIER_NOT_SENT ? -EHOSTUNREACH : -EIO;
-		r = judge_status(&exchange.answer);
+		r = judge_status(etcd, endpoint, &exchange.answer);
 		if (r == 0) {
 			*ret = secret_take(&exchange.answer.body);
 			return 0;
 		}
-		fail(etcd, r, words_of(endpoint, &exchange.answer));
 		secret_free(&exchange.answer.body);
 		if (r != -EAGAIN)
 			return r;
@@ -286,11 +293,33 @@ static int authenticate(struct etcd *etcd, const char *endpoint)
 
 // ---- one endpoint after the other
 
-static int ask(struct etcd *etcd, const char *path, const struct secret *body, bool is_write,
-	       struct secret *ret)
+struct question {
+	const char *path;
+	bool is_write;
+	int (*read)(const char *text, size_t len, void *ret); // what is no answer of etcd's is none
+	void *ret;
+};
+
+static int not_etcds(struct etcd *etcd, const char *endpoint, int error)
+{
+	return fail(etcd, error, xasprintf("%s: what it answers is not etcd's", endpoint));
+}
+
+static int ask_and_read(struct etcd *etcd, const char *endpoint, const struct question *question,
+			const struct secret *body)
+{
+	_cleanup_secret_ struct secret text = {0};
+	int r = ask_one(etcd, endpoint, question->path, body, &text);
+
+	return r == 0 && question->read(text.text, text.len, question->ret) < 0
+		       ? not_etcds(etcd, endpoint, -EIO)
+		       : r;
+}
+
+static int ask(struct etcd *etcd, const struct question *question, const cJSON *json)
 {
 	const struct cluster_settings *settings = &etcd->config->cluster;
-	int r = -EHOSTUNREACH;
+	_cleanup_secret_ struct secret body = json_print(json, false);
 
 	for (size_t i = 0; i < settings->n_endpoints; i++) {
 		size_t at = (etcd->at + i) % settings->n_endpoints;
@@ -298,7 +327,7 @@ static int ask(struct etcd *etcd, const char *path, const struct secret *body, b
 		if (etcd->patience_ms <= 0)
 			return fail(etcd, -ENETUNREACH,
 				    xstrdup(etcd->trouble ? etcd->trouble : "no endpoint answers"));
-		r = ask_one(etcd, settings->endpoints[at], path, body, ret);
+		int r = ask_and_read(etcd, settings->endpoints[at], question, &body);
 		if (r == 0) {
 			etcd->at = at;
 			return 0;
@@ -306,7 +335,7 @@ static int ask(struct etcd *etcd, const char *path, const struct secret *body, b
 		etcd->patience_ms -= clock_boot_ms() - began_ms;
 		if (r == -EACCES || r == -ENOENT)
 			return r;
-		if (r == -EIO && is_write) {
+		if (r == -EIO && question->is_write) {
 			etcd->at = (at + 1) % settings->n_endpoints;
 			return -EINPROGRESS;
 		}
@@ -314,43 +343,33 @@ static int ask(struct etcd *etcd, const char *path, const struct secret *body, b
 	return -ENETUNREACH;
 }
 
-static int ask_json(struct etcd *etcd, const char *path, const cJSON *json, bool is_write,
-		    struct secret *ret)
-{
-	_cleanup_secret_ struct secret body = json_print(json, false);
-
-	return ask(etcd, path, &body, is_write, ret);
-}
-
-static int unreadable(struct etcd *etcd, bool is_write)
-{
-	return fail(etcd, is_write ? -EINPROGRESS : -EBADMSG,
-		    xasprintf("%s: what it answers is not etcd's",
-			      etcd->config->cluster.endpoints[etcd->at]));
-}
-
 // ---- reading
 
-static int read_page(struct etcd *etcd, const char *from, const char *end, struct etcd_entries *ret,
-		     bool *ret_more)
+struct page {
+	struct etcd_entries entries;
+	bool more;
+};
+
+static int read_range(const char *text, size_t len, void *ret)
+{
+	struct page *page = ret;
+
+	return etcd_parse_range(text, len, &page->entries, &page->more);
+}
+
+static int read_page(struct etcd *etcd, const char *from, const char *end, struct page *ret)
 {
 	_cleanup_json_ cJSON *json = cJSON_CreateObject();
-	_cleanup_secret_ struct secret text = {0};
+	const struct question question = {
+		.path = "/v3/kv/range",
+		.read = read_range,
+		.ret = ret,
+	};
 
 	put_key(json, from);
 	put_bytes(json, "range_end", end, strlen(end));
 	put_number(json, "limit", PAGE);
-	size_t n = etcd->config->cluster.n_endpoints;
-	int r = -EBADMSG;
-	for (size_t tries = 0; r == -EBADMSG && tries < n; tries++) { // one may be no etcd
-		secret_free(&text);
-		r = ask_json(etcd, "/v3/kv/range", json, false, &text);
-		if (r == 0 && etcd_parse_range(text.text, text.len, ret, ret_more) < 0) {
-			r = unreadable(etcd, false);
-			etcd->at = (etcd->at + 1) % n;
-		}
-	}
-	return r;
+	return ask(etcd, &question, json);
 }
 
 // As it was asked for: below the prefix, each after the one before, and an end to it.
@@ -366,7 +385,10 @@ static int add_page(struct etcd *etcd, const char *prefix, struct etcd_entries *
 		*array_add(&all->list, &all->n) = page->list[i];
 	}
 	free(page->list);
-	return sound ? 0 : unreadable(etcd, false);
+	return sound ? 0
+		     : fail(etcd, -EBADMSG,
+			    xasprintf("%s: it answers with keys that were not asked for",
+				      etcd->config->cluster.endpoints[etcd->at]));
 }
 
 int etcd_read_all(struct etcd *etcd, const char *prefix, struct etcd_entries *ret)
@@ -380,11 +402,11 @@ int etcd_read_all(struct etcd *etcd, const char *prefix, struct etcd_entries *re
 		etcd->patience_ms = PATIENCE_MS;
 	end[strlen(end) - 1]++; // "/" and the next
 	while (r == 0 && more) {
-		struct etcd_entries page = {0};
-		r = read_page(etcd, from, end, &page, &more);
-		more &= page.n > 0;
+		struct page page = {0};
+		r = read_page(etcd, from, end, &page);
+		more = page.more && page.entries.n > 0;
 		if (r == 0)
-			r = add_page(etcd, prefix, &page, &all);
+			r = add_page(etcd, prefix, &page.entries, &all);
 		if (r < 0 || !more)
 			break;
 		free(from);
@@ -409,10 +431,26 @@ static void put_range(cJSON *json, const char *prefix)
 	put_bytes(json, "range_end", end, strlen(end));
 }
 
+struct change {
+	int64_t changed, now;
+};
+
+static int read_change(const char *text, size_t len, void *ret)
+{
+	struct change *change = ret;
+
+	return etcd_parse_changed(text, len, &change->changed, &change->now);
+}
+
 int etcd_last_change(struct etcd *etcd, const char *prefix, int64_t *ret_changed, int64_t *ret_now)
 {
 	_cleanup_json_ cJSON *json = cJSON_CreateObject();
-	_cleanup_secret_ struct secret text = {0};
+	struct change change = {0};
+	const struct question question = {
+		.path = "/v3/kv/range",
+		.read = read_change,
+		.ret = &change,
+	};
 
 	etcd->patience_ms = PATIENCE_MS;
 	put_range(json, prefix);
@@ -420,10 +458,10 @@ int etcd_last_change(struct etcd *etcd, const char *prefix, int64_t *ret_changed
 	json_put_text(json, "sort_target", "MOD");
 	put_number(json, "limit", 1);
 	cJSON_AddTrueToObject(json, "keys_only");
-	int r = ask_json(etcd, "/v3/kv/range", json, false, &text);
-	if (r == 0 && etcd_parse_changed(text.text, text.len, ret_changed, ret_now) < 0) {
-		r = unreadable(etcd, false);
-		etcd->at = (etcd->at + 1) % etcd->config->cluster.n_endpoints; // that is no etcd
+	int r = ask(etcd, &question, json);
+	if (r == 0) {
+		*ret_changed = change.changed;
+		*ret_now = change.now;
 	}
 	return r;
 }
@@ -436,12 +474,12 @@ static int hear_watch(struct etcd *etcd, const char *endpoint, const struct exch
 		return -ECANCELED;
 	if (exchange->result != COURIER_ANSWERED) // with why
 		return -ENETUNREACH;
-	if (answer->status != 200)
-		return fail(etcd, -ENETUNREACH, words_of(endpoint, answer));
+	if (judge_status(etcd, endpoint, answer) < 0)
+		return -ENETUNREACH;
 	int r = etcd_parse_watch(answer->body.text, answer->body.len);
 	if (r == -EACCES)
 		fail(etcd, r, xasprintf("%s: it lets nobody watch that", endpoint));
-	return r == -EBADMSG ? unreadable(etcd, false) : r;
+	return r == -EBADMSG ? not_etcds(etcd, endpoint, r) : r;
 }
 
 int etcd_wait(struct etcd *etcd, const char *prefix, int64_t after, int64_t most_ms, int wake_fd)
@@ -529,10 +567,20 @@ static void put_reads(cJSON *list, const struct etcd_txn *txn)
 	}
 }
 
+static int read_reply(const char *text, size_t len, void *ret)
+{
+	return etcd_parse_txn(text, len, ret);
+}
+
 int etcd_commit(struct etcd *etcd, const struct etcd_txn *txn, struct etcd_reply *ret)
 {
 	_cleanup_json_ cJSON *json = cJSON_CreateObject();
-	_cleanup_secret_ struct secret text = {0};
+	const struct question question = {
+		.path = "/v3/kv/txn",
+		.is_write = txn->n_puts > 0,
+		.read = read_reply,
+		.ret = ret,
+	};
 	cJSON *success, *failure;
 
 	put_guards(json, txn);
@@ -542,37 +590,54 @@ int etcd_commit(struct etcd *etcd, const struct etcd_txn *txn, struct etcd_reply
 	put_reads(success, txn);
 	failure = cJSON_AddArrayToObject(json, "failure");
 	put_reads(failure, txn);
-	int r = ask_json(etcd, "/v3/kv/txn", json, txn->n_puts > 0, &text);
-	if (r == 0 && etcd_parse_txn(text.text, text.len, ret) < 0)
-		r = unreadable(etcd, txn->n_puts > 0);
-	return r;
+	return ask(etcd, &question, json);
 }
 
 // ---- leases
 
+struct lease {
+	int64_t id, ttl_s;
+};
+
+static int read_lease(const char *text, size_t len, void *ret)
+{
+	struct lease *lease = ret;
+	int64_t wanted_s = lease->ttl_s;
+
+	if (etcd_parse_number(text, len, "ID", &lease->id) < 0 ||
+	    etcd_parse_number(text, len, "TTL", &lease->ttl_s) < 0)
+		return -EBADMSG;
+	return lease->id && lease->ttl_s >= wanted_s ? 0 : -EBADMSG;
+}
+
 int etcd_lease_grant(struct etcd *etcd, int64_t ttl_s, int64_t *ret)
 {
 	_cleanup_json_ cJSON *json = cJSON_CreateObject();
-	_cleanup_secret_ struct secret text = {0};
-	int64_t lease = 0, ttl = 0;
+	struct lease lease = {.ttl_s = ttl_s};
+	// One that nobody knows of runs out by itself: it is no write that has to be read back.
+	const struct question question = {
+		.path = "/v3/lease/grant",
+		.read = read_lease,
+		.ret = &lease,
+	};
 
 	put_number(json, "TTL", ttl_s);
-	// One that nobody knows of runs out by itself: it is no write that has to be read back.
-	int r = ask_json(etcd, "/v3/lease/grant", json, false, &text);
-	if (r < 0)
-		return r;
-	if (etcd_parse_number(text.text, text.len, "ID", &lease) < 0 ||
-	    etcd_parse_number(text.text, text.len, "TTL", &ttl) < 0 || !lease || ttl < ttl_s)
-		return unreadable(etcd, false);
-	*ret = lease;
+	int r = ask(etcd, &question, json);
+	*ret = r == 0 ? lease.id : 0;
+	return r;
+}
+
+static int read_nothing(const char *text, size_t len, void *ret)
+{
+	(void)text, (void)len, (void)ret;
 	return 0;
 }
 
 int etcd_lease_revoke(struct etcd *etcd, int64_t lease)
 {
 	_cleanup_json_ cJSON *json = cJSON_CreateObject();
-	_cleanup_secret_ struct secret text = {0};
+	const struct question question = {.path = "/v3/lease/revoke", .read = read_nothing};
 
 	put_number(json, "ID", lease);
-	return ask_json(etcd, "/v3/lease/revoke", json, false, &text);
+	return ask(etcd, &question, json);
 }

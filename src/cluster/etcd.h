@@ -6,6 +6,9 @@
 // failed with a member killed under them, 39 of 64 were): it is tried elsewhere only if it provably was not sent, and else
 // ends with -EINPROGRESS. Whoever wrote reads it back then, before anything else.
 //
+// Only etcd refuses for all of etcd: a refusal that is not in its own words, or an answer that it would not give, is that
+// endpoint's alone (a proxy's 400, 403 or 404; a web server's page), and the next one is asked.
+//
 // Hostile or odd replies: what is missing is zero (proto3 leaves zeroes out), numbers are text (a lease id does not fit a
 // double), what has the wrong shape makes the whole reply unreadable, and nothing in it is bigger than the courier takes.
 #ifndef CLUSTER_ETCD_H
@@ -41,7 +44,7 @@ void etcd_entries_free(struct etcd_entries *entries);
 const struct etcd_entry *etcd_find(const struct etcd_entries *entries, const char *key); // NULL
 
 // -ENETUNREACH: nobody answered (a read, or a write that was not sent); -EINPROGRESS: a write that may have been applied;
-// -EACCES: refused, for a person; -ENOENT: the lease is no more; -EBADMSG: no reply of etcd's. Each with `trouble`.
+// -EACCES: refused, for a person; -ENOENT: the lease is no more; -EBADMSG: it speaks of what was not asked. Each with `trouble`.
 // All that stands under the prefix, however much it is.
 int etcd_read_all(struct etcd *etcd, const char *prefix, struct etcd_entries *ret);
 

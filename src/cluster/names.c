@@ -7,6 +7,8 @@
 
 #include "base/log.h"
 
+#define BEGIN_TRIES 3
+
 // Once: the old key may go when nothing is sealed with it any more. Who fails here, or comes second, reads them all the same.
 static void seal_names_anew(struct cluster *c, const struct etcd_entry *entry)
 {
@@ -50,10 +52,10 @@ static int begin_names(struct cluster *c, struct etcd_entries *found)
 	etcd_guard_add(&txn, key, ETCD_CREATED, 0);
 	etcd_put_add(&txn, key, &sealed, 0);
 	etcd_read_add(&txn, key);
-	int r = etcd_commit(&c->etcd, &txn, &reply);
-	if (r == -EINPROGRESS)
-		r = etcd_read_all(&c->etcd, c->config->cluster.prefix, found);
-	else if (r == 0)
+	int r = -EINPROGRESS;
+	for (int tries = 0; r == -EINPROGRESS && tries < BEGIN_TRIES; tries++)
+		r = etcd_commit(&c->etcd, &txn, &reply);
+	if (r == 0)
 		*found = reply.found;
 	return r;
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # What should not be in etcd, and is: keys that nobody of ours wrote are passed over, a lock that would stand for ever does
-# not; without the names nothing is sent, as no intent is found then. An endpoint that is no etcd does not hide the next one.
+# not; without the names nothing is sent, as no intent is found then. An endpoint that is no etcd, or a proxy that
+# refuses, does not hide the next one.
 # A key is replaced to the end: the old one can go.
 . "$(dirname "$0")/lib.sh" || exit 1
 . "$(dirname "$0")/cluster.sh"
@@ -51,7 +52,7 @@ cat >"$T/web.py" <<-'END'
 	    def do_POST(self):
 	        body = sys.argv[1].encode()
 	        self.rfile.read(int(self.headers["Content-Length"]))
-	        self.send_response(200)
+	        self.send_response(int(sys.argv[2]))
 	        self.send_header("Content-Length", str(len(body)))
 	        self.end_headers()
 	        self.wfile.write(body)
@@ -66,7 +67,7 @@ for answer in '<html>Welcome</html>' '{}' '[]' '{"header":{},"kvs":[{"key":"YQ==
 	'{"header":{},"kvs":[{"key":"L29hdXRoLWtlZXBhbGl2ZS9ob3N0cy94"}],"more":true}' '{"header":{},"kvs":{"a":1}}' \
 	"$(printf '[%.0s' {1..20000})"; do
 	ready=$T/web
-	serve "$PYTHON" "$T/web.py" "$answer"
+	serve "$PYTHON" "$T/web.py" "$answer" 200
 	ENDPOINTS="\"http://127.0.0.1:$line\""
 	on_host a
 	keeper refresh --force -j
@@ -79,6 +80,26 @@ on_host a
 keeper refresh --force
 expect_status 0
 expect_posts 4
+
+# ---- … and a proxy that refuses, which is no word of etcd's
+for code in 302 400 401 403 404 429 502; do
+	ready=$T/web
+	serve "$PYTHON" "$T/web.py" '{"error":"no such upstream"}' $code
+	ENDPOINTS="\"http://127.0.0.1:$line\", $etcds"
+	on_host a
+	keeper refresh -j
+	expect_status 0
+	expect_field '[.problems[].code] | join(" ")' ''
+done
+keeper refresh --force
+expect_status 0
+expect_posts 5
+ENDPOINTS="\"http://127.0.0.1:$line\""
+on_host a
+keeper refresh --force -j
+expect_status 1
+expect_match "$out" "HTTP 502, no word of etcd's"
+expect_posts 5
 ENDPOINTS=$etcds
 
 # ---- the names are gone
@@ -88,6 +109,6 @@ before=$(etcd_keys)
 keeper refresh --force -j
 expect_status 3
 expect_match "$out" '/oauth-keepalive/names is gone'
-expect_posts 4
+expect_posts 5
 expect_eq "keys" "$(etcd_keys)" "$before"
 expect_no_secrets
