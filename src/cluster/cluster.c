@@ -11,6 +11,7 @@
 #include "cluster/names.h"
 #include "ledger/custody.h"
 
+#define NEW_KEY		 "openssl rand -base64 32 # once, and the same on every host"
 #define LOOK_PATIENCE_MS (5 * SECOND_MS) // of who only looks
 
 static bool load_keys(struct cluster *c)
@@ -26,8 +27,10 @@ static bool load_keys(struct cluster *c)
 	if (r == 0)
 		return true;
 	c->wrong_key = true;
-	view_give_up(c, r == -EBADMSG
-				? xasprintf("%s holds no key: 32 bytes, raw or as base64", path)
+	c->remedy = NEW_KEY;
+	view_give_up(c, r == -EBADMSG ? xasprintf("%s holds no key of 32 bytes", path)
+			: r == -EDOM
+				? xasprintf("%s holds text, and no key of 32 random bytes", path)
 				: xasprintf("%s: %s", path, strerror(-r)));
 	return false;
 }

@@ -9,10 +9,20 @@
 
 #define BEGIN_TRIES 3
 
-// Once: the old key may go when nothing is sealed with it any more. Who fails here, or comes second, reads them all the same.
-static void seal_names_anew(struct cluster *c, const struct etcd_entry *entry)
+// What stands there: the names' 32 bytes, and the ids of keys that were replaced.
+static bool was_replaced(const struct secret *text, const unsigned char *id)
 {
-	_cleanup_secret_ struct secret sealed = seal_text(&c->seal, entry->key, &c->names);
+	for (size_t at = SEAL_KEY_BYTES; at < text->len; at += SEAL_ID_BYTES)
+		if (memcmp(text->text + at, id, SEAL_ID_BYTES) == 0)
+			return true;
+	return false;
+}
+
+// Once: the old key may go when nothing is sealed with it any more. Who fails here, or comes second, reads them all the same.
+static void seal_names_anew(struct cluster *c, const struct etcd_entry *entry, struct secret *text)
+{
+	secret_append(text, (const char *)seal_id(&entry->value), SEAL_ID_BYTES);
+	_cleanup_secret_ struct secret sealed = seal_text(&c->seal, entry->key, text);
 	_cleanup_(etcd_txn_free) struct etcd_txn txn = {0};
 	struct etcd_reply reply = {0};
 
@@ -25,14 +35,20 @@ static void seal_names_anew(struct cluster *c, const struct etcd_entry *entry)
 
 static bool names_are_known(struct cluster *c, const struct etcd_entry *entry, bool may_begin)
 {
-	int r = view_open(c, entry, &c->names);
+	_cleanup_secret_ struct secret text = {0};
+	int r = view_open(c, entry, &text);
 
-	if (r >= 0 && c->names.len == SEAL_KEY_BYTES) {
-		if (r > 0 && may_begin)
-			seal_names_anew(c, entry);
+	if (r >= 0 && text.len >= SEAL_KEY_BYTES && text.len % SEAL_ID_BYTES == 0) {
+		secret_set(&c->names, text.text, SEAL_KEY_BYTES);
+		// A key that came after ours: hosts that take the two the other way round would seal in turn for ever.
+		if (r > 0 && was_replaced(&text, c->seal.keys[0].id))
+			seal_use(&c->seal, seal_id(&entry->value));
+		else if (r > 0 && may_begin)
+			seal_names_anew(c, entry, &text);
 		return true;
 	}
 	c->wrong_key = true;
+	c->remedy = cluster_remedy(r);
 	view_give_up(c, xasprintf("what stands below %s was sealed %s", c->config->cluster.prefix,
 				  r == -EPROTONOSUPPORT ? "by a newer version"
 				  : r == -ENOKEY	? "with a key that this host does not have"

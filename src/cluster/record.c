@@ -26,12 +26,14 @@ static struct secret end(cJSON *json)
 	return text;
 }
 
-// NULL: not JSON, or of a newer version.
-static cJSON *parse(const struct secret *text)
+// NULL: not JSON, or of a newer version (-EPROTONOSUPPORT).
+static cJSON *parse(const struct secret *text, int *ret_error)
 {
 	cJSON *json = json_parse(text->text, text->len);
+	int64_t version = cJSON_IsObject(json) ? json_integer(json, "version", 0) : 0;
 
-	if (cJSON_IsObject(json) && json_integer(json, "version", 0) == VERSION_OF_RECORD)
+	*ret_error = version > VERSION_OF_RECORD ? -EPROTONOSUPPORT : -EBADMSG;
+	if (version == VERSION_OF_RECORD)
 		return json;
 	cJSON_Delete(json);
 	return NULL;
@@ -79,7 +81,8 @@ struct secret cluster_record_text(const struct cluster_record *record)
 
 int cluster_record_read(const struct secret *text, struct cluster_record *ret)
 {
-	_cleanup_json_ cJSON *json = parse(text);
+	int error;
+	_cleanup_json_ cJSON *json = parse(text, &error);
 	struct cluster_record record = {0};
 	const cJSON *list = json_get(json, "superseded"), *item;
 	bool ok = json && cJSON_IsArray(list) && cJSON_GetArraySize(list) <= CLUSTER_SUPERSEDED_MAX;
@@ -100,7 +103,7 @@ int cluster_record_read(const struct secret *text, struct cluster_record *ret)
 	}
 	if (!ok || fingerprint_empty(record.live.fingerprint)) {
 		cluster_record_free(&record);
-		return -EBADMSG;
+		return error;
 	}
 	*ret = record;
 	return 0;
@@ -132,7 +135,8 @@ struct secret cluster_intent_text(const struct cluster_intent *intent)
 
 int cluster_intent_read(const struct secret *text, struct cluster_intent *ret)
 {
-	_cleanup_json_ cJSON *json = parse(text);
+	int error;
+	_cleanup_json_ cJSON *json = parse(text, &error);
 	struct cluster_intent intent = {0};
 	bool ok = json;
 
@@ -148,7 +152,7 @@ int cluster_intent_read(const struct secret *text, struct cluster_intent *ret)
 	}
 	if (!ok) {
 		cluster_intent_free(&intent);
-		return -EBADMSG;
+		return error;
 	}
 	*ret = intent;
 	return 0;
@@ -178,7 +182,8 @@ struct secret cluster_host_text(const struct cluster_host *host)
 
 int cluster_host_read(const struct secret *text, struct cluster_host *ret)
 {
-	_cleanup_json_ cJSON *json = parse(text);
+	int error;
+	_cleanup_json_ cJSON *json = parse(text, &error);
 	struct cluster_host host = {0};
 	const cJSON *item;
 	bool ok = json;
@@ -198,7 +203,7 @@ int cluster_host_read(const struct secret *text, struct cluster_host *ret)
 	}
 	if (!ok) {
 		cluster_host_free(&host);
-		return -EBADMSG;
+		return error;
 	}
 	*ret = host;
 	return 0;

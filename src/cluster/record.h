@@ -31,7 +31,7 @@ struct cluster_record {
 };
 void cluster_record_free(struct cluster_record *record);
 struct secret cluster_record_text(const struct cluster_record *record);
-int cluster_record_read(const struct secret *text, struct cluster_record *ret); // -EBADMSG
+int cluster_record_read(const struct secret *text, struct cluster_record *ret); // -EBADMSG, -EPROTONOSUPPORT
 
 struct cluster_intent {
 	struct fingerprint token;

@@ -4,16 +4,16 @@
 #include "cluster/seal.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
 #include <unistd.h>
 
 #define VERSION_BYTE 1
-#define ID_BYTES     4
 #define NONCE_BYTES  crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define TAG_BYTES    crypto_aead_xchacha20poly1305_ietf_ABYTES
-#define HEAD_BYTES   (1 + ID_BYTES + NONCE_BYTES)
+#define HEAD_BYTES   (1 + SEAL_ID_BYTES + NONCE_BYTES)
 #define KEY_FILE_MAX 256
 #define NAME_BYTES   16
 
@@ -42,7 +42,7 @@ void seal_add_key(struct seal *seal, const struct secret *bytes)
 	secret_copy(&key->bytes, bytes);
 	crypto_generichash(id, sizeof(id), bytes_of(bytes), bytes->len,
 			   (const unsigned char *)"key id", 0);
-	memcpy(key->id, id, ID_BYTES);
+	memcpy(key->id, id, SEAL_ID_BYTES);
 }
 
 // 32 bytes as they are, or their base64, with or without an end of line.
@@ -67,6 +67,14 @@ static int key_of_text(const struct secret *text, struct secret *ret)
 	return 0;
 }
 
+static bool is_text(const struct secret *key)
+{
+	for (size_t i = 0; i < key->len; i++)
+		if (!isprint((unsigned char)key->text[i]) && !isspace((unsigned char)key->text[i]))
+			return false;
+	return true;
+}
+
 int seal_add_key_file(struct seal *seal, const char *path)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -75,17 +83,38 @@ int seal_add_key_file(struct seal *seal, const char *path)
 
 	if (r >= 0)
 		r = key_of_text(&text, &key);
-	if (r >= 0)
-		seal_add_key(seal, &key);
-	return r < 0 ? r : 0;
+	if (r >= 0 && is_text(&key))
+		r = -EDOM;
+	if (r < 0)
+		return r;
+	seal_add_key(seal, &key);
+	seal->keys[seal->n - 1].path = path;
+	return 0;
 }
 
 static const struct seal_key *find_key(const struct seal *seal, const unsigned char *id)
 {
 	for (size_t i = 0; i < seal->n; i++)
-		if (memcmp(seal->keys[i].id, id, ID_BYTES) == 0)
+		if (memcmp(seal->keys[i].id, id, SEAL_ID_BYTES) == 0)
 			return &seal->keys[i];
 	return NULL;
+}
+
+const unsigned char *seal_id(const struct secret *sealed)
+{
+	return bytes_of(sealed) + 1;
+}
+
+void seal_use(struct seal *seal, const unsigned char *id)
+{
+	for (size_t i = 1; i < seal->n; i++) {
+		if (memcmp(seal->keys[i].id, id, SEAL_ID_BYTES) != 0)
+			continue;
+		struct seal_key first = seal->keys[i];
+		memmove(&seal->keys[1], &seal->keys[0], i * sizeof(*seal->keys));
+		seal->keys[0] = first;
+		return;
+	}
 }
 
 // ---- text
@@ -112,10 +141,10 @@ struct secret seal_random(size_t len)
 struct secret seal_text(const struct seal *seal, const char *name, const struct secret *text)
 {
 	struct secret sealed = room_for(HEAD_BYTES + text->len + TAG_BYTES);
-	unsigned char *at = bytes_of(&sealed), *nonce = at + 1 + ID_BYTES;
+	unsigned char *at = bytes_of(&sealed), *nonce = at + 1 + SEAL_ID_BYTES;
 
 	at[0] = VERSION_BYTE;
-	memcpy(at + 1, seal->keys[0].id, ID_BYTES);
+	memcpy(at + 1, seal->keys[0].id, SEAL_ID_BYTES);
 	randombytes_buf(nonce, NONCE_BYTES);
 	crypto_aead_xchacha20poly1305_ietf_encrypt(at + HEAD_BYTES, NULL, bytes_of(text), text->len,
 						   (const unsigned char *)name, strlen(name), NULL,
@@ -138,7 +167,7 @@ int seal_open(const struct seal *seal, const char *name, const struct secret *se
 	_cleanup_secret_ struct secret text = room_for(sealed->len - HEAD_BYTES - TAG_BYTES);
 	if (crypto_aead_xchacha20poly1305_ietf_decrypt(
 		    bytes_of(&text), NULL, NULL, at + HEAD_BYTES, sealed->len - HEAD_BYTES,
-		    (const unsigned char *)name, strlen(name), at + 1 + ID_BYTES,
+		    (const unsigned char *)name, strlen(name), at + 1 + SEAL_ID_BYTES,
 		    bytes_of(&key->bytes)) != 0)
 		return -EBADMSG;
 	*ret = secret_take(&text);

@@ -133,6 +133,26 @@ bool cluster_never_left(const struct cluster *c, const struct cluster_intent *in
 	       string_equal(receipt->nonce, intent->receipt) && receipt->sends <= intent->own;
 }
 
+const char *cluster_remedy(int unreadable)
+{
+	switch (unreadable) {
+	case -ENOKEY:
+		return "give this host the other hosts' key: as `seal_key_file`, or in "
+		       "`old_seal_key_files`";
+	case -EPROTONOSUPPORT:
+		return "install the version that the other hosts have";
+	default:
+		return NULL;
+	}
+}
+
+const char *cluster_newer_key(const struct cluster *c)
+{
+	const char *path = c->seal.n ? c->seal.keys[0].path : NULL;
+
+	return path && path != c->config->cluster.seal_key_file ? path : NULL;
+}
+
 int64_t cluster_clock_ahead_ms(const struct cluster *c)
 {
 	int64_t ahead_ms = c->etcd.our_date_ms - c->etcd.date_ms;
@@ -182,7 +202,7 @@ static void take_account(struct cluster *c, const char *id, const struct etcd_en
 	r = view_open(c, entry, &text);
 	a->old_key = r > 0;
 	c->n_old_keys += r > 0;
-	a->unreadable = r < 0 || cluster_record_read(&text, &a->record) < 0;
+	a->unreadable = r < 0 ? r : cluster_record_read(&text, &a->record);
 }
 
 static void take_claim(struct cluster *c, const char *name, const struct etcd_entry *entry)
@@ -197,7 +217,7 @@ static void take_claim(struct cluster *c, const char *name, const struct etcd_en
 	claim->revision = entry->revision;
 	int r = view_open(c, entry, &text);
 	c->n_old_keys += r > 0;
-	claim->unreadable = r < 0 || cluster_intent_read(&text, &claim->intent) < 0;
+	claim->unreadable = r < 0 ? r : cluster_intent_read(&text, &claim->intent);
 }
 
 // A lock says no more than whose it is. One that hangs on no lease is no host's, and would stand for ever.

@@ -17,14 +17,14 @@
 struct cluster_account {
 	char id[33];
 	int64_t revision; // 0: there is no record
-	bool unreadable;  // … or none that can be read
+	int unreadable;   // … or none that can be read: why, as seal_open says it; 0
 	bool old_key;     // sealed with a key that is being replaced
 	struct cluster_record record;
 };
 struct cluster_claim {
 	char name[33]; // of the token
 	int64_t revision;
-	bool unreadable;
+	int unreadable;
 	bool held;
 	struct cluster_intent intent;
 };
@@ -45,6 +45,7 @@ struct cluster {
 	bool reached;  // it was read, and all of it makes sense
 	char *trouble; // … or why not
 	bool wrong_key; // … which a person has to settle
+	const char *remedy; // … by this, if it is known
 	struct cluster_account *accounts;
 	size_t n_accounts;
 	struct cluster_claim *claims;
@@ -67,6 +68,10 @@ const struct cluster_lock *cluster_lock_of_others(const struct cluster *cluster,
 bool cluster_is_ours(const struct cluster *cluster, const struct cluster_intent *intent);
 // Did nothing of it leave? Only its own receipt can say so: one that is not there, or another, may be a backup's.
 bool cluster_never_left(const struct cluster *cluster, const struct cluster_intent *intent, const struct receipt *receipt);
+// What makes a value readable; NULL: it is damaged, and nothing does.
+const char *cluster_remedy(int unreadable);
+// Another key has taken the place of the one that is first here, and is used instead: its file. NULL: ours is the one.
+const char *cluster_newer_key(const struct cluster *cluster);
 // How far our clock is ahead of etcd's; 0 where nobody knows, or it is not worth a word.
 int64_t cluster_clock_ahead_ms(const struct cluster *cluster);
 

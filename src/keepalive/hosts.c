@@ -301,6 +301,62 @@ static void say_clock(const struct cluster *c, struct observation *o)
 			xstrdup("timedatectl set-ntp true"));
 }
 
+static void say_damaged(struct observation *o, const struct account *a, const char *what,
+			const char *key, int why, char *fix)
+{
+	const char *remedy = cluster_remedy(why);
+
+	problem_add(&o->problems, SEVERITY_ERROR, "cluster_unreadable", NULL, a->record.profile,
+		    xasprintf("its %s in the cluster, %s, %s", what, key,
+			      why == -ENOKEY ? "is sealed with a key that this host does not have"
+			      : why == -EPROTONOSUPPORT ? "was written by a newer version"
+							: "is damaged"),
+		    remedy ? xstrdup(remedy) : xstrdup(fix))
+		->needs_person = true;
+	free(fix);
+}
+
+// The record of an account is made anew of what the hosts have; an intent is all that says that its token may be spent.
+static void say_unreadable(const struct cluster *c, struct observation *o)
+{
+	for (size_t i = 0; c->reached && i < o->n_accounts; i++) {
+		const struct account *a = o->accounts[i];
+		const char *prefix = c->config->cluster.prefix;
+		char id[33];
+		cluster_account_id(c, &a->record, id);
+		const struct cluster_account *there = cluster_account(c, id);
+		const struct cluster_claim *claim = cluster_claim(c, a->record.live.fingerprint);
+		if (there && there->unreadable) {
+			_cleanup_free_ char *key = xasprintf("%saccounts/%s", prefix, id);
+			_cleanup_free_ char *quoted = shell_quoted(key);
+			say_damaged(o, a, "record", key, there->unreadable,
+				    xasprintf("etcdctl del %s # if no host can read it; the next "
+					      "run of one that has the login writes it",
+					      quoted));
+		}
+		if (claim && claim->unreadable) {
+			_cleanup_free_ char *key = xasprintf("%sintents/%s", prefix, claim->name);
+			say_damaged(o, a, "intent", key, claim->unreadable,
+				    xstrdup(a->provider->login_command));
+		}
+	}
+}
+
+static void say_newer_key(const struct cluster *c, struct observation *o)
+{
+	const char *newer = cluster_newer_key(c);
+
+	if (c->reached && newer)
+		problem_add(&o->problems, SEVERITY_WARNING, "cluster_old_key", NULL, NULL,
+			    xasprintf("the key in %s was replaced by that in %s, which is used "
+				      "instead: this host's configuration has them the other way "
+				      "round",
+				      c->config->cluster.seal_key_file, newer),
+			    xasprintf("name %s as `seal_key_file`, and the other one in "
+				      "`old_seal_key_files`",
+				      newer));
+}
+
 void hosts_say(const struct cluster *c, struct observation *o)
 {
 	if (!c->config)
@@ -312,8 +368,10 @@ void hosts_say(const struct cluster *c, struct observation *o)
 				      "meanwhile: %s",
 				      c->wrong_key ? "cannot be read" : "is out of reach",
 				      c->trouble),
-			    NULL)
+			    c->remedy ? xstrdup(c->remedy) : NULL)
 			->needs_person = c->wrong_key;
+	say_unreadable(c, o);
+	say_newer_key(c, o);
 	if (c->n_old_keys)
 		problem_add(&o->problems, SEVERITY_INFO, "cluster_old_key", NULL, NULL,
 			    xasprintf("sealed in the cluster with a key that is being replaced: "

@@ -45,6 +45,42 @@ keeper refresh --force
 expect_status 0
 expect_posts 3
 
+# ---- two hosts that do not agree which of two keys came later: what was sealed anew once stays, and the other is told
+newest() {
+	ETCDCTL_API=3 etcdctl --endpoints "${ETCD_URLS[0]}" get --prefix "/oauth-keepalive/" -w json |
+		jq '[.kvs[] | select(.key | @base64d | test("/names$|/accounts/.{32}$")) | .mod_revision] | max'
+}
+CLUSTER="old_seal_key_files = ( \"$T/seal\" );"
+counted=$POSTS_BEFORE
+SEAL=$T/old new_host b
+POSTS_BEFORE=$counted
+write_store main xai:default=alice
+before=$(newest)
+for _ in 1 2; do
+	SEAL=$T/old on_host b
+	keeper refresh -j
+	expect_status 0
+	expect_field '.problems[] | select(.code == "cluster_old_key") | .fix' \
+		"name $T/seal as \`seal_key_file\`, and the other one in \`old_seal_key_files\`"
+	CLUSTER="old_seal_key_files = ( \"$T/old\" );" on_host a
+	keeper refresh -j
+	expect_status 0
+	expect_field '[.problems[].code] | join(" ")' ''
+done
+expect_eq "what was written last" "$(newest)" "$before"
+CLUSTER=
+on_host a
+expect_posts 3
+
+# ---- what is no key: a password, or hex digits
+printf 'correct horse battery staple 32b' >"$T/text"
+SEAL=$T/text on_host a
+keeper refresh --force -j
+expect_status 3
+expect_field '.problems[0] | "\(.code) \(.fix)"' 'cluster_unreadable openssl rand -base64 32 # once, and the same on every host'
+expect_posts 3
+on_host a
+
 # ---- an endpoint that answers, and is no etcd; one whose keys are not what was asked for
 cat >"$T/web.py" <<-'END'
 	import http.server, sys
@@ -111,4 +147,23 @@ expect_status 3
 expect_match "$out" '/oauth-keepalive/names is gone'
 expect_posts 5
 expect_eq "keys" "$(etcd_keys)" "$before"
+
+# ---- a record that is damaged: said, with what mends it; nothing is lost by it, and nothing sent that somebody else may have
+CLUSTER='prefix = "/second/";'
+mint bob left=5h
+new_host c
+write_store main xai:default=bob
+keeper refresh
+expect_status 0
+key=$(etcd_keys /second/accounts)
+etcdctl3 put "$key" garbage
+keeper refresh --force -j
+expect_status 3
+expect_field '.problems[] | select(.code == "cluster_unreadable") | .fix | sub(" #.*"; "")' "etcdctl del $key"
+etcdctl3 del "$key"
+keeper refresh -j
+expect_status 0
+expect_field '[.problems[].code] | join(" ")' ''
+expect_eq "the record" "$(etcd_keys /second/accounts)" "$key"
+expect_posts 0
 expect_no_secrets

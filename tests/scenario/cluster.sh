@@ -13,6 +13,7 @@ ETCD_PIDS=() ETCD_URLS=() ETCD_ARGS=()
 ENDPOINTS=
 ETCD_TLS= # a directory with ca.pem, server.pem and server.key, client.pem and client.key: then https, for clients alone
 CLUSTER= # lines added to the section
+SEAL=    # another key file than that of all hosts
 
 have_etcd() { etcd --version && etcdctl version; } >/dev/null 2>&1
 
@@ -86,5 +87,5 @@ on_host() {
 	STATE=$HOME/.openclaw
 	LEDGER=$HOME/ledger
 	CONFIG_FILE=$HOME/keeper.conf
-	CONFIG="cluster = { endpoints = ( $ENDPOINTS ); seal_key_file = \"$T/seal\"; host = \"$1\"; $CLUSTER };"
+	CONFIG="cluster = { endpoints = ( $ENDPOINTS ); seal_key_file = \"${SEAL:-$T/seal}\"; host = \"$1\"; $CLUSTER };"
 }

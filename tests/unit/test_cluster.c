@@ -134,8 +134,10 @@ static int load_key(const char *bytes, size_t len, struct seal *seal)
 
 static void test_key_files(void **state)
 {
-	static const char raw[33] = "0123456789abcdef0123456789abcdef";
-	static const char base64[] = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n";
+	static const char text[33] = "0123456789abcdef0123456789abcdef";
+	static const char base64_of_text[] = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n";
+	static const char raw[33] = "0123456789abcdef0123456789abcde\xef";
+	static const char base64[] = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZe8=\n";
 	struct seal seal = {0};
 
 	(void)state;
@@ -145,6 +147,9 @@ static void test_key_files(void **state)
 	assert_int_equal(load_key(raw, 31, &seal), -EBADMSG);
 	assert_int_equal(load_key("", 0, &seal), -EBADMSG);
 	assert_int_equal(load_key("MDEyMw==", 8, &seal), -EBADMSG);
+	assert_int_equal(load_key(text, 32, &seal), -EDOM); // a password, or hex digits
+	assert_int_equal(load_key("thirty-one characters, and line\n", 32, &seal), -EDOM);
+	assert_int_equal(load_key(base64_of_text, strlen(base64_of_text), &seal), -EDOM);
 	assert_int_equal(seal_add_key_file(&seal, "/nonexistent/key"), -ENOENT);
 	assert_int_equal(seal.n, 2);
 	seal_free(&seal);
