@@ -309,5 +309,7 @@ int main(int argc, char **argv)
 		return foreign_option(&invocation);
 	invocation.accounts = &argv[optind + 1];
 	invocation.n_accounts = (size_t)(argc - optind - 1);
-	return invocation.command->run(&invocation);
+	int status = invocation.command->run(&invocation);
+	secret_wipe_stack();
+	return status;
 }

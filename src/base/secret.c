@@ -234,6 +234,14 @@ static void open_standard_descriptors(void)
 	}
 }
 
+// More than any of our calls needs.
+#define STACK_USED (256 * 1024)
+
+void secret_wipe_stack(void)
+{
+	sodium_stackzero(STACK_USED);
+}
+
 void secret_harden_process(void)
 {
 	const struct rlimit none = {0};

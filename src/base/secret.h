@@ -57,4 +57,8 @@ void wipe_and_free(void *p, size_t size);
 // open.
 void secret_harden_process(void);
 
+// Once, last thing in main: what functions that have returned left on the stack. A register that holds some characters of
+// a token is saved there by whatever is called just then.
+void secret_wipe_stack(void);
+
 #endif

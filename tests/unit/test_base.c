@@ -523,6 +523,33 @@ static void test_fsync_paths(void **state)
 
 // ---- secrets
 
+// As a function does that was called with a part of a token in a register. Where that stood is asked of the kernel.
+static __attribute__((noinline)) off_t leave_on_stack(const char *text, size_t len)
+{
+	volatile char left[64] = "";
+
+	for (size_t i = 0; i < len; i++)
+		left[sizeof(left) - len + i] = text[i];
+	return (off_t)(uintptr_t)&left[sizeof(left) - len];
+}
+
+static void test_stack_wiped(void **state)
+{
+	char seen[2][8];
+	int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_true(memory >= 0);
+	off_t at = leave_on_stack("FAKE-1-2", 8);
+	ssize_t before = pread(memory, seen[0], 8, at);
+	secret_wipe_stack();
+	ssize_t after = pread(memory, seen[1], 8, at);
+	close(memory);
+	assert_int_equal(before + after, 16);
+	assert_memory_equal(seen[0], "FAKE-1-2", 8); // or nothing is shown by this
+	assert_memory_equal(seen[1], "\0\0\0\0\0\0\0\0", 8);
+}
+
 static void test_secret_values(void **state)
 {
 	_cleanup_secret_ struct secret a = {0}, b = {0}, c = {0};
@@ -1015,6 +1042,7 @@ int main(void)
 		cmocka_unit_test(test_path_real),
 		cmocka_unit_test(test_path_join),
 		cmocka_unit_test(test_fsync_paths),
+		cmocka_unit_test(test_stack_wiped),
 		cmocka_unit_test(test_secret_values),
 		cmocka_unit_test(test_secret_append),
 		cmocka_unit_test(test_fingerprints),
