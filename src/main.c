@@ -34,6 +34,8 @@ static const struct command commands[] = {
 	 OPTION_WAIT | OPTION_DRY_RUN, command_restore},
 	{"forget", "remove from the ledger a login that no store holds any more", OPTION_FORCE,
 	 command_forget},
+	{"leave", "with a cluster: log this host out of the logins that it shares", 0,
+	 command_leave},
 	{"log", "show what happened, newest last", OPTION_SINCE | OPTION_NUMBER, command_log},
 	{"config", "show the settings in force, and where they come from", 0, command_config},
 	{"providers", "show the same for each provider: endpoint, client, margin", 0,

@@ -76,7 +76,7 @@ _oauth_keepalive() {
 		return
 	fi
 	case $command in
-	'' | help) word='refresh watch preview status doctor sync restore forget log config providers token export import hook-test own help' ;;
+	'' | help) word='refresh watch preview status doctor sync restore forget leave log config providers token export import hook-test own help' ;;
 	restore) word=$(_oauth_keepalive_ask restore id) ;;
 	hook-test) word="refreshed adopted needs_login failed recovered $(_oauth_keepalive_ask status profile)" ;;
 	import) word='' ;;

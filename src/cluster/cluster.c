@@ -121,3 +121,13 @@ void cluster_leave(struct cluster *c, const struct cluster_seen *seen, size_t n)
 	if (etcd_commit(&c->etcd, &txn, &reply) < 0)
 		log_debug("the other hosts are not told: %s", c->etcd.trouble);
 }
+
+int cluster_resign(struct cluster *c)
+{
+	_cleanup_(etcd_txn_free) struct etcd_txn txn = {0};
+	_cleanup_(etcd_reply_free) struct etcd_reply reply = {0};
+	_cleanup_free_ char *key = view_key(c, "hosts/", c->uuid);
+
+	etcd_put_add(&txn, key, NULL, 0);
+	return etcd_commit(&c->etcd, &txn, &reply);
+}

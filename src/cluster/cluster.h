@@ -31,4 +31,7 @@ void cluster_close(struct cluster *cluster);
 // At the end of a run: the locks go, and the others learn what we have. (Whether that goes well is nobody's worry.)
 void cluster_leave(struct cluster *cluster, const struct cluster_seen *seen, size_t n);
 
+// This host has left: the others hear of it no more. 0, or it is out of reach.
+int cluster_resign(struct cluster *cluster);
+
 #endif

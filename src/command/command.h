@@ -54,6 +54,7 @@ int command_status(const struct invocation *invocation);
 int command_sync(const struct invocation *invocation);
 int command_restore(const struct invocation *invocation);
 int command_forget(const struct invocation *invocation);
+int command_leave(const struct invocation *invocation);
 int command_hook_test(const struct invocation *invocation);
 int command_log(const struct invocation *invocation);
 int command_own(const struct invocation *invocation);

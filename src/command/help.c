@@ -20,6 +20,10 @@ static const struct page {
 	 "      --dry-run        the same as preview\n\n"
 	 "Before a restart of OpenClaw:\n"
 	 "  oauth-keepalive refresh --at +10m\n"},
+	{"watch", "[ACCOUNT...]",
+	 "With a cluster: wait for what other hosts write there, and do what refresh does\n"
+	 "as soon as there is something new, until a signal ends it. The timer still has\n"
+	 "to run: this command knows nothing of what becomes due.\n"},
 	{"preview", "[ACCOUNT...]",
 	 "Show what refresh would do, store by store and hook by hook. Nothing is locked\n"
 	 "or written, and the network is not used.\n\n"
@@ -61,6 +65,11 @@ static const struct page {
 	 "Remove a login that no store holds any more from the ledger, the program's own\n"
 	 "record. It still remembers which tokens were sent.\n\n"
 	 "      --force          forget it even if a store holds it\n"},
+	{"leave", "[ACCOUNT...]",
+	 "Take this host out of its cluster: the logins that it shares with other hosts\n"
+	 "are logged out in every store here, and removed from the ledger with all that\n"
+	 "was displaced of them. The other hosts go on with them. Refused while the\n"
+	 "outcome of a refresh by this host is not known to them.\n"},
 	{"log", "[ACCOUNT...]",
 	 "Show what happened, newest last: refreshes, newer logins and the stores they\n"
 	 "came from, failures, and what a person decided.\n\n"

@@ -61,8 +61,8 @@ static char *why_not(const struct observation *o, const struct account *a,
 		     : NULL;
 }
 
-// The marks first: what was sent stays known as spent, however far this comes. The number of logins, or -errno.
-static int drop(struct ledger *ledger, const struct account *a)
+// The marks first: what was sent stays known as spent, however far this comes.
+int forget_drop(struct ledger *ledger, const struct account *a)
 {
 	int r = 0, n;
 
@@ -78,7 +78,7 @@ static int drop(struct ledger *ledger, const struct account *a)
 	return r < 0 ? r : n;
 }
 
-static void conclude(struct result *result, enum outcome outcome, const char *code, char *message)
+void forget_conclude(struct result *result, enum outcome outcome, const char *code, char *message)
 {
 	result->decision = outcome == OUTCOME_HELD ? DECISION_HOLD : DECISION_SKIP;
 	free(result->reason);
@@ -97,19 +97,19 @@ static void forget_locked(struct ledger *ledger, const struct observation *o,
 
 	if (account_others_at_work(a, a->verdict.record.live.fingerprint)) {
 		free(no);
-		return conclude(result, OUTCOME_BUSY, "in_flight",
-				xstrdup("another run is refreshing it"));
+		return forget_conclude(result, OUTCOME_BUSY, "in_flight",
+				       xstrdup("another run is refreshing it"));
 	}
 	if (no)
-		return conclude(result, OUTCOME_HELD, "forget_refused", no);
-	n = drop(ledger, a);
+		return forget_conclude(result, OUTCOME_HELD, "forget_refused", no);
+	n = forget_drop(ledger, a);
 	if (n < 0)
-		return conclude(result, OUTCOME_FAILED, "ledger_not_writable",
-				xasprintf("the ledger cannot be written: %s", strerror(-n)));
+		return forget_conclude(result, OUTCOME_FAILED, "ledger_not_writable",
+				       xasprintf("the ledger cannot be written: %s", strerror(-n)));
 	result->forgotten = true;
-	conclude(result, OUTCOME_SKIPPED, NULL,
-		 xasprintf("forgotten: its record and tokens, and %d displaced login%s", n,
-			   n == 1 ? "" : "s"));
+	forget_conclude(result, OUTCOME_SKIPPED, NULL,
+			xasprintf("forgotten: its record and tokens, and %d displaced login%s", n,
+				  n == 1 ? "" : "s"));
 }
 
 static void forget(const struct config *config, const struct policy *policy, struct ledger *ledger,
@@ -124,15 +124,16 @@ static void forget(const struct config *config, const struct policy *policy, str
 	int r = account_lock(ledger, result->key, &lock, &message);
 
 	if (r == -EBUSY)
-		return conclude(result, OUTCOME_BUSY, "account_busy",
-				xstrdup("another run works on this account"));
+		return forget_conclude(result, OUTCOME_BUSY, "account_busy",
+				       xstrdup("another run works on this account"));
 	if (r >= 0)
 		r = observe(config, policy, ledger, &holdings, &o);
 	if (r < 0)
-		return conclude(result, OUTCOME_FAILED, "ledger_not_writable",
-				xasprintf("its lock cannot be taken, or the stores not be looked "
-					  "at: %s",
-					  strerror(-r)));
+		return forget_conclude(
+			result, OUTCOME_FAILED, "ledger_not_writable",
+			xasprintf("its lock cannot be taken, or the stores not be looked "
+				  "at: %s",
+				  strerror(-r)));
 	a = observation_account(&o, result->key);
 	if (a)
 		forget_locked(ledger, &o, a, config, policy, result);
@@ -156,8 +157,8 @@ int cycle_forget(const struct config *config, const struct policy *policy, struc
 			if (result->forgotten)
 				problems_drop(&ret->now.problems, "vanished", a->record.profile);
 		} else {
-			conclude(result, OUTCOME_SKIPPED, NULL,
-				 xstrdup("the ledger has no record of it"));
+			forget_conclude(result, OUTCOME_SKIPPED, NULL,
+					xstrdup("the ledger has no record of it"));
 		}
 	}
 	return 0;

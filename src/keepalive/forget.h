@@ -11,4 +11,9 @@
 int cycle_forget(const struct config *config, const struct policy *policy, struct ledger *ledger,
 		 const struct selection *selection, struct cycle *ret);
 
+// Parts of it, for leave.c. Drop all that the ledger has of an account whose lock is held: the number of displaced logins, or
+// -errno; and what is said of an account then. `message` is taken.
+int forget_drop(struct ledger *ledger, const struct account *account);
+void forget_conclude(struct result *result, enum outcome outcome, const char *code, char *message);
+
 #endif

@@ -112,6 +112,23 @@ static struct store_change change_of(struct swap *swap)
 	};
 }
 
+// A login that stands there leaves this host (leave.c).
+static struct store_change end_of(struct swap *swap)
+{
+	static const struct secret nothing = {.text = (char *)""};
+
+	return (struct store_change){
+		.profile = swap->account->verdict.record.profile,
+		.provider = swap->account->verdict.record.provider,
+		.access = &nothing,
+		.refresh = &nothing,
+		.id_token = &nothing,
+		.logs_out = true,
+		.may_overwrite = may_overwrite,
+		.arg = swap,
+	};
+}
+
 // Drafts of runs that were killed: of the text and, mostly beside it, of the locks.
 static void sweep(const struct store *store, const struct lock_set *set)
 {
@@ -154,7 +171,7 @@ static int fill(struct mirror *m, struct held *held, struct places *places)
 
 	for (size_t i = 0; i < job->n; i++) {
 		swaps[i] = (struct swap){m, job->changes[i].account, job->changes[i].member};
-		changes[i] = change_of(&swaps[i]);
+		changes[i] = job->logs_out ? end_of(&swaps[i]) : change_of(&swaps[i]);
 	}
 	held->stage = staged && staged->stage.temp ? &staged->stage : &held->own;
 	r = store_fill(job->store, changes, job->n, held->stage, places);

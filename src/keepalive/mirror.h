@@ -41,6 +41,7 @@ struct job {
 		bool written;	  // out
 	} *changes;
 	size_t n;
+	bool logs_out; // nothing is written in the place of the tokens, as OpenClaw leaves a login that was logged out
 	int error; // out: 0 or -errno
 };
 

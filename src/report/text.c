@@ -328,8 +328,8 @@ static bool login_helps(const char *code)
 		"adopt_refused",  "barred",	    "courier",
 		"export_refused", "forget_refused", "identity_conflict",
 		"import_refused", "leader_silent",  "ledger_unreadable",
-		"lock_directory", "main_store",	    "other_name",
-		"own_refused",	  "shared_token",
+		"leave_refused",  "lock_directory", "main_store",
+		"other_name",	  "own_refused",    "shared_token",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)

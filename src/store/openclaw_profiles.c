@@ -303,6 +303,29 @@ static bool may_overwrite(const struct store_change *change, const struct copy *
 	return change->may_overwrite(fingerprint_of(refresh), change->arg);
 }
 
+static void edit_logged_out(struct json_edits *edits, const struct json_doc *doc,
+			    const struct entry *entry)
+{
+	static const enum entry_field tokens[] = {FIELD_ACCESS, FIELD_REFRESH, FIELD_ID_TOKEN};
+	static const struct secret nothing = {.text = (char *)""};
+
+	for (size_t i = 0; i < ARRAY_SIZE(tokens); i++)
+		if (is_filled(doc, entry->field[tokens[i]]))
+			json_edit_string(edits, doc, entry->field[tokens[i]], &nothing);
+}
+
+static void edit_live(struct json_edits *edits, const struct json_doc *doc,
+		      const struct entry *entry, const struct store_change *change)
+{
+	edit_token(edits, doc, entry->field[FIELD_REFRESH], change->refresh);
+	edit_token(edits, doc, entry->field[FIELD_ACCESS], change->access);
+	if (change->whole)
+		return edit_whole(edits, doc, entry, change);
+	if (is_filled(doc, entry->field[FIELD_ID_TOKEN]))
+		edit_token(edits, doc, entry->field[FIELD_ID_TOKEN], change->id_token);
+	edit_identity(edits, doc, entry, change->identity);
+}
+
 // Compare and swap one credential: its result, and the edits if that is STORE_WRITTEN.
 static enum store_result swap(const struct json_doc *doc, const struct entry *entry,
 			      const struct copy *standing, const struct store_change *change,
@@ -314,15 +337,10 @@ static enum store_result swap(const struct json_doc *doc, const struct entry *en
 	// A fence without its other half: an edit of what is not there would refuse the whole write.
 	if (secret_empty(&refresh) || !entry->field[FIELD_ACCESS])
 		return STORE_GONE;
-	edit_token(&wanted, doc, entry->field[FIELD_REFRESH], change->refresh);
-	edit_token(&wanted, doc, entry->field[FIELD_ACCESS], change->access);
-	if (change->whole) {
-		edit_whole(&wanted, doc, entry, change);
-	} else {
-		if (is_filled(doc, entry->field[FIELD_ID_TOKEN]))
-			edit_token(&wanted, doc, entry->field[FIELD_ID_TOKEN], change->id_token);
-		edit_identity(&wanted, doc, entry, change->identity);
-	}
+	if (change->logs_out)
+		edit_logged_out(&wanted, doc, entry);
+	else
+		edit_live(&wanted, doc, entry, change);
 	if (wanted.n == 0 && expires_stands(standing, change))
 		return STORE_UNCHANGED;
 	if (!may_overwrite(change, standing, &refresh))

@@ -177,6 +177,7 @@ struct store_change {
 	bool whole;                       // … unless a person lets another identity's login take the place of what stands
 	                                  // there: ids, client, id token and all that belongs to a login
 	const char *client_id;            // for that; NULL: unknown
+	bool logs_out;                    // "" takes the place of all its tokens, as OpenClaw leaves a login that was logged out
 	// May a copy with this refresh token be overwritten? (Compare and swap.)
 	bool (*may_overwrite)(struct fingerprint standing, void *arg);
 	// … and one that stands without a refresh token, by its access token? NULL: none may.

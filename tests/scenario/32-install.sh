@@ -107,7 +107,7 @@ while read -r option; do
 	expect_match "$TOP/man/oauth-keepalive.1" "^\.(Op|It) .*-${option#--}( |\$)"
 done < <(grep -oE -- '--[a-z-]+' "$T/help" | sort -u)
 # codes FILES…: string literals in the place of a code
-calls='problem_add|complain|give_up|try_later|not_sent|grant_conclude|result_conclude|return unsent|errand_conclude'
+calls='problem_add|forget_conclude|complain|give_up|try_later|not_sent|grant_conclude|result_conclude|return unsent|errand_conclude'
 codes() { cat "$@" | tr -d '\n' | grep -oE "($calls)\([^;\"]*\"[a-z_]+\"" | grep -oE '"[a-z_]+"' | tr -d '"' | sort -u; }
 documented() {
 	local code

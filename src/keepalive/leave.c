@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+//
+// See leave.h.
+#include "keepalive/leave.h"
+
+#include <errno.h>
+
+#include "base/log.h"
+#include "cluster/cluster.h"
+#include "keepalive/forget.h"
+#include "keepalive/mirror.h"
+
+#define PATIENCE_MS 5000 // for stores that somebody else has locked
+
+static bool is_shared(const struct account *a)
+{
+	return a->recorded && a->record.common_line[0];
+}
+
+// ---- may it leave?
+
+static bool is_intended(const struct cluster *c, struct fingerprint token)
+{
+	const struct cluster_claim *claim = cluster_claim(c, token);
+
+	return claim && (claim->unreadable || cluster_is_ours(c, &claim->intent));
+}
+
+static bool is_under_way(const struct cluster *c, const struct account *a)
+{
+	for (size_t i = 0; i < a->n_receipts; i++)
+		if (a->receipts[i]->trouble || a->receipts[i]->state != RECEIPT_CLAIMED)
+			return true;
+	return a->n_elsewhere || is_intended(c, a->record.live.fingerprint) ||
+	       is_intended(c, a->verdict.record.live.fingerprint);
+}
+
+static char *why_not(const struct observation *o, const struct account *a, const struct cluster *c)
+{
+	if (is_under_way(c, a))
+		return xstrdup("this host has sent its token, and the outcome is not known or not "
+			       "delivered yet: run `oauth-keepalive refresh` first");
+	if (a->verdict.publish)
+		return xstrdup("the other hosts do not have it yet as it is here: run "
+			       "`oauth-keepalive refresh` first");
+	for (size_t i = 0; i < o->stores.n; i++)
+		if (store_is_unread(&o->stores.list[i]))
+			return xasprintf("%s cannot be read, and may hold it",
+					 o->stores.list[i].path);
+	return NULL;
+}
+
+// ---- out of the stores
+
+static bool is_to_go(const struct account *a, const struct member *m)
+{
+	const struct fingerprint standing = m->copy->credential.fingerprint;
+
+	return m->copy->kind == COPY_OAUTH && m->store->state == STORE_OK &&
+	       record_knows(&a->verdict.record, standing);
+}
+
+// Every copy of it that can be spent. NULL, or the path of one that could not be written.
+static const char *log_out(struct mirror *m, const struct account *a, struct result *result)
+{
+	_cleanup_free_ struct job *jobs = xcalloc(a->n_members, sizeof(*jobs));
+	_cleanup_free_ struct change *changes = xcalloc(a->n_members, sizeof(*changes));
+	const char *left = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->n_members; i++) {
+		const struct member *member = &a->members[i];
+		if (!is_to_go(a, member))
+			continue;
+		changes[n] = (struct change){.account = a, .member = member, .until_ms = INT64_MAX};
+		jobs[n] = (struct job){
+			.store = member->store, .changes = &changes[n], .n = 1, .logs_out = true};
+		n++;
+	}
+	mirror_write(m, jobs, n);
+	for (size_t i = 0; i < n; i++) {
+		if (changes[i].written)
+			result_note_written(result, a, jobs[i].store);
+		else
+			left = jobs[i].store->path;
+	}
+	return left;
+}
+
+static void leave_locked(const struct policy *policy, struct ledger *ledger,
+			 const struct observation *o, const struct account *a,
+			 struct result *result)
+{
+	struct mirror mirror = {.ledger = ledger, .policy = policy, .patience_ms = PATIENCE_MS};
+	char *no = why_not(o, a, policy->cluster);
+	const char *left;
+	int n;
+
+	if (account_others_at_work(a, a->verdict.record.live.fingerprint)) {
+		free(no);
+		return forget_conclude(result, OUTCOME_BUSY, "in_flight",
+				       xstrdup("another run is refreshing it"));
+	}
+	if (no)
+		return forget_conclude(result, OUTCOME_HELD, "leave_refused", no);
+	n = process_self(&mirror.self);
+	left = n < 0 ? "/proc" : log_out(&mirror, a, result);
+	mirror_free(&mirror);
+	if (left)
+		return forget_conclude(
+			result, OUTCOME_FAILED, "copies_pending",
+			xasprintf("%s could not be written, and still holds it: run this again",
+				  left));
+	n = forget_drop(ledger, a);
+	if (n < 0)
+		return forget_conclude(result, OUTCOME_FAILED, "ledger_not_writable",
+				       xasprintf("the ledger cannot be written: %s", strerror(-n)));
+	result->forgotten = true;
+	forget_conclude(result, OUTCOME_SKIPPED, NULL,
+			xstrdup("logged out on this host; the other hosts keep it"));
+}
+
+// ---- one after the other
+
+static void leave(const struct config *config, const struct policy *policy, struct ledger *ledger,
+		  struct result *result)
+{
+	_cleanup_close_ int lock = -1;
+	_cleanup_free_ char *message = NULL;
+	char *keys[] = {result->key};
+	const struct holdings holdings = {.keys = keys, .n_keys = 1};
+	struct observation o;
+	int r = account_lock(ledger, result->key, &lock, &message);
+
+	if (r == -EBUSY)
+		return forget_conclude(result, OUTCOME_BUSY, "account_busy",
+				       xstrdup("another run works on this account"));
+	if (r >= 0)
+		r = observe(config, policy, ledger, &holdings, &o);
+	if (r < 0)
+		return forget_conclude(result, OUTCOME_FAILED, "ledger_not_writable",
+				       xasprintf("its lock cannot be taken, or the stores not be "
+						 "looked at: %s",
+						 strerror(-r)));
+	const struct account *a = observation_account(&o, result->key);
+	if (a && is_shared(a))
+		leave_locked(policy, ledger, &o, a, result);
+	observation_free(&o);
+}
+
+// The key opens what stands in etcd, and the next login here would join again.
+static void say_what_is_left(const struct config *config, struct cycle *cycle)
+{
+	_cleanup_free_ char *key = shell_quoted(config->cluster.seal_key_file);
+	int r = cluster_resign(&cycle->cluster);
+
+	if (r < 0)
+		log_debug("the others are not told that this host has left: %s",
+			  cycle->cluster.etcd.trouble);
+	problem_add(
+		&cycle->now.problems, SEVERITY_INFO, "cluster_left", NULL, NULL,
+		xstrdup("this host holds no login of the cluster any more, but still has the "
+			"key to what stands there"),
+		xasprintf("remove the `cluster` section from the configuration, and: rm %s", key));
+}
+
+int cycle_leave(const struct config *config, const struct policy *policy, struct ledger *ledger,
+		const struct selection *selection, struct cycle *ret)
+{
+	struct policy asked = *policy;
+	size_t n_left = 0, n_shared = 0;
+	int r;
+
+	asked.asks = true;
+	r = cycle_preview(config, &asked, ledger, selection, ret);
+	if (r < 0 || policy->barred)
+		return r;
+	asked.cluster = &ret->cluster;
+	for (size_t i = 0; i < ret->results.n; i++) {
+		struct result *result = &ret->results.list[i];
+		const struct account *a = observation_account(&ret->now, result->key);
+		if (!a || observation_bars(&ret->now, a))
+			continue;
+		if (is_shared(a) && ret->cluster.reached)
+			leave(config, &asked, ledger, result);
+		else if (is_shared(a))
+			forget_conclude(result, OUTCOME_FAILED, "cluster_unreachable",
+					xstrdup("whether the other hosts have it as it is here, "
+						"only the cluster can say"));
+		else if (!a->skip)
+			forget_conclude(result, OUTCOME_SKIPPED, NULL,
+					xstrdup("this host alone has it: it stays as it is"));
+		n_left += result->forgotten;
+	}
+	for (size_t i = 0; i < ret->now.n_accounts; i++)
+		n_shared += is_shared(ret->now.accounts[i]);
+	if (ret->cluster.reached && n_left == n_shared)
+		say_what_is_left(config, ret);
+	return 0;
+}
