@@ -173,19 +173,31 @@ static int foreign_option(const struct invocation *i)
 	return STATUS_USAGE;
 }
 
-// Options of some verbs that have a value, and where it goes.
+// Options of some verbs that have a value, and where it goes. Of a decision there is one; of the others the last one counts.
 static const struct {
 	int option;
 	size_t offset;
+	bool once;
 } valued[] = {
 	{LONG_AT, offsetof(struct invocation, at)},
 	{LONG_WAIT, offsetof(struct invocation, wait)},
-	{LONG_ADOPT, offsetof(struct invocation, adopt)},
-	{LONG_FOLLOW, offsetof(struct invocation, follow)},
+	{LONG_ADOPT, offsetof(struct invocation, adopt), true},
+	{LONG_FOLLOW, offsetof(struct invocation, follow), true},
 	{LONG_SINCE, offsetof(struct invocation, since)},
 	{LONG_NUMBER, offsetof(struct invocation, number)},
 	{LONG_MIN_LIFE, offsetof(struct invocation, min_life)},
 };
+
+static void take_value(struct invocation *i, int option)
+{
+	for (size_t k = 0; k < ARRAY_SIZE(valued); k++) {
+		const char **value = (const char **)((char *)i + valued[k].offset);
+		if (option != valued[k].option)
+			continue;
+		i->twice |= valued[k].once && *value && !string_equal(*value, optarg);
+		*value = optarg;
+	}
+}
 
 static bool take_option(struct invocation *i, int option, bool *ret_help, bool *ret_version)
 {
@@ -218,9 +230,7 @@ static bool take_option(struct invocation *i, int option, bool *ret_help, bool *
 		if (option < LONG_OPTION)
 			return false;
 		i->given |= 1u << (option - LONG_OPTION);
-		for (size_t k = 0; k < ARRAY_SIZE(valued); k++)
-			if (option == valued[k].option)
-				*(const char **)((char *)i + valued[k].offset) = optarg;
+		take_value(i, option);
 	}
 	return true;
 }
@@ -309,6 +319,8 @@ int main(int argc, char **argv)
 		return show_help(invocation.command);
 	if (invocation.given & ~invocation.command->options)
 		return foreign_option(&invocation);
+	if (invocation.twice)
+		return usage_error("one store at a time", "--adopt, --follow", NULL);
 	invocation.accounts = &argv[optind + 1];
 	invocation.n_accounts = (size_t)(argc - optind - 1);
 	int status = invocation.command->run(&invocation);

@@ -89,6 +89,7 @@ void adopt_credential(struct judgement *j, const struct credential *c)
 	if (!secret_equal(&c->access, &r->live.access))
 		record_note_access(r);
 	generation_of_credential(&r->live, c, j->policy->now_ms);
+	free(TAKE_PTR(r->adopted_from)); // whose copy it is says who has one
 	r->number++;
 	record_forgive(r);
 	if (identity_compare(&r->identity, &c->identity) != IDENTITY_DIFFERENT)
@@ -100,7 +101,6 @@ void adopt_credential(struct judgement *j, const struct credential *c)
 static void adopt_member(struct judgement *j, const struct member *m)
 {
 	adopt_credential(j, &m->copy->credential);
-	free(j->verdict->record.adopted_from);
 	j->verdict->record.adopted_from = xstrdup(m->store->path);
 	on_copy(j, m)->adopted = true;
 }

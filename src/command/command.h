@@ -40,6 +40,7 @@ struct invocation {
 	bool json, verbose, quiet;
 	const char *at, *wait, *adopt, *follow, *since, *number, *min_life;
 	unsigned given; // of OPTION_…
+	bool twice;	// a store was named, and then another one
 	char **accounts;
 	size_t n_accounts;
 };

@@ -3,6 +3,7 @@
 // restore: what was displaced, and bringing one of it back: an adoption like any other, of a login that the ledger kept.
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/log.h"
 #include "command/command.h"
@@ -28,7 +29,7 @@ static int find_kept(const struct keepsakes *kept, const char *id, const struct 
 				   "an id has four digits or more (see oauth-keepalive restore)");
 	for (size_t i = 0; i < kept->n; i++) {
 		struct fingerprint token = displaced_id(&kept->list[i].credential);
-		if (!string_starts(token.hex, id))
+		if (strncasecmp(token.hex, id, strlen(id)) != 0)
 			continue;
 		if (*ret && !fingerprint_equal(token, found))
 			return usage_error(id, "more than one id begins like that");
