@@ -21,6 +21,8 @@ enum cluster_stage {
 };
 
 #define CLUSTER_HOLD_LEAST_S (15 * 60) // longer than anything is under way
+// Of a grant: etcd takes 128 operations in a transaction, and a lock is a write and two reads for each, and two reads more.
+#define CLUSTER_ACCOUNTS_MAX ((128 - 2) / 3)
 
 // `ids` are the grant's accounts. 0, also for what this run has locked already; -EBUSY: another host is at it, `ret_host` says
 // which (free it); else it is out of reach.

@@ -79,6 +79,15 @@ static void out_of_reach(struct run *run, struct grant *g)
 				 run->cluster->trouble ? run->cluster->trouble : "no answer"));
 }
 
+// What is locked in part, or intended in part, could be sent by two.
+static void too_many(struct run *run, struct grant *g)
+{
+	grant_conclude(&run->grants, g, OUTCOME_HELD, "cluster_too_many",
+		       xasprintf("%zu accounts share its refresh token, and etcd can be asked for "
+				 "%d at once, so nothing was sent: log in anew for some of them",
+				 g->n_ids, CLUSTER_ACCOUNTS_MAX));
+}
+
 bool hosts_lock(struct run *run, struct grant *g, const struct observation *o)
 {
 	const struct account *sender = grant_sender(g, o);
@@ -89,6 +98,10 @@ bool hosts_lock(struct run *run, struct grant *g, const struct observation *o)
 		return true;
 	free(g->ids);
 	g->ids = ids_of(run, g, o, &g->n_ids);
+	if (g->n_ids > CLUSTER_ACCOUNTS_MAX) {
+		too_many(run, g);
+		return false;
+	}
 	int r = cluster_lock(run->cluster, g->ids, g->n_ids,
 			     sender->verdict.record.live.fingerprint, &host);
 	if (r == 0) {

@@ -166,4 +166,19 @@ expect_status 0
 expect_field '[.problems[].code] | join(" ")' ''
 expect_eq "the record" "$(etcd_keys /second/accounts)" "$key"
 expect_posts 0
+
+# ---- more accounts of one token than a transaction takes
+for n in 42 43; do
+	CLUSTER="prefix = \"/many$n/\";"
+	mint many$n left=30m
+	new_host m$n
+	read -r -a profiles <<<"$(printf "xai:%s=many$n " $(seq $n))"
+	write_store main "${profiles[@]}"
+	keeper refresh -j
+	[ $n = 42 ] && expect_status 0 && expect_posts 1 && expect_eq records "$(etcd_keys /many42/accounts | wc -l)" 42
+done
+expect_status 3
+expect_posts 0
+expect_field '[.accounts[].error.code] | unique | join(" ")' cluster_too_many
+expect_eq "keys" "$(etcd_keys /many43/ | grep -cE 'locks|intents|holds')" 0
 expect_no_secrets
