@@ -3,14 +3,15 @@
 // stepper: runs oauth-keepalive and the courier it starts under ptrace, numbers the syscalls of
 // both that change anything, by one counter, and breaks something at number N:
 //
-//	stepper [-o TRACE] [-c KINDS] [-p PART] [-n N (-k keeper|courier|both | -e ERRNO | -s) [-a]]
-// COMMAND ARG...
+//	stepper [-o TRACE] [-c KINDS] [-p PART] [-n N (-k WHOM | -e ERRNO | -s | -w PATH) [-a]] COMMAND ARG…
 //
-//	-c KINDS  count only these (comma-separated names of `kinds` below; all but open-read, fd
-// and close) 	-p PART   count only those whose path holds PART 	-k        SIGKILL, before
-// syscall N is executed 	-e        syscall N is not executed and fails with this errno (a
-// close is executed: the kernel always closes) 	-s        write N writes half of what it was
-// asked to 	-a        … and so does every later one that counts, until the keeper has ended
+//	-c KINDS  count only these (comma-separated names of `kinds` below; all but open-read, fd and close)
+//	-p PART   count only those whose path holds PART
+//	-k WHOM   SIGKILL of keeper, courier or both, before syscall N is executed
+//	-e        syscall N is not executed and fails with this errno (a close is executed: the kernel always closes)
+//	-s        write N writes half of what it was asked to
+//	-w        before syscall N both stand still, until PATH, which is made then, is gone
+//	-a        … and so does every later one that counts, until the keeper has ended
 //
 // Without -n it only counts. TRACE gets one line for each syscall counted:
 //
@@ -44,6 +45,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof(*(a)))
@@ -190,6 +192,7 @@ static struct {
 	int victims;
 	int error;
 	bool halve, later_too;
+	const char *stop; // a path
 	FILE *trace;
 } wanted = {.kinds = KINDS_DEFAULT};
 
@@ -449,12 +452,26 @@ static const char *kill_victims(void)
 	return "HIT kill";
 }
 
+// Whoever is not at this call is at the next one that it makes: nobody lets it go on.
+static const char *stand_still(void)
+{
+	const struct timespec moment = {.tv_nsec = 10 * 1000000};
+	int fd = open(wanted.stop, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		die(wanted.stop);
+	close(fd);
+	while (access(wanted.stop, F_OK) == 0)
+		nanosleep(&moment, NULL);
+	return "HIT stop";
+}
+
 static const char *break_it(struct task *task, const struct call *call, const uint64_t *args)
 {
-	if (!wanted.victims)
+	if (!wanted.victims && !wanted.stop)
 		return wanted.halve ? halve(task, call, args) : fail(task, call);
 	done = true;
-	return kill_victims();
+	return wanted.stop ? stand_still() : kill_victims();
 }
 
 static bool counts(enum kind kind, const char *target)
@@ -651,7 +668,7 @@ int main(int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "+o:c:p:n:k:e:sa")) != -1) {
+	while ((option = getopt(argc, argv, "+o:c:p:n:k:e:w:sa")) != -1) {
 		switch (option) {
 		case 'o':
 			wanted.trace = fopen(optarg, "we");
@@ -673,6 +690,9 @@ int main(int argc, char **argv)
 		case 'e':
 			wanted.error = parse_error(optarg);
 			break;
+		case 'w':
+			wanted.stop = optarg;
+			break;
 		case 's':
 			wanted.halve = true;
 			break;
@@ -683,7 +703,8 @@ int main(int argc, char **argv)
 			return 125;
 		}
 	}
-	if (optind == argc || (wanted.at && !wanted.victims && !wanted.error && !wanted.halve)) {
+	if (optind == argc ||
+	    (wanted.at && !wanted.victims && !wanted.error && !wanted.halve && !wanted.stop)) {
 		fprintf(stderr, "usage: see the top of stepper.c\n");
 		return 125;
 	}
