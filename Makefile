@@ -105,11 +105,18 @@ demo: packages
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive tests/demo.sh
 
+# Ten minutes at most on two cores, of which the scenarios (tests/scenario/run) are most. What each of the others says is
+# shown when it is done.
+PARALLEL = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 check: packages
-	$(Q)$(MAKE) --no-print-directory unit model-fast model-cluster torture-sample scenario
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) all built
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) --output-sync=target unit model-fast model-cluster torture-sample
+	$(Q)$(MAKE) --no-print-directory scenario
 
 packages:
 	$(Q)tests/install-packages.sh test
+
+built: $(UNIT_TESTS) $(BUILD)/torture/stepper
 
 # A unit test that drives the courier finds it through $COURIER.
 unit: all $(UNIT_TESTS)
@@ -194,5 +201,5 @@ deb:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all FORCE libraries demo check packages unit scenario lint format install uninstall deb clean
+.PHONY: all FORCE libraries demo check packages built unit scenario lint format install uninstall deb clean
 .DELETE_ON_ERROR:

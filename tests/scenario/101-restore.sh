@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What was displaced comes back: each decision can be undone by the command it shows, the login works again, and one that
 # was sent is refused. A login that gives way without anybody's decision is said, with the command.
+# Long: killed at some steps.
 . "$(dirname "$0")/lib.sh" || exit 1
 
 start_oidc
@@ -82,8 +83,7 @@ everywhere first
 begin
 keeper sync --adopt a
 everywhere second
-strace -qq -e trace=none -o /dev/null true 2>/dev/null || not_shown "kills, without strace" || steps=0
-for step in $(seq 1 "${steps:-12}"); do
+for step in $(kill_steps 12); do
 	UNDER=(strace -f -qq -o /dev/null -e inject=fsync:signal=KILL:when="$step")
 	keeper restore "$(login_token first)" -j
 	UNDER=()

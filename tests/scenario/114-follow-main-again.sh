@@ -3,6 +3,7 @@
 # An agent that has another person's login goes back to main's, by the command that identity_split shows, and gets its own
 # back by the one that undoes it: ids, client and all, never a mixture, and nothing of either is lost. An entry that names
 # somebody else beside the account's own token is put right by the command that identity_conflict shows.
+# Long: both formats, and killed at some steps.
 . "$(dirname "$0")/sqlite.sh" || exit 1
 
 start_oidc
@@ -193,8 +194,7 @@ mint bob left=5h
 write_store "main a" xai:default=alice
 write_store b xai:default=bob
 keeper sync -j
-strace -qq -e trace=none -o /dev/null true 2>/dev/null || not_shown "kills, without strace" || steps=0
-for step in $(seq 1 "${steps:-8}"); do
+for step in $(kill_steps 8); do
 	UNDER=(strace -f -qq -o /dev/null -e inject=fsync:signal=KILL:when="$step")
 	keeper sync --follow b -j
 	UNDER=()

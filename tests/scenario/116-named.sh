@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # However a store is named, it is the one that is meant; a dry run of a decision says what the run does, and changes not a
 # byte; what is no decision is a usage error; and what the timer did of itself is undone by the command it shows.
+# Long: killed at some steps.
 . "$(dirname "$0")/sqlite.sh" || exit 1
 
 start_oidc
@@ -145,8 +146,7 @@ expect_eq "undone" "$(store_token main) $(store_token b)" "$(login_token older) 
 expect_posts 0
 
 # A decision about one name of a login stands for the other one, too, wherever its run is killed (tests/model).
-strace -qq -e trace=none -o /dev/null true 2>/dev/null || not_shown "kills, without strace" || steps=0
-for step in $(seq 1 "${steps:-12}"); do
+for step in $(kill_steps 12); do
 	fresh
 	one 3h first
 	one 5h second

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # One run looks at all state directories: the default, those of profiles, the configuration's and those that the ledger
 # knows. A token that stands in several is one grant: one request, the locks of all, and each gets the successor.
+# Long: both formats.
 . "$(dirname "$0")/sqlite.sh" || exit 1
 
 start_oidc

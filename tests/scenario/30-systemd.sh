@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Under a real systemd the installed timers refresh once and in time, out of their sandbox, and no token is logged.
+# Long: a systemd boots.
 . "$(dirname "$0")/lib.sh" || exit 1
 
 . "$(dirname "$0")/systemd.sh" || exit 1

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # However a token endpoint fails or surprises: one POST at most, nothing lost, nothing overwritten, and the next run is right.
+# Long: waits for its own deadlines.
 . "$(dirname "$0")/lib.sh" || exit 1
 
 # One line a case; each is a home of its own with main and an agent, a due login, and an endpoint (its own path at the

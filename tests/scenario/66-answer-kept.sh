@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # An answer that came is kept and guarded until it is taken: when nobody can look any more, when its receipt cannot be
 # read, when there is no room to keep what it would replace.
+# Long: waits for a courier's patience.
 . "$(dirname "$0")/lib.sh" || exit 1
 
 start_oidc
