@@ -148,6 +148,7 @@ struct schedule reckon_schedule(const struct account_record *r, const struct pro
 	} else if (!clock_wrong && outlives(s.lifetime_s, s.expires_ms, policy)) {
 		bool jwt_fits = jwt.expires_ms && !outlives(s.lifetime_s, jwt.expires_ms, policy);
 		s.expires_ms = jwt_fits ? jwt.expires_ms : policy->now_ms;
+		s.doubted = !jwt_fits;
 	}
 	reckon_margin(&s, provider, config);
 	return s;
@@ -162,6 +163,18 @@ void judge_times(struct judgement *j)
 	judge_programs(j);
 }
 
+static char *describe_doubt(const struct judgement *j, const char *margin)
+{
+	const struct verdict *v = j->verdict;
+	int64_t stored_s = (v->record.live.expires_ms - j->policy->at_ms) / SECOND_MS;
+	_cleanup_free_ char *stored = duration_format(stored_s);
+	_cleanup_free_ char *lifetime = duration_format(v->schedule.lifetime_s);
+
+	return xasprintf(
+		"expiry unknown (the store says in %s, but such a token lives %s), margin %s",
+		stored, lifetime, margin);
+}
+
 char *expiry_describe(const struct judgement *j)
 {
 	const struct verdict *v = j->verdict;
@@ -171,6 +184,8 @@ char *expiry_describe(const struct judgement *j)
 	int64_t left_s = (v->schedule.expires_ms - j->policy->at_ms) / SECOND_MS;
 	_cleanup_free_ char *left = duration_format(left_s < 0 ? -left_s : left_s);
 	_cleanup_free_ char *margin = duration_format(v->schedule.margin_s);
+	if (v->schedule.doubted)
+		return describe_doubt(j, margin);
 	return left_s < 0 ? xasprintf("expired %s ago, margin %s", left, margin)
 			  : xasprintf("expires in %s, margin %s", left, margin);
 }

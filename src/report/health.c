@@ -40,7 +40,7 @@ static void note_kept(struct health *h, const struct report *report, const struc
 static void note_account(struct health *h, const struct report *report, const struct account *a,
 			 const struct result *result)
 {
-	int64_t expires_ms = a->verdict.schedule.expires_ms;
+	int64_t expires_ms = shown_expiry_ms(&a->verdict.schedule);
 
 	if (result->outcome == OUTCOME_SKIPPED && !a->unserved)
 		return;

@@ -138,7 +138,8 @@ static void set_stores(struct variables *v, const struct account *a, const char 
 
 static void set_account(struct variables *v, const struct account *a)
 {
-	_cleanup_free_ char *expires = time_format(a->verdict.schedule.expires_ms), *copies = NULL;
+	_cleanup_free_ char *expires = time_format(shown_expiry_ms(&a->verdict.schedule)),
+			    *copies = NULL;
 
 	copies = xasprintf("%zu", a->n_members);
 	set(v, "ACCOUNT", a->record.key);

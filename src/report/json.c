@@ -115,6 +115,7 @@ static void put_account(cJSON *accounts, const struct report *report, const stru
 {
 	const struct generation *live = &a->verdict.record.live;
 	bool live_known = !fingerprint_empty(live->fingerprint);
+	int64_t expires_ms = shown_expiry_ms(&a->verdict.schedule);
 	struct process_id holder = report_lock_holder(report, a);
 	cJSON *o = cJSON_CreateObject(), *copies;
 
@@ -127,9 +128,8 @@ static void put_account(cJSON *accounts, const struct report *report, const stru
 	json_put_text(o, "decision", decision_name(result->decision));
 	put_printable(o, "reason", result->reason);
 	json_put_text(o, "outcome", outcome_name(result->outcome));
-	put_time(o, "expires_at", a->verdict.schedule.expires_ms);
-	put_seconds(o, "remaining_s", (a->verdict.schedule.expires_ms - report->now_ms) / SECOND_MS,
-		    a->verdict.schedule.expires_ms != 0);
+	put_time(o, "expires_at", expires_ms);
+	put_seconds(o, "remaining_s", (expires_ms - report->now_ms) / SECOND_MS, expires_ms != 0);
 	put_seconds(o, "lifetime_s", a->verdict.schedule.lifetime_s,
 		    a->verdict.schedule.lifetime_s != 0);
 	put_seconds(o, "margin_s", a->verdict.schedule.margin_s, a->verdict.schedule.margin_s != 0);

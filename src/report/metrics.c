@@ -53,7 +53,7 @@ static int64_t failures(const struct report *report, const struct account *a)
 static int64_t expires(const struct report *report, const struct account *a)
 {
 	(void)report;
-	return seconds(a->verdict.schedule.expires_ms);
+	return seconds(shown_expiry_ms(&a->verdict.schedule));
 }
 
 static int64_t due(const struct report *report, const struct account *a)

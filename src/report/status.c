@@ -119,16 +119,15 @@ static size_t copies_current(const struct account *a)
 static void fill_times(const struct report *report, const struct account *a, struct row *row)
 {
 	const struct schedule *s = &a->verdict.schedule;
-	int64_t left_s = (s->expires_ms - report->now_ms) / SECOND_MS;
+	int64_t expires_ms = shown_expiry_ms(s), left_s = (expires_ms - report->now_ms) / SECOND_MS;
 
 	row->cells[COLUMN_BAR] = xstrdup("");
 	row->cells[COLUMN_DUE] = due(report, a);
-	row->cells[COLUMN_EXPIRES] =
-		s->expires_ms ? time_format_local(s->expires_ms) : xstrdup("-");
-	row->cells[COLUMN_LEFT] = !s->expires_ms ? xstrdup("unknown")
-				  : left_s <= 0	 ? xstrdup("expired")
-						 : duration_format(left_s);
-	row->colours[COLUMN_LEFT] = !s->expires_ms ? PLAIN : bar_colour(s, left_s);
+	row->cells[COLUMN_EXPIRES] = expires_ms ? time_format_local(expires_ms) : xstrdup("-");
+	row->cells[COLUMN_LEFT] = !expires_ms	? xstrdup("unknown")
+				  : left_s <= 0 ? xstrdup("expired")
+						: duration_format(left_s);
+	row->colours[COLUMN_LEFT] = !expires_ms ? PLAIN : bar_colour(s, left_s);
 }
 
 static void fill(const struct report *report, const struct account *a, const struct result *result,
@@ -268,11 +267,11 @@ static void print_row(const struct report *report, const struct table *t, const 
 		      FILE *out)
 {
 	const struct schedule *s = &row->account->verdict.schedule;
-	int64_t left_s = (s->expires_ms - report->now_ms) / SECOND_MS;
+	int64_t expires_ms = shown_expiry_ms(s), left_s = (expires_ms - report->now_ms) / SECOND_MS;
 	_cleanup_free_ char *name =
 		account_cell(row, report->width ? t->widths[COLUMN_ACCOUNT] : INT_MAX);
 	_cleanup_free_ char *bar =
-		s->expires_ms ? bar_draw(s, left_s, t->widths[COLUMN_BAR], t->lines) : xstrdup("");
+		expires_ms ? bar_draw(s, left_s, t->widths[COLUMN_BAR], t->lines) : xstrdup("");
 	int at = 0;
 
 	for (enum column c = 0; c < COLUMNS_N; c++)

@@ -86,7 +86,8 @@ static char *generation_change(const struct account *a, const struct result *res
 static char *remark(const struct report *report, const struct account *a,
 		    const struct result *result)
 {
-	int64_t left_s = (a->verdict.schedule.expires_ms - report->now_ms) / SECOND_MS;
+	int64_t expires_ms = shown_expiry_ms(&a->verdict.schedule);
+	int64_t left_s = (expires_ms - report->now_ms) / SECOND_MS;
 
 	switch (result->outcome) {
 	case OUTCOME_REFRESHED:
@@ -97,7 +98,7 @@ static char *remark(const struct report *report, const struct account *a,
 		if (result->copies_pending && result->error_message)
 			why = string_printable(result->error_message, 300);
 		_cleanup_free_ char *change = generation_change(a, result);
-		bool timed = a->verdict.schedule.expires_ms;
+		bool timed = expires_ms;
 		if (timed && !result->n_written && !result->copies_pending) // nor was any to be
 			return xasprintf("expires in %s%s", left, change);
 		return xasprintf("%s%s%s%zu of %zu copies written%s%s%s%s",
@@ -154,7 +155,7 @@ static bool copy_is_shown(const struct report *report, const struct account *a,
 
 static void print_times(const struct report *report, const struct account *a, FILE *out)
 {
-	int64_t expires_ms = a->verdict.schedule.expires_ms, next_ms = report_next_try_ms(a);
+	int64_t expires_ms = shown_expiry_ms(&a->verdict.schedule), next_ms = report_next_try_ms(a);
 	_cleanup_free_ char *expires = time_format_local(expires_ms);
 	_cleanup_free_ char *due = time_format_local(next_ms);
 	_cleanup_free_ char *left = duration_format((next_ms - report->now_ms) / SECOND_MS);
