@@ -29,8 +29,9 @@ static void override(char **setting, const char *value)
 {
 	if (!value)
 		return;
+	_cleanup_free_ char *home = home_directory();
 	free(*setting);
-	*setting = xstrdup(value);
+	*setting = path_expand(value, home); // no shell expands the ~ of --state-dir=~/…
 }
 
 static int open_ledger(struct session *s)
@@ -85,10 +86,11 @@ static int read_policy(const struct invocation *i, struct session *s)
 int session_open(const struct invocation *invocation, struct session *ret)
 {
 	struct session s = {0};
-	_cleanup_free_ char *error = NULL;
+	_cleanup_free_ char *error = NULL, *file = NULL;
 	int status;
 
-	if (config_load(invocation->config, &s.config, &error) < 0) {
+	override(&file, invocation->config);
+	if (config_load(file, &s.config, &error) < 0) {
 		log_error("%s", error);
 		return STATUS_USAGE;
 	}

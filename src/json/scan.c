@@ -98,22 +98,17 @@ static bool is_low_surrogate(uint32_t unit)
 	return unit >= 0xdc00 && unit <= 0xdfff;
 }
 
+// What JSON can say and no text of ours can hold: U+0000, and half of a pair.
+static bool is_no_text(uint32_t unit)
+{
+	return unit == 0 || is_high_surrogate(unit) || is_low_surrogate(unit);
+}
+
 static int scan_unicode_escape(struct scanner *s)
 {
-	const char *p = s->text + s->at;
-	size_t left = s->len - s->at;
-	uint32_t unit, low;
-	if (!escaped_unit(p, left, &unit))
+	uint32_t unit;
+	if (!escaped_unit(s->text + s->at, s->len - s->at, &unit))
 		return fail_at(s, s->at, "invalid \\u escape");
-	if (unit == 0)
-		return fail_at(s, s->at, "\\u0000 in a string");
-	if (is_low_surrogate(unit))
-		return fail_at(s, s->at, "lone surrogate");
-	if (is_high_surrogate(unit)) {
-		if (!escaped_unit(p + 6, left - 6, &low) || !is_low_surrogate(low))
-			return fail_at(s, s->at, "lone surrogate");
-		s->at += 6;
-	}
 	s->at += 6;
 	return 0;
 }
@@ -171,9 +166,12 @@ static size_t unescape_one(const char *p, size_t left, char *out, size_t *ret_wr
 		*ret_written = 1;
 		return 2;
 	}
-	bool pair = is_high_surrogate(unit) && escaped_unit(p + 6, left - 6, &low);
+	bool pair = is_high_surrogate(unit) && escaped_unit(p + 6, left - 6, &low) &&
+		    is_low_surrogate(low);
 	if (pair)
 		unit = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+	else if (is_no_text(unit))
+		unit = 0xfffd;
 	*ret_written = utf8_put(out, unit);
 	return pair ? 12 : 6;
 }
@@ -554,6 +552,22 @@ struct secret json_key(const struct json_doc *doc, uint32_t node)
 	if (!member->key_end)
 		return (struct secret){0};
 	return unescape(doc, member->key_start, member->key_end);
+}
+
+bool json_key_is_text(const struct json_doc *doc, uint32_t node)
+{
+	const char *end = doc->text + doc->nodes[node].key_end;
+	const char *p = doc->text + doc->nodes[node].key_start;
+
+	while ((p = memchr(p, '\\', (size_t)(end - p)))) {
+		char out[4];
+		uint32_t unit;
+		size_t written, n = unescape_one(p, (size_t)(end - p), out, &written);
+		if (n == 6 && escaped_unit(p, n, &unit) && is_no_text(unit))
+			return false;
+		p += n;
+	}
+	return true;
 }
 
 struct secret json_node_string(const struct json_doc *doc, uint32_t node)

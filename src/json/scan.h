@@ -12,7 +12,10 @@
 //	json_edit_string(&edits, …)             collect
 //	json_splice(&doc, &edits, &result)      apply, scan again, compare
 //
-// Refused, with the place: anything RFC 8259 refuses; a BOM; a NUL byte or \u0000; a lone surrogate escape;
+// What JavaScript writes where it cut a text in the middle of a character ("\ud83d"), and \u0000, are read as U+FFFD, as
+// everywhere (json/foreign.c), and stay what they are. No token may hold that, and no name by which we ask for anything.
+//
+// Refused, with the place: anything RFC 8259 refuses; a BOM; a NUL byte;
 // overlong or otherwise invalid UTF-8; two equal keys in one object (after unescaping); more than 1000 levels;
 // more than JSON_SCAN_MAX bytes, or JSON_NODES_MAX values (a node has 28 bytes, the shortest value two: what a store
 // costs in memory must not be a hundred times its size).
@@ -60,6 +63,7 @@ uint32_t json_member(const struct json_doc *doc, uint32_t object, const char *ke
 	for (uint32_t child = (doc)->nodes[parent].first; child; child = (doc)->nodes[child].next)
 size_t json_count(const struct json_doc *doc, uint32_t parent);              // its children
 struct secret json_key(const struct json_doc *doc, uint32_t node);          // unescaped
+bool json_key_is_text(const struct json_doc *doc, uint32_t node);           // false: there is a U+FFFD that was none
 struct secret json_node_string(const struct json_doc *doc, uint32_t node);  // unescaped; unset if no string
 bool json_node_number(const struct json_doc *doc, uint32_t node, double *ret); // false if no number
 

@@ -35,6 +35,7 @@ static const char *const dead_codes[] = {
 	"refresh_token_revoked",
 	"refresh_token_not_found",
 	"invalid_refresh_token",
+	"bad_refresh_token",
 	"token_expired",
 	"token_invalidated",
 	"token_revoked",

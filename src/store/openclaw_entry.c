@@ -254,6 +254,11 @@ static bool read_frame(const struct json_doc *doc, uint32_t node, struct copy *c
 	copy->credential.provider = string_normalised(provider);
 	if (!string_equal(provider, copy->credential.provider))
 		copy->spelt = TAKE_PTR(provider);
+	if (!json_key_is_text(doc, node)) { // its locks' names are made of it
+		settle(copy, COPY_UNREADABLE,
+		       xstrdup("its profile id holds \\u0000, or half of a character"));
+		return false;
+	}
 	if (oversized) {
 		settle(copy, COPY_UNREADABLE, xstrdup("its profile id is longer than 1024 bytes"));
 		return false;

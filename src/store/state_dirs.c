@@ -61,7 +61,7 @@ static int add_named_or_gone(struct stores *stores, const char *name, const stru
 	_cleanup_free_ char *path = path_absolute(name);
 	int r = add_named(stores, name);
 
-	if (r != -ENOENT || !known || !names_hold(known, path))
+	if ((r != -ENOENT && r != -ENOTDIR) || !known || !names_hold(known, path))
 		return r;
 	add(stores, TAKE_PTR(path))->gone = true;
 	return 0;

@@ -118,7 +118,7 @@ RULES = {
 }
 OFF = set()
 ABSENT = -1
-UNSEEN = {'gone': 'gone', 'away': 'away', 'unread': 'unread'}  # excuses: what a run could not see in a state directory
+UNSEEN = {x: x for x in ('gone', 'away', 'unread', 'alone')}  # excuses: what a run could not see in a state directory
 HERE, GONE, UNREAD = 'here', 'gone', 'unread'  # a state directory
 EARLY, DUE, LATE = 'early', 'due', 'late'  # when a run happens (due: by time, or by force); late: time for the last resort
 TOLD = 'told'  # a person says to send what may be spent (--last-try), and what is due as well
@@ -975,7 +975,9 @@ class Run:
     def receipt(self):
         """open_receipt: RECEIPT_CLAIMED, or the one of unknown outcome once more"""
         w, k = self.w, self.k
-        token = w.tok[next(w.names[n].record.live for n in k.names if w.names[n].record and w.names[n].place == HERE)]
+        token = next((w.tok[w.names[n].record.live] for n in k.names if w.names[n].record and w.names[n].place == HERE), None)
+        if token is None:
+            return self.let_go('sees nothing any more')
         r = receipt_of(w, token)
         if token in w.marks or r and is_held(w, token, self.i):
             return self.let_go('receipt_exists')
@@ -1373,9 +1375,11 @@ def check_end(w, opt, memo, fail):
     if any(a.busy for a in accounts):
         fail('P5', 'busy for ever')
     for r in w.receipts:
-        if all(r.token != w.tok[record.live] for record in records):
+        in_sight = all(w.names[n].place == HERE for n in r.names)
+        if in_sight and all(r.token != w.tok[record.live] for record in records):
             fail('P5', f'the receipt for {r.token} is never closed')
-    for g in w.ghost.received - w.displaced:
+    out_of_sight = any(n.place != HERE for n in w.names)
+    for g in w.ghost.received - w.displaced - {r.answer for r in w.receipts if out_of_sight}:
         if not any(w.tok[g] == w.tok[r.live] or w.tok[g] in r.superseded for r in records):
             fail('P2', f'answer {g} is in no record')
     check_one_login(w, accounts, fail)
@@ -1446,7 +1450,13 @@ def begin(scenario):
 
 
 def explore(job):
-    title, scenario, off, most, stop = job
+    try:
+        return explore_scenario(*job)
+    except StopIteration as error:  # which would end the table in silence
+        raise RuntimeError(job[0]) from error
+
+
+def explore_scenario(title, scenario, off, most, stop):
     OFF.clear()
     OFF.update(off)
     opt, w = begin(scenario)

@@ -454,6 +454,7 @@ static const struct answer_case {
 	{"openai", 401, "", NESTED("token_invalidated"), ANSWER_DEAD, "token_invalidated"},
 	{"openai", 401, "", NESTED("invalid_grant"), ANSWER_DEAD, "invalid_grant"},
 	{"openai", 401, "", NESTED("invalid_refresh_token"), ANSWER_DEAD, "invalid_refresh_token"},
+	{"openai", 200, "", "{\"error\":\"bad_refresh_token\"}", ANSWER_DEAD, "bad_refresh_token"},
 	{"openai", 400, "", "{\"code\":\"refresh_token_reused\"}", ANSWER_DEAD,
 	 "refresh_token_reused"},
 	{"openai", 403, "", "{\"error\":\"Unauthorized\",\"code\":\"refresh_token_reused\"}",
