@@ -38,18 +38,16 @@ const struct member *shared_stranger(const struct judgement *j)
 	return NULL;
 }
 
-static int64_t margin_of(const struct format *format, int64_t lifetime_s)
+static int64_t margin_of(const struct account *a, const struct member *m, const struct schedule *s)
 {
-	int64_t share_s = lifetime_s * format->margin_percent / 100;
-
-	return share_s > format->margin_s ? share_s : format->margin_s;
+	return format_margin_s(m->copy->external->format, a->record.provider, s->lifetime_s);
 }
 
 // Before a program that would refresh at so much of the lifetime, if that can be.
-static void go_before(struct schedule *s, const struct format *format, const struct config *config)
+static void go_before(struct schedule *s, int64_t margin_s, const struct config *config)
 {
 	int64_t ours_s = config->timer_period_s + config->timer_jitter_s + MINUTE_S;
-	int64_t wanted_s = margin_of(format, s->lifetime_s) + ours_s;
+	int64_t wanted_s = margin_s + ours_s;
 	int64_t most_s = s->lifetime_s * 4 / 5;
 
 	if (!s->lifetime_s || s->margin_s >= wanted_s)
@@ -60,17 +58,18 @@ static void go_before(struct schedule *s, const struct format *format, const str
 
 void judge_programs(struct judgement *j)
 {
+	const struct account *a = j->account;
 	struct schedule *s = &j->verdict->schedule;
 
-	for (size_t i = 0; i < j->account->n_members; i++) {
-		const struct member *m = &j->account->members[i];
+	for (size_t i = 0; i < a->n_members; i++) {
+		const struct member *m = &a->members[i];
 		if (member_is_shared(m) && m->copy->external->format->raises_margin)
-			go_before(s, m->copy->external->format, j->config);
+			go_before(s, margin_of(a, m, s), j->config);
 	}
-	for (size_t i = 0; i < j->account->n_members; i++) {
-		const struct member *m = &j->account->members[i];
+	for (size_t i = 0; i < a->n_members; i++) {
+		const struct member *m = &a->members[i];
 		if (member_is_shared(m) && !member_is_withheld(m) &&
-		    margin_of(m->copy->external->format, s->lifetime_s) > s->margin_s)
+		    margin_of(a, m, s) > s->margin_s)
 			s->earlier = m->copy->external->format;
 	}
 }

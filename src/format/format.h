@@ -104,8 +104,13 @@ struct format {
 	const char *pool; // arrays of further copies of the same login (hermes-agent)
 	bool replaces_links; // its own write puts a file in a link's place
 	struct format_lock locks[FORMAT_LOCKS_MAX];
-	int64_t margin_s;   // it refreshes by itself with so much left
-	int margin_percent; // … or with this share of the lifetime left
+	// It refreshes by itself with so much left: by provider, of tokens that live longer than `beyond_s`; else …
+	const struct format_margin {
+		const char *provider;
+		int64_t margin_s, beyond_s;
+	} *margins;
+	int64_t margin_s;
+	int margin_percent; // … or with this share of the lifetime left, if that is more
 	bool raises_margin; // and we go before it
 };
 
@@ -114,6 +119,8 @@ const struct format *format_find(const char *name);
 const struct format *format_list(size_t *ret_n);
 // The member's key for a provider's login; NULL: it must be configured, or the format has none.
 const char *format_key_of(const struct format *format, const char *provider);
+// With how much left of a token of that lifetime (0: not known) it refreshes by itself.
+int64_t format_margin_s(const struct format *format, const char *provider, int64_t lifetime_s);
 // Where its file is for this user: by its variables, else below the home. NULL: none is known. Free it.
 char *format_default_path(const struct format *format, const char *home);
 

@@ -4,10 +4,13 @@
 // cliproxyapi): facts, clis.md. What a row cannot say stands in store/mapped_json.c.
 #include "format/format.h"
 
+#include "base/clock.h"
+
 #define PROPER_LOCKFILE_S 10 // who takes the lock synchronously believes a holder dead after this
 
 static const struct format_key hermes_keys[] = {
 	{"openai-codex", "openai-codex"},
+	{"xai", "xai-oauth"},
 	{},
 };
 static const struct format_key opencode_keys[] = {
@@ -24,6 +27,21 @@ static const struct format_key pi_keys[] = {
 	{"kimi", "kimi-coding"},
 	{"kimi-code", "kimi-coding"},
 	{"github-copilot", "github-copilot"},
+	{},
+};
+
+static const struct format_margin opencode_margins[] = {
+	{"xai", 2 * MINUTE_S, 0},
+	{},
+};
+static const struct format_margin hermes_margins[] = {
+	{"xai", HOUR_S, 45 * MINUTE_S},
+	{},
+};
+static const struct format_margin cliproxyapi_margins[] = {
+	{"openai-codex", 5 * DAY_S, 0},
+	{"openai", 5 * DAY_S, 0},
+	{"anthropic", 4 * HOUR_S, 0},
 	{},
 };
 
@@ -168,7 +186,8 @@ static const struct format formats[] = {
 		.account_id = "accountId",
 		.expires = "expires",
 		.time = TIME_MS,
-		.withhold = WITHHOLD_BLANK, // without the member the entry is dropped
+		.withhold = WITHHOLD_BLANK,  // without the member the entry is dropped
+		.margins = opencode_margins, // others: once the token has expired
 	},
 	{
 		.name = "pi",
@@ -203,13 +222,15 @@ static const struct format formats[] = {
 		.refresh = "tokens/refresh_token",
 		.time = TIME_JWT,
 		.also = {{"last_refresh", ALSO_NOW, TIME_ISO, .needed = true},
-			 {"/updated_at", ALSO_NOW, TIME_ISO}},
+			 {"/updated_at", ALSO_NOW, TIME_ISO},
+			 {"tokens/expires_in", ALSO_LIFETIME, TIME_S}},
 		.withhold = WITHHOLD_NEVER, // "relogin"
 		.shares = true,
 		.end = END_GONE,
 		.pool = "/credential_pool",
 		.locks = {{PLACE_BESIDE, "auth.lock", FORMAT_LOCK_FLOCK, .refresh = true,
 			   .write = true}},
+		.margins = hermes_margins,
 		.margin_s = 120,
 	},
 	{
@@ -228,7 +249,8 @@ static const struct format formats[] = {
 		.time = TIME_ISO,
 		.also = {{"last_refresh", ALSO_NOW, TIME_ISO}},
 		.withhold = WITHHOLD_BLANK,
-		.margin_percent = 50, // codex: 5 of 10 days; claude: 4 of 8 hours
+		.margins = cliproxyapi_margins,
+		.margin_s = 300,
 	},
 	{
 		.name = "plain",
@@ -259,6 +281,17 @@ const char *format_key_of(const struct format *format, const char *provider)
 		if (string_equal(k->provider, provider))
 			return k->key;
 	return NULL;
+}
+
+int64_t format_margin_s(const struct format *format, const char *provider, int64_t lifetime_s)
+{
+	int64_t share_s = lifetime_s * format->margin_percent / 100;
+
+	for (const struct format_margin *m = format->margins; m && m->provider; m++)
+		if (string_equal(m->provider, provider) &&
+		    (!lifetime_s || lifetime_s > m->beyond_s))
+			return m->margin_s;
+	return share_s > format->margin_s ? share_s : format->margin_s;
 }
 
 char *format_default_path(const struct format *format, const char *home)
