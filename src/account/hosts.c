@@ -11,7 +11,9 @@
 #include "ledger/custody.h"
 #include "ledger/handover.h"
 
-#define STALE_S HOUR_S // a document that gives a login away is made for a pipe, and used at once
+// A document that gives a login away is made for a pipe and used at once. Nobody can tell here that another host has taken it
+// already: the shorter it is good for, the less a copy of it that was kept can make of it.
+#define STALE_S (10 * MINUTE_S)
 
 // ---- own
 
@@ -151,8 +153,9 @@ static const char *too_late(const struct judgement *j, const struct handover *h)
 		return "the login has changed hands since that was exported";
 	int64_t age_ms = j->policy->now_ms - h->made_ms, most_ms = STALE_S * SECOND_MS;
 	if (h->release && !j->policy->force && (age_ms > most_ms || age_ms < -most_ms))
-		return "it was not exported within this hour, and may have been imported "
-		       "elsewhere; --force takes it all the same";
+		return "it was not exported within the last ten minutes (by this host's clock), "
+		       "and "
+		       "may have been imported elsewhere; --force takes it all the same";
 	return NULL;
 }
 

@@ -84,7 +84,7 @@ refused 3 "another person" --force
 changed '.profile = "xai:nobody" | .superseded = []' && refused 3 "no store here has xai:nobody"
 changed '.provider = "anthropic" | .superseded = []' && refused 3 "no store here has"
 on b
-changed '.made_ms = 1 | .mode = "release"' && refused 3 "not exported within this hour"
+changed '.made_ms = 1 | .mode = "release"' && refused 3 "not exported within the last ten minutes"
 
 # ---- terminals, and what is no question
 on a
