@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # A login saved at any step of keeper or courier, in main or in an agent, under the store's lock or without it, is what
-# that store holds in the end; no token is spent twice. (With SQLite stores: 85-sqlite-login-at-every-step.)
+# that store holds in the end; no token is spent twice. EVERY=1 takes each step, not a sample. (With SQLite stores:
+# 85-sqlite-login-at-every-step.)
 # Long: a login at each step of a run.
 . "$(dirname "$0")/lib.sh" || exit 1
 strace -qq -e inject=getpid:signal=SIGCONT:when=1 -o /dev/null true 2>/dev/null || skip "strace may not inject here"

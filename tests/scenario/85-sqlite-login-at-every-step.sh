@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # A login saved at any step of keeper or courier, in the shared database or in an agent's, is what that store holds in
-# the end; no token is spent twice. (With JSON stores: 61-login-at-every-step.)
+# the end; no token is spent twice. EVERY=1 takes each step. (With JSON stores: 61-login-at-every-step.)
+# Long: a login at each step of a run.
 . "$(dirname "$0")/sqlite.sh" || exit 1
 strace -qq -e inject=getpid:signal=SIGCONT:when=1 -o /dev/null true 2>/dev/null || skip "strace may not inject here"
 
