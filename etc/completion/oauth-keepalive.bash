@@ -14,8 +14,18 @@ _oauth_keepalive_ask() { # COMMAND FIELD
 	oauth-keepalive "${where[@]}" "$1" -j 2>/dev/null | sed -n "s/^[[:space:]{]*\"$2\":[[:space:]]*\"\([^\"\\\\]*\)\".*/\1/p" | sort -u
 }
 
+# Of these lines, those that begin as `current` does, quoted for the line. (compgen -W would expand what stands in a name: a
+# profile id may be `$(command)`.) What only $'...' can say is not offered.
+_oauth_keepalive_offer() { # LINES
+	local name quoted
+	while IFS= read -r name; do
+		printf -v quoted %q "$name"
+		[[ -n $name && $quoted != \$* ]] && [[ $name == "$current"* || $quoted == "$current"* ]] && COMPREPLY+=("$quoted")
+	done <<<"$1"
+}
+
 _oauth_keepalive() {
-	local line=${COMP_LINE:0:COMP_POINT} current previous command='' word options i
+	local line=${COMP_LINE:0:COMP_POINT} current previous command='' word options i names=''
 	local common='--config --state-dir --ledger-dir --json --verbose --quiet --help'
 	local -a _oauth_keepalive_words
 	# By blanks only: a profile id has colons, which bash takes for the ends of words.
@@ -48,9 +58,10 @@ _oauth_keepalive() {
 	esac
 	case $previous in
 	--adopt | --follow)
-		word=$(_oauth_keepalive_ask status agent)
-		[[ $previous = --follow ]] && word+=$'\n'all
-		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$current"; compgen -f -- "$current")
+		names=$(_oauth_keepalive_ask status agent)
+		[[ $previous = --follow ]] && names+=$'\n'all
+		mapfile -t COMPREPLY < <(compgen -f -- "$current")
+		_oauth_keepalive_offer "$names"
 		return
 		;;
 	--at | --wait | --since | --number | -n | --min-life) return ;;
@@ -75,16 +86,18 @@ _oauth_keepalive() {
 		mapfile -t COMPREPLY < <(compgen -W "$common $options" -- "$current")
 		return
 	fi
+	word=''
 	case $command in
 	'' | help) word='refresh watch preview status doctor sync restore forget leave log config providers token export import hook-test own help' ;;
-	restore) word=$(_oauth_keepalive_ask restore id) ;;
-	hook-test) word="refreshed adopted needs_login failed recovered $(_oauth_keepalive_ask status profile)" ;;
-	import) word='' ;;
-	config) word=$(_oauth_keepalive_ask config setting) ;;
-	providers) word=$(_oauth_keepalive_ask providers name) ;;
-	*) word=$(_oauth_keepalive_ask status profile) ;;
+	restore) names=$(_oauth_keepalive_ask restore id) ;;
+	hook-test) word='refreshed adopted needs_login failed recovered' names=$(_oauth_keepalive_ask status profile) ;;
+	import) ;;
+	config) names=$(_oauth_keepalive_ask config setting) ;;
+	providers) names=$(_oauth_keepalive_ask providers name) ;;
+	*) names=$(_oauth_keepalive_ask status profile) ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$word" -- "$current")
+	_oauth_keepalive_offer "$names"
 	# What stands before the last colon is on the line already.
 	if [[ $current == *:* && $COMP_WORDBREAKS == *:* ]]; then
 		word=${current%"${current##*:}"}

@@ -136,3 +136,21 @@ if [ -n "$ZSH" ]; then
 else
 	not_shown "zsh's completion: it is not installed"
 fi
+
+# ---- whatever a store has for a name: it is offered as one word, or not at all, and no shell runs it
+keep_login odd "$(to_json type=oauth provider=xai access=FAKE-ACCESS-odd refresh=FAKE-REFRESH-odd email=o@example.com)"
+# shellcheck disable=SC2016
+write_store odd 'xai:$(touch pwned1)'=odd 'xai:`touch pwned2`;touch pwned3'=odd "xai:it's \"so\" \\"=odd $'xai:a\nb'=odd 'xai:ünï'=odd 'xai:a b'=odd
+odd_names() { # SHELL: what it offers, besides what there was before
+	expect_match "$T/offered" 'default'
+	expect_match "$T/offered" 'ünï'
+	expect_match "$T/offered" 'touch'
+	[ -z "$(find "$T" -name 'pwned*')" ] || fail "$1 ran what stands in a name"
+}
+in_bash "refresh " >"$T/offered"
+odd_names bash
+expect_eq "bash: a name of two words" "$(in_bash "refresh xai:a")" 'a\ b'
+# shellcheck disable=SC2016
+expect_eq "bash: a name like a command" "$(in_bash 'refresh xai:$')" '\$\(touch\ pwned1\)'
+[ -z "$FISH" ] || { in_fish "refresh " >"$T/offered" && odd_names fish; }
+[ -z "$ZSH" ] || { in_zsh "refresh xai" >"$T/offered" && odd_names zsh; }
