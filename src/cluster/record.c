@@ -8,7 +8,6 @@
 #include "ledger/generation.h"
 
 #define VERSION_OF_RECORD 1
-#define EXACT_MAX	  (INT64_C(1) << 53)
 
 static cJSON *begin(void)
 {
@@ -37,16 +36,6 @@ static cJSON *parse(const struct secret *text, int *ret_error)
 		return json;
 	cJSON_Delete(json);
 	return NULL;
-}
-
-static void read_short(const cJSON *json, const char *name, char *ret, size_t size, bool *ok)
-{
-	const char *text = json_text(json, name);
-
-	if (text && strlen(text) < size)
-		memcpy(ret, text, strlen(text) + 1);
-	else
-		*ok = false;
 }
 
 // ---- an account
@@ -88,9 +77,10 @@ int cluster_record_read(const struct secret *text, struct cluster_record *ret)
 	bool ok = json && cJSON_IsArray(list) && cJSON_GetArraySize(list) <= CLUSTER_SUPERSEDED_MAX;
 
 	if (ok) {
-		read_short(json, "line", record.line, sizeof(record.line), &ok);
-		read_short(json, "nonce", record.nonce, sizeof(record.nonce), &ok);
-		read_short(json, "dead_code", record.dead_code, sizeof(record.dead_code), &ok);
+		read_short(json, "line", record.line, sizeof(record.line), NULL, &ok);
+		read_short(json, "nonce", record.nonce, sizeof(record.nonce), NULL, &ok);
+		read_short(json, "dead_code", record.dead_code, sizeof(record.dead_code), NULL,
+			   &ok);
 		record.number = read_integer(json, "number", 1, EXACT_MAX, &ok);
 		generation_read(json, "live", &record.live, &ok);
 		identity_read(json, "identity", &record.identity, &ok);
@@ -144,10 +134,10 @@ int cluster_intent_read(const struct secret *text, struct cluster_intent *ret)
 		intent.token = read_fingerprint(json_get(json, "token"), false, &ok);
 		intent.owner = record_text(json, "owner", false, &ok);
 		intent.host = record_text(json, "host", false, &ok);
-		read_short(json, "nonce", intent.nonce, sizeof(intent.nonce), &ok);
+		read_short(json, "nonce", intent.nonce, sizeof(intent.nonce), NULL, &ok);
 		intent.sends = read_integer(json, "sends", 1, 2, &ok);
 		intent.own = read_integer(json, "own", 0, 2, &ok);
-		read_short(json, "receipt", intent.receipt, sizeof(intent.receipt), &ok);
+		read_short(json, "receipt", intent.receipt, sizeof(intent.receipt), NULL, &ok);
 		intent.at_ms = read_integer(json, "at_ms", 0, EXACT_MAX, &ok);
 	}
 	if (!ok) {

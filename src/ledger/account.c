@@ -30,7 +30,6 @@
 #define CLOCK_AHEAD_MS (10 * MINUTE_S * SECOND_MS) // what is less may be a server's
 #define SIGN_MOMENTS   20			   // of these, to sign a lock
 #define SIGN_MOMENT_MS 50
-#define EXACT_MAX      (INT64_C(1) << 53) // what a JSON number holds exactly
 
 static const struct {
 	const char *name;
@@ -243,29 +242,10 @@ static void sightings_read(const cJSON *json, struct sighting **ret, size_t *ret
 		return;
 	}
 	cJSON_ArrayForEach (item, json) {
-		const char *claim = json_text(item, "claim");
 		struct sighting *s = array_add(ret, ret_n);
 		s->seen_ms = read_integer(item, "seen_ms", -EXACT_MAX, EXACT_MAX, ok);
-		if (claim && strlen(claim) < sizeof(s->claim))
-			memcpy(s->claim, claim, strlen(claim) + 1);
-		else
-			*ok = false;
+		read_short(item, "claim", s->claim, sizeof(s->claim), NULL, ok);
 	}
-}
-
-static void short_text_read(const cJSON *object, const char *name, char *ret, size_t size, bool *ok)
-{
-	const char *text = json_text(object, name);
-
-	if (text && strlen(text) < size)
-		memcpy(ret, text, strlen(text) + 1);
-	else
-		*ok = false;
-}
-
-static void code_read(const cJSON *object, const char *name, char ret[64], bool *ok)
-{
-	short_text_read(object, name, ret, 64, ok);
 }
 
 static void failure_write(cJSON *object, const struct account_record *record)
@@ -283,7 +263,7 @@ static void failure_read(const cJSON *object, struct account_record *ret, bool *
 
 	if (!json) // not in 0.1.0
 		return;
-	short_text_read(json, "said", ret->said, sizeof(ret->said), ok);
+	read_short(json, "said", ret->said, sizeof(ret->said), NULL, ok);
 	ret->barred = read_flag(json, "barred", ok);
 	ret->failing_ms = read_integer(json, "since_ms", -EXACT_MAX, EXACT_MAX, ok);
 }
@@ -305,7 +285,7 @@ static void common_read(const cJSON *object, struct account_record *ret, bool *o
 
 	if (!json)
 		return;
-	short_text_read(json, "line", ret->common_line, sizeof(ret->common_line), ok);
+	read_short(json, "line", ret->common_line, sizeof(ret->common_line), NULL, ok);
 	ret->common_number = read_integer(json, "number", 1, EXACT_MAX, ok);
 	ret->common = read_fingerprint(json_get(json, "token"), false, ok);
 }
@@ -379,10 +359,10 @@ static bool record_of_json(const cJSON *json, struct account_record *ret)
 	witness_read(json, ret, &ok);
 	ret->failures = (int)read_integer(json, "failures", 0, INT_MAX, &ok);
 	ret->rejections = (int)read_integer(json, "rejections", 0, INT_MAX, &ok);
-	code_read(json, "error_code", ret->error_code, &ok);
+	read_short(json, "error_code", ret->error_code, sizeof(ret->error_code), NULL, &ok);
 	ret->error_status = (int)read_integer(json, "error_status", 0, INT_MAX, &ok);
 	failure_read(json, ret, &ok);
-	code_read(json, "dead_code", ret->dead_code, &ok);
+	read_short(json, "dead_code", ret->dead_code, sizeof(ret->dead_code), NULL, &ok);
 	common_read(json, ret, &ok);
 	ret->main_store = record_text(json, "main_store", true, &ok);
 	if (json_get(json, "adopted_from")) // not in 0.1.0

@@ -8,8 +8,6 @@
 #include "file/private_file.h"
 #include "ledger/generation.h"
 
-#define EXACT_MAX (INT64_C(1) << 53) // what a JSON number holds exactly
-
 static const char *const names[] = {
 	[OWNERSHIP_OURS] = "ours",
 	[OWNERSHIP_FOLLOWS] = "follows",
@@ -59,14 +57,11 @@ void custody_write(cJSON *record, const struct custody *custody)
 }
 
 // "" or what is sound.
-static void name_read(const cJSON *json, const char *name, char *ret,
+static void name_read(const cJSON *json, const char *name, char *ret, size_t size,
 		      bool (*is_sound)(const char *), bool *ok)
 {
-	const char *text = json_text(json, name);
-
-	if (text && (!*text || is_sound(text)))
-		memcpy(ret, text, strlen(text) + 1);
-	else
+	read_short(json, name, ret, size, NULL, ok);
+	if (*ret && !is_sound(ret))
 		*ok = false;
 }
 
@@ -93,9 +88,9 @@ void custody_read(const cJSON *record, struct custody *ret, bool *ok)
 	ret->term = read_integer(json, "term", 0, EXACT_MAX, ok);
 	ret->heard_ms = read_integer(json, "heard_ms", 0, EXACT_MAX, ok);
 	ret->number = read_integer(json, "number", 0, EXACT_MAX, ok);
-	name_read(json, "ledger", ret->ledger, ledger_is_uuid, ok);
-	name_read(json, "host", ret->host, host_name_is_sound, ok);
-	name_read(json, "nonce", ret->nonce, is_nonce, ok);
+	name_read(json, "ledger", ret->ledger, sizeof(ret->ledger), ledger_is_uuid, ok);
+	name_read(json, "host", ret->host, sizeof(ret->host), host_name_is_sound, ok);
+	name_read(json, "nonce", ret->nonce, sizeof(ret->nonce), is_nonce, ok);
 	if (!known || (ret->ownership == OWNERSHIP_FOLLOWS && !*ret->ledger))
 		*ok = false;
 }

@@ -5,8 +5,6 @@
 #include "ledger/generation.h"
 #include "file/private_file.h"
 
-#define EXACT_MAX (INT64_C(1) << 53) // what a JSON number holds exactly
-
 void generation_free(struct generation *generation)
 {
 	secret_free(&generation->access);
@@ -52,6 +50,17 @@ int64_t read_integer(const cJSON *object, const char *name, int64_t least, int64
 		return 0;
 	}
 	return value;
+}
+
+void read_short(const cJSON *object, const char *name, char *ret, size_t size,
+		bool (*is_sound)(const char *), bool *ok)
+{
+	const char *text = json_text(object, name);
+
+	if (text && strlen(text) < size && (!is_sound || is_sound(text)))
+		memcpy(ret, text, strlen(text) + 1);
+	else
+		*ok = false;
 }
 
 bool read_flag(const cJSON *object, const char *name, bool *ok)

@@ -9,9 +9,14 @@
 #include "json/json.h"
 #include "ledger/ledger.h"
 
+#define EXACT_MAX (INT64_C(1) << 53) // what a JSON number holds exactly
+
 // Each reads one member of `object` and sets `*ok` to false if it is missing or wrong.
 int64_t read_integer(const cJSON *object, const char *name, int64_t least, int64_t most, bool *ok);
 bool read_flag(const cJSON *object, const char *name, bool *ok);
+// What fits into `size`, with its NUL, and `is_sound` (NULL: anything).
+void read_short(const cJSON *object, const char *name, char *ret, size_t size, bool (*is_sound)(const char *),
+		bool *ok);
 char *record_text(const cJSON *object, const char *name, bool may_be_null, bool *ok);
 struct fingerprint read_fingerprint(const cJSON *string, bool may_be_empty, bool *ok);
 

@@ -12,7 +12,6 @@
 #define HANDOVER_VERSION 1
 #define VERSION_NAME	 "oauth_keepalive_export"
 #define NAME_MAX_BYTES	 1024
-#define EXACT_MAX	 (INT64_C(1) << 53) // what a JSON number holds exactly
 
 void handover_free(struct handover *h)
 {
@@ -60,17 +59,6 @@ struct secret handover_write(const struct account_record *record, const struct l
 }
 
 // ---- reading
-
-static void sound_name_read(const cJSON *json, const char *name, char *ret,
-			    bool (*is_sound)(const char *), bool *ok)
-{
-	const char *text = json_text(json, name);
-
-	if (is_sound(text))
-		memcpy(ret, text, strlen(text) + 1);
-	else
-		*ok = false;
-}
 
 static char *id_read(const cJSON *json, const char *name, bool *ok)
 {
@@ -134,8 +122,8 @@ static void members_read(const cJSON *json, struct handover *h, bool *ok)
 {
 	h->release = mode_read(json, ok);
 	h->made_ms = read_integer(json, "made_ms", 1, EXACT_MAX, ok);
-	sound_name_read(json, "ledger", h->ledger, ledger_is_uuid, ok);
-	sound_name_read(json, "host", h->host, host_name_is_sound, ok);
+	read_short(json, "ledger", h->ledger, sizeof(h->ledger), ledger_is_uuid, ok);
+	read_short(json, "host", h->host, sizeof(h->host), host_name_is_sound, ok);
 	h->term = read_integer(json, "term", 0, CUSTODY_TERM_MAX, ok);
 	h->number = read_integer(json, "number", 1, EXACT_MAX, ok);
 	h->provider = id_read(json, "provider", ok);
