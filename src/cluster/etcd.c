@@ -501,6 +501,34 @@ int etcd_wait(struct etcd *etcd, const char *prefix, int64_t after, int64_t most
 	return r;
 }
 
+// ---- one member
+
+static int ask_member(struct etcd *etcd, const char *endpoint, const char *path, const cJSON *json,
+		      struct etcd_member *ret)
+{
+	_cleanup_secret_ struct secret body = json_print(json, false), text = {0};
+	int r = ask_one(etcd, endpoint, path, &body, &text);
+
+	if (r == 0 && etcd_parse_member(text.text, text.len, ret) < 0)
+		r = fail(etcd, -EBADMSG, xasprintf("%s: what it answers is not etcd's", endpoint));
+	return r;
+}
+
+// The list of members is what it has itself; a read is the whole cluster's.
+int etcd_ask_member(struct etcd *etcd, size_t i, struct etcd_member *ret)
+{
+	const char *endpoint = etcd->config->cluster.endpoints[i];
+	_cleanup_json_ cJSON *read = cJSON_CreateObject(), *none = cJSON_CreateObject();
+	struct etcd_member listed = {0};
+
+	put_range(read, etcd->config->cluster.prefix);
+	cJSON_AddTrueToObject(read, "count_only");
+	int r = ask_member(etcd, endpoint, "/v3/kv/range", read, ret);
+	if (r == 0 && ask_member(etcd, endpoint, "/v3/cluster/member/list", none, &listed) == 0)
+		ret->n_all = listed.n_all;
+	return r;
+}
+
 // ---- transactions
 
 void etcd_guard_add(struct etcd_txn *txn, const char *key, enum etcd_target target,

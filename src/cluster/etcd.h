@@ -88,11 +88,20 @@ int etcd_last_change(struct etcd *etcd, const char *prefix, int64_t *ret_changed
 // one, or so it seems: look; 0: none so far; -ECANCELED: `wake_fd` can be read; else as above, and the next endpoint is it.
 int etcd_wait(struct etcd *etcd, const char *prefix, int64_t after, int64_t most_ms, int wake_fd);
 
+// What one endpoint says by itself, which needs its member's quorum: who it is, and how many members there are (0: it does
+// not say).
+struct etcd_member {
+	char id[24];
+	size_t n_all;
+};
+int etcd_ask_member(struct etcd *etcd, size_t endpoint, struct etcd_member *ret);
+
 // The readers, for tests: one reply's text.
 int etcd_parse_range(const char *text, size_t len, struct etcd_entries *ret, bool *ret_more);
 int etcd_parse_txn(const char *text, size_t len, struct etcd_reply *ret);
 int etcd_parse_number(const char *text, size_t len, const char *name, int64_t *ret);
 int etcd_parse_changed(const char *text, size_t len, int64_t *ret_changed, int64_t *ret_now);
+int etcd_parse_member(const char *text, size_t len, struct etcd_member *ret);
 // Of a watch, so far as it came: 1: it has something to say; 0: it stands; -EACCES: it was refused; -EBADMSG.
 int etcd_parse_watch(const char *text, size_t len);
 

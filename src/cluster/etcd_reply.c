@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <sodium.h>
+#include <stdio.h>
 
 #include "json/json.h"
 
@@ -147,6 +148,18 @@ int etcd_parse_changed(const char *text, size_t len, int64_t *ret_changed, int64
 		r = -EBADMSG;
 	*ret_changed = r == 0 && entries.n ? entries.list[0].revision : 0;
 	return r;
+}
+
+int etcd_parse_member(const char *text, size_t len, struct etcd_member *ret)
+{
+	_cleanup_json_ cJSON *json = json_parse(text, len);
+	const char *id = json_text(json_get(json, "header"), "member_id");
+
+	*ret = (struct etcd_member){.n_all = (size_t)cJSON_GetArraySize(json_get(json, "members"))};
+	if (!id || strlen(id) >= sizeof(ret->id) || strspn(id, "0123456789") != strlen(id))
+		return -EBADMSG;
+	snprintf(ret->id, sizeof(ret->id), "%s", id);
+	return 0;
 }
 
 // A line says that it stands, or what has changed, or that it has ended: because what it begins with is not kept any more

@@ -11,6 +11,7 @@
 //	locks.c      lock files whose holder is dead
 //	programs.c   other programs whose login is in no file
 //	timer.c      whether anything runs this program, and often enough
+//	cluster.c    etcd's members and certificates, where hosts share logins; certificate.c reads one
 //	probe.c      with --probe: what the network said
 #ifndef DOCTOR_DOCTOR_H
 #define DOCTOR_DOCTOR_H
@@ -25,6 +26,7 @@ void doctor_check_git(const struct report *report, struct problems *problems);
 void doctor_check_locks(const struct report *report, struct problems *problems);
 void doctor_check_programs(const struct report *report, struct problems *problems);
 void doctor_check_timer(const struct report *report, struct problems *problems);
+void doctor_check_cluster(const struct report *report, struct problems *problems);
 void doctor_check_probes(const struct report *report, struct problems *problems);
 
 #endif

@@ -11,6 +11,7 @@ void doctor_examine(const struct report *report, struct problems *problems)
 	doctor_check_locks(report, problems);
 	doctor_check_programs(report, problems);
 	doctor_check_timer(report, problems);
+	doctor_check_cluster(report, problems);
 	doctor_check_probes(report, problems);
 }
 
