@@ -3,6 +3,7 @@
 // What the cluster says, as it was read in this command: of each account which version stands there, who is at it, and how far
 // behind every host is; and which hosts there are.
 #include "base/clock.h"
+#include "ledger/custody.h"
 #include "report/text.h"
 
 static const struct cluster *cluster_of(const struct report *report)
@@ -10,6 +11,16 @@ static const struct cluster *cluster_of(const struct report *report)
 	const struct cluster *c = &report->cycle->cluster;
 
 	return c->config && c->reached ? c : NULL;
+}
+
+void report_host(const struct report *report, char ret[65])
+{
+	const char *name = report->config->cluster.host;
+
+	if (name)
+		snprintf(ret, 65, "%s", name);
+	else
+		host_name_ours(ret);
 }
 
 // Nobody's clock but etcd's.

@@ -32,7 +32,8 @@ void report_kept_text(const struct report *report, FILE *out)
 		_cleanup_free_ char *who =
 			string_printable(identity_label(&k->credential.identity), 60);
 		_cleanup_free_ char *why = string_printable(k->why, 300);
-		_cleanup_free_ char *store = string_printable(k->store ? k->store : "was live", 512);
+		_cleanup_free_ char *store =
+			string_printable(k->store ? k->store : "was live", 512);
 		fprintf(out, "%s  %s  %s%s%s  %s\n", id, at, profile, *who ? " " : "", who, store);
 		fprintf(out, "    %s; %s; kept until %s%s\n", why, left, until,
 			k->may_come_back ? "" : "; it was sent, and cannot be restored");

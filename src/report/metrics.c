@@ -92,6 +92,11 @@ static int64_t lifetime(const struct report *report, const struct account *a)
 	return a->verdict.schedule.lifetime_s;
 }
 
+static int64_t cluster_version(const struct report *report, const struct account *a)
+{
+	return report->config->cluster.n_endpoints ? a->verdict.record.common_number : 0;
+}
+
 static int64_t margin(const struct report *report, const struct account *a)
 {
 	(void)report;
@@ -114,6 +119,8 @@ static const struct gauge {
 	 "When the provider last answered with the login as it is now.", proven, true},
 	{"owner_heard_timestamp_seconds", "When the host that it follows sent it last.",
 	 owner_heard, true},
+	{"cluster_version", "Which version of the cluster's record this host has.", cluster_version,
+	 true},
 	{"lifetime_seconds", "Lifetime of an access token.", lifetime, true},
 	{"margin_seconds", "How long before its expiry it is refreshed.", margin, true},
 };
@@ -247,14 +254,38 @@ static void print_problems(FILE *out, const struct report *report)
 			(long long)counts[i]);
 }
 
+static void print_build(FILE *out, const struct report *report)
+{
+	char host[65];
+
+	report_host(report, host);
+	print_head(out, "build_info", "gauge", "The version that wrote this file, and its host.");
+	fputs("oauth_keepalive_build_info{version=\"" VERSION "\",", out);
+	print_label(out, "host", host);
+	fputs("} 1\n", out);
+}
+
+// Which version of a record this host has, the accounts' gauges say: where hosts differ, one is behind.
+static void print_cluster(FILE *out, const struct report *report)
+{
+	const struct cluster *c = &report->cycle->cluster;
+
+	if (!c->config)
+		return;
+	print_head(out, "cluster_reached", "gauge", "Whether the last run could read it.");
+	fputs("oauth_keepalive_cluster_reached{", out);
+	print_label(out, "host", c->name);
+	fprintf(out, "} %d\n", c->reached);
+}
+
 void report_metrics(const struct report *report, FILE *out)
 {
 	struct last_run runs[RUN_BY_N] = {0};
 
 	for (enum run_by by = 0; by < RUN_BY_N; by++)
 		last_run_read(report->ledger, by, &runs[by]);
-	print_head(out, "build_info", "gauge", "The version that wrote this file.");
-	fputs("oauth_keepalive_build_info{version=\"" VERSION "\"} 1\n", out);
+	print_build(out, report);
+	print_cluster(out, report);
 	print_runs(out, "last_run_timestamp_seconds", "The last refresh run.", runs);
 	print_runs(out, "last_success_timestamp_seconds", "The last that ended with 0.", runs);
 	print_runs(out, "last_run_exit_code", "Exit status of the last refresh run.", runs);

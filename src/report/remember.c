@@ -431,7 +431,7 @@ int report_remember(const struct report *report)
 
 	if (!ledger->exists || report->dry_run || report->no_accounts)
 		return 0;
-	gethostname(s.host, sizeof(s.host) - 1);
+	report_host(report, s.host);
 	if (run_is_news(&s))
 		note_run(&s);
 	if (is_round(report)) {

@@ -81,6 +81,8 @@ void report_endpoints_json(const struct report *report, cJSON *document);
 // What the cluster says, if it was asked: of an account, and which hosts there are.
 void report_cluster_account_text(const struct report *report, const struct account *account, FILE *out);
 void report_cluster_account_json(const struct report *report, const struct account *account, cJSON *object);
+// What this host is called: by the cluster's section, where it says so, else by itself.
+void report_host(const struct report *report, char ret[65]);
 void report_cluster_json(const struct report *report, cJSON *document);
 // log: a line each; an array of the document.
 void report_events_text(const struct report *report, FILE *out);

@@ -9,7 +9,7 @@ command -v openssl >/dev/null || skip "openssl is not installed"
 # certificates DAYS: an authority, and the server's and the client's by it.
 authority() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days "$1" "${@:2}"; }
 certificates() {
-	local leaf=(-CA ca.pem -CAkey ca.key -addext basicConstraints=critical,CA:FALSE)
+	local leaf=(-CA ca.pem -CAkey ca.key -addext "basicConstraints=critical,CA:FALSE")
 	(
 		mkdir -p "$T/pki" && cd "$T/pki" && umask 077
 		authority "$1" -keyout ca.key -out ca.pem -subj "/CN=test authority" -addext keyUsage=critical,keyCertSign &&
@@ -19,7 +19,7 @@ certificates() {
 }
 client_again() {
 	(cd "$T/pki" && umask 077 && authority "$1" -key client.key -out client.pem -subj "/O=test" -CA ca.pem -CAkey ca.key \
-		-addext basicConstraints=critical,CA:FALSE) 2>"$T/openssl.log" || die "$(tail -2 "$T/openssl.log")"
+		-addext "basicConstraints=critical,CA:FALSE") 2>"$T/openssl.log" || die "$(tail -2 "$T/openssl.log")"
 }
 found() { field "[.problems[] | select(.code | startswith(\"cluster_\")) | .code] | sort | join(\" \")"; }
 
