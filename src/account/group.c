@@ -252,12 +252,26 @@ static void group_profile(struct grouping *g, struct seat **seats, size_t n)
 		judge_nothing_to_follow(g->o->accounts[i]);
 }
 
+// An agent with a key under a login's name does not use that login, which nobody would guess from "skipped".
+static const char *why_skipped(const struct grouping *g, const struct copy *copy,
+			       const struct index *by_profile)
+{
+	if (copy->reason)
+		return copy->reason;
+	for_each_found (found, by_profile, hash_string(copy->credential.profile)) {
+		const struct account *a = g->o->accounts[found->at];
+		if (!a->skip && string_equal(a->record.profile, copy->credential.profile))
+			return "an API key or fixed token stands in the place of this login: "
+			       "nothing to refresh";
+	}
+	return "api_key or token profile: nothing to refresh";
+}
+
 // `by_profile`: of the accounts, those added here as well.
 static void add_skipped(struct grouping *g, struct seat *seat, struct index *by_profile)
 {
 	const struct copy *copy = seat->copy;
-	const char *why =
-		copy->reason ? copy->reason : "api_key or token profile: nothing to refresh";
+	const char *why = why_skipped(g, copy, by_profile);
 	struct account *a = NULL;
 	enum copy_state state =
 		copy->kind == COPY_UNREADABLE ? COPY_STATE_UNREADABLE : COPY_STATE_STATIC;
