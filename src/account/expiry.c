@@ -24,9 +24,14 @@ int issue_compare(struct issue_time a, struct issue_time b)
 	return x > y ? 1 : -1;
 }
 
+// By etcd's clock, where it is not ours: what came from another host would else outlive itself on one that is slow, and be sent
+// with every run.
 static bool outlives(int64_t lifetime_s, int64_t expires_ms, const struct policy *policy)
 {
-	return lifetime_s && expires_ms - policy->now_ms > (lifetime_s + IMPLAUSIBLE_S) * SECOND_MS;
+	int64_t ahead_ms = policy->cluster ? cluster_clock_ahead_ms(policy->cluster) : 0;
+	int64_t left_ms = expires_ms - (policy->now_ms - ahead_ms);
+
+	return lifetime_s && left_ms > (lifetime_s + IMPLAUSIBLE_S) * SECOND_MS;
 }
 
 static bool lives_longer(const struct judgement *j, int64_t lifetime_s, int64_t expires_ms)

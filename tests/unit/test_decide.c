@@ -2245,6 +2245,38 @@ static void test_expiry(void **state)
 	}
 }
 
+// A host whose clock is slow takes another host's answer for what it is, if etcd says so; else it cannot be told from an
+// expiry that is wrong.
+static void test_expiry_by_slow_clock(void **state)
+{
+	static const struct {
+		int64_t behind_s;
+		bool asked, doubted;
+	} cases[] = {
+		{HOUR_S, true, false},
+		{HOUR_S, false, true},
+		{0, true, true},
+		{-HOUR_S, true, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct world w;
+		struct cluster cluster = {0};
+		world_build(&w, "live=1 main:1");
+		w.account.record.lifetime_s = 6 * HOUR_S;
+		w.account.record.live.expires_ms = NOW + 7 * HOUR_S * SECOND_MS;
+		cluster.etcd.our_date_ms = NOW;
+		cluster.etcd.date_ms = NOW + cases[i].behind_s * SECOND_MS;
+		w.policy.cluster = cases[i].asked ? &cluster : NULL;
+		struct schedule s = reckon_schedule(&w.account.record, &w.provider, false,
+						    &w.config, &w.policy);
+		if (s.doubted != cases[i].doubted)
+			fail_msg("case %zu", i);
+		world_free(&w);
+	}
+}
+
 // An expiry of main's that cannot be is replaced by the token's own, in the ledger and wherever it stands; without such a
 // word it is due, and no other copy gets it.
 static void test_expiry_is_corrected(void **state)
@@ -2721,6 +2753,7 @@ int main(void)
 		cmocka_unit_test(test_many_diverged),
 		cmocka_unit_test(test_margin),
 		cmocka_unit_test(test_expiry),
+		cmocka_unit_test(test_expiry_by_slow_clock),
 		cmocka_unit_test(test_expiry_is_corrected),
 		cmocka_unit_test(test_order_by_jwt),
 		cmocka_unit_test(test_clock_before_build),
