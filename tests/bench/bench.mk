@@ -8,7 +8,13 @@ $(BUILD)/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -O2 -pthread -D_GNU_SOURCE -o $@ $<
 
-bench: all $(BENCH_TOOLS)
+# The steps of a refresh at etcd, by the program's own code.
+$(BUILD)/bench/steps: tests/cluster/steps.c $(call objects,$(KEEPER_SOURCES))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(DEFINES) -Isrc $(LDFLAGS) -o $@ $^ $(call pkg,--libs,$(KEEPER_PACKAGES))
+	$(Q)ln -sf ../oauth-keepalive-courier $(@D)/
+
+bench: all $(BENCH_TOOLS) $(BUILD)/bench/steps
 	$(Q)OAUTH_KEEPALIVE=$(BUILD)/oauth-keepalive tests/bench/run $(ONLY)
 
 # In CI: what a run costs in instructions must not creep up. Written anew, it is a decision.
