@@ -258,7 +258,8 @@ static bool is_late(const struct judgement *j)
 	const struct verdict *v = j->verdict;
 	int64_t left_ms = v->schedule.expires_ms - j->policy->now_ms;
 
-	return !v->clock_wrong && v->schedule.expires_ms &&
+	// An expiry that is not believed makes it due, and is no reason for what cannot be undone.
+	return !v->clock_wrong && v->schedule.expires_ms && !v->schedule.doubted &&
 	       left_ms < last_resort_s(j->config) * SECOND_MS;
 }
 

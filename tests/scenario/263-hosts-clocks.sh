@@ -83,4 +83,22 @@ for host in ${hosts%right}; do
 done
 on_clock right refresh
 expect_posts $((n + 2))
+
+# Out of reach, an expiry that cannot be is no reason to refresh alone: nobody knows that it is about to end.
+CLUSTER='prefix = "/second/"; partition = "refresh";'
+mint bob left=5h email=b@example.org
+new_host alone
+AHEAD[alone]=0
+write_store main xai:default=bob
+keeper refresh
+expect_status 0
+kill -KILL "${ETCD_PIDS[0]}"
+for _ in 1 2; do
+	change_records '.live.expires_ms = ((now + 9 * 3600) * 1000 | floor)'
+	write_store main xai:default="$(jq '.expires += 4 * 3600000' "$T/logins/bob.json")"
+	keeper refresh -j
+	expect_status 1
+	expect_field '.accounts[0].error.code' cluster_unreachable
+	expect_posts 0
+done
 expect_no_secrets
