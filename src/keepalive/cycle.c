@@ -396,8 +396,16 @@ static void finish(struct run *run, struct cycle *cycle)
 		  run->looks, run->claims, run->grants.oldest_lock_ms);
 }
 
-// A login that nobody decided about was overwritten, since it is older than the live one: its person should know.
-static void note_displaced(struct cycle *cycle)
+static void say_displaced(struct cycle *cycle, const struct account *a, const char *store,
+			  const char *id, const char *what)
+{
+	problem_add(&cycle->now.problems, SEVERITY_WARNING, "login_displaced", store,
+		    a->record.profile, xstrdup(what), xasprintf("oauth-keepalive restore %s", id));
+}
+
+// A login that nobody decided about was overwritten, since it is older than the live one: its person should know. Also one
+// who saved it once more: what was never sent may be what is wanted.
+static void note_displaced(struct cycle *cycle, const struct ledger *ledger)
 {
 	for (size_t i = 0; i < cycle->results.n; i++) {
 		const struct result *result = &cycle->results.list[i];
@@ -405,13 +413,18 @@ static void note_displaced(struct cycle *cycle)
 		for (size_t k = 0; a && k < result->n_displaced; k++) {
 			const struct displacement *d = &result->displaced[k];
 			if (d->store && !d->chosen)
-				problem_add(&cycle->now.problems, SEVERITY_WARNING,
-					    "login_displaced", d->store, a->record.profile,
-					    xstrdup("a login that was saved there is older than "
-						    "the live one, and was replaced by it; it is "
-						    "kept for 30 "
-						    "days"),
-					    xasprintf("oauth-keepalive restore %s", d->id));
+				say_displaced(
+					cycle, a, d->store, d->id,
+					"a login that was saved there is older than the live "
+					"one, and was replaced by it; it is kept for 30 days");
+		}
+		for (size_t k = 0; a && k < result->n_put_back; k++) {
+			const struct put_back *p = &result->put_back[k];
+			if (displaced_holds(ledger, a->record.key, p->token) &&
+			    receipt_never_was(ledger, p->token))
+				say_displaced(cycle, a, p->store, p->id,
+					      "a login that had been replaced before stood there "
+					      "again, and was replaced again; it is still kept");
 		}
 	}
 }
@@ -507,7 +520,7 @@ int cycle_run(const struct config *config, const struct policy *policy, struct l
 		run.policy.now_ms = clock_ahead_ms + clock_boot_ms();
 		judge_busy(&cycle.results, &cycle.now, config, &run.policy, ledger);
 		note_unfenced(&cycle);
-		note_displaced(&cycle);
+		note_displaced(&cycle, ledger);
 		say_noticed(&cycle.now, config);
 		hosts_leave(&run, &cycle.now);
 		hosts_say(&cycle.cluster, &cycle.now);

@@ -126,10 +126,10 @@ void result_judge(struct result *result, const struct account *a, const struct f
 
 // ---- what was written, displaced, left
 
-static bool is_noted(const struct result *result, const char *id, const char *store)
+static bool is_noted(const struct result *result, const char *token, const char *store)
 {
 	for (size_t i = 0; i < result->n_displaced; i++)
-		if (string_equal(result->displaced[i].id, id) &&
+		if (string_starts(token, result->displaced[i].id) &&
 		    string_equal(result->displaced[i].store, store))
 			return true;
 	return false;
@@ -150,13 +150,14 @@ void result_note_displaced(struct result *result, const struct account *a,
 	}
 }
 
-// Nothing was sent in this run, nothing adopted: what is written over was behind when it began.
+// Nothing was sent in this run, nothing adopted: what is written over was behind when it began, and not displaced by it.
 static bool was_put_back(const struct result *result, const struct account *a,
 			 const struct member *m)
 {
 	const struct account_record *r = &a->verdict.record;
 
 	return result->decision == DECISION_MIRROR && m->copy->kind == COPY_OAUTH &&
+	       !is_noted(result, m->copy->credential.fingerprint.hex, m->store->path) &&
 	       fingerprint_equal(result->before, r->live.fingerprint) &&
 	       record_superseded(r, m->copy->credential.fingerprint);
 }
@@ -173,7 +174,8 @@ void result_note_written(struct result *result, const struct account *a, const s
 		result->unfenced |= m->copy->kind == COPY_FENCED;
 		if (was_put_back(result, a, m)) {
 			struct put_back *p = array_add(&result->put_back, &result->n_put_back);
-			memcpy(p->id, m->copy->credential.fingerprint.hex, FINGERPRINT_SHOWN);
+			p->token = m->copy->credential.fingerprint;
+			memcpy(p->id, p->token.hex, FINGERPRINT_SHOWN);
 			p->store = xstrdup(store->path);
 		}
 	}

@@ -18,6 +18,7 @@ struct displacement {
 // A store that held a token which had been live no more before this run, and was written over: somebody put it back.
 struct put_back {
 	char id[FINGERPRINT_SHOWN + 1]; // of the token
+	struct fingerprint token;
 	char *store;
 };
 

@@ -154,7 +154,7 @@ static void say_fight(const struct fight *fight, const struct account *a, struct
 	_cleanup_free_ char *store = shell_quoted(e->store ? e->store : "");
 
 	problem_add(problems, SEVERITY_WARNING, "token_fight", e->store, a->record.profile,
-		    xasprintf("the same spent token (%s) was put back there %zu times within a "
+		    xasprintf("the same old token (%s) was put back there %zu times within a "
 			      "day, and replaced each time: another program keeps writing an old "
 			      "copy, and may send that token before it is replaced",
 			      e->from ? e->from : "?", fight->n),
