@@ -523,14 +523,16 @@ static void test_fsync_paths(void **state)
 
 // ---- secrets
 
-// As a function does that was called with a part of a token in a register. Where that stood is asked of the kernel.
+// As a function does that was called with a part of a token in a register, deeper than what is called next. Where that stood
+// is asked of the kernel.
 static __attribute__((noinline)) off_t leave_on_stack(const char *text, size_t len)
 {
-	volatile char left[64] = "";
+	volatile char left[8192] = "";
+	volatile uintptr_t at = (uintptr_t)left;
 
 	for (size_t i = 0; i < len; i++)
-		left[sizeof(left) - len + i] = text[i];
-	return (off_t)(uintptr_t)&left[sizeof(left) - len];
+		left[i] = text[i];
+	return (off_t)at;
 }
 
 static void test_stack_wiped(void **state)
