@@ -36,7 +36,7 @@ struct view {
 	const struct cluster_lock *lock;
 };
 
-// False: the cluster has no record of it.
+// False: the cluster has no record of it, or none that can be read (which is said as a problem).
 static bool look_up(const struct report *report, const struct account *a, struct view *ret)
 {
 	const struct cluster *c = cluster_of(report);
@@ -46,7 +46,7 @@ static bool look_up(const struct report *report, const struct account *a, struct
 		return false;
 	cluster_account_id(c, &a->verdict.record, view.id);
 	view.there = cluster_account(c, view.id);
-	if (!view.there)
+	if (!view.there || view.there->unreadable)
 		return false;
 	view.claim = cluster_claim(c, view.there->record.live.fingerprint);
 	for (size_t i = 0; i < c->n_locks; i++)
@@ -63,6 +63,14 @@ static int64_t seen_by(const struct cluster_host *host, const char *id)
 		if (string_equal(host->seen[i].id, id))
 			return host->seen[i].number;
 	return 0;
+}
+
+// An etcd that came back from a snapshot is behind the hosts itself.
+static int64_t behind(const struct view *view, int64_t seen)
+{
+	int64_t number = view->there->record.number;
+
+	return number > seen ? number - seen : 0;
 }
 
 // ---- JSON
@@ -121,7 +129,7 @@ void report_cluster_account_json(const struct report *report, const struct accou
 		put_name(host, "host", c->hosts[i].name);
 		put_time(host, "heard_at", c->hosts[i].at_ms);
 		if (seen)
-			json_put_integer(host, "behind", record->number - seen);
+			json_put_integer(host, "behind", behind(&view, seen));
 		else
 			cJSON_AddNullToObject(host, "behind");
 	}
@@ -169,9 +177,8 @@ static void print_hosts(const struct cluster *c, const struct view *view, FILE *
 		fprintf(out, "%s%s ", separator, name);
 		if (!seen)
 			fputs("has none", out);
-		else if (seen < view->there->record.number)
-			fprintf(out, "is %lld behind",
-				(long long)(view->there->record.number - seen));
+		else if (behind(view, seen))
+			fprintf(out, "is %lld behind", (long long)behind(view, seen));
 		else
 			fputs("is current", out);
 		fprintf(out, " (heard %s ago)", ago);

@@ -50,6 +50,9 @@ for _ in 1 2; do
 done
 expect_posts 2
 put_back
+keeper status -j
+expect_status 0
+expect_field '[.accounts[0].cluster.hosts[].behind] | unique | join(" ")' 0
 both
 keeper refresh --force -j
 expect_status 3
