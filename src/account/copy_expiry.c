@@ -107,7 +107,8 @@ void expiries_sight(struct judgement *j)
 		const struct member *m = &a->members[i];
 		struct copy_verdict *v = on_copy(j, m);
 		const struct credential *c = &m->copy->credential;
-		if (!member_is_login(j, m) ||
+		// (Pending: it is to lose its refresh token, and whatever its expiry is, at once.)
+		if (!member_is_login(j, m) || v->state == COPY_PENDING ||
 		    !fingerprint_equal(c->fingerprint, live->fingerprint) ||
 		    !secret_equal(&c->access, &live->access) || (!v->write && !r->n_expiries))
 			continue;
