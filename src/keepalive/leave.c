@@ -54,10 +54,12 @@ static char *why_not(const struct observation *o, const struct account *a, const
 
 static bool is_to_go(const struct account *a, const struct member *m)
 {
-	const struct fingerprint standing = m->copy->credential.fingerprint;
-
-	return m->copy->kind == COPY_OAUTH && m->store->state == STORE_OK &&
-	       record_knows(&a->verdict.record, standing);
+	if (m->store->state != STORE_OK)
+		return false;
+	// One that was never given the refresh token goes, too: it would be a login that nobody renews.
+	return m->copy->kind == COPY_ACCESS ||
+	       (m->copy->kind == COPY_OAUTH &&
+		record_knows(&a->verdict.record, m->copy->credential.fingerprint));
 }
 
 // Every copy of it that can be spent. NULL, or the path of one that could not be written.

@@ -125,6 +125,7 @@ static struct store_change end_of(struct swap *swap)
 		.id_token = &nothing,
 		.logs_out = true,
 		.may_overwrite = may_overwrite,
+		.may_overwrite_access = may_overwrite_access,
 		.arg = swap,
 	};
 }
