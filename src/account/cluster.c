@@ -191,9 +191,9 @@ void object_beside_cluster(struct judgement *j)
 					"profile id of its own, or this host another `prefix`",
 					host));
 	object(j, DECISION_HOLD, OUTCOME_HELD, "cluster_beside",
-	       xasprintf("this host has a login of its own beside the cluster's %.*s (of %s): "
+	       xasprintf("this host has another login than the cluster, which has %.*s (of %s): "
 			 "`oauth-keepalive sync --follow main` takes the cluster's and keeps this "
-			 "one for 30 days, `sync --adopt main` makes this one the cluster's",
+			 "one for 30 days; `sync --adopt main` makes this one the cluster's",
 			 FINGERPRINT_SHOWN, c->live.fingerprint.hex, host));
 }
 
@@ -273,7 +273,8 @@ static void wait_for_cluster(struct judgement *j)
 	stop_sending(j);
 	object(j, DECISION_HOLD, c->wrong_key ? OUTCOME_HELD : OUTCOME_FAILED,
 	       c->wrong_key ? "cluster_unreadable" : "cluster_unreachable",
-	       xasprintf("it is due, and the cluster that says who may refresh it %s: %s",
+	       xasprintf("it is due, but the cluster %s, and only the cluster says which host may "
+			 "refresh it: %s",
 			 c->wrong_key ? "cannot be read" : "is out of reach", c->trouble));
 }
 
@@ -300,8 +301,8 @@ static void ask_doubtful(struct judgement *j, const struct cluster_claim *claim)
 		stop_sending(j);
 		object(j, DECISION_HOLD, OUTCOME_HELD, "unknown_outcome",
 		       xasprintf("%s sent the refresh token at %s, and its answer is not in the "
-				 "cluster; sent once more when the access token is about to "
-				 "expire, or now with --last-try",
+				 "cluster; it is sent once more when the access token is "
+				 "about to expire, or now with --last-try",
 				 host, at ? at : "?"));
 	}
 }
@@ -333,7 +334,8 @@ static void ask_intent(struct judgement *j, const struct cluster_claim *claim)
 	if (claim->unreadable) {
 		stop_sending(j);
 		object(j, DECISION_HOLD, OUTCOME_HELD, "cluster_unreadable",
-		       xstrdup("the cluster's intent for its refresh token cannot be read"));
+		       xstrdup("what the cluster says of its refresh token (the intent) cannot be "
+			       "read, so it may be spent"));
 	} else if (!was_sent(j, claim)) {
 		v->attempt = claim->intent.sends;
 	} else if (claim->held && !is_drained(j, claim)) {
@@ -361,7 +363,7 @@ static void ask_cluster(struct judgement *j)
 	const struct cluster_lock *lock = cluster_lock_of_others(cluster_of(j), id);
 	if (lock) {
 		_cleanup_free_ char *host = string_printable(lock->host, 64);
-		return stand_back(j, xasprintf("%s is at it", host));
+		return stand_back(j, xasprintf("%s is refreshing it", host));
 	}
 	claim = cluster_claim(cluster_of(j), v->record.live.fingerprint);
 	v->attempt = 1;
@@ -373,8 +375,8 @@ static void ask_cluster(struct judgement *j)
 		return;
 	stop_sending(j);
 	object(j, DECISION_HOLD, OUTCOME_HELD, "unknown_outcome",
-	       xstrdup("the cluster is older than it was, and the refresh token may have been "
-		       "spent by another host; sent when the access token is about to expire, or "
+	       xstrdup("etcd was put back to an older state, so another host may have spent the "
+		       "refresh token; it is sent when the access token is about to expire, or "
 		       "now with --last-try"));
 }
 

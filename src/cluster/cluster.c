@@ -28,7 +28,7 @@ static bool load_keys(struct cluster *c)
 		return true;
 	c->wrong_key = true;
 	c->remedy = NEW_KEY;
-	view_give_up(c, r == -EBADMSG ? xasprintf("%s holds no key of 32 bytes", path)
+	view_give_up(c, r == -EBADMSG ? xasprintf("%s does not hold a key of 32 bytes", path)
 			: r == -EDOM
 				? xasprintf("%s holds text, and no key of 32 random bytes", path)
 				: xasprintf("%s: %s", path, strerror(-r)));

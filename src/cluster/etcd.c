@@ -302,7 +302,7 @@ struct question {
 
 static int not_etcds(struct etcd *etcd, const char *endpoint, int error)
 {
-	return fail(etcd, error, xasprintf("%s: what it answers is not etcd's", endpoint));
+	return fail(etcd, error, xasprintf("%s: this is no answer of etcd's", endpoint));
 }
 
 static int ask_and_read(struct etcd *etcd, const char *endpoint, const struct question *question,
@@ -478,7 +478,7 @@ static int hear_watch(struct etcd *etcd, const char *endpoint, const struct exch
 		return -ENETUNREACH;
 	int r = etcd_parse_watch(answer->body.text, answer->body.len);
 	if (r == -EACCES)
-		fail(etcd, r, xasprintf("%s: it lets nobody watch that", endpoint));
+		fail(etcd, r, xasprintf("%s: it refuses the watch", endpoint));
 	return r == -EBADMSG ? not_etcds(etcd, endpoint, r) : r;
 }
 
@@ -510,7 +510,7 @@ static int ask_member(struct etcd *etcd, const char *endpoint, const char *path,
 	int r = ask_one(etcd, endpoint, path, &body, &text);
 
 	if (r == 0 && etcd_parse_member(text.text, text.len, ret) < 0)
-		r = fail(etcd, -EBADMSG, xasprintf("%s: what it answers is not etcd's", endpoint));
+		r = fail(etcd, -EBADMSG, xasprintf("%s: this is no answer of etcd's", endpoint));
 	return r;
 }
 

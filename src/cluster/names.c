@@ -49,10 +49,11 @@ static bool names_are_known(struct cluster *c, const struct etcd_entry *entry, b
 	}
 	c->wrong_key = true;
 	c->remedy = cluster_remedy(r);
-	view_give_up(c, xasprintf("what stands below %s was sealed %s", c->config->cluster.prefix,
-				  r == -EPROTONOSUPPORT ? "by a newer version"
-				  : r == -ENOKEY	? "with a key that this host does not have"
-							: "under another name, or was changed"));
+	view_give_up(c,
+		     xasprintf("what is stored below %s was sealed %s", c->config->cluster.prefix,
+			       r == -EPROTONOSUPPORT ? "by a newer version"
+			       : r == -ENOKEY	     ? "with a key that this host does not have"
+						     : "under another name, or was changed"));
 	return false;
 }
 

@@ -75,7 +75,7 @@ static char (*ids_of(const struct run *run, const struct grant *g, const struct 
 static void out_of_reach(struct run *run, struct grant *g)
 {
 	grant_conclude(&run->grants, g, OUTCOME_FAILED, "cluster_unreachable",
-		       xasprintf("nothing was sent, as the cluster is out of reach: %s",
+		       xasprintf("nothing was sent, because the cluster is out of reach: %s",
 				 run->cluster->trouble ? run->cluster->trouble : "no answer"));
 }
 
@@ -83,7 +83,7 @@ static void out_of_reach(struct run *run, struct grant *g)
 static void too_many(struct run *run, struct grant *g)
 {
 	grant_conclude(&run->grants, g, OUTCOME_HELD, "cluster_too_many",
-		       xasprintf("%zu accounts share its refresh token, and etcd can be asked for "
+		       xasprintf("%zu accounts share its refresh token, and etcd takes at most "
 				 "%d at once, so nothing was sent: log in anew for some of them",
 				 g->n_ids, CLUSTER_ACCOUNTS_MAX));
 }
@@ -109,7 +109,7 @@ bool hosts_lock(struct run *run, struct grant *g, const struct observation *o)
 		return true;
 	}
 	if (r == -EBUSY) // the next look knows, and leaves the rest to do
-		locks_try_later(run, g, "cluster_busy", xasprintf("%s is at it", host));
+		locks_try_later(run, g, "cluster_busy", xasprintf("%s is refreshing it", host));
 	else if (run->config->cluster.refresh_alone) // if it is late enough for that
 		locks_try_later(run, g, "cluster_unreachable", xstrdup(run->cluster->trouble));
 	else
@@ -159,7 +159,7 @@ void hosts_put_off(struct run *run, struct grant *g, int error)
 {
 	if (error == -ESTALE)
 		locks_try_later(run, g, "cluster_busy",
-				xstrdup("what the cluster says of it has changed just now"));
+				xstrdup("its record in the cluster has just changed"));
 	else
 		out_of_reach(run, g);
 }
@@ -306,12 +306,11 @@ static void say_clock(const struct cluster *c, struct observation *o)
 		duration_format((ahead_ms < 0 ? -ahead_ms : ahead_ms) / SECOND_MS);
 
 	if (ahead_ms)
-		problem_add(
-			&o->problems, SEVERITY_WARNING, "cluster_clock", NULL, NULL,
-			xasprintf("this host's clock is %s %s etcd's; it leaves it to others to "
-				  "send a token once more whose answer was lost",
-				  off, ahead_ms > 0 ? "ahead of" : "behind"),
-			xstrdup("timedatectl set-ntp true"));
+		problem_add(&o->problems, SEVERITY_WARNING, "cluster_clock", NULL, NULL,
+			    xasprintf("this host's clock is %s %s etcd's, so it leaves it to other "
+				      "hosts to send a token again whose answer was lost",
+				      off, ahead_ms > 0 ? "ahead of" : "behind"),
+			    xstrdup("timedatectl set-ntp true"));
 }
 
 static void say_damaged(struct observation *o, const struct account *a, const char *what,
@@ -377,8 +376,7 @@ void hosts_say(const struct cluster *c, struct observation *o)
 	if (!c->reached)
 		problem_add(&o->problems, c->wrong_key ? SEVERITY_ERROR : SEVERITY_WARNING,
 			    c->wrong_key ? "cluster_unreadable" : "cluster_unreachable", NULL, NULL,
-			    xasprintf("the cluster %s, and nothing that is due is refreshed here "
-				      "meanwhile: %s",
+			    xasprintf("the cluster %s, so what is due is not refreshed here: %s",
 				      c->wrong_key ? "cannot be read" : "is out of reach",
 				      c->trouble),
 			    c->remedy ? xstrdup(c->remedy) : NULL)
@@ -386,19 +384,21 @@ void hosts_say(const struct cluster *c, struct observation *o)
 	say_unreadable(c, o);
 	say_newer_key(c, o);
 	if (c->n_old_keys)
-		problem_add(&o->problems, SEVERITY_INFO, "cluster_old_key", NULL, NULL,
-			    xasprintf("sealed in the cluster with a key that is being replaced: "
-				      "%zu; keep it in `old_seal_key_files` until there is none",
-				      c->n_old_keys),
-			    NULL);
+		problem_add(
+			&o->problems, SEVERITY_INFO, "cluster_old_key", NULL, NULL,
+			xasprintf("%zu of the values in the cluster are still sealed with an old "
+				  "key: keep it in `old_seal_key_files` until there is none",
+				  c->n_old_keys),
+			NULL);
 	say_clock(c, o);
 }
 
 void hosts_say_unasked(const struct config *config, struct observation *o)
 {
 	if (config->cluster.n_endpoints)
-		problem_add(&o->problems, SEVERITY_INFO, "cluster_not_asked", NULL, NULL,
-			    xstrdup("this command asks no other host: what the cluster says since "
-				    "the last run here is not in it"),
-			    NULL);
+		problem_add(
+			&o->problems, SEVERITY_INFO, "cluster_not_asked", NULL, NULL,
+			xstrdup("this command does not ask the cluster, so it does not know what "
+				"other hosts did since the last run here"),
+			NULL);
 }

@@ -48,6 +48,19 @@ expect_status 0
 expect_generation alice main
 expect_posts 0
 
+# `watch` is let in by the same.
+start_keeper watch
+watcher=$! watched=$err
+on_host a
+keeper refresh --force
+expect_status 0
+has_it() { on_host b && [ "$(store_token main)" = "$(server_token alice)" ]; }
+wait_until has_it
+kill -TERM "$watcher"
+wait_keepers
+expect_eq "exit status of watch" "$statuses" 0
+expect_no_match "$watched" 'cannot be watched'
+
 # The unit's credentials do for secrets; and a key is replaced.
 export CREDENTIALS_DIRECTORY=$T/credentials
 mkdir "$CREDENTIALS_DIRECTORY"
