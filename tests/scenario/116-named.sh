@@ -57,8 +57,8 @@ for FORMAT in json sqlite; do
 		expect_status 0
 		expect_eq "$FORMAT: $name is main" "$(field '.accounts[0].generation')" "$(login_token live)"
 	done
-	# What is no store: a directory, a slash too many, another file, nothing.
-	for name in "$(dirname "$path")" "$path/" /dev/null nowhere "" "B" "agents/b"; do
+	# What is no store: a directory that is no agent's, a slash too many, another file, nothing.
+	for name in "$STATE" "$STATE/agents" "$path/" /dev/null nowhere "" "B" "agents/b"; do
 		keeper sync --follow "$name"
 		expect_status 2
 		keeper sync --adopt "$name"

@@ -461,9 +461,9 @@ expect_posts() { expect_eq "token requests" "$(($(posts) - ${POSTS_BEFORE:-0}))"
 
 # expect_generation NAME AGENT…: these stores hold what the oidc server holds to be live, and it still is.
 expect_generation() {
-	local agent live
-	live=$(server_token "$1")
-	expect_eq "$1's grant is alive" "$(control state | jq ".accounts[\"$1\"].alive")" true
+	local agent alive live
+	read -r alive live < <(control state | jq -r --arg name "$1" '.accounts[$name] | "\(.alive) \(.generation)"')
+	expect_eq "$1's grant is alive" "$alive" true
 	for agent in "${@:2}"; do
 		expect_eq "generation of $1 in $agent" "$(store_token "$agent")" "$live"
 	done
