@@ -112,8 +112,8 @@ static void forget_locked(struct ledger *ledger, const struct observation *o,
 				  n == 1 ? "" : "s"));
 }
 
-static void forget(const struct config *config, const struct policy *policy, struct ledger *ledger,
-		   struct result *result)
+void forget_under_lock(const struct config *config, const struct policy *policy,
+		       struct ledger *ledger, struct result *result, forget_work *work)
 {
 	_cleanup_close_ int lock = -1;
 	_cleanup_free_ char *message = NULL;
@@ -129,14 +129,13 @@ static void forget(const struct config *config, const struct policy *policy, str
 	if (r >= 0)
 		r = observe(config, policy, ledger, &holdings, &o);
 	if (r < 0)
-		return forget_conclude(
-			result, OUTCOME_FAILED, "ledger_not_writable",
-			xasprintf("its lock cannot be taken, or the stores not be looked "
-				  "at: %s",
-				  strerror(-r)));
+		return forget_conclude(result, OUTCOME_FAILED, "ledger_not_writable",
+				       xasprintf("its lock cannot be taken, or the stores not be "
+						 "looked at: %s",
+						 strerror(-r)));
 	a = observation_account(&o, result->key);
 	if (a)
-		forget_locked(ledger, &o, a, config, policy, result);
+		work(ledger, &o, a, config, policy, result);
 	observation_free(&o);
 }
 
@@ -153,7 +152,7 @@ int cycle_forget(const struct config *config, const struct policy *policy, struc
 		if (a && observation_bars(&ret->now, a))
 			continue;
 		if (a && a->recorded) {
-			forget(config, policy, ledger, result);
+			forget_under_lock(config, policy, ledger, result, forget_locked);
 			if (result->forgotten)
 				problems_drop(&ret->now.problems, "vanished", a->record.profile);
 		} else {

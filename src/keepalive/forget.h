@@ -15,5 +15,10 @@ int cycle_forget(const struct config *config, const struct policy *policy, struc
 // -errno; and what is said of an account then. `message` is taken.
 int forget_drop(struct ledger *ledger, const struct account *account);
 void forget_conclude(struct result *result, enum outcome outcome, const char *code, char *message);
+// `work` on an account under its lock, by a look that was made under it; or it is concluded why not.
+typedef void forget_work(struct ledger *ledger, const struct observation *o, const struct account *account,
+			 const struct config *config, const struct policy *policy, struct result *result);
+void forget_under_lock(const struct config *config, const struct policy *policy, struct ledger *ledger,
+		       struct result *result, forget_work *work);
 
 #endif

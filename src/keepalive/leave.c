@@ -89,15 +89,16 @@ static const char *log_out(struct mirror *m, const struct account *a, struct res
 	return left;
 }
 
-static void leave_locked(const struct policy *policy, struct ledger *ledger,
-			 const struct observation *o, const struct account *a,
-			 struct result *result)
+static void leave_locked(struct ledger *ledger, const struct observation *o,
+			 const struct account *a, const struct config *config,
+			 const struct policy *policy, struct result *result)
 {
 	struct mirror mirror = {.ledger = ledger, .policy = policy, .patience_ms = PATIENCE_MS};
 	char *no = why_not(o, a, policy->cluster);
 	const char *left;
 	int n;
 
+	(void)config;
 	if (account_others_at_work(a, a->verdict.record.live.fingerprint)) {
 		free(no);
 		return forget_conclude(result, OUTCOME_BUSY, "in_flight",
@@ -123,32 +124,6 @@ static void leave_locked(const struct policy *policy, struct ledger *ledger,
 }
 
 // ---- one after the other
-
-static void leave(const struct config *config, const struct policy *policy, struct ledger *ledger,
-		  struct result *result)
-{
-	_cleanup_close_ int lock = -1;
-	_cleanup_free_ char *message = NULL;
-	char *keys[] = {result->key};
-	const struct holdings holdings = {.keys = keys, .n_keys = 1};
-	struct observation o;
-	int r = account_lock(ledger, result->key, &lock, &message);
-
-	if (r == -EBUSY)
-		return forget_conclude(result, OUTCOME_BUSY, "account_busy",
-				       xstrdup("another run works on this account"));
-	if (r >= 0)
-		r = observe(config, policy, ledger, &holdings, &o);
-	if (r < 0)
-		return forget_conclude(result, OUTCOME_FAILED, "ledger_not_writable",
-				       xasprintf("its lock cannot be taken, or the stores not be "
-						 "looked at: %s",
-						 strerror(-r)));
-	const struct account *a = observation_account(&o, result->key);
-	if (a && is_shared(a))
-		leave_locked(policy, ledger, &o, a, result);
-	observation_free(&o);
-}
 
 // The key opens what stands in etcd, and the next login here would join again.
 static void say_what_is_left(const struct config *config, struct cycle *cycle)
@@ -184,7 +159,7 @@ int cycle_leave(const struct config *config, const struct policy *policy, struct
 		if (!a || observation_bars(&ret->now, a))
 			continue;
 		if (is_shared(a) && ret->cluster.reached)
-			leave(config, &asked, ledger, result);
+			forget_under_lock(config, &asked, ledger, result, leave_locked);
 		else if (is_shared(a))
 			forget_conclude(result, OUTCOME_FAILED, "cluster_unreachable",
 					xstrdup("whether the other hosts have it as it is here, "
