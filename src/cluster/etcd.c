@@ -16,12 +16,13 @@
 #include "courier/answer.h"
 #include "json/json.h"
 
-#define PAGE	     64	   // entries of a few KiB each; an answer may be 1 MiB
-#define ANSWER_MS    12000 // the courier's own deadline is 8 s
-#define PATIENCE_MS  25000
-#define PASSWORD_MAX 1024
-#define WATCH_LINES  2	   // that it stands, and what has changed
-#define ENTRIES_MAX  65536 // below a prefix
+#define PAGE	      64    // entries of a few KiB each; an answer may be 1 MiB
+#define ANSWER_MS     12000 // the courier's own deadline is 8 s
+#define PATIENCE_MS   25000
+#define PASSWORD_MAX  1024
+#define WATCH_LINES   2	    // that it stands, and what has changed
+#define ENTRIES_MAX   65536 // below a prefix
+#define GRPC_CODE_MAX 16
 
 static int fail(struct etcd *etcd, int error, char *trouble)
 {
@@ -182,13 +183,17 @@ static int ask_endpoint(struct etcd *etcd, const char *endpoint, const char *pat
 
 // ---- what it said
 
-// Its own words: {"error":"etcdserver: …","code":…}. What else answers there speaks for itself alone.
+// Its own words: {"error":"etcdserver: …","code":3}, from 3.6 on without the first, with a code of gRPC's. What else answers
+// there speaks for itself alone.
 static char *words_of(const struct http_answer *answer)
 {
 	_cleanup_json_ cJSON *json = json_parse(answer->body.text, answer->body.len);
+	int64_t code = json_integer(json, "code", 0);
 	const char *text = json_text(json, "error");
 
-	return text && cJSON_IsNumber(json_get(json, "code")) ? string_printable(text, 160) : NULL;
+	if (!text)
+		text = json_text(json, "message");
+	return text && code >= 1 && code <= GRPC_CODE_MAX ? string_printable(text, 160) : NULL;
 }
 
 // -EAGAIN: the token is no good any more; -EACCES, -ENOENT: refused by all that is etcd; -EHOSTUNREACH: by this member, and not

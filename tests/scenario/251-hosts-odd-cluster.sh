@@ -127,9 +127,20 @@ for code in 302 400 401 403 404 429 502; do
 	expect_status 0
 	expect_field '[.problems[].code] | join(" ")' ''
 done
+serve "$PYTHON" "$T/web.py" '{"code":403,"message":"Forbidden"}' 403
+ENDPOINTS="\"http://127.0.0.1:$line\", $etcds"
+on_host a
 keeper refresh --force
 expect_status 0
 expect_posts 5
+for words in '"error":"etcdserver: no","message":"etcdserver: no"' '"message":"etcdserver: no","details":[]'; do # 3.4, 3.6
+	serve "$PYTHON" "$T/web.py" "{\"code\":3,$words}" 400
+	ENDPOINTS="\"http://127.0.0.1:$line\", $etcds"
+	on_host a
+	keeper refresh -j
+	expect_match "$out" 'HTTP 400, etcdserver: no'
+done
+serve "$PYTHON" "$T/web.py" '{"error":"no such upstream"}' 502
 ENDPOINTS="\"http://127.0.0.1:$line\""
 on_host a
 keeper refresh --force -j
