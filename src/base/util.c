@@ -528,3 +528,18 @@ char *shell_quoted(const char *word)
 		return dollar_quoted(word);
 	return is_plain_word(word) ? xstrdup(word) : single_quoted(word);
 }
+
+// libconfig reads the \xNN that string_printable makes of what nobody sees.
+char *setting_quoted(const char *text)
+{
+	_cleanup_free_ char *escaped = xcalloc(2 * strlen(text) + 1, 1), *shown = NULL;
+	char *to = escaped;
+
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			*to++ = '\\';
+		*to++ = *text;
+	}
+	shown = string_printable(escaped, SIZE_MAX);
+	return xasprintf("\"%s\"", shown);
+}

@@ -110,6 +110,8 @@ char *path_dirname(const char *path);            // "/a/b" -> "/a", "b" -> "."
 const char *path_basename(const char *path);
 // `word` as one word for a shell, printable, and still exactly that word: for the commands that messages suggest. Free it.
 char *shell_quoted(const char *word);
+// `text` as a string of the configuration, with its quotes, just as faithfully. Free it.
+char *setting_quoted(const char *text);
 // realpath(3) in three system calls instead of one per component; NULL with errno. Free it.
 char *path_real(const char *path);
 char *path_absolute(const char *path);           // from where we are, if it is relative

@@ -88,11 +88,13 @@ static char *fix_read_only(const char *path, const char *directory)
 
 static char *fix_mount_point(const char *path, const char *directory)
 {
+	_cleanup_free_ char *word = setting_quoted(path);
+
 	return xasprintf(
 		"mount its directory %s in place of the file; where that cannot be, let it "
-		"be written where it stands: stores = ( { path = \"%s\"; write = "
+		"be written where it stands: stores = ( { path = %s; write = "
 		"\"in-place\"; } ); in oauth-keepalive.conf",
-		directory, path);
+		directory, word);
 }
 
 static char *fix_immutable(const char *path, const char *directory)

@@ -160,7 +160,8 @@ static char *name_directories(const struct stores *stores)
 	char *text = xstrdup("name all: state_dirs = (");
 
 	for (size_t i = 0; i < stores->n_dirs; i++) {
-		char *longer = xasprintf("%s%s \"%s\"", text, i ? "," : "", stores->dirs[i]->path);
+		_cleanup_free_ char *word = setting_quoted(stores->dirs[i]->path);
+		char *longer = xasprintf("%s%s %s", text, i ? "," : "", word);
 		free(text);
 		text = longer;
 	}
@@ -172,10 +173,12 @@ static char *name_directories(const struct stores *stores)
 static char *name_what_is_missing(const struct report *report, const struct store *store,
 				  const char *variable)
 {
-	if (variable && string_ends(variable, "AGENT_DIR"))
-		return xasprintf("name it: stores = ( { path = \"%s\"; role = \"main\"; } ); in "
+	if (variable && string_ends(variable, "AGENT_DIR")) {
+		_cleanup_free_ char *word = setting_quoted(store->path);
+		return xasprintf("name it: stores = ( { path = %s; role = \"main\"; } ); in "
 				 "oauth-keepalive.conf",
-				 store->path);
+				 word);
+	}
 	return name_directories(&report->cycle->now.stores);
 }
 

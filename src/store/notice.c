@@ -184,7 +184,7 @@ static char *member_with(const struct noticed *n, struct fingerprint token)
 			    n->doc.nodes[child].end < n->doc.nodes[i].end)
 				continue;
 			_cleanup_secret_ struct secret key = json_key(&n->doc, child);
-			return string_printable(key.text, 64);
+			return xstrdup(key.text);
 		}
 	}
 	return NULL;
@@ -193,19 +193,21 @@ static char *member_with(const struct noticed *n, struct fingerprint token)
 char *noticed_line(const struct noticed *n, const char *provider, const char *profile,
 		   struct fingerprint token)
 {
-	_cleanup_free_ char *path = string_printable(n->path, 1024),
-			    *id = string_printable(profile, 256), *entry = NULL, *more = NULL;
+	_cleanup_free_ char *path = setting_quoted(n->path), *entry = NULL, *more = NULL;
 	size_t of_provider = strlen(provider);
 	bool plain_id = strncmp(profile, provider, of_provider) == 0 && profile[of_provider] == ':';
 
 	if (!n->format)
-		return xasprintf("stores = ( { path = \"%s\"; role = \"external\"; } );", path);
+		return xasprintf("stores = ( { path = %s; role = \"external\"; } );", path);
 	if (n->format->keys && !*n->format->entry)
 		entry = member_with(n, token);
-	if (entry && !string_equal(entry, format_key_of(n->format, provider)))
-		more = xasprintf(" entry = \"%s\";", entry);
-	return xasprintf(
-		"stores = ( { path = \"%s\"; format = \"%s\"; account = \"%s%s%s\";%s } );", path,
-		n->format->name, plain_id ? "" : provider, plain_id ? "" : "/", id,
-		more ? more : "");
+	if (entry && !string_equal(entry, format_key_of(n->format, provider))) {
+		_cleanup_free_ char *word = setting_quoted(entry);
+		more = xasprintf(" entry = %s;", word);
+	}
+	_cleanup_free_ char *name =
+		plain_id ? xstrdup(profile) : xasprintf("%s/%s", provider, profile);
+	_cleanup_free_ char *account = setting_quoted(name);
+	return xasprintf("stores = ( { path = %s; format = \"%s\"; account = %s;%s } );", path,
+			 n->format->name, account, more ? more : "");
 }

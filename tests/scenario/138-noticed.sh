@@ -38,6 +38,20 @@ keeper status -j
 expect_eq "noticed" "$(noticed)" "$HOME/.pi/agent/auth.json $HOME/.cli-proxy-api/xai-bob.json"
 expect_match "$out" 'entry = ..my-xai..;'
 
+# Pasted, it means the same whatever the names are.
+fresh_programs
+mint odd provider=openai-codex jwt=yes lifetime=10d left=9d
+where=$HOME/$'a b"c\\d\u00e9\u200b'
+write_store main 'openai-codex:o"d\d d'=odd
+write_codex odd "$where/auth.json"
+CODEX_HOME=$where keeper status -j
+CONFIG=$(field '.problems[] | select(.code == "shared_elsewhere") | .fix')
+keeper refresh -j
+expect_status 0
+expect_eq "noticed" "$(noticed)" ""
+expect_eq "its state" "$(copy_state)" withheld
+CONFIG=
+
 # Moved by a variable; what is no store below the state directory; not what is one, nor what others hold.
 fresh_programs
 mint carol
