@@ -70,7 +70,7 @@ UNDER=(strace -qq -y -o "$T/trace.export" -e "trace=$CALLS")
 release_from_a
 UNDER=()
 expect_status 0
-"$PYTHON" - "$T/trace.export" <<-'END' || fail "what was written before it was durable" "$(cat "$T/trace.export")"
+if strace_sees_paths; then "$PYTHON" - "$T/trace.export" <<-'END' || fail "what was written before it was durable" "$(cat "$T/trace.export")"
 	import re, sys
 	lines = open(sys.argv[1]).read().splitlines()
 	put = max(i for i, line in enumerate(lines) if re.match(r"rename\w*\(.*/accounts>.*\.json\"", line))
@@ -78,6 +78,9 @@ expect_status 0
 	text = next(i for i, line in enumerate(lines) if re.search(r"oauth_keepalive_export", line))
 	sys.exit(not put < synced < text)
 END
+else
+	not_shown "that nothing is printed before it is durable: strace sees no paths here" || true
+fi
 UNDER=(strace -qq -o "$T/trace.import" -e "trace=$CALLS")
 import_at_b
 UNDER=()

@@ -22,8 +22,6 @@ bad = {
     "root": json.dumps([whole]),
     "same-profile": '{"version":1,"profiles":{"xai:default":%s,"xai:default":%s}}' % (profile, profile),
     "same-key": '{"version":1,"profiles":{"xai:default":%s}}' % profile.replace("{", '{"refresh":"FAKE-REFRESH-X",', 1),
-    "surrogate": text.replace('"version"', r'"x": "\ud800", "version"', 1),
-    "nul-escape": text.replace('"version"', r'"x": "a\u0000b", "version"', 1),
     "nul": text.replace('"version"', '"x": "a\0b", "version"', 1),
     "latin1": text.replace('"version"', '"x": "\udce9", "version"', 1),
     "comment": "// mine\n" + text,

@@ -52,8 +52,8 @@ write_store "$HOME/own/auth-profiles.json" xai:default=alice
 keeper status -j
 expect_status 0
 fix=$(problem main_missing .fix)
-expect_match <(echo "$fix") 'else log in to main: openclaw models auth login$'
-CONFIG=$(sed 's/.*conf: //; s/; else log.*/;/; s|/…|'"$HOME/own"'|' <<<"$fix")
+expect_match <(echo "$fix") '^openclaw models auth login # in main; or, if it is elsewhere, '
+CONFIG=$(sed 's/.*conf: //; s|/…|'"$HOME/own"'|' <<<"$fix")
 mended true
 expect_field '.accounts[0].copies[] | select(.role == "main") | .store' "$HOME/own/auth-profiles.json"
 CONFIG=

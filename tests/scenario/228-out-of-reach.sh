@@ -90,7 +90,7 @@ keeper doctor -j
 expect_eq "of no login of ours" "$(found)" "login_out_of_reach info"
 expect_status 0
 for text in 'cli_auth_credentials_store = "file"' '# cli_auth_credentials_store = "keyring"' 'mcp_oauth_credentials_store = "keyring"' \
-	$'[x]\ncli_auth_credentials_store = "keyring"' '' '=' '[' "$(head -c 300000 /dev/zero | tr '\0' '=')"; do
+	$'[x]\ncli_auth_credentials_store = "keyring"' '' '=' '[' "$(printf '%0300000d' 0 | tr 0 =)"; do
 	printf '%s' "$text" >"$HOME/.codex/config.toml"
 	keeper doctor -j
 	expect_eq "nothing in ${text:0:60}" "$(found)" ""

@@ -15,8 +15,8 @@
 #	forced   POSTs in all after `refresh --force`, which sends an unspent token again, and never a doubtful or dead one;
 #	         then after `refresh --last-try`, which sends a doubtful one once more
 html='"body": "<!DOCTYPE html><title>Just a moment...</title>"'
-ten_kb=FAKE-$(head -c 10240 /dev/zero | tr '\0' x)
-hundred_kb=FAKE-$(head -c 102400 /dev/zero | tr '\0' x)
+ten_kb=FAKE-$(printf '%010240d' 0)
+hundred_kb=FAKE-$(printf '%0102400d' 0)
 jwt() { echo "e30.$(base64 -w0 <<<"$1" | tr '/+' '_-' | tr -d =).e30"; }
 mallory=$(jwt '{"sub":"mallory","email":"mallory@example.com"}')
 own=$(jwt '{"sub":"user-own","email":"own-identity@example.com"}')

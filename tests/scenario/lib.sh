@@ -147,14 +147,16 @@ posts() { control state | jq .posts; }
 # Token requests are counted from here on (and from each `fresh`).
 reset_posts() { POSTS_BEFORE=${CONTROL:+$(posts)}; }
 
-# to_json KEY=VALUE…: of strings. (By itself: another program for each word would be a third of what `mint` costs.)
+# to_json KEY=VALUE…: of strings. (jq only where it is needed: its start would be a third of what `mint` costs.)
 to_json() {
-	local pair value text=
-	for pair; do
-		value=${pair#*=}
-		value=${value//\\/\\\\}
-		text+=${text:+,}\"${pair%%=*}\":\"${value//\"/\\\"}\"
-	done
+	local pair text=
+	case $* in
+	*[[:cntrl:]\"\\]*)
+		jq -nc '$ARGS.positional | map(split("=") | {(.[0]): .[1:] | join("=")}) | add' --args "$@"
+		return
+		;;
+	esac
+	for pair; do text+=${text:+,}\"${pair%%=*}\":\"${pair#*=}\"; done
 	echo "{$text}"
 }
 
