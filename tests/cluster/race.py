@@ -24,7 +24,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 TESTS = HERE.parent
-PROGRAM = os.environ.get('OAUTH_KEEPALIVE', str(TESTS.parent / 'build/oauth-keepalive'))
+PROGRAM = os.path.abspath(os.environ.get('OAUTH_KEEPALIVE', TESTS.parent / 'build/oauth-keepalive'))
 STARTED = []
 
 
