@@ -329,11 +329,17 @@ static const struct {
 	 "\x8f\xbf\xbf",
 	 JSON_STRING},
 	{"\"\xef\xbb\xbf\"", "\xef\xbb\xbf", JSON_STRING}, // a BOM only counts at the start
-	{"\"a\\u0000b\"", "a\xef\xbf\xbd" "b", JSON_STRING},
+	{"\"a\\u0000b\"",
+	 "a\xef\xbf\xbd"
+	 "b",
+	 JSON_STRING},
 	{"\"\\ud800\"", "\xef\xbf\xbd", JSON_STRING},
 	{"\"\\uDBFFx\"", "\xef\xbf\xbdx", JSON_STRING},
 	{"\"\\ud800\\n\"", "\xef\xbf\xbd\n", JSON_STRING},
-	{"\"\\ud800\\u0041\"", "\xef\xbf\xbd" "A", JSON_STRING},
+	{"\"\\ud800\\u0041\"",
+	 "\xef\xbf\xbd"
+	 "A",
+	 JSON_STRING},
 	{"\"\\ud800\\ud800\"", "\xef\xbf\xbd\xef\xbf\xbd", JSON_STRING},
 	{"\"\\udc00\"", "\xef\xbf\xbd", JSON_STRING},
 	{"\"\\uDFFF\"", "\xef\xbf\xbd", JSON_STRING},
