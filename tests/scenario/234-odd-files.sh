@@ -123,7 +123,7 @@ provider_of() {
 n=0
 # a_case FORMAT ODDITY read|unread
 a_case() {
-	local format=$1 odd=$2 provider login before access refresh written
+	local format=$1 odd=$2 provider login before access refresh
 	provider=$(provider_of "$format")
 	n=$((n + 1))
 	fresh_programs
