@@ -27,23 +27,12 @@ struct reading {
 
 // Codes that mean that this refresh token will never work again (facts: providers.md 1, 3, 4, 7, 8; field cases: F06).
 static const char *const dead_codes[] = {
-	"invalid_grant",
-	"refresh_token_reused",
-	"refresh_token_already_used",
-	"refresh_token_expired",
-	"refresh_token_invalidated",
-	"refresh_token_revoked",
-	"refresh_token_not_found",
-	"invalid_refresh_token",
-	"bad_refresh_token",
-	"token_expired",
-	"token_invalidated",
-	"token_revoked",
-	"app_session_expired",
-	"app_session_terminated",
-	"session_expired",
-	"account_deactivated",
-	"account_deleted",
+	"invalid_grant",	   "refresh_token_reused",	"refresh_token_already_used",
+	"refresh_token_expired",   "refresh_token_invalidated", "refresh_token_revoked",
+	"refresh_token_not_found", "invalid_refresh_token",	"bad_refresh_token",
+	"token_expired",	   "token_invalidated",		"token_revoked",
+	"app_session_expired",	   "app_session_terminated",	"session_expired",
+	"account_deactivated",	   "account_deleted",
 };
 
 // Codes for what only a person can change, after which the same token works again.
