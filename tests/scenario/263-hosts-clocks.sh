@@ -64,7 +64,7 @@ wait_until asked
 for pid in $(couriers); do kill -KILL "$pid"; done
 { kill -KILL $killed && wait $killed; } 2>/dev/null
 release_answer
-for round in held free; do
+for _ in held free; do
 	for host in $hosts; do on_clock $host refresh --force; done
 	expect_posts $((n + 1))
 	for kind in holds locks; do

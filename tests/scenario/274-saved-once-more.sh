@@ -21,7 +21,7 @@ for FORMAT in json sqlite; do
 		keeper refresh -q -j
 		expect_status 0
 		expect_eq "$FORMAT: said of $place" "$(field "$said | length")" 1
-		expect_field "$said[0].fix" "oauth-keepalive restore $(login_token older)"
+		expect_field "${said}[0].fix" "oauth-keepalive restore $(login_token older)"
 		expect_eq "$FORMAT: $place" "$(store_token $place)" "$(login_token live)"
 		keeper refresh -q -j
 		expect_field "$said | length" 0
