@@ -19,7 +19,8 @@ void signals_hold(struct signals *signals)
 	for (size_t i = 0; i < ARRAY_SIZE(held); i++)
 		if (sigaction(held[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
 			sigaddset(&set, held[i]);
-	sigprocmask(SIG_BLOCK, &set, &signals->before);
+	// Held once more, for an account that is begun anew, it is still the first mask that is put back.
+	sigprocmask(SIG_BLOCK, &set, signals->held ? NULL : &signals->before);
 	signals->held = true;
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
