@@ -629,24 +629,24 @@ int etcd_commit(struct etcd *etcd, const struct etcd_txn *txn, struct etcd_reply
 // ---- leases
 
 struct lease {
-	int64_t id, ttl_s;
+	int64_t id, wanted_s;
 };
 
 static int read_lease(const char *text, size_t len, void *ret)
 {
 	struct lease *lease = ret;
-	int64_t wanted_s = lease->ttl_s;
+	int64_t ttl_s;
 
 	if (etcd_parse_number(text, len, "ID", &lease->id) < 0 ||
-	    etcd_parse_number(text, len, "TTL", &lease->ttl_s) < 0)
+	    etcd_parse_number(text, len, "TTL", &ttl_s) < 0)
 		return -EBADMSG;
-	return lease->id && lease->ttl_s >= wanted_s ? 0 : -EBADMSG;
+	return lease->id && ttl_s >= lease->wanted_s ? 0 : -EBADMSG;
 }
 
 int etcd_lease_grant(struct etcd *etcd, int64_t ttl_s, int64_t *ret)
 {
 	_cleanup_json_ cJSON *json = cJSON_CreateObject();
-	struct lease lease = {.ttl_s = ttl_s};
+	struct lease lease = {.wanted_s = ttl_s};
 	// One that nobody knows of runs out by itself: it is no write that has to be read back.
 	const struct question question = {
 		.path = "/v3/lease/grant",
