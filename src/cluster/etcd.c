@@ -16,7 +16,8 @@
 #include "courier/answer.h"
 #include "json/json.h"
 
-#define PAGE	      64    // entries of a few KiB each; an answer may be 1 MiB
+#define PAGE_FIRST    64 // entries of a few KiB each; an answer may be 1 MiB
+#define PAGE_SHRINKS  4
 #define ANSWER_MS     12000 // the courier's own deadline is 8 s
 #define PATIENCE_MS   25000
 #define PASSWORD_MAX  1024
@@ -175,6 +176,8 @@ static int ask_endpoint(struct etcd *etcd, const char *endpoint, const char *pat
 	if (event.result != COURIER_ANSWERED)
 		return fail(etcd, 0, xasprintf("%s: %s", endpoint, event.text));
 	if (read_answer(etcd, fd, &ret->answer) < 0 || (ret->answer.cut && !waiting)) {
+		etcd->too_long |= ret->answer.body.len == COURIER_ANSWER_MAX;
+		secret_free(&ret->answer.body);
 		ret->result = COURIER_NO_ANSWER;
 		return fail(etcd, 0, xasprintf("%s: its answer was cut off", endpoint));
 	}
@@ -373,8 +376,21 @@ static int read_page(struct etcd *etcd, const char *from, const char *end, struc
 
 	put_key(json, from);
 	put_bytes(json, "range_end", end, strlen(end));
-	put_number(json, "limit", PAGE);
+	put_number(json, "limit", etcd->page);
+	etcd->too_long = false;
 	return ask(etcd, &question, json);
+}
+
+// Tokens may have 64 KiB: what does not go into an answer is asked for in smaller pieces, from then on.
+static int read_fitting_page(struct etcd *etcd, const char *from, const char *end, struct page *ret)
+{
+	int r = read_page(etcd, from, end, ret);
+
+	while (r == -ENETUNREACH && etcd->too_long && etcd->page > 1) {
+		etcd->page /= PAGE_SHRINKS;
+		r = read_page(etcd, from, end, ret);
+	}
+	return r;
 }
 
 // As it was asked for: below the prefix, each after the one before, and an end to it.
@@ -405,10 +421,12 @@ int etcd_read_all(struct etcd *etcd, const char *prefix, struct etcd_entries *re
 
 	if (!etcd->patience_ms)
 		etcd->patience_ms = PATIENCE_MS;
+	if (!etcd->page)
+		etcd->page = PAGE_FIRST;
 	end[strlen(end) - 1]++; // "/" and the next
 	while (r == 0 && more) {
 		struct page page = {0};
-		r = read_page(etcd, from, end, &page);
+		r = read_fitting_page(etcd, from, end, &page);
 		more = page.more && page.entries.n > 0;
 		if (r == 0)
 			r = add_page(etcd, prefix, &page.entries, &all);

@@ -23,6 +23,8 @@ struct etcd {
 	size_t at;            // the endpoint that answered last
 	uint32_t last_id;
 	int64_t patience_ms;  // for endpoints that do not answer, in all
+	int64_t page;	      // entries that are asked for at once
+	bool too_long;	      // … were more than an answer holds
 	int64_t date_ms;      // what its last answer said of the time, and what our clock did then; 0
 	int64_t our_date_ms;
 	char *trouble;        // why the last request failed, for people; NULL
