@@ -158,12 +158,16 @@ static int ask_endpoint(struct etcd *etcd, const char *endpoint, const char *pat
 		.receipt_fd = fd,
 	};
 	struct courier_message event = {0};
-	int r = fd < 0 ? -errno : start_courier(etcd);
+	int r = fd < 0 ? -errno : 0;
 
-	if (r < 0 || (r = courier_get(&etcd->courier, &request)) < 0) {
-		ret->result = COURIER_NOT_SENT;
-		return etcd->trouble ? 0
-				     : fail(etcd, 0, xasprintf("%s: %s", endpoint, strerror(-r)));
+	ret->result = COURIER_NOT_SENT;
+	if (r == 0 && start_courier(etcd) < 0) // with why
+		return 0;
+	if (r == 0)
+		r = courier_get(&etcd->courier, &request);
+	if (r < 0) { // has it ended while it was idle? The next request has one of its own
+		courier_stop(&etcd->courier);
+		return fail(etcd, 0, xasprintf("%s: %s", endpoint, strerror(-r)));
 	}
 	r = await(etcd, request.id, waiting, &event);
 	ret->woken = r == -ECANCELED;
