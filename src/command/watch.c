@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -18,6 +19,7 @@
 #include "command/command.h"
 
 #define WAIT_MS	       (60 * SECOND_MS) // a member that has lost its quorum stays silent
+#define WAIT_LEAST_MS  SECOND_MS	// to connect takes a moment, and less would count as lost
 #define PAUSE_FIRST_MS 200
 #define PAUSE_MOST_MS  (60 * SECOND_MS)
 #define RETRIES	       6 // of a run that failed or was busy, after 1 s, 2 s, 4 s …; then it is the timer's
@@ -61,6 +63,14 @@ static void plan_retry(struct watch *w, int status)
 	w->retries = again ? w->retries + 1 : 0;
 }
 
+// A courier may end a moment after the run that started it (courier_stop), and here no process follows that reaps it. Nobody
+// waits for another child of ours between two runs.
+static void reap(void)
+{
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+}
+
 // The very same as the timer's. What it reads is at least what we have seen.
 static int run(struct watch *w, int64_t changed)
 {
@@ -72,6 +82,7 @@ static int run(struct watch *w, int64_t changed)
 	w->seen = changed;
 	status = command_refresh(w->invocation);
 	fflush(stdout);
+	reap();
 	plan_retry(w, status);
 	// A configuration may be half written just now: only who begins with a bad one is told by our end.
 	return status == STATUS_USAGE && !first ? STATUS_FAILED : status;
@@ -101,7 +112,7 @@ static int64_t wait_ms(const struct watch *w)
 
 	if (!w->retry_ms || left_ms > WAIT_MS)
 		return WAIT_MS;
-	return left_ms > 1 ? left_ms : 1;
+	return left_ms > WAIT_LEAST_MS ? left_ms : WAIT_LEAST_MS;
 }
 
 // One question, one run if there is something new, and then until there may be again. STATUS_USAGE ends it.
