@@ -12,9 +12,10 @@
 
 #define PATIENCE_MS 5000 // for stores that somebody else has locked
 
+// Also one that the ledger here does not know (any more), but the cluster: a gateway, or a backup, has put it back.
 static bool is_shared(const struct account *a)
 {
-	return a->recorded && a->record.common_line[0];
+	return a->verdict.record.common_line[0] || (a->recorded && a->record.common_line[0]);
 }
 
 // ---- may it leave?
@@ -35,6 +36,23 @@ static bool is_under_way(const struct cluster *c, const struct account *a)
 	       is_intended(c, a->verdict.record.live.fingerprint);
 }
 
+// What can be lost: it is alive, and no longer, or not yet, what the others go on with.
+static bool is_only_here(const struct cluster *c, const struct account *a)
+{
+	const struct account_record *r = &a->verdict.record;
+	bool logged_out = a->main && a->main->copy->kind == COPY_BLANK;
+	char id[33];
+
+	if (r->dead_code[0] || r->ended_ms || logged_out)
+		return false;
+	cluster_account_id(c, r, id);
+	const struct cluster_account *there = cluster_account(c, id);
+	const struct cluster_record *theirs = there ? &there->record : NULL;
+	return !there || there->unreadable ||
+	       !(fingerprint_equal(theirs->live.fingerprint, r->live.fingerprint) ||
+		 fingerprint_listed(theirs->superseded, theirs->n_superseded, r->live.fingerprint));
+}
+
 static char *why_not(const struct observation *o, const struct account *a, const struct cluster *c)
 {
 	if (is_under_way(c, a))
@@ -43,6 +61,9 @@ static char *why_not(const struct observation *o, const struct account *a, const
 	if (a->verdict.publish)
 		return xstrdup("the other hosts do not have it yet as it is here: run "
 			       "`oauth-keepalive refresh` first");
+	if (is_only_here(c, a))
+		return xstrdup("what this host has of it is not what the other hosts have, and "
+			       "would be lost: `oauth-keepalive status` says what to do about it");
 	for (size_t i = 0; i < o->stores.n; i++)
 		if (store_is_unread(&o->stores.list[i]))
 			return xasprintf("%s cannot be read, and may hold it",
@@ -104,6 +125,11 @@ static void leave_locked(struct ledger *ledger, const struct observation *o,
 		return forget_conclude(result, OUTCOME_BUSY, "in_flight",
 				       xstrdup("another run is refreshing it"));
 	}
+	if (a->verdict.outcome == OUTCOME_BUSY) { // OpenClaw's
+		free(no);
+		return forget_conclude(result, OUTCOME_BUSY, a->verdict.code,
+				       xstrdup(a->verdict.reason));
+	}
 	if (no)
 		return forget_conclude(result, OUTCOME_HELD, "leave_refused", no);
 	n = process_self(&mirror.self);
@@ -153,6 +179,8 @@ int cycle_leave(const struct config *config, const struct policy *policy, struct
 	if (r < 0 || policy->barred)
 		return r;
 	asked.cluster = &ret->cluster;
+	if (ret->cluster.reached)
+		ledger_create(ledger); // for its locks; if it cannot be, that is said of each
 	for (size_t i = 0; i < ret->results.n; i++) {
 		struct result *result = &ret->results.list[i];
 		const struct account *a = observation_account(&ret->now, result->key);
