@@ -19,7 +19,8 @@ static bool was_replaced(const struct secret *text, const unsigned char *id)
 }
 
 // Once: the old key may go when nothing is sealed with it any more. Who fails here, or comes second, reads them all the same.
-static void seal_names_anew(struct cluster *c, const struct etcd_entry *entry, struct secret *text)
+// False: they may be as they were.
+static bool seal_names_anew(struct cluster *c, const struct etcd_entry *entry, struct secret *text)
 {
 	secret_append(text, (const char *)seal_id(&entry->value), SEAL_ID_BYTES);
 	_cleanup_secret_ struct secret sealed = seal_text(&c->seal, entry->key, text);
@@ -28,9 +29,12 @@ static void seal_names_anew(struct cluster *c, const struct etcd_entry *entry, s
 
 	etcd_guard_add(&txn, entry->key, ETCD_CHANGED, entry->revision);
 	etcd_put_add(&txn, entry->key, &sealed, 0);
-	if (etcd_commit(&c->etcd, &txn, &reply) < 0)
+	int r = etcd_commit(&c->etcd, &txn, &reply);
+	if (r < 0)
 		log_debug("the names stay sealed with the old key: %s", c->etcd.trouble);
+	bool done = r == 0 && reply.done;
 	etcd_reply_free(&reply);
+	return done;
 }
 
 static bool names_are_known(struct cluster *c, const struct etcd_entry *entry, bool may_begin)
@@ -41,10 +45,11 @@ static bool names_are_known(struct cluster *c, const struct etcd_entry *entry, b
 	if (r >= 0 && text.len >= SEAL_KEY_BYTES && text.len % SEAL_ID_BYTES == 0) {
 		secret_set(&c->names, text.text, SEAL_KEY_BYTES);
 		// A key that came after ours: hosts that take the two the other way round would seal in turn for ever.
-		if (r > 0 && was_replaced(&text, c->seal.keys[0].id))
+		bool replaced = r > 0 && was_replaced(&text, c->seal.keys[0].id);
+		if (replaced)
 			seal_use(&c->seal, seal_id(&entry->value));
-		else if (r > 0 && may_begin)
-			seal_names_anew(c, entry, &text);
+		c->names_of_old_key =
+			r > 0 && !replaced && !(may_begin && seal_names_anew(c, entry, &text));
 		return true;
 	}
 	c->wrong_key = true;

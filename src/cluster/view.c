@@ -153,6 +153,17 @@ const char *cluster_newer_key(const struct cluster *c)
 	return path && path != c->config->cluster.seal_key_file ? path : NULL;
 }
 
+size_t cluster_count_old_keys(const struct cluster *c)
+{
+	size_t n = c->names_of_old_key;
+
+	for (size_t i = 0; i < c->n_accounts; i++)
+		n += c->accounts[i].revision && c->accounts[i].old_key;
+	for (size_t i = 0; i < c->n_claims; i++)
+		n += c->claims[i].revision && c->claims[i].old_key;
+	return n;
+}
+
 int64_t cluster_clock_ahead_ms(const struct cluster *c)
 {
 	int64_t ahead_ms = c->etcd.our_date_ms - c->etcd.date_ms;
@@ -201,7 +212,6 @@ static void take_account(struct cluster *c, const char *id, const struct etcd_en
 	snprintf(a->id, sizeof(a->id), "%s", id);
 	r = view_open(c, entry, &text);
 	a->old_key = r > 0;
-	c->n_old_keys += r > 0;
 	a->unreadable = r < 0 ? r : cluster_record_read(&text, &a->record);
 }
 
@@ -216,7 +226,7 @@ static void take_claim(struct cluster *c, const char *name, const struct etcd_en
 	snprintf(claim->name, sizeof(claim->name), "%s", name);
 	claim->revision = entry->revision;
 	int r = view_open(c, entry, &text);
-	c->n_old_keys += r > 0;
+	claim->old_key = r > 0;
 	claim->unreadable = r < 0 ? r : cluster_intent_read(&text, &claim->intent);
 }
 
@@ -312,7 +322,7 @@ void view_forget(struct cluster *c)
 	free(TAKE_PTR(c->claims));
 	free(TAKE_PTR(c->locks));
 	free(TAKE_PTR(c->hosts));
-	c->n_accounts = c->n_claims = c->n_locks = c->n_hosts = c->n_old_keys = 0;
+	c->n_accounts = c->n_claims = c->n_locks = c->n_hosts = 0;
 }
 
 // ---- when there is nothing to be seen

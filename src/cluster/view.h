@@ -25,6 +25,7 @@ struct cluster_claim {
 	char name[33]; // of the token
 	int64_t revision;
 	int unreadable;
+	bool old_key;
 	bool held;
 	struct cluster_intent intent;
 };
@@ -57,7 +58,7 @@ struct cluster {
 	int64_t lock_lease;
 	struct cluster_lock *held; // our own, by that lease: read or not, until it runs out
 	size_t n_held;
-	size_t n_old_keys; // values sealed with a key that is being replaced
+	bool names_of_old_key; // they are sealed with a key that is being replaced
 };
 
 // The id of an account there.
@@ -72,6 +73,8 @@ bool cluster_never_left(const struct cluster *cluster, const struct cluster_inte
 const char *cluster_remedy(int unreadable);
 // Another key has taken the place of the one that is first here, and is used instead: its file. NULL: ours is the one.
 const char *cluster_newer_key(const struct cluster *cluster);
+// How many values are sealed with a key that is being replaced, as far as they stay.
+size_t cluster_count_old_keys(const struct cluster *cluster);
 // How far our clock is ahead of etcd's; 0 where nobody knows, or it is not worth a word.
 int64_t cluster_clock_ahead_ms(const struct cluster *cluster);
 

@@ -383,12 +383,13 @@ void hosts_say(const struct cluster *c, struct observation *o)
 			->needs_person = c->wrong_key;
 	say_unreadable(c, o);
 	say_newer_key(c, o);
-	if (c->n_old_keys)
+	size_t n_old_keys = cluster_count_old_keys(c);
+	if (n_old_keys)
 		problem_add(
 			&o->problems, SEVERITY_INFO, "cluster_old_key", NULL, NULL,
 			xasprintf("%zu of the values in the cluster are still sealed with an old "
 				  "key: keep it in `old_seal_key_files` until there is none",
-				  c->n_old_keys),
+				  n_old_keys),
 			NULL);
 	say_clock(c, o);
 }

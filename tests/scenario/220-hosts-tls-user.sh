@@ -76,7 +76,7 @@ expect_match "$out" 'cluster_unreadable'
 for host in b a; do
 	CLUSTER="$tls $client $user = \"\$CREDENTIALS_DIRECTORY/word\"; old_seal_key_files = ( \"$T/old\" );"
 	on_host "$host"
-	[ $host = a ] || keeper refresh -j
+	[ $host = a ] || keeper preview -j
 	[ $host = a ] || expect_match "$out" cluster_old_key
 	keeper refresh --force -j
 	expect_status 0
