@@ -130,22 +130,32 @@ static int read_answer(struct etcd *etcd, int fd, struct http_answer *ret)
 	return r < 0 ? r : 0;
 }
 
+// Empty: there is no token.
+static struct secret authorization_of(const struct etcd *etcd)
+{
+	struct secret header = {0};
+
+	if (secret_empty(&etcd->token))
+		return header;
+	secret_set_string(&header, "Authorization: ");
+	secret_append(&header, etcd->token.text, etcd->token.len);
+	return header;
+}
+
 // -ETIMEDOUT and the like: it may have been sent.
 static int ask_endpoint(struct etcd *etcd, const char *endpoint, const char *path,
 			const struct secret *body, const struct waiting *waiting,
 			struct exchange *ret)
 {
 	_cleanup_free_ char *url = xasprintf("%s%s", endpoint, path);
-	_cleanup_free_ char *authorization =
-		secret_empty(&etcd->token) ? NULL
-					   : xasprintf("Authorization: %s", etcd->token.text);
+	_cleanup_secret_ struct secret authorization = authorization_of(etcd);
 	_cleanup_close_ int fd = memfd_create("etcd", MFD_CLOEXEC);
 	char type[] = "Content-Type: application/json";
-	char *headers[] = {type, authorization};
+	char *headers[] = {type, authorization.text};
 	struct http_request http = {
 		.url = url,
 		.headers = headers,
-		.n_headers = authorization ? 2 : 1,
+		.n_headers = secret_empty(&authorization) ? 1 : 2,
 		.body = *body,
 	};
 	struct courier_request request = {
