@@ -297,12 +297,14 @@ void results_begin_anew(struct results *results, const struct observation *last)
 	}
 }
 
-// Whatever was written since, a token that was refreshed is the news; but for what a person should know.
+// Whatever was written since, or was not because a signal came, a token that was refreshed is the news; but for what a person
+// should know.
 static void recall_first(struct result *result)
 {
 	bool refreshed = result->first == OUTCOME_REFRESHED || result->first == OUTCOME_RECOVERED;
 
-	if (refreshed && is_good(result->outcome))
+	if (refreshed &&
+	    (is_good(result->outcome) || string_equal(result->error_code, "interrupted")))
 		result_conclude(result, result->first, NULL, 0, NULL);
 }
 
