@@ -200,9 +200,14 @@ static int ask_endpoint(struct etcd *etcd, const char *endpoint, const char *pat
 
 // ---- what it said
 
+static bool holds(const char *text, const struct secret *secret)
+{
+	return secret && !secret_empty(secret) && strstr(text, secret->text);
+}
+
 // Its own words: {"error":"etcdserver: …","code":3}, from 3.6 on without the first, with a code of gRPC's. What else answers
-// there speaks for itself alone.
-static char *words_of(const struct http_answer *answer)
+// there speaks for itself alone. What it was asked may come back in them.
+static char *words_of(const struct etcd *etcd, const struct http_answer *answer)
 {
 	_cleanup_json_ cJSON *json = json_parse(answer->body.text, answer->body.len);
 	int64_t code = json_integer(json, "code", 0);
@@ -210,7 +215,11 @@ static char *words_of(const struct http_answer *answer)
 
 	if (!text)
 		text = json_text(json, "message");
-	return text && code >= 1 && code <= GRPC_CODE_MAX ? string_printable(text, 160) : NULL;
+	if (!text || code < 1 || code > GRPC_CODE_MAX)
+		return NULL;
+	return holds(text, &etcd->token) || holds(text, etcd->password)
+		       ? xstrdup("and what it says holds a secret")
+		       : string_printable(text, 160);
 }
 
 // -EAGAIN: the token is no good any more; -EACCES, -ENOENT: refused by all that is etcd; -EHOSTUNREACH: by this member, and not
@@ -236,7 +245,7 @@ static int judge_status(struct etcd *etcd, const char *endpoint, const struct ht
 {
 	if (answer->status == 200)
 		return 0;
-	_cleanup_free_ char *words = words_of(answer);
+	_cleanup_free_ char *words = words_of(etcd, answer);
 	return fail(etcd, words ? judge_refusal(answer->status) : -EIO,
 		    xasprintf("%s: HTTP %d, %s", endpoint, answer->status,
 			      words ? words : "no word of etcd's"));
@@ -302,7 +311,9 @@ static int authenticate(struct etcd *etcd, const char *endpoint)
 	json_put_text(json, "name", etcd->config->cluster.user);
 	json_put_secret(json, "password", &password);
 	body = json_print(json, false);
+	etcd->password = &password;
 	r = ask_one(etcd, endpoint, "/v3/auth/authenticate", &body, &text);
+	etcd->password = NULL;
 	if (r < 0)
 		return r;
 	_cleanup_json_ cJSON *reply = json_parse(text.text, text.len);

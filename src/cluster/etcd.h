@@ -20,6 +20,7 @@ struct etcd {
 	const struct config *config;
 	struct courier courier;
 	struct secret token;  // of the user, for this run; unset: none yet
+	const struct secret *password; // … as long as it is asked for one
 	size_t at;            // the endpoint that answered last
 	uint32_t last_id;
 	int64_t patience_ms;  // for endpoints that do not answer, in all
