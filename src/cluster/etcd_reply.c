@@ -144,7 +144,8 @@ int etcd_parse_changed(const char *text, size_t len, int64_t *ret_changed, int64
 
 	if (r == 0)
 		r = read_range(json, &entries);
-	if (r == 0 && (entries.n > 1 || *ret_now == 0))
+	if (r == 0 &&
+	    (entries.n > 1 || *ret_now == 0 || *ret_now == INT64_MAX)) // one comes after it
 		r = -EBADMSG;
 	*ret_changed = r == 0 && entries.n ? entries.list[0].revision : 0;
 	return r;

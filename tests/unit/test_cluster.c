@@ -324,6 +324,9 @@ static void test_changed_replies(void **state)
 	assert_int_equal(changed_reply("{}", &changed, &now), -EBADMSG);
 	assert_int_equal(changed_reply("{\"header\":{}}", &changed, &now), -EBADMSG);
 	assert_int_equal(changed_reply("{\"header\":{\"revision\":9}}", &changed, &now), -EBADMSG);
+	assert_int_equal(changed_reply("{\"header\":{\"revision\":\"9223372036854775807\"}}",
+				       &changed, &now),
+			 -EBADMSG);
 	assert_int_equal(changed_reply("{\"header\":{\"revision\":\"9\"},\"kvs\":[{\"key\":\"YQ=="
 				       "\"},{\"key\":\"Yg==\"}]}",
 				       &changed, &now),
