@@ -200,9 +200,15 @@ static int ask_endpoint(struct etcd *etcd, const char *endpoint, const char *pat
 
 // ---- what it said
 
+// As it is, or as JSON spells it: what quotes a request quotes that.
 static bool holds(const char *text, const struct secret *secret)
 {
-	return secret && !secret_empty(secret) && strstr(text, secret->text);
+	if (!secret || secret_empty(secret))
+		return false;
+	_cleanup_json_ cJSON *json = cJSON_CreateString(secret->text);
+	_cleanup_secret_ struct secret spelled = json_print(json, false);
+	spelled.text[spelled.len - 1] = '\0'; // its quotes are not in it
+	return strstr(text, secret->text) || strstr(text, spelled.text + 1);
 }
 
 // Its own words: {"error":"etcdserver: …","code":3}, from 3.6 on without the first, with a code of gRPC's. What else answers

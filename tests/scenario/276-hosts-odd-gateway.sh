@@ -35,7 +35,7 @@ cat >"$T/gateway.py" <<-'END'
 	print(server.server_port, flush=True)
 	server.serve_forever()
 END
-(umask 077 && echo FAKE-pass-word >"$T/password")
+(umask 077 && printf "%s\n" "FAKE-pass\"wo\\rd" >"$T/password")
 start_oidc
 mint alice left=5h email=a@example.org
 
