@@ -25,12 +25,12 @@ struct der {
 	size_t left;
 };
 
-// Lengths of more than three bytes are longer than any file we read.
+// Lengths of more than three bytes are longer than any file we read; of none, they are not DER.
 static bool read_length(struct der *der, size_t *ret)
 {
 	size_t bytes, length = 0;
 
-	if (!der->left)
+	if (!der->left || der->at[0] == 0x80)
 		return false;
 	bytes = der->at[0] & 0x80 ? der->at[0] & 0x7f : 0;
 	if (bytes > 3 || der->left <= bytes)
@@ -125,9 +125,9 @@ int certificate_end(const char *path, bool last, int64_t *ret_ms)
 
 	if (r < 0)
 		return r;
-	while (at && (at = strstr(at, BEGIN)) && (end = strstr(at, END)) && (last || !found)) {
+	while (at && (at = strstr(at, BEGIN)) && (end = strstr(at += strlen(BEGIN), END)) &&
+	       (last || !found)) {
 		int64_t ms;
-		at += strlen(BEGIN);
 		if (parse_pem(at, (size_t)(end - at), &ms) == 0) {
 			*ret_ms = found && *ret_ms > ms ? *ret_ms : ms;
 			found = true;

@@ -73,6 +73,11 @@ static void test_files(void **state)
 		end_of("-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\n", true, &ms),
 		-EBADMSG);
 	assert_int_equal(end_of(FRAME("not base64: ?"), false, &ms), -EBADMSG);
+	// One begins with the dashes that end the other.
+	assert_int_equal(
+		end_of("-----BEGIN CERTIFICATE-----END CERTIFICATE-----\n" FRAME(SHORT_LIVED),
+		       false, &ms),
+		-EBADMSG);
 	assert_int_equal(certificate_end("/nowhere/at/all", false, &ms), -ENOENT);
 }
 
