@@ -106,14 +106,19 @@ static uint32_t find_profiles(const struct json_doc *doc, struct wrong_shape *re
 
 // ---- reading
 
+// What was kept is never written over, also if the line is pasted twice; nor is the store emptied where jq is missing or finds
+// something else than it looks for.
 static char *mend_shape(const char *path, const struct wrong_shape *wrong)
 {
 	_cleanup_free_ char *was = xasprintf("%s.wrong-shape", path);
 	_cleanup_free_ char *file = shell_quoted(path), *kept = shell_quoted(was);
 	_cleanup_free_ char *filter = wrong->filter ? shell_quoted(wrong->filter) : NULL;
 
-	return filter ? xasprintf("cp -p %s %s && jq %s %s >%s", file, kept, filter, kept, file)
-		      : xasprintf("mv %s %s && openclaw models auth login", file, kept);
+	return filter ? xasprintf("jq %s %s >/dev/null && [ ! -e %s ] && cp -p %s %s && jq %s %s "
+				  ">%s",
+				  filter, file, kept, file, kept, filter, kept, file)
+		      : xasprintf("[ ! -e %s ] && mv %s %s && openclaw models auth login", kept,
+				  file, kept);
 }
 
 static void give_up_on_shape(struct store *store, struct problems *problems,

@@ -71,6 +71,20 @@ done <<-'END'
 	lost: a number@.profiles = 7
 END
 
+# … and neither jq's absence nor a second paste costs anything.
+begin
+jq '.profiles = [.profiles[]]' "$(store a)" >"$T/was" && cat "$T/was" >"$(store a)"
+keeper doctor -j
+fix=$(field '[.problems[] | select(.code == "store_wrong_shape")][0].fix')
+printf '#!/bin/sh\nexit 127\n' >"$T/stub/jq" && chmod +x "$T/stub/jq"
+bash -c "$fix" && fail "repaired without jq"
+rm "$T/stub/jq"
+expect_eq "without jq" "$(cat "$(store a)")" "$(cat "$T/was")"
+bash -c "$fix" || fail "$fix"
+bash -c "$fix" && fail "what was kept is written over"
+expect_eq "pasted twice" "$(cat "$(store a).wrong-shape")" "$(cat "$T/was")"
+expect_eq "the login, still" "$(store_token a)" "$(login_token alice)"
+
 # ---- stores
 begin
 chmod 644 "$(store a)"
