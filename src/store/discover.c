@@ -368,9 +368,11 @@ static void say_dangling(const char *path, struct problems *problems)
 
 static void say_unresolved(const struct candidate *candidate, int error, struct problems *problems)
 {
-	if (error == ELOOP || is_link(candidate->path))
+	bool nowhere = error == ENOENT || error == ENOTDIR;
+
+	if (error == ELOOP || (nowhere && is_link(candidate->path)))
 		return say_dangling(candidate->path, problems);
-	if (error == ENOENT || error == ENOTDIR)
+	if (nowhere)
 		return say_missing(candidate, problems);
 	_cleanup_free_ char *fix = unreadable_fix(candidate->path, -error);
 	complain(problems, SEVERITY_ERROR, "store_unreadable", candidate->path,

@@ -604,6 +604,20 @@ static void test_links_that_lead_nowhere(void **state)
 	}
 }
 
+// Where what it leads to is merely out of reach, nobody is told to remove it.
+static void test_a_link_that_cannot_be_followed(void **state)
+{
+	char target[301];
+
+	(void)state;
+	memset(target, 'x', sizeof(target) - 1);
+	target[sizeof(target) - 1] = '\0';
+	make_link(".openclaw/agents/a/agent/auth-profiles.json", target);
+	assert_stores("");
+	assert_problem("store_unreadable", SEVERITY_ERROR, strerror(ENAMETOOLONG));
+	assert_true(!problems.list->fix || !string_starts(problems.list->fix, "rm "));
+}
+
 static void test_hostile_agent_name(void **state)
 {
 	(void)state;
@@ -1137,6 +1151,7 @@ int main(void)
 		test(test_link_out_of_the_state_dir),
 		test(test_hard_links_are_two),
 		test(test_links_that_lead_nowhere),
+		test(test_a_link_that_cannot_be_followed),
 		test(test_hostile_agent_name),
 		test(test_openclaw_config),
 		test(test_openclaw_config_path),
