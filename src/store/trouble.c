@@ -43,7 +43,7 @@ static char *fix_of_encoding(const struct store *store, const struct json_error 
 			word);
 	if (string_equal(error->what, JSON_ERROR_UTF16))
 		return xasprintf("(umask 077; iconv -f UTF-16 -t UTF-8 %s >%s.utf8 && "
-				 "cat %s.utf8 >%s; rm %s.utf8)",
+				 "cat %s.utf8 >%s && rm %s.utf8)",
 				 word, word, word, word, word);
 	return NULL;
 }
