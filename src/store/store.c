@@ -206,6 +206,24 @@ static bool can_be_reached(const char *path)
 	return true;
 }
 
+// One of the names that find comes by is the store itself. It must be told from the others, though a home directory may be a
+// link and a path look like a pattern: not every ln(1) refuses to put a link to itself in a file's place.
+static char *mend_hard_links(const char *path)
+{
+	_cleanup_free_ char *pattern = xcalloc(2 * strlen(path) + 1, 1);
+	char *to = pattern;
+
+	for (const char *at = path; *at; at++) {
+		if (strchr("*?[\\", *at))
+			*to++ = '\\';
+		*to++ = *at;
+	}
+	_cleanup_free_ char *word = shell_quoted(path), *not = shell_quoted(pattern);
+	return xasprintf("find \"$(realpath ~)\" -xdev -samefile %s ! -path %s -exec ln -sf %s {} "
+			 "\\; # makes the others symbolic links",
+			 word, not, word);
+}
+
 // OpenClaw writes its stores 0600, and in one file; what somebody else has made of them is kept, and said.
 static void check_manners(const struct store *store, const struct stat *st,
 			  struct problems *problems)
@@ -231,9 +249,7 @@ static void check_manners(const struct store *store, const struct stat *st,
 				      "makes it a file of its own, and the others keep the old "
 				      "tokens",
 				      shown, (unsigned)st->st_nlink),
-			    xasprintf("find ~ -xdev -samefile %s ! -path %s -exec ln -sf %s {} "
-				      "\\; # makes the others symbolic links",
-				      word, word, word));
+			    mend_hard_links(store->target));
 }
 
 static bool may_be_taken(const struct store *store, const struct stat *st,

@@ -74,7 +74,8 @@ given linked
 ln "$(store main)" "$HOME/another.json"
 keeper preview -j
 expect_eq severity "$(problem store_hard_link .severity)" warning
-sh -c "$(problem store_hard_link .fix)"
+ln -s "$HOME" "$T/home"
+HOME=$T/home sh -c "$(problem store_hard_link .fix)"
 expect_eq "its other name" "$(readlink "$HOME/another.json")" "$(store main)"
 keeper refresh -j
 expect_status 0

@@ -96,6 +96,12 @@ begin
 ln "$(store a)" "$HOME/another-name"
 repaired "two names" store_hard_link warning
 begin
+mkdir -p "$(dirname "$(store 'a[1]')")"
+cp -p "$(store a)" "$(store 'a[1]')"
+ln "$(store 'a[1]')" "$HOME/yet-another-name"
+repaired "two names, one like a pattern" store_hard_link warning
+expect_eq "who is a link" "$(find "$STATE" "$HOME/yet-another-name" -type l)" "$HOME/yet-another-name"
+begin
 rm "$(store a)"
 ln -s "$HOME/nowhere" "$(store a)"
 repaired "a link to nowhere" store_dangling_link warning
