@@ -55,6 +55,7 @@ static bool is_one_of(const char *list, const char *word)
 
 struct setting {
 	int line;
+	bool goes_on; // perhaps in further lines
 	char *key, *value;
 };
 
@@ -86,13 +87,38 @@ static char *bare_value(const char *text)
 	return string_trimmed(value);
 }
 
+static bool may_go_on(const char *value)
+{
+	value += strspn(value, " \t");
+	return *value == '[' || *value == '{' || string_starts(value, "\"\"\"") ||
+	       string_starts(value, "'''");
+}
+
+// Does a text of several lines begin here, or the one that has begun end?
+static bool turns_text(const char *line)
+{
+	bool turns = false;
+
+	for (; *line; line++)
+		if (string_starts(line, "\"\"\"") || string_starts(line, "'''")) {
+			turns = !turns;
+			line += 2;
+		}
+	return turns;
+}
+
 static bool find_setting(char *text, const char *path, struct setting *ret)
 {
 	_cleanup_free_ char *table = xstrdup("");
 	char *rest = text, *line;
+	bool within = false;
 
 	for (int n = 1; (line = strsep(&rest, "\n")); n++) {
 		line += strspn(line, " \t");
+		bool was_within = within;
+		within ^= (within || *line != '#') && turns_text(line);
+		if (was_within)
+			continue;
 		if (*line == '[') {
 			free(table);
 			table = bare_name(line, strcspn(line, "#"));
@@ -104,7 +130,8 @@ static bool find_setting(char *text, const char *path, struct setting *ret)
 		_cleanup_free_ char *whole = xasprintf("%s%s%s", table, *table ? "." : "", key);
 		if (!string_equal(whole, path))
 			continue;
-		*ret = (struct setting){n, TAKE_PTR(key), bare_value(equals + 1)};
+		*ret = (struct setting){n, may_go_on(equals + 1), TAKE_PTR(key),
+					bare_value(equals + 1)};
 		return true;
 	}
 	return false;
@@ -165,10 +192,14 @@ static void say(const struct report *report, const struct habit *h, const char *
 static char *mend_setting(const struct habit *h, const struct setting *setting, const char *file)
 {
 	_cleanup_free_ char *script =
-		h->overrides ? xasprintf("%d{/%s/s/^/#/}", setting->line, h->setting)
-			     : xasprintf("%ds/\\(=.*\\)%s/\\1file/", setting->line, setting->value);
+		h->overrides
+			? xasprintf("%d{/%s/s/^/#/}", setting->line, h->setting)
+			: xasprintf("%ds/\\(=[^#]*\\)%s/\\1file/", setting->line, setting->value);
 	_cleanup_free_ char *word = shell_quoted(script), *where = shell_quoted(file);
 
+	if (h->overrides && setting->goes_on)
+		return xasprintf("take `%s`, from line %d on, out of %s", h->setting, setting->line,
+				 where);
 	return xasprintf("sed -i --follow-symlinks %s %s%s%s", word, where, h->log_in ? " && " : "",
 			 h->log_in ? h->log_in : "");
 }

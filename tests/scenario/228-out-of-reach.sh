@@ -42,7 +42,10 @@ a_case() {
 
 codex='# mine
 model = "gpt-5"
-cli_auth_credentials_store = "keyring" # not "file"
+notes = """
+cli_auth_credentials_store = "auto"
+"""
+cli_auth_credentials_store = "keyring" # not "file", not keyring
 [tools]
 cli_auth_credentials_store = "auto"'
 a_case "codex in a keyring" login_out_of_reach openai-codex .codex/config.toml "$codex"
@@ -55,6 +58,15 @@ a_case "kimi in a keyring" login_out_of_reach kimi .kimi-code/config.toml \
 expect_eq "kimi's settings" "$(grep -c '"keyring"' "$HOME/.kimi-code/config.toml")" 1
 a_case "a helper of grok's" login_overridden xai .grok/config.toml $'[auth]\nauth_provider_command = "/bin/helper SECRET"\n'
 a_case "… elsewhere" login_overridden xai .grok/config.toml $'auth.auth_provider_command = "/bin/helper SECRET"\n'
+fresh_programs
+mint who$ROUND provider=xai left=5h
+write_store main xai:default=who$ROUND
+mkdir "$HOME/.grok"
+printf '[auth]\nauth_provider_command = [\n  "/bin/helper",\n  "SECRET"\n]\n' >"$HOME/.grok/config.toml"
+keeper doctor -j
+expect_field '.problems[] | select(.code == "login_overridden") | .fix' \
+	"take \`auth_provider_command\`, from line 2 on, out of $HOME/.grok/config.toml"
+expect_no_match "$out" SECRET
 a_case "gemini encrypted" login_out_of_reach google-gemini-cli .gemini/gemini-credentials.json '{"SECRET": 1}'
 export CODEX_ACCESS_TOKEN=SECRET
 a_case "codex's variable" login_overridden openai-codex
