@@ -237,9 +237,15 @@ static void open_standard_descriptors(void)
 // More than any of our calls needs.
 #define STACK_USED (256 * 1024)
 
+// Within a small one (ulimit -s), or we would end by a signal when all is done.
 void secret_wipe_stack(void)
 {
-	sodium_stackzero(STACK_USED);
+	struct rlimit limit;
+	size_t size = STACK_USED;
+
+	if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur / 2 < size)
+		size = limit.rlim_cur / 2;
+	sodium_stackzero(size);
 }
 
 void secret_harden_process(void)

@@ -552,6 +552,19 @@ static void test_stack_wiped(void **state)
 	assert_memory_equal(seen[1], "\0\0\0\0\0\0\0\0", 8);
 }
 
+static void test_small_stack_wiped(void **state)
+{
+	struct rlimit was, small;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_STACK, &was), 0);
+	small = was;
+	small.rlim_cur = 256 * 1024;
+	assert_int_equal(setrlimit(RLIMIT_STACK, &small), 0);
+	secret_wipe_stack();
+	assert_int_equal(setrlimit(RLIMIT_STACK, &was), 0);
+}
+
 static void test_secret_values(void **state)
 {
 	_cleanup_secret_ struct secret a = {0}, b = {0}, c = {0};
@@ -1028,6 +1041,7 @@ static void test_problems(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_small_stack_wiped), // while it is small
 		cmocka_unit_test(test_out_of_memory),
 		cmocka_unit_test(test_array_add),
 		cmocka_unit_test(test_array_copy),
