@@ -82,6 +82,7 @@ struct member {
 	enum copy_state state; // as far as it can be told without judging the token
 	bool fixed;   // … which is all there is to say (foreign, unproven, static …)
 	bool settled; // its token has a settled receipt
+	int64_t kept_until_ms; // … was displaced, never sent, and is kept so long, or was; 0: nothing is known of that
 	bool sent;    // of the copy that a person chose: its token has a receipt, or had one
 	bool kept;    // … and its token is known to have been displaced without one
 	// It is another identity's, and changes hands if a person's decision can be carried out (hand_over.c): from whom.

@@ -3,6 +3,8 @@
 // How each copy stands to the live generation, and whether it is to be written.
 #include "account/judge.h"
 
+#include "base/clock.h"
+
 // A copy that shall have no refresh token, or has none.
 static enum copy_state state_of_access(const struct judgement *j, const struct member *m)
 {
@@ -55,6 +57,18 @@ void judge_copies(struct judgement *j)
 			!m->given_away &&
 			(m->taken_from || record_match(&j->verdict->record, &m->copy->credential) !=
 						  IDENTITY_DIFFERENT);
+	}
+}
+
+void displace_lapsed(struct judgement *j)
+{
+	int64_t soon_ms = j->policy->now_ms + DAY_S * SECOND_MS;
+
+	for (size_t i = 0; i < j->account->n_members; i++) {
+		const struct member *m = &j->account->members[i];
+		if (m->kept_until_ms && m->kept_until_ms < soon_ms && !m->taken_from &&
+		    on_copy(j, m)->write)
+			displace_member(j, m, "older than the live login");
 	}
 }
 

@@ -390,5 +390,6 @@ struct verdict decide(const struct account *account, const struct sibling *sibli
 	judge(&j);
 	verdict.custody = custody_of(&j);
 	judge_cluster(&j);
+	displace_lapsed(&j);
 	return verdict;
 }

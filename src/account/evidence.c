@@ -152,6 +152,16 @@ static bool is_settled(const struct grouping *g, const struct account *a, struct
 	       (!record_knows(&a->record, token) && spent_is_noted(g->ledger, token));
 }
 
+static int64_t kept_until(const struct grouping *g, const struct account *a, const struct member *m)
+{
+	struct fingerprint token = m->copy->credential.fingerprint;
+
+	return (m->settled || record_superseded(&a->record, token)) &&
+			       receipt_never_was(g->ledger, token)
+		       ? displaced_until(g->ledger, a->record.key, token)
+		       : 0;
+}
+
 static void look_up_marks(struct grouping *g, struct account *a)
 {
 	for (size_t i = 0; i < a->n_members; i++) {
@@ -161,10 +171,13 @@ static void look_up_marks(struct grouping *g, struct account *a)
 		    fingerprint_equal(token, a->record.live.fingerprint))
 			continue;
 		if (i > 0 &&
-		    fingerprint_equal(token, a->members[i - 1].copy->credential.fingerprint))
+		    fingerprint_equal(token, a->members[i - 1].copy->credential.fingerprint)) {
 			m->settled = a->members[i - 1].settled;
-		else
+			m->kept_until_ms = a->members[i - 1].kept_until_ms;
+		} else {
 			m->settled = is_settled(g, a, token);
+			m->kept_until_ms = kept_until(g, a, m);
+		}
 	}
 	if (!fingerprint_empty(a->record.live.fingerprint))
 		a->live_settled = receipt_is_settled(g->ledger, a->record.live.fingerprint);

@@ -137,6 +137,8 @@ void judge_clock(struct judgement *j);
 
 // The state of each, and whether it is to be written.
 void judge_copies(struct judgement *j);
+// Once it is certain what is written: what is kept for not a day more, or was, is kept once more.
+void displace_lapsed(struct judgement *j);
 bool writes_any(const struct judgement *j);
 void write_nothing(struct judgement *j);
 

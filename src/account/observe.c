@@ -228,7 +228,7 @@ static void look_up_choice(struct observation *o, const struct policy *policy,
 			if (m->copy->kind != COPY_OAUTH || !store_is_named(m->store, choice->store))
 				continue;
 			m->sent = ledger->exists && !receipt_never_was(ledger, token);
-			m->kept = m->settled ||
+			m->kept = m->settled || m->kept_until_ms ||
 				  (a->live_settled &&
 				   fingerprint_equal(token, a->record.live.fingerprint)) ||
 				  displaced_holds(ledger, a->record.key, token);

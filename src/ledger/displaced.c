@@ -2,8 +2,10 @@
 //
 // displaced/<UTC time>-<key>-<first digits of the fingerprint>[-<of the store's>].json: a whole credential that was
 // about to be overwritten, or to stop being live, without anybody knowing that it was spent. Kept
-// for 30 days, so that no decision of ours is unrecoverable: `restore` brings it back.
+// for 30 days, so that no decision of ours is unrecoverable: `restore` brings it back. Then an empty ….gone stands in its
+// place for a year: saved again, it is not overwritten as if somebody still had it.
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -17,6 +19,7 @@
 
 #define DISPLACED_VERSION 1
 #define DISPLACED_KEEP_MS (30 * DAY_S * SECOND_MS)
+#define GONE_KEEP_MS	  (DISPLACED_KEEP_MS + 366 * DAY_S * SECOND_MS)
 #define DISPLACED_MAX	  (1u << 20)
 #define NAME_DIGITS	  16 // of the fingerprint
 #define KEY_DIGITS	  32
@@ -240,28 +243,44 @@ int displaced_read(const struct ledger *ledger, struct keepsakes *ret, struct pr
 	return 0;
 }
 
-bool displaced_holds(const struct ledger *ledger, const char *key, struct fingerprint token)
+// When the newest of these files was kept; -1: there is none.
+static int64_t newest_ms(const struct ledger *ledger, const char *key, struct fingerprint token,
+			 const char *suffix)
 {
+	_cleanup_names_ struct names names = {0};
+	int64_t newest = -1;
+
+	if (!ledger->exists || fingerprint_empty(token))
+		return -1;
 	_cleanup_free_ char *directory = displaced_directory(ledger);
 	_cleanup_free_ char *infix = displaced_infix(key, token);
-	_cleanup_names_ struct names names = {0};
-	bool holds = false;
-
-	if (!ledger->exists || fingerprint_empty(token) ||
-	    private_list(directory, 0, ".json", &names) < 0)
-		return false;
-	for (size_t i = 0; i < names.n; i++)
-		holds |= strstr(names.list[i], infix) != NULL;
-	return holds;
+	if (private_list(directory, 0, suffix, &names) < 0)
+		return -1;
+	for (size_t i = 0; i < names.n; i++) // in order
+		if (strstr(names.list[i], infix))
+			newest = name_time_ms(names.list[i]);
+	return newest;
 }
 
-int displaced_remove(struct ledger *ledger, const char *key)
+bool displaced_holds(const struct ledger *ledger, const char *key, struct fingerprint token)
 {
-	_cleanup_free_ char *directory = displaced_directory(ledger);
-	_cleanup_free_ char *infix = xasprintf("-%s-", key);
+	return newest_ms(ledger, key, token, ".json") >= 0;
+}
+
+int64_t displaced_until(const struct ledger *ledger, const char *key, struct fingerprint token)
+{
+	int64_t kept = newest_ms(ledger, key, token, ".json");
+	int64_t at_ms = kept >= 0 ? kept : newest_ms(ledger, key, token, ".gone");
+
+	return at_ms < 0 ? 0 : at_ms + DISPLACED_KEEP_MS;
+}
+
+// The number of those that went.
+static int remove_files(const char *directory, const char *infix, const char *suffix)
+{
 	_cleanup_names_ struct names names = {0};
 	int removed = 0;
-	int r = ledger->exists ? private_list(directory, 0, ".json", &names) : 0;
+	int r = private_list(directory, 0, suffix, &names);
 
 	for (size_t i = 0; r == 0 && i < names.n; i++) {
 		_cleanup_free_ char *path = path_join(directory, names.list[i]);
@@ -271,24 +290,57 @@ int displaced_remove(struct ledger *ledger, const char *key)
 			return -errno;
 		removed++;
 	}
-	if (r == 0 && removed)
+	return r < 0 ? r : removed;
+}
+
+int displaced_remove(struct ledger *ledger, const char *key)
+{
+	_cleanup_free_ char *directory = displaced_directory(ledger);
+	_cleanup_free_ char *infix = xasprintf("-%s-", key);
+	int removed = ledger->exists ? remove_files(directory, infix, ".json") : 0;
+	int gone = ledger->exists && removed >= 0 ? remove_files(directory, infix, ".gone") : 0;
+	int r = gone < 0 ? gone : 0;
+
+	if (r == 0 && removed > 0)
 		r = fsync_directory(directory);
 	return r < 0 ? r : removed;
+}
+
+// One that cannot be remembered so stays as it is.
+static void let_go(const char *directory, const char *name)
+{
+	_cleanup_free_ char *path = path_join(directory, name);
+	_cleanup_free_ char *gone =
+		xasprintf("%.*s.gone", (int)(strlen(path) - strlen(".json")), path);
+	_cleanup_close_ int fd = open(gone, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		unlink(path);
+}
+
+static void sweep_files(const char *directory, const char *suffix, int64_t before_ms, bool forever)
+{
+	_cleanup_names_ struct names names = {0};
+
+	if (private_list(directory, 0, suffix, &names) < 0)
+		return;
+	for (size_t i = 0; i < names.n; i++) {
+		int64_t at_ms = name_time_ms(names.list[i]);
+		_cleanup_free_ char *path = path_join(directory, names.list[i]);
+		if (at_ms < 0 || at_ms >= before_ms)
+			continue;
+		if (forever)
+			unlink(path);
+		else
+			let_go(directory, names.list[i]);
+	}
 }
 
 void displaced_sweep(struct ledger *ledger, int64_t now_ms)
 {
 	_cleanup_free_ char *directory = displaced_directory(ledger);
-	_cleanup_names_ struct names names = {0};
 
 	private_sweep(directory);
-	if (private_list(directory, 0, ".json", &names) < 0)
-		return;
-	for (size_t i = 0; i < names.n; i++) {
-		int64_t at_ms = name_time_ms(names.list[i]);
-		if (at_ms < 0 || now_ms - at_ms <= DISPLACED_KEEP_MS)
-			continue;
-		_cleanup_free_ char *path = path_join(directory, names.list[i]);
-		unlink(path);
-	}
+	sweep_files(directory, ".gone", now_ms - GONE_KEEP_MS, true);
+	sweep_files(directory, ".json", now_ms - DISPLACED_KEEP_MS, false);
 }

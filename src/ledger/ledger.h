@@ -10,7 +10,8 @@
 //	receipts/…                  ledger/receipt.h
 //	settled/…                   ledger/mark.h
 //	spent                       every token that was settled, eight bytes of each: no list and no mark lasts as long
-//	displaced/<time>-<key>-….json  a credential that was about to be overwritten or stop being live; 30 days
+//	displaced/<time>-<key>-….json  a credential that was about to be overwritten or stop being live; 30 days.
+//	                            Then ….gone, empty, for a year
 //	log/                        ledger/history.h, ledger/conditions.h
 //
 // and <state dir>/locks/oauth-keepalive, which names the ledger by uuid: another ledger at work there is an error,
@@ -221,6 +222,8 @@ int displaced_read(const struct ledger *ledger, struct keepsakes *ret, struct pr
 void keepsakes_free(struct keepsakes *keepsakes);
 // Is this token kept for the account?
 bool displaced_holds(const struct ledger *ledger, const char *key, struct fingerprint token);
+// Until when it is kept, or was, within the last year; 0: it was not.
+int64_t displaced_until(const struct ledger *ledger, const char *key, struct fingerprint token);
 // All that is kept for the account. The number of them, or -errno. Durable.
 int displaced_remove(struct ledger *ledger, const char *key);
 

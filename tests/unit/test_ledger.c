@@ -1075,10 +1075,23 @@ static void test_displaced(void **state)
 	assert_int_equal(count_files(kept), 3);
 	displaced_sweep(&ledger, NOW_MS + 30 * day_ms + 1000);
 	assert_int_equal(access(path, F_OK), -1);
-	assert_int_equal(count_files(kept), 2);
+	assert_false(displaced_holds(&ledger, key, one.fingerprint));
+	assert_true(displaced_holds(&ledger, key, two.fingerprint));
+	const int64_t until_ms = NOW_MS / SECOND_MS * SECOND_MS + 30 * day_ms;
+	assert_true(displaced_until(&ledger, key, one.fingerprint) == until_ms); // it was there
+	assert_true(displaced_until(&ledger, key, two.fingerprint) == until_ms + day_ms);
+	assert_true(displaced_until(&ledger, key, empty.fingerprint) == 0);
+	assert_int_equal(count_files(kept), 3);
 	displaced_sweep(&ledger, NOW_MS + 32 * day_ms);
-	assert_int_equal(count_files(kept), 1); // what is not ours stays
-	assert_int_equal(displaced_keep(&ledger, key, &one, NULL, "why", NOW_MS), 0);
+	assert_false(displaced_holds(&ledger, key, two.fingerprint));
+	assert_true(displaced_until(&ledger, key, two.fingerprint) == until_ms + day_ms);
+	assert_int_equal(displaced_keep(&ledger, key, &one, NULL, "why", NOW_MS + 32 * day_ms), 0);
+	assert_true(displaced_until(&ledger, key, one.fingerprint) == until_ms + 32 * day_ms);
+	displaced_sweep(&ledger, NOW_MS + 397 * day_ms + 1000);
+	assert_true(displaced_until(&ledger, key, one.fingerprint) == until_ms + 32 * day_ms);
+	assert_true(displaced_until(&ledger, key, two.fingerprint) == 0);
+	assert_int_equal(count_files(kept), 2); // what is not ours stays
+	assert_int_equal(displaced_keep(&ledger, key, &two, NULL, "why", NOW_MS), 0);
 	assert_int_equal(displaced_remove(&ledger, "ff112233445566778899aabbccddeeff"), 0);
 	assert_int_equal(displaced_remove(&ledger, key), 1);
 	assert_int_equal(count_files(kept), 1);
