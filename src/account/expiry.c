@@ -24,14 +24,14 @@ int issue_compare(struct issue_time a, struct issue_time b)
 	return x > y ? 1 : -1;
 }
 
-// By etcd's clock, where it is not ours: what came from another host would else outlive itself on one that is slow, and be sent
-// with every run.
+// By etcd's clock, where ours is behind it: what came from another host would else outlive itself, and be sent with every run.
+// (Where etcd's is behind, ours may well be right, and by etcd's all that is new would.)
 static bool outlives(int64_t lifetime_s, int64_t expires_ms, const struct policy *policy)
 {
 	int64_t ahead_ms = policy->cluster ? cluster_clock_ahead_ms(policy->cluster) : 0;
-	int64_t left_ms = expires_ms - (policy->now_ms - ahead_ms);
+	int64_t now_ms = policy->now_ms - (ahead_ms < 0 ? ahead_ms : 0);
 
-	return lifetime_s && left_ms > (lifetime_s + IMPLAUSIBLE_S) * SECOND_MS;
+	return lifetime_s && expires_ms - now_ms > (lifetime_s + IMPLAUSIBLE_S) * SECOND_MS;
 }
 
 static bool lives_longer(const struct judgement *j, int64_t lifetime_s, int64_t expires_ms)
