@@ -308,8 +308,9 @@ char *take_import(struct judgement *j)
 static void decide_followed(struct judgement *j, const struct custody *leader)
 {
 	struct verdict *v = j->verdict;
-	int64_t left_s = (v->schedule.expires_ms - j->policy->now_ms) / SECOND_MS;
-	bool timed = v->schedule.expires_ms && !v->clock_wrong;
+	int64_t expires_ms = shown_expiry_ms(&v->schedule);
+	int64_t left_s = (expires_ms - j->policy->now_ms) / SECOND_MS;
+	bool timed = expires_ms && !v->clock_wrong;
 	bool late = timed && left_s < v->schedule.margin_s / 2;
 	bool lost = timed && left_s < last_resort_s(j->config);
 	_cleanup_free_ char *time = expiry_describe(j), *heard = NULL;

@@ -39,10 +39,11 @@ static void wait_for_last_try(struct judgement *j, const char *what)
 {
 	struct verdict *v = j->verdict;
 	enum outcome outcome = verdict_may_pass(v) ? OUTCOME_FAILED : OUTCOME_HELD;
+	int64_t expires_ms = shown_expiry_ms(&v->schedule);
 	_cleanup_free_ char *at = NULL;
 
-	if (v->schedule.expires_ms)
-		v->retry_ms = v->schedule.expires_ms - last_resort_s(j->config) * SECOND_MS;
+	if (expires_ms)
+		v->retry_ms = expires_ms - last_resort_s(j->config) * SECOND_MS;
 	at = v->retry_ms ? time_format(v->retry_ms) : NULL;
 	object(j, DECISION_HOLD, outcome, "unknown_outcome",
 	       xasprintf("%s; it will be sent once more %s%s, or now with --last-try%s", what,
@@ -53,8 +54,10 @@ static void wait_for_last_try(struct judgement *j, const char *what)
 static void decide_unknown_outcome(struct judgement *j, const struct receipt *unknown)
 {
 	struct verdict *v = j->verdict;
-	int64_t left_s = (v->schedule.expires_ms - j->policy->now_ms) / SECOND_MS;
-	bool last = v->schedule.expires_ms && left_s < last_resort_s(j->config);
+	// An expiry that is not believed makes it due, and is no reason for what cannot be undone.
+	int64_t expires_ms = shown_expiry_ms(&v->schedule);
+	int64_t left_s = (expires_ms - j->policy->now_ms) / SECOND_MS;
+	bool last = expires_ms && left_s < last_resort_s(j->config);
 	_cleanup_free_ char *what =
 		describe_unknown(j->account->provider, &j->verdict->record.live, unknown);
 

@@ -229,7 +229,8 @@ static void say_holder(struct observation *o, const struct account *a, const str
 		       int64_t now_ms)
 {
 	_cleanup_free_ char *who = describe_holder(h, now_ms);
-	bool expired = a->verdict.schedule.expires_ms && a->verdict.schedule.expires_ms <= now_ms;
+	int64_t expires_ms = shown_expiry_ms(&a->verdict.schedule);
+	bool expired = expires_ms && expires_ms <= now_ms;
 
 	problem_add(&o->problems, expired ? SEVERITY_ERROR : SEVERITY_WARNING,
 		    h->path ? "lock_held" : "in_flight", h->path, a->record.profile,
@@ -240,13 +241,14 @@ static void say_holder(struct observation *o, const struct account *a, const str
 static void fail_busy(const struct account *a, struct result *result, const struct holder *h,
 		      int64_t now_ms)
 {
-	int64_t left_s = (a->verdict.schedule.expires_ms - now_ms) / SECOND_MS;
+	int64_t expires_ms = shown_expiry_ms(&a->verdict.schedule);
+	int64_t left_s = (expires_ms - now_ms) / SECOND_MS;
 	_cleanup_free_ char *who = describe_holder(h, now_ms);
 	_cleanup_free_ char *left = duration_format(left_s < 0 ? -left_s : left_s);
 
 	result_conclude(result, OUTCOME_FAILED, h->path ? "lock_held" : "in_flight", 0,
-			!a->verdict.schedule.expires_ms ? xstrdup(who)
-			: left_s <= 0			? xasprintf("expired %s ago; %s", left, who)
+			!expires_ms   ? xstrdup(who)
+			: left_s <= 0 ? xasprintf("expired %s ago; %s", left, who)
 				      : xasprintf("expires in %s; %s", left, who));
 }
 
@@ -258,9 +260,9 @@ static bool is_failure(const struct account *a, const struct holder *h, const st
 	// A time yet to come is of a clock that was wrong, and says nothing.
 	bool known = h->since_ms && h->since_ms <= now_ms + MINUTE_S * SECOND_MS;
 	int64_t held_s = known ? (now_ms - h->since_ms) / SECOND_MS : config->deadline_s;
-	bool presses = a->verdict.schedule.expires_ms && !a->verdict.clock_wrong &&
-		       !a->verdict.record.ended_ms &&
-		       a->verdict.schedule.expires_ms - now_ms < last_resort_s(config) * SECOND_MS;
+	int64_t expires_ms = shown_expiry_ms(&a->verdict.schedule);
+	bool presses = expires_ms && !a->verdict.clock_wrong && !a->verdict.record.ended_ms &&
+		       expires_ms - now_ms < last_resort_s(config) * SECOND_MS;
 
 	return h->found && (held_s > BUSY_LONG_S || (presses && held_s >= config->deadline_s));
 }

@@ -72,7 +72,8 @@ static char *why_not(const struct observation *o, const struct account *a,
 		return xstrdup(v->reason ? v->reason : "it is not kept alive");
 	if (secret_empty(access) || account_access_is_refresh(a, o))
 		return xstrdup("it has no access token of its own");
-	if (v->schedule.expires_ms && v->schedule.expires_ms <= now_ms)
+	int64_t expires_ms = shown_expiry_ms(&v->schedule);
+	if (expires_ms && expires_ms <= now_ms)
 		return xstrdup("its access token has expired");
 	return NULL;
 }

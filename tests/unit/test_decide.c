@@ -1385,6 +1385,7 @@ static const struct scene unknown_outcome[] = {
 	{"live=2=-5m main:2 receipt=2:sending offline", "hold/held"},
 	{"live=2 main:2 receipt=2:sending force offline", "hold/held"},
 	{"live=2? main:2 receipt=2:sending", "hold/held no-expiry"},
+	{"live=2=400d main:2 receipt=2:sending", "hold/held"}, // that cannot be: nobody knows
 	{"live=2=-5m main:2 receipt=2:sending:sends2", "login/needs_login"},
 	{"live=2=-5m main:2 receipt=2:sending:sends2 force", "login/needs_login"},
 	{"live=2 main:2 agent:1 sup=1 receipt=2:sending", "hold/held write=agent"},
