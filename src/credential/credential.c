@@ -111,13 +111,24 @@ enum identity_match identity_compare_tokens(const struct secret *before, const s
 	return match;
 }
 
+// What a store holds half of may be half of two different ids.
+static void forget_if_blurred(char **id)
+{
+	if (*id && strstr(*id, "\xef\xbf\xbd"))
+		free(TAKE_PTR(*id));
+}
+
 void credential_complete(struct credential *credential)
 {
+	struct identity *identity = &credential->identity;
 	struct jwt access = {0};
 
+	forget_if_blurred(&identity->account_id);
+	forget_if_blurred(&identity->user_id);
+	forget_if_blurred(&identity->email);
 	(void)jwt_read(&credential->access, &access);
 	credential->fingerprint = fingerprint_of(&credential->refresh);
-	complete_from(&credential->identity, &credential->id_token, &access);
+	complete_from(identity, &credential->id_token, &access);
 	credential->issued_ms = access.issued_ms;
 	credential->lifetime_s = 0;
 	if (access.issued_ms && access.expires_ms > access.issued_ms)

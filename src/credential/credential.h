@@ -80,7 +80,8 @@ struct credential {
 };
 void credential_free(struct credential *credential);
 void credential_copy(struct credential *to, const struct credential *from);
-// Compute fingerprint, issued_ms, lifetime_s, and complete identity and expires_ms (if 0) from the JWTs.
+// Compute fingerprint, issued_ms, lifetime_s, and complete identity and expires_ms (if 0) from the JWTs. An id with U+FFFD in it
+// is none.
 void credential_complete(struct credential *credential);
 
 // OpenClaw's fence (2026.9.4+): what stands in the place of both tokens while it refreshes (pending), and for ever if

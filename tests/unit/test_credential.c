@@ -454,6 +454,14 @@ static void test_complete_from_tokens(void **state)
 	credential_complete(&c);
 	assert_int_equal(c.expires_ms, 1234);
 	assert_true(fingerprint_equal(c.fingerprint, fingerprint_of(&c.refresh)));
+
+	free(c.identity.email);
+	free(c.identity.account_id);
+	c.identity.email = xstrdup("ann\xef\xbf\xbd@x"); // of whom there may be two
+	c.identity.account_id = xstrdup("\xef\xbf\xbd");
+	credential_complete(&c);
+	assert_string_equal(c.identity.email, "id@x");
+	assert_string_equal(c.identity.account_id, "id-account");
 	credential_free(&c);
 }
 
