@@ -180,14 +180,19 @@ def race(options, top):
     return wrong
 
 
+def may_make_namespaces():
+    return subprocess.run(['unshare', '--net', '--mount', '--propagation', 'private', 'mount', '--bind', '/etc/machine-id', '/etc/machine-id'],
+                          stderr=subprocess.DEVNULL).returncode == 0
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument('--hosts', type=int, default=5)
     p.add_argument('--refreshers', type=int, default=8)
     p.add_argument('--rounds', type=int, default=200)
     options = p.parse_args()
-    if os.geteuid() or not shutil.which('etcd') or not shutil.which('nsenter'):
-        print('# skipped: it takes root, for namespaces, and etcd (Debian: etcd-server)')
+    if os.geteuid() or not shutil.which('etcd') or not shutil.which('nsenter') or not may_make_namespaces():
+        print('# skipped: it takes root that may make namespaces, /etc/machine-id, and etcd (Debian: etcd-server)')
         return 0
     top = Path(tempfile.mkdtemp(prefix='oauth-keepalive-test.'))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
