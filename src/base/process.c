@@ -172,3 +172,15 @@ char *process_own_unit(void)
 		       ? xstrdup(name)
 		       : NULL;
 }
+
+sigset_t signals_heeded(const int *signals, size_t n)
+{
+	struct sigaction action;
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < n; i++)
+		if (sigaction(signals[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+			sigaddset(&set, signals[i]);
+	return set;
+}

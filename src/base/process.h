@@ -4,6 +4,8 @@
 #ifndef BASE_PROCESS_H
 #define BASE_PROCESS_H
 
+#include <signal.h>
+
 #include "base/util.h"
 
 struct process_id {
@@ -26,5 +28,9 @@ char *process_name(pid_t pid);
 // The unit of ours that we run in ("oauth-keepalive@alice.service"), by the name of our control group, to be freed; NULL:
 // a shell's, cron's.
 char *process_own_unit(void);
+
+// Those of these signals that are not ignored. To be held back and read: one that is ignored (nohup, a script's background)
+// would be read all the same, and has to stay so.
+sigset_t signals_heeded(const int *signals, size_t n);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "base/terminal.h"
 
 #define PERIOD_MS 2000
@@ -123,17 +124,11 @@ static bool draw_frame(const char *text)
 
 // ---- between two frames
 
-// What is ignored (nohup) stays so.
 static int open_signals(sigset_t *ret_before)
 {
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH};
-	struct sigaction action;
-	sigset_t set;
+	sigset_t set = signals_heeded(signals, ARRAY_SIZE(signals));
 
-	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-		if (sigaction(signals[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
-			sigaddset(&set, signals[i]);
 	sigprocmask(SIG_BLOCK, &set, ret_before);
 	signal(SIGPIPE, SIG_IGN);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -6,19 +6,13 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "base/util.h"
+#include "base/process.h"
 
 void signals_hold(struct signals *signals)
 {
 	static const int held[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP};
-	struct sigaction action;
-	sigset_t set;
+	sigset_t set = signals_heeded(held, ARRAY_SIZE(held));
 
-	sigemptyset(&set);
-	// What is ignored (nohup, a script's background) stays so: held back, it would be read all the same.
-	for (size_t i = 0; i < ARRAY_SIZE(held); i++)
-		if (sigaction(held[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
-			sigaddset(&set, held[i]);
 	// Held once more, for an account that is begun anew, it is still the first mask that is put back.
 	sigprocmask(SIG_BLOCK, &set, signals->held ? NULL : &signals->before);
 	signals->held = true;

@@ -5,19 +5,7 @@
 # an answer is on its way: then both hosts know that, and send nothing. EVERY=1 takes each call, not a sample of half a minute.
 . "$(dirname "$0")/lib.sh" || exit 1
 . "$(dirname "$0")/cluster.sh"
-STEPPER=${STEPPER:-$TESTS/../build/torture/stepper}
-[ -x "$STEPPER" ] || skip "no stepper (make build/torture/stepper)"
-strace -qq -e trace=execve -o /dev/null true 2>/dev/null || skip "nothing may be traced here"
-
-# begin NAME: two hosts with one login that is due on both, in a cluster of their own.
-begin() {
-	CLUSTER="prefix = \"/$1/\"; "
-	mint "$1" left=30m email=a@example.org
-	new_host b
-	write_store main "xai:default=$1"
-	new_host a
-	write_store "main work" "xai:default=$1"
-}
+needs_stepper
 
 # is_live NAME: on both hosts. A host that has it says so in its stores.
 is_live() {
@@ -41,7 +29,7 @@ no_couriers() { [ -z "$(couriers)" ]; }
 
 start_etcd
 start_oidc
-begin counted
+two_hosts_due counted
 UNDER=("$STEPPER" -o "$T/trace")
 keeper refresh
 UNDER=()
@@ -52,7 +40,7 @@ calls=$(awk '$1 + 0 > n { n = $1 + 0 } END { print n + 0 }' "$T/trace")
 doubtful=0
 for whom in keeper both; do
 	for ((n = 1; n <= calls; n += ${EVERY:-181})); do
-		begin "$whom$n"
+		two_hosts_due "$whom$n"
 		UNDER=("$STEPPER" -n "$n" -k "$whom")
 		keeper refresh
 		UNDER=()

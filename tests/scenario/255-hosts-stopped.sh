@@ -5,23 +5,13 @@
 # EVERY=1 takes each call.
 . "$(dirname "$0")/lib.sh" || exit 1
 . "$(dirname "$0")/cluster.sh"
-STEPPER=${STEPPER:-$TESTS/../build/torture/stepper}
-[ -x "$STEPPER" ] || skip "no stepper (make build/torture/stepper)"
-strace -qq -e trace=execve -o /dev/null true 2>/dev/null || skip "nothing may be traced here"
+needs_stepper
 
-begin() {
-	CLUSTER="prefix = \"/$1/\"; "
-	mint "$1" left=30m email=a@example.org
-	new_host b
-	write_store main "xai:default=$1"
-	new_host a
-	write_store "main work" "xai:default=$1"
-}
 stands() { [ -e "$T/stop" ] || has_ended "${STARTED[0]%%:*}"; }
 
 start_etcd
 start_oidc
-begin counted
+two_hosts_due counted
 UNDER=("$STEPPER" -o "$T/trace")
 keeper refresh
 UNDER=()
@@ -33,7 +23,7 @@ sending=$(awk '$NF == "sending" && $1 > 0 { print $1; exit }' "$T/trace") # the 
 
 stops=0 by_other=0
 for n in $(seq 1 "${EVERY:-61}" "$calls") "$sending"; do
-	begin "stopped$n"
+	two_hosts_due "stopped$n"
 	UNDER=("$STEPPER" -n "$n" -w "$T/stop")
 	start_keeper refresh
 	UNDER=()

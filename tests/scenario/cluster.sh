@@ -89,3 +89,20 @@ on_host() {
 	CONFIG_FILE=$HOME/keeper.conf
 	CONFIG="cluster = { endpoints = ( $ENDPOINTS ); seal_key_file = \"${SEAL:-$T/seal}\"; host = \"$1\"; $CLUSTER };"
 }
+
+# Where a scenario steps from call to call.
+needs_stepper() {
+	STEPPER=${STEPPER:-$TESTS/../build/torture/stepper}
+	[ -x "$STEPPER" ] || skip "no stepper (make build/torture/stepper)"
+	strace -qq -e trace=execve -o /dev/null true 2>/dev/null || skip "nothing may be traced here"
+}
+
+# two_hosts_due NAME: two hosts with one login that is due on both, in a cluster of their own.
+two_hosts_due() {
+	CLUSTER="prefix = \"/$1/\"; "
+	mint "$1" left=30m email=a@example.org
+	new_host b
+	write_store main "xai:default=$1"
+	new_host a
+	write_store "main work" "xai:default=$1"
+}
